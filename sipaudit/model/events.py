@@ -199,8 +199,9 @@ class EntryChanged(Event, frozen=True, gc=False):
 
 class Lost(Event, frozen=True, gc=False):
     """The capture lacks a packet of this phone: a response without its request, an ACK without its final response,
-    a jump in CSeq, a stream gap.  It passed after `since`, or shortly before this event where that is None; `over`:
-    nothing lacks from here on for the same reason."""
+    a jump in CSeq, a stream gap; or it shows one too late: a challenge behind the request that answers it.  It passed
+    after `since`, or shortly before this event where that is None; `over`: nothing lacks from here on for the same
+    reason."""
 
     why: str
     since: float | None = None

@@ -35,7 +35,7 @@ class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
     the item at which was last swept; `traffic` the capture's counters."""
 
-    __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "find", "lookups", "names", "next_sweep",
+    __slots__ = ("bounds", "calls", "clock", "early", "emergency", "entries", "find", "lookups", "names", "next_sweep",
                  "now", "numbers", "registry", "repeated", "servers", "sights", "starts", "traffic", "transactions")
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
@@ -59,6 +59,7 @@ class Memory:
         self.servers.used = self._servers_used
         self.registry.population.dropped.append(self._dropped)
         self.repeated = False
+        self.early: dict[tuple[int, str, int], tuple[float, tuple[Challenge, ...]]] = {}   # see `early`
         self.now: Item
 
     # -- transactions and legs -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from sipaudit.model.events import CHALLENGES, NO_LINE, Answered, Booted, Replied
 from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
 from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
+from sipaudit.reconstruct.early import challenged
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registrations import granted_expiry
@@ -226,6 +227,8 @@ def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datag
     status, method, leg = response.status, transaction.method, transaction.leg
     if status in ANOTHER_CSEQ:
         memory.may_ask_again(phone, transaction, response.challenges)
+        if memory.early and method == "REGISTER":
+            challenged(memory, phone, transaction, item, response.challenges)
         if method == "INVITE" and status in CHALLENGES:
             memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
     if leg is not None:

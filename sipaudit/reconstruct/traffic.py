@@ -13,12 +13,14 @@ class Traffic:
     """Counters of one capture.
 
     `malformed` by defect; `missing_halves` responses without their request, ACKs without their final response, of
-    phones that had been seen for a while, and jumps of CSeq; `mid_life` what began before the capture; `one_way` phones
-    of which one direction only was seen; `encrypted` unreadable connections by transport. `first` is the time of its
-    first packet.
+    phones that had been seen for a while, credentials before their challenge, and jumps of CSeq; `mid_life` what began
+    before the capture; `one_way` phones of which one direction only was seen; `encrypted` unreadable connections by
+    transport. `first` is the time of its first packet, `behind` by how many seconds at most a challenge stood behind
+    what answers it.
     """
 
-    __slots__ = ("encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way", "statuses")
+    __slots__ = ("behind", "encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",
+                 "statuses")
 
     def __init__(self, first: float = float("-inf")) -> None:
         self.first = first
@@ -29,6 +31,7 @@ class Traffic:
         self.mid_life = 0
         self.missing_halves = 0
         self.one_way = 0
+        self.behind = 0.0
 
     @property
     def sip_messages(self) -> int:

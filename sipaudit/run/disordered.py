@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sipaudit.capture.disorder import LATE
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.model.proofs import REORDERED
+from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_path
 
@@ -19,6 +21,15 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
     if len(late) > SAID:
         said.append(f"So it is with {count_of(len(late) - SAID, 'more capture')}.")
     return said
+
+
+def behind_said(health: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> list[str]:
+    """A sentence on each whose answers stand behind what phones did because of them."""
+    late = [(one, traffic[index].behind) for index, one in enumerate(health) if index in traffic]
+    return [f"{safe_path(one.path)} holds challenges up to {_lag(behind)} behind the requests that answer them: its two "
+            "directions have clocks, or queues, of their own. What a phone did because of an answer may seem to come "
+            "before it, and what is found near there is likely at most."
+            for one, behind in late if behind > REORDERED][:SAID]
 
 
 def _lag(seconds: float) -> str:

@@ -12,7 +12,7 @@ from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.reconstruct.whose import Note
 from sipaudit.run.brief import understand
 from sipaudit.run.clocks import Clocks
-from sipaudit.run.disordered import disorder_said
+from sipaudit.run.disordered import behind_said, disorder_said
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
@@ -149,7 +149,8 @@ class Run(Route):
         return self._taps.skew(host)
 
     def clocks_said(self) -> list[str]:
-        return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health)]
+        return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
+                *behind_said(self.health, self.reconstruction.traffic)]
 
     def report(self) -> Report:
         """What was found, once the route has been driven."""

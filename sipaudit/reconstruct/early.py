@@ -1,0 +1,37 @@
+"""REGISTERs that stand before the challenge that they answer: what the servers say is shown late.
+
+A nonce is the server's to choose (RFC 3261 22.4): a phone that has it has heard the challenge. Where the capture shows
+it first in the phone's own request, its two directions are by clocks, or behind queues, of their own, and what the
+phone did because of an answer may stand before that answer, too. As with an ACK before its final response, the order of
+packets near there proves nothing.
+"""
+
+from __future__ import annotations
+
+from sipaudit.reconstruct.memory import Memory, proves
+from sipaudit.reconstruct.phones import Phone
+from sipaudit.reconstruct.transactions import Transaction
+from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.message import Challenge, Request
+from sipaudit.turned_away import turned_away
+
+AT_ONCE = 2.0   # seconds in which a phone answers a challenge, also on a slow path
+EARLY_KEPT = 1_000
+
+
+def unasked(memory: Memory, phone: Phone, item: Datagram, request: Request) -> None:
+    """Remember when a REGISTER came right behind one that has no answer yet, and its credentials; by phone, Call-ID and
+    CSeq."""
+    if len(memory.early) >= EARLY_KEPT:
+        del memory.early[next(iter(memory.early))]
+        turned_away("phone-state")
+    memory.early[phone.number, request.call_id, request.cseq.number] = item.time, request.credentials
+
+
+def challenged(memory: Memory, phone: Phone, transaction: Transaction, item: Datagram,
+               challenges: tuple[Challenge, ...]) -> None:
+    """A REGISTER is challenged: where the phone has answered that before, this direction is late."""
+    early = memory.early.pop((phone.number, transaction.call_id, transaction.cseq + 1), None)
+    if early is not None and proves(early[1], challenges):
+        memory.traffic.behind = max(memory.traffic.behind, item.time - early[0])
+        memory.lose(phone, item, "a challenge behind its answer", transaction.time)

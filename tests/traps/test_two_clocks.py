@@ -1,0 +1,69 @@
+"""One capture, of which the two directions have clocks, or queues, of their own: what servers say stands behind what
+the phone sent because of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.stories import CHALLENGE, Court, Handset, P, S, Story
+from tests.traps.ground import EARLY, PREMATURE, accused, gated_regime, minute, moved, returns
+
+
+def behind(story: Story, seconds: float) -> Story:
+    """The story by a tap that shows what servers send so much later."""
+    return replace(story, packets=[replace(packet, time=packet.time + seconds) if packet.source in (P, S) else packet
+                                   for packet in story.packets])
+
+
+def asks_for_messages(phone: Handset, time: float, server: tuple[str, int]) -> None:
+    """The subscription that a phone begins as soon as it has registered."""
+    asked = phone.ask(time, server, "SUBSCRIBE", headers="Event: message-summary\r\n", expires=3600)
+    phone.told(time + 0.004, asked, 200, headers="Expires: 3600\r\n")
+
+
+def returns_twice() -> Story:
+    """Two outages, and no call: each server challenges the phone the first time, and takes its nonce from then on. The
+    second return is followed at once by what the phone has to ask."""
+    phone = Handset(Story())
+    phone.register(0)
+    for outage in (300, 1000):
+        phone.register(phone.silence(outage, P, "REGISTER"), S, challenged=outage == 300)
+        done = phone.register(outage + 66.5, P, challenged=False)
+        asks_for_messages(phone, done if outage > 300 else done + 5, P)
+    return phone.story
+
+
+@gated_regime
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.4, 0.9])
+def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: float) -> None:
+    found = court(behind(returns_twice(), seconds), minute(regime))
+    assert not [said for said in accused(found) if said.endswith("certain")]
+
+
+@gated_regime
+def test_who_returns_too_soon_is_found_all_the_same(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    returns(phone, regime, EARLY)
+    sure, unsure = (court(behind(phone.story, seconds), minute(regime)) for seconds in (0.0, 0.4))
+    assert sure == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+    assert not [said for said in accused(unsure) if said.endswith("certain")]
+
+
+def test_the_report_says_how_far_the_answers_are_behind(court: Court) -> None:
+    """The credentials follow 7 ms after the first sending, and the challenge after 4."""
+    report = court.report(behind(returns_twice(), 0.4), minute("R2"))
+    assert [note.partition(" holds ")[2].partition(":")[0] for note in report.notes] == [
+        "challenges up to 0.397 s behind the requests that answer them"]
+    assert court.report(returns_twice(), minute("R2")).notes == []
+
+
+def test_a_nonce_that_is_used_again_shows_nothing(court: Court) -> None:
+    """A server that is slow answers the try before only now, with the nonce that the phone has from long ago."""
+    phone = Handset(Story())
+    phone.register(0)
+    first = phone.ask(100, P, "REGISTER", expires=3600)
+    phone.told(103.2, first, 401, headers=CHALLENGE)
+    phone.register(103.0, P, challenged=False)
+    assert court.report(phone.story, minute("R2")).captures[0].loss.missing_halves == 0
