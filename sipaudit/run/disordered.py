@@ -26,9 +26,9 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
 def behind_said(health: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> list[str]:
     """A sentence on each whose answers stand behind what phones did because of them."""
     late = [(one, traffic[index].behind) for index, one in enumerate(health) if index in traffic]
-    return [f"{safe_path(one.path)} holds challenges up to {_lag(behind)} behind the requests that answer them: its two "
-            "directions have clocks, or queues, of their own. What a phone did because of an answer may seem to come "
-            "before it, and what is found near there is likely at most."
+    return [f"{safe_path(one.path)} holds challenges up to {_lag(behind)} behind the requests that answer them: its "
+            "two directions have clocks, or queues, of their own. What a phone did because of an answer may seem to "
+            "come before it, and what is found near there is likely at most."
             for one, behind in late if behind > REORDERED][:SAID]
 
 
