@@ -87,8 +87,9 @@ def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
 def test_all_answers_pass_a_long_queue_of_the_mirror(
     court: Court, regime: str, behind: float, verdict: str | None,
 ) -> None:
-    """The phone calls 30 ms after the 200 that lets it; nobody takes the call, so no ACK tells of the order."""
-    phone = handset()
+    """The phone calls 30 ms after the 200 that lets it; nobody takes the call, and nothing was challenged, so no ACK
+    and no credentials tell of the order."""
+    phone = handset(challenges=False)
     time = phone.silence(300)
     asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
     phone.told(time + 0.01, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
