@@ -24,6 +24,7 @@ from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Inciden
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 ANSWERS_AGAIN = " answers again"   # and the end of an outage, after the server's name
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
+OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
@@ -114,7 +115,9 @@ class Chronicle:
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
             yield outage.last_answer, f"last answer from {server}"
         yield outage.start, f"first {_came_to(outage)}"
-        if outage.is_of_registrations and outage.others is not None:
+        if outage.meanwhile is not None:
+            yield outage.meanwhile, f"{server}{OTHER_PHONES}"
+        elif outage.is_of_registrations and outage.others is not None:
             yield outage.others, f"{server}{OTHERS}"
         moves = moved_in(outage)
         for time, subject, _ in turned_in(outage)[:1]:
@@ -122,9 +125,7 @@ class Chronicle:
         if moves:
             which = f"the last of {len(moves)} lines" if len(moves) > 1 else "the only line"
             yield moves[-1][1].time, f"{which} has moved: {moves[-1][0].line}"
-        again = outage.end
-        if again is None and outage.kind == OUTAGE:
-            again = outage.answer
+        again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
         if again is not None:   # without an end the capture does not show that it stays so
             yield again, f"{server}{ANSWERS_AGAIN}"
 

@@ -211,7 +211,7 @@ class Evidence:
         else:
             server.lived(event.time)
         if server.failing and self._outages is not None:
-            self._outages.answered(server, event.phone, event.method, event.sent)
+            self._outages.answered(server, event.phone, event.method, event.sent, event.time)
 
     def invite_answered(self, event: Answered, server: ServerWatch) -> None:
         """An answer to a call that somebody tries to make."""

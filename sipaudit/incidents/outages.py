@@ -8,6 +8,7 @@ from sipaudit.incidents.calls import Attempt, Calls
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
+from sipaudit.incidents.some import TOGETHER, still_failing
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered, ModelEvent
@@ -15,7 +16,6 @@ from sipaudit.model.history import MoveSeen
 
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
-TOGETHER = 600.0        # seconds between two REGISTERs in vain, with others answered, of one outage
 
 
 class Outages:
@@ -71,7 +71,7 @@ class Outages:
         if outage is None:
             if method == "INVITE":
                 self.untold.unheard_at(server.key, sent)
-            outage = self._goes_on_in_part(server, method, sent)
+            outage = self._goes_on_in_part(server, method, sent) or self._goes_on_for_some(server, sent)
             if outage is None and sent > server.restored:   # what was sent before the last one ended tells of that
                 outage = self._opens(server, sent)
             outage = outage or self._opens_in_part(server)
@@ -80,13 +80,7 @@ class Outages:
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
-        first = outage.first.get(phone)
-        if first is None or sent < first:
-            outage.first[phone] = sent
-        outage.start = min(outage.start, sent)
-        outage.last = max(outage.last, sent)
-        if outage.answer is not None and sent > outage.answer:
-            outage.answer = None
+        outage.asked_in_vain(phone, sent)
         outage.methods.add(method)
         outage.sure = outage.sure or failing.sure
         self._what_it_answers(server, outage)
@@ -161,6 +155,16 @@ class Outages:
                 and not server.registers_between(last.last, sent)
         return self._reopen(server, last) if goes_on else None
 
+    def _goes_on_for_some(self, server: ServerWatch, sent: float) -> Outage | None:
+        """The last outage, if only others than its phones were answered since."""
+        last = self._closed.get(server.key)
+        failing = {} if last is None else still_failing(server, last, sent, self._quiet)
+        asked = server.users_since(sent - self._within)
+        if last is None or len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
+            return None
+        last.is_of_some(failing)
+        return self._reopen(server, last)
+
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
         """An outage of calls alone."""
         start = self.untold.since_in_part(server)
@@ -214,12 +218,16 @@ class Outages:
 
     # -- the end
 
-    def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None) -> None:
+    def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None, time: float) -> None:
         """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
         (reference-model.md 1, *failure*)."""
         failing = server.failing.get(phone)
-        if failing is not None and sent is not None and failing.disproved(method, sent):
-            del server.failing[phone]
+        if failing is not None and sent is not None:
+            outage = self.open.get(server.key) or self._closed.get(server.key)
+            if outage is not None:
+                outage.serves(phone, sent, time)
+            if failing.disproved(method, sent):
+                del server.failing[phone]
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
@@ -235,7 +243,7 @@ class Outages:
         """Whether the outage had ended before this request was sent in vain."""
         if outage.kind == PARTIAL:
             return False
-        answer = self._answer(server, outage)
+        answer = self._ends_with(server, outage, sent)
         if answer is None or sent <= answer + self._quiet:
             return False
         self._close(server, outage, answer)
@@ -249,6 +257,14 @@ class Outages:
             outage.answer = first(outage.last)
         return outage.answer
 
+    def _ends_with(self, server: ServerWatch, outage: Outage, now: float) -> float | None:
+        """The answer that ends it, if nothing fails soon after. Where others are answered all the while that is one to
+        a phone that it concerns, unless none of these asks again."""
+        answer = self._answer(server, outage)
+        if outage.meanwhile is not None and (outage.returned is not None or now <= outage.last + TOGETHER):
+            return outage.returned
+        return answer
+
     def _look_later(self, server: ServerWatch, outage: Outage) -> None:
         self._timers.at(self._timers.now + LOOK_EVERY, self._look, (server, outage))
 
@@ -257,7 +273,7 @@ class Outages:
         server, outage = looked_at
         if outage.end is not None:
             return
-        answer = self._answer(server, outage)
+        answer = self._ends_with(server, outage, self._timers.now)
         if outage.kind == OUTAGE and answer is not None and self._timers.now >= answer + self._quiet + LATE:
             self._close(server, outage, answer)
         else:
@@ -278,6 +294,6 @@ class Outages:
     def finish(self, now: float, servers: Mapping[str, ServerWatch]) -> None:
         """The captures have ended: what answered for long enough is over."""
         for key, outage in list(self.open.items()):
-            answer = self._answer(servers[key], outage) if outage.kind == OUTAGE else None
+            answer = self._ends_with(servers[key], outage, now) if outage.kind == OUTAGE else None
             if answer is not None and now >= answer + self._quiet:
                 self._close(servers[key], outage, answer)

@@ -72,7 +72,9 @@ class Watch(Detectors):
                 timers.pass_time(time)
         server = self.tally.renewed(renewals, renewal)
         if server.failing and self.outages is not None:
-            self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked)
+            if renewal.status != 0:   # it was challenged
+                self.outages.answered(server, renewals.phone, "REGISTER", renewal.sent, renewal.challenged)
+            self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked, time)
 
     def passes_by(self, event: Received | Replied) -> None:
         """An event that leaves its line as it is: `follow` would do no more."""

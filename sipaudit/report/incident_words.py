@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from math import inf
 
-from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHERS, STOP, UNSEEN
+from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, STOP, UNSEEN
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.captures import ServerSummary
@@ -128,15 +128,15 @@ def _without(report: Report) -> dict[str, Without]:
         for last in outages:
             out = {one.server: one for one in outages
                    if (one.start, one.id) <= (last.start, last.id) and last.start < (one.end or inf)}
-            if len(known) > 1 and out.keys() == known and not any(_leaves_unseen(one) for one in out.values()):
+            if len(known) > 1 and out.keys() == known and not any(_leaves_some(one) for one in out.values()):
                 end = min(one.end or inf for one in out.values())
                 found[last.id] = entry, last.start, None if end == inf else end
     return found
 
 
-def _leaves_unseen(incident: Incident) -> bool:
-    """Whether the captures may not show all of the entry's servers."""
-    return any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+def _leaves_some(incident: Incident) -> bool:
+    """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
+    return any(entry.what.startswith(UNSEEN) or entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
 
 
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
@@ -167,6 +167,8 @@ def _failed(incident: Incident) -> str:
     """How the server failed, as far as the first packets that show it agree."""
     if any(entry.what.endswith(OTHERS) for entry in incident.timeline):
         return "answered no REGISTER, though it answered other requests,"
+    if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
+        return f"did not answer {count_of(incident.phones, 'phone')}, though it answered others,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if shown == {"503"}:
         return "answered nothing but 503"

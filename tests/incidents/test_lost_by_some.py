@@ -1,0 +1,133 @@
+"""A server that some phones alone have lost, for the link of their site is cut: others are answered all the while."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import MINUTE, R0, R2, Handset, P, S, Settings, Story
+
+CUT, BACK = 300, 920
+
+
+def two_sites(story: Story, apart: float = 5.0, until: float = 1300) -> list[Handset]:
+    """The ten phones of the site that is cut off; thirty of another go on, a message every so many seconds."""
+    phones = registered(story, 40, apart=1.0)
+    time, count = CUT - 10.0, 0
+    while time < until:
+        phone = phones[10 + count % 30]
+        if count % 3 == 0:
+            phone.call(time, seconds=3)
+        elif count % 3 == 1:
+            phone.register(time)
+        else:
+            phone.told(time + 0.004, phone.ask(time, P, "OPTIONS"), 200)
+        time, count = time + apart, count + 1
+    return phones[:10]
+
+
+def outages(tower: Tower, story: Story, settings: Settings) -> list[str]:
+    end(story, 1700)
+    return [line for line in tower.see(story, {**settings, **MINUTE}) if "outage" in line]
+
+
+@pytest.mark.parametrize("apart", [2.0, 5.0])
+@pytest.mark.parametrize("settings", [R0, R2])
+def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, settings: Settings, apart: float) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, apart)):
+        phone.fail_over(CUT + number * 3, registers=settings is R2)
+        for late in (120, 240, 360, 480):
+            phone.silence(CUT + number * 3 + late, method="INVITE" if settings is R0 else "REGISTER")
+            if settings is R0:
+                phone.call(CUT + number * 3 + late + 6, S, 3)
+        if settings is R0:
+            phone.call(BACK + number)
+        else:
+            phone.register(BACK + number)
+    back = "921.000" if settings is R0 else "920.004"
+    assert outages(tower, story, settings) == [f"server-outage 10.0.0.1 300.000-{back} 10"]
+    incident = tower.of("server-outage")
+    assert incident.phones == 10
+    assert "10.0.0.1:5060/udp answers other phones" in [entry.what for entry in incident.timeline]
+    said = words_of(tower.report, "utc").of(incident)[0]
+    assert "did not answer 10 phones, though it answered others, from" in said
+
+
+@pytest.mark.parametrize("apart", [2.0, 5.0])
+def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, apart)):
+        for late in range(0, 600, 100):
+            phone.silence(CUT + number * 2 + late)
+        phone.call(BACK + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
+
+
+def test_behind_one_address_they_are_the_same_phones(tower: Tower) -> None:
+    story = Story()
+    phones = two_sites(story)
+    for number, phone in enumerate(phones):
+        phone.place, phone.agent = ("192.0.2.1", 20_000 + number), f"{phone.agent}_00041300000{number}"
+        phone.register(100 + number)
+        for late in range(0, 600, 100):
+            phone.silence(CUT + number * 2 + late)
+        phone.call(BACK + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
+
+
+def test_they_find_out_one_after_the_other(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story)):
+        phone.fail_over(CUT + number // 2 * 120 + number % 2 * 10)
+        phone.register(BACK + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_two_losses_stay_two(tower: Tower, answered: bool) -> None:
+    """One of those concerned was answered between, or more than ten minutes lie between."""
+    story = Story()
+    phones = two_sites(story, until=1600)
+    again = 500 if answered else 1100
+    for number, phone in enumerate(phones):
+        for late in (0, 40):
+            phone.silence(CUT + number + late)
+            phone.silence(again + number + late)
+        if answered:
+            phone.register(400 + number)
+        phone.register(1300 + number)
+    starts = [float(line.split()[2].partition("-")[0]) for line in outages(tower, story, R2)]
+    assert starts == [CUT, again]
+
+
+def test_the_whole_server_that_is_out_twice_was_out_twice(tower: Tower) -> None:
+    """Nobody is answered while it is, and those that it left first have not asked between."""
+    story = Story()
+    phones = registered(story, 20, apart=1.0)
+    for cut in (300, 600):
+        for number, phone in enumerate(phones[:5]):
+            phone.silence(cut + number, method="REGISTER")
+        for number, phone in enumerate(phones[5:]):
+            phone.register(cut + 60 + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-360.004 5",
+                                         "server-outage 10.0.0.1 600.000-660.004 5"]
+
+
+def test_who_asks_no_more_ends_it_with_the_next_answer_to_anybody(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, until=1600)):
+        for late in (0, 60):
+            phone.silence(CUT + number + late, method="REGISTER")
+    (told,) = outages(tower, story, R2)
+    assert told.split()[2] == "300.000-370.004"
+
+
+def test_until_then_it_is_open(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, until=800)):
+        for late in (0, 60):
+            phone.silence(CUT + number + late, method="REGISTER")
+    (told,) = [line for line in tower.see(story, {**R2, **MINUTE}) if "outage" in line]
+    assert told == "server-outage 10.0.0.1 300.000- 10"
