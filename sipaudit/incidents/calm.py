@@ -57,7 +57,8 @@ class Calm:
         if time > self._timers.now:
             self.pass_time(time)
         server, requests = self._tally.servers.get(answer.server), self._requests
-        waited = requests.pop(answer.transaction, None) if status >= 200 else requests.hear(answer)
+        invites = answer.method == "INVITE"
+        waited = requests.pop(answer.transaction, None) if invites or status >= 200 else requests.hear(answer)
         if server is None or not server.minute.time <= time < server.minute.end:
             server = self._tally.now(answer.server, time)
         server.minute.answers[status // 100] += 1
@@ -65,7 +66,6 @@ class Calm:
             took = time - waited.request.time
             if took > SHORTEST and took > subject.silence and took > waited.silence:
                 self._evidence.ran_out(waited)
-        invites = answer.method == "INVITE"
         if sent is not None and (waited is not None if invites else status >= 200):
             server.minute.took(time - sent)
         if answer.call is not None:
