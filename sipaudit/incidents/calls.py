@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Any
 
-from sipaudit.incidents.draft import Drafts, Watched, was_registered
-from sipaudit.incidents.servers import NEVER
+from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, was_registered
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, CallChanged, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.packets import SAME_NUMBER
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import PhoneState
 
@@ -20,7 +20,6 @@ CALLS_KEPT = 100_000
 ATTEMPTS_KEPT = 20_000
 OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
 IGNORED_AFTER = 32.0    # seconds without an answer to the far end (64*T1)
-TOGETHER = 600.0        # seconds between ghosts of one server that make one incident
 SAYS_NOTHING = frozenset({100, 401, 407, 422})   # of whether the call comes through
 REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
 
@@ -37,7 +36,7 @@ class CallUp:
         self.server = server
         self.last = up
         self.left: float | None = None
-        self.taken = NEVER
+        self.taken = LONG_AGO
         self.hung_up = False
         self.offers: dict[int, Received] = {}
 
@@ -78,7 +77,7 @@ class Calls:
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
         self._lacks: dict[int, float] = {}   # by phone when the capture lacked a packet of it
-        self._hole = NEVER                   # when the last began in which nothing was seen of anybody
+        self._hole = LONG_AGO                   # when the last began in which nothing was seen of anybody
 
     def tighten(self, limit: int) -> None:
         """Other bounds from now on: so many calls, and so many attempts."""
@@ -126,7 +125,7 @@ class Calls:
         """The calls that are up through this server, which has failed at `start`. Of one the capture may lack the end.
         """
         through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)
-                   and max(self._lacks.get(call.subject.owner, NEVER), self._hole) < call.last]
+                   and max(self._lacks.get(call.subject.owner, LONG_AGO), self._hole) < call.last]
         for call in through:
             call.taken = start
         return through
@@ -174,7 +173,7 @@ class Calls:
     def _ignored(self, offered: tuple[CallUp, int]) -> None:
         call, transaction = offered
         offer = call.offers.pop(transaction, None)
-        if offer is not None and abs(self._lacks.get(call.subject.owner, NEVER) - offer.time) > LOSS_REACH:
+        if offer is not None and abs(self._lacks.get(call.subject.owner, LONG_AGO) - offer.time) > LOSS_REACH:
             self._ghost(call, offer, None)
 
     def _ghost(self, call: CallUp, offer: Received, refusal: Replied | None) -> None:
@@ -212,7 +211,7 @@ class Calls:
         attempt, status = self._by_call.get(event.call or 0), event.status
         if attempt is None or status in SAYS_NOTHING or 300 <= status < 400:
             return None
-        if not comes_through(status):
+        if _fails(status):
             return attempt
         attempt.made = True
         return None
@@ -220,8 +219,11 @@ class Calls:
 
 def comes_through(status: int) -> bool:
     """Whether a response to an INVITE shows that the call has reached somebody, or that nobody is there."""
-    failed = status in REFUSED or 500 <= status < 600
-    return not (failed or status in SAYS_NOTHING or 300 <= status < 400)
+    return not (_fails(status) or status in SAYS_NOTHING or 300 <= status < 400)
+
+
+def _fails(status: int) -> bool:
+    return status in REFUSED or 500 <= status < 600
 
 
 def lost(calls: list[CallUp], start: float) -> Iterator[CallUp]:

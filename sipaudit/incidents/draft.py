@@ -20,6 +20,7 @@ DRAFTS_KEPT = 2_000    # incidents of a run
 LATEST = 64            # of these, those that may go on
 HAPPENINGS_KEPT = 100  # of one incident's timeline
 SHED = 8               # a full list sheds an eighth
+TOGETHER = 600.0       # seconds between two happenings at one server that make one incident
 
 
 class Watched(Protocol):

@@ -11,7 +11,7 @@ from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.refused import Refusals
 from sipaudit.incidents.requests import Waiting, went_on
-from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.failures import RETRY_WAIT
@@ -19,7 +19,7 @@ from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
 from sipaudit.model.history import MoveKind, MoveSeen, left_for
 from sipaudit.model.packets import MOVERS
-from sipaudit.model.reach import repeated_until
+from sipaudit.model.reach import LONG_AGO, repeated_until
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.turned_away import turned_away
 
@@ -108,7 +108,7 @@ class Evidence:
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
         """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it went on sending it, or
         (`sure`) went elsewhere. An answer that the capture lost shows neither."""
-        since, until = self.lost.get(event.phone, (NEVER, NEVER))
+        since, until = self.lost.get(event.phone, (LONG_AGO, LONG_AGO))
         if server is self._tally.beyond or not _was_served(subject) or since <= event.time <= until:
             return
         if event.method == "INVITE":

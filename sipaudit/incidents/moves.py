@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Set
 
 from sipaudit.incidents.draft import Draft, Drafts, Watched
 from sipaudit.incidents.outage import Outage
-from sipaudit.incidents.servers import NEVER, ServerWatch
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import LineSettings, Regime
 from sipaudit.turned_away import turned_away
 
@@ -46,7 +47,7 @@ class Flapping:
             often[subject.number] = times[0], subject, move.evidence[-1]
         draft = self._open.get(key)
         if draft is not None and move.time - (draft.end or 0.0) <= self._quiet:
-            if subject.number in draft.lines or often.get(subject.number, (NEVER,))[0] >= draft.start:
+            if subject.number in draft.lines or often.get(subject.number, (LONG_AGO,))[0] >= draft.start:
                 draft.end = move.time
                 draft.add([subject], move.evidence[-1])
             return
@@ -213,7 +214,7 @@ class SplitBrain:
             return
         servers = {server for server, _ in spread.where()}
         out = any(server in self._outages for server in servers)
-        ended = max((self._servers[server].restored for server in servers if server in self._servers), default=NEVER)
+        ended = max((self._servers[server].restored for server in servers if server in self._servers), default=LONG_AGO)
         since = now if out else max(spread.since, ended)
         if now < since + self._lasting or now <= spread.since:
             self._look_later(entry, spread, since + self._lasting)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, CallUp
 from sipaudit.incidents.draft import Draft, Watched
-from sipaudit.incidents.servers import NEVER, Failing
+from sipaudit.incidents.servers import Failing
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import turned_away
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
@@ -43,7 +44,7 @@ class Outage(Draft):
         self.attempts: list[FailedAttempt] = []
         self.refusals = 0
         self.stop: float | None = None
-        self.called = NEVER
+        self.called = LONG_AGO
         self.meanwhile: float | None = None
         self.returned: float | None = None
         self.sure = False

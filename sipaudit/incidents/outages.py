@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
-from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.draft import TOGETHER, Drafts, Watched
 from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
-from sipaudit.incidents.servers import NEVER, Failing, ServerWatch
-from sipaudit.incidents.some import TOGETHER, still_failing
+from sipaudit.incidents.servers import Failing, ServerWatch
+from sipaudit.incidents.some import still_failing
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.reach import LONG_AGO
 
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
@@ -170,7 +171,7 @@ class Outages:
         start = self.untold.since_in_part(server)
         if start is None:
             return None
-        failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", NEVER) >= start}
+        failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", LONG_AGO) >= start}
         enough = 1 if len(server.users) == 1 else self._phones
         if len(failing) < enough and not any(one.registered_at(server.key, start) for one in failing.values()):
             return None   # one phone may have a path of its own that fails, while others register

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Set
 
 from sipaudit.incidents.calls import Attempt
-from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft, Drafts
+from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, TOGETHER, Draft, Drafts
 from sipaudit.model.events import Answered
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 LOST_CALLS = "calls-lost"
 ITS_OWN = frozenset({500, 502, 504})   # the server failed, not who was called (RFC 3261 21.5); 503: see F3
-TOGETHER = 600.0       # seconds between two refusals of one incident
 REFUSALS_KEPT = 20_000   # of one incident
 UNTOLD_KEPT = 64       # of a server, while they are not enough
 CALLEES = 2            # one alone may be at fault

@@ -7,8 +7,8 @@ from collections.abc import Set
 from msgspec import Struct
 
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.servers import NEVER
 from sipaudit.model.events import Answered, Resent, Sent
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.timers import SILENCE_MAX, T1, earliest_silence
 
@@ -37,7 +37,7 @@ class Waiting(Struct, eq=False, gc=False):
 
     request: Sent
     subject: Watched
-    repeated: float = NEVER
+    repeated: float = LONG_AGO
     proceeds: bool = False
 
     @property
@@ -64,7 +64,7 @@ class OpenRequests:
         self.pop = self._open.pop   # one waits no longer
         self.limit = OPEN_KEPT
         self.evicted = 0
-        self.next_look = NEVER
+        self.next_look = LONG_AGO
 
     def __contains__(self, transaction: object) -> bool:
         return transaction in self._open

@@ -12,8 +12,8 @@ from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
 from sipaudit.model.events import Failed, FailureKind, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.reach import LONG_AGO
 
-NEVER = float("-inf")
 LIVES_KEPT = 64        # seconds in which the server answered that are remembered
 SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
@@ -46,7 +46,7 @@ class Failing:
         """A send more that failed; `method` as in `methods`, `sent` in seconds since the epoch."""
         self.first = min(self.first, sent)
         self.sends.append(sent)
-        self.methods[method] = max(sent, self.methods.get(method, NEVER))
+        self.methods[method] = max(sent, self.methods.get(method, LONG_AGO))
 
     def disproved(self, method: str, sent: float) -> bool:
         """Take in a final answer to a request of this method that was sent then; whether nothing stands any more."""
@@ -78,11 +78,10 @@ class ServerWatch:
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
     minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER as (sent, answered), and
     `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of these was sent; `failing`
-    phones with evidence against
-    it, the latest last; `left` the last failover of each line away from it, and `forsaken` when which of its lines
-    asked another server because of what speaks against it; `over` is the minute before this one;
-    `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second, `crowd` of which lines
-    where they were many; `restored` when its last outage ended."""
+    phones with evidence against it, the latest last; `left` the last failover of each line away from it, and
+    `forsaken` when which of its lines asked another server because of what speaks against it; `over` is the minute
+    before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second,
+    `crowd` of which lines where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "left", "lives", "minute",
                  "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds", "served",
@@ -97,17 +96,17 @@ class ServerWatch:
         self.served: set[int] = set()
         self.asking: dict[int, float] = {}
         self.asked: deque[dict[int, float]] = deque([self.asking], maxlen=MINUTES_ASKED)
-        self.noted = NEVER
+        self.noted = LONG_AGO
         self.lives: deque[float] = deque(maxlen=LIVES_KEPT)
         self.registered: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
         self.pinged: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
-        self.answered = NEVER
+        self.answered = LONG_AGO
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
         self.forsaken: deque[tuple[float, int]] = deque(maxlen=FORSAKEN_KEPT)
         self.seconds = Seconds()
         self.crowd = Crowd()
-        self.restored = NEVER
+        self.restored = LONG_AGO
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
 
     def counts(self, request: Sent) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sipaudit.incidents.draft import TOGETHER
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
-
-TOGETHER = 600.0   # seconds between two requests in vain, with others answered, of one outage
 
 
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float) -> Mapping[int, Failing]:

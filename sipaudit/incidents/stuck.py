@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from math import inf
 
-from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.draft import TOGETHER, Draft, Drafts, Watched
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
@@ -21,7 +21,6 @@ RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
 LISTED_KEPT = 32       # servers remembered that an entry once listed
 LINES_KEPT = 100_000
-TOGETHER = 600.0       # seconds between two happenings at a server that make one incident
 
 
 class Stuck:

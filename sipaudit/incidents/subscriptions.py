@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from sipaudit.incidents.draft import Draft, Drafts, Watched
+from sipaudit.incidents.draft import TOGETHER, Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Received, Replied, Sent
@@ -16,7 +16,6 @@ OF_ONE_LINE = 32
 LASTS = 3600.0      # seconds where neither side says how long (the default of the event packages that phones use)
 BRIEF = 60.0        # seconds: who asks for no longer may mean to let it end, as a shared line's line-seize (RFC 7463)
 GRACE = 5.0         # seconds after the refresh time
-TOGETHER = 600.0    # seconds between two that make one incident
 
 
 class Lapse(Draft):

@@ -24,7 +24,7 @@ except ImportError as error:
         "--notify needs the library apprise", fix="pip install 'sipaudit[live]', or leave --notify out"
     ) from error
 
-NOTICES_KEPT = 100        # notices that may wait for a place that is away
+NOTICES_KEPT = 100   # notices that may wait for a place that is away
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,20})://")
 _TYPES = {
     None: NotifyType.SUCCESS, Severity.INFO: NotifyType.INFO, Severity.WARNING: NotifyType.WARNING,

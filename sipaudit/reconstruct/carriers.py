@@ -18,7 +18,7 @@ class Carriers:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._looked = LONG_AGO                              # when it was last asked who carries packets of phones
+        self._looked = LONG_AGO                           # when it was last asked who carries packets of phones
         self._macs: set[str | None] = set()               # who did then
         self._sought: set[tuple[str, str]] = set()        # and which servers they have sought since
 

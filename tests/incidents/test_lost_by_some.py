@@ -27,6 +27,13 @@ def two_sites(story: Story, apart: float = 5.0, until: float = 1300) -> list[Han
     return phones[:10]
 
 
+def has_lost_it(phone: Handset, number: int) -> None:
+    """It asks in vain for ten minutes, and then gets through."""
+    for late in range(0, 600, 100):
+        phone.silence(CUT + number * 2 + late)
+    phone.call(BACK + number)
+
+
 def outages(tower: Tower, story: Story, settings: Settings) -> list[str]:
     end(story, 1700)
     return [line for line in tower.see(story, {**settings, **MINUTE}) if "outage" in line]
@@ -59,9 +66,7 @@ def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, se
 def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> None:
     story = Story()
     for number, phone in enumerate(two_sites(story, apart)):
-        for late in range(0, 600, 100):
-            phone.silence(CUT + number * 2 + late)
-        phone.call(BACK + number)
+        has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
 
 
@@ -71,9 +76,7 @@ def test_behind_one_address_they_are_the_same_phones(tower: Tower) -> None:
     for number, phone in enumerate(phones):
         phone.place, phone.agent = ("192.0.2.1", 20_000 + number), f"{phone.agent}_00041300000{number}"
         phone.register(100 + number)
-        for late in range(0, 600, 100):
-            phone.silence(CUT + number * 2 + late)
-        phone.call(BACK + number)
+        has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
 
 
