@@ -58,6 +58,11 @@ class CaptureSummary(Struct, frozen=True):
     loss: Loss
     content: dict[str, int]
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The times of its first and its last packet; none where it has no packets."""
+        return tuple(time for time in (self.first, self.last) if time is not None)
+
 
 class ServerSummary(Struct, frozen=True):
     """One server: `address:port/transport`, its host name, the server entry it belongs to and its place there (1 is

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sipaudit.model.values import Assumption, Reason
+from collections import Counter
+
+from sipaudit.model.values import Assumption, Reason, Report
+from sipaudit.report.screen import count_of
 
 CAPTURING = "docs/capturing.md"
 
@@ -46,3 +49,9 @@ ASSUMED: dict[Assumption, str] = {
     Assumption.TTL_FROM_FAILOVER: "the declared TTL began to run at the failover",
     Assumption.NO_EARLIER_STAY: "no registration there from before the capture is still alive",
 }
+
+
+def to_declare(report: Report) -> list[tuple[str, str]]:
+    """What a site file should declare, each with `3 lines`, for which it would decide more."""
+    lines = Counter(name for line in report.lines for name in line.declare)
+    return [(name, count_of(count, "line")) for name, count in sorted(lines.items())]

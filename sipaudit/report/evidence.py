@@ -9,13 +9,13 @@ from typing import BinaryIO, NamedTuple
 
 from sipaudit.capture.write import PcapngWriter
 from sipaudit.model.values import Finding, Frame
-from sipaudit.report.exhibits import Packet, Place, frames_of
+from sipaudit.report.exhibits import FramePlace, Packet, frames_of
 from sipaudit.safe_text import safe_text
 
 COMMENT_SHOWN = 2_000   # characters of a comment
 LINES_SHOWN = 200       # lines of a decrypted message
 
-Parts = Mapping[Place, tuple[int, ...]]
+Parts = Mapping[FramePlace, tuple[int, ...]]
 """For a frame that completes a message of several frames: all of them."""
 
 
@@ -36,8 +36,8 @@ class Spool:
 
     def __init__(self) -> None:
         self._file = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the spool
-        self._kept: dict[Place, list[_Kept]] = {}
-        self._notes: dict[Place, list[tuple[int, int]]] = {}
+        self._kept: dict[FramePlace, list[_Kept]] = {}
+        self._notes: dict[FramePlace, list[tuple[int, int]]] = {}
 
     def add(self, packet: Packet) -> None:
         """Lay down a packet, behind others of its place."""
@@ -45,20 +45,20 @@ class Spool:
         self._kept.setdefault((packet.capture, packet.frame), []).append(
             _Kept(packet.frame, packet.time, packet.link_type, packet.wire_length, start, length))
 
-    def __contains__(self, place: Place) -> bool:
+    def __contains__(self, place: FramePlace) -> bool:
         return place in self._kept
 
-    def note(self, place: Place, text: str) -> None:
+    def note(self, place: FramePlace, text: str) -> None:
         """Comment on a packet, in lines that are made harmless."""
         lines = [safe_text(line)[:COMMENT_SHOWN] for line in text.splitlines()[:LINES_SHOWN]]
         self._notes.setdefault(place, []).append(self._lay_down("\n".join(lines).encode()))
 
-    def packets(self, place: Place) -> list[Packet]:
+    def packets(self, place: FramePlace) -> list[Packet]:
         """What was added for a place: one packet, or one for each message of a frame that was written anew."""
         return [Packet(place[0], kept.frame, kept.time, kept.link_type, self._read(kept.start, kept.length),
                        kept.wire_length) for kept in self._kept.get(place, ())]
 
-    def notes(self, place: Place) -> list[str]:
+    def notes(self, place: FramePlace) -> list[str]:
         return [self._read(start, length).decode() for start, length in self._notes.get(place, ())]
 
     def close(self) -> None:
@@ -85,9 +85,9 @@ def write_evidence(findings: Iterable[Finding], spool: Spool, parts: Parts, path
                 _write(stream, packets, {place: [*said, *spool.notes(place)] for place, said in frames.items()})
 
 
-def _frames(finding: Finding, parts: Parts) -> dict[Place, list[str]]:
+def _frames(finding: Finding, parts: Parts) -> dict[FramePlace, list[str]]:
     """The places of a finding's packets with what is to be said of each."""
-    said: dict[Place, list[str]] = {}
+    said: dict[FramePlace, list[str]] = {}
     for frame in frames_of(finding):
         if frame.frame is None:
             continue
@@ -107,7 +107,7 @@ def _comments(finding: Finding, frame: Frame) -> Iterator[str]:
     return (safe_text(text)[:COMMENT_SHOWN] for text in texts)
 
 
-def _write(stream: BinaryIO, packets: list[Packet], comments: Mapping[Place, list[str]]) -> None:
+def _write(stream: BinaryIO, packets: list[Packet], comments: Mapping[FramePlace, list[str]]) -> None:
     """One interface for each capture and link type, named after the capture; packets in order of time."""
     writer = PcapngWriter(stream)
     interfaces: dict[tuple[str, int], int] = {}

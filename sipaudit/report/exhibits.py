@@ -24,10 +24,10 @@ class Exhibit(Struct, frozen=True):
     text: str
 
 
-Place = tuple[str, int]
+FramePlace = tuple[str, int]
 """A capture (the path as the report names it) and a frame in it, as Wireshark counts."""
 
-Exhibits = Mapping[Place, list[Exhibit]]
+Exhibits = Mapping[FramePlace, list[Exhibit]]
 """By capture and frame: a frame may complete several messages."""
 
 
@@ -76,7 +76,7 @@ def frames_of(finding: Finding) -> Iterator[Frame]:
     return (proof for proof in finding.evidence if isinstance(proof, Frame))
 
 
-def places_of(findings: Sequence[Finding]) -> set[Place]:
+def places_of(findings: Sequence[Finding]) -> set[FramePlace]:
     """Where the evidence of these findings stands: every frame of every packet of it."""
     return {(frame.capture, number) for finding in findings for frame in frames_of(finding)
             for number in (*(frame.frames or ()), frame.frame) if number is not None}

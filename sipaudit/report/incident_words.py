@@ -102,7 +102,7 @@ def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
 def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)
-    ends = [end for capture in report.captures for end in (capture.first, capture.last) if end is not None]
+    ends = [end for capture in report.captures for end in capture.ends]
     days = {format_time(end, clock).partition(" ")[0] for end in ends}
     style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
     alone = len({line.phone for line in report.lines}) == len(report.lines)
@@ -137,6 +137,11 @@ def _without(report: Report) -> dict[str, Without]:
 def _leaves_some(incident: Incident) -> bool:
     """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
     return any(entry.what.startswith(UNSEEN) or entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
+
+
+def name_of(server: str | None, report: Report) -> str | None:
+    """The host name that a report gives a server; None where it has none."""
+    return next((row.name for row in report.servers if row.server == server), None)
 
 
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.incident_words import gravest
+from sipaudit.report.incident_words import gravest, name_of
 from sipaudit.report.proof import filters, proof_text
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.text import expected, health
@@ -69,7 +69,7 @@ def _of_incident(incident: Incident, report: Report, clock: tzinfo) -> str:
 
 def _server(server: str, report: Report) -> str:
     """By name and address, where it has a name."""
-    name = next((row.name for row in report.servers if row.server == server), None)
+    name = name_of(server, report)
     return code(server) if name is None else f"{code(name)} ({code(server)})"
 
 

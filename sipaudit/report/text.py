@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
-from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.proof import filters_said
@@ -138,7 +138,7 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
     if report.events:
         screen.title("Known events")
         events = sorted(report.events, key=lambda event: event.time)
-        seen = [end for capture in report.captures for end in (capture.first, capture.last) if end is not None]
+        seen = [end for capture in report.captures for end in capture.ends]
         rows = [(_moment(event.time, seen, clock), event.what) for event in events[:EVENTS_SHOWN]]
         screen.table(("time", "what"), rows)
         _more(screen, len(events) - EVENTS_SHOWN, "event")
@@ -194,10 +194,9 @@ def _next(screen: Screen, report: Report, program: str, again: str) -> None:
 
 def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
     """What for, and the command, "" where there is none."""
-    wanted = Counter(name for line in report.lines for name in line.declare)
-    if wanted:
-        names = ", ".join(f"{name} ({count_of(count, 'line')})" for name, count in sorted(wanted.items()))
-        yield f"To judge more, declare in a site file: {names}. See docs/site-file.md", ""
+    undeclared = ", ".join(f"{name} ({lines})" for name, lines in to_declare(report))
+    if undeclared:
+        yield f"To judge more, declare in a site file: {undeclared}. See docs/site-file.md", ""
         if "--site" not in again:
             yield "A site file to begin with", f"phones {again} --draft-site > site.yaml"
     if report.inconclusive:
@@ -231,9 +230,8 @@ def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
 
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
     """What a capture holds and what it lacks, in sentences."""
-    ends = [format_time(end, clock, TimeStyle.FULL) for end in (capture.first, capture.last) if end is not None]
-    zones = ", later ".join(dict.fromkeys(zone_name(end, clock) for end in (capture.first, capture.last)
-                                          if end is not None))
+    ends = [format_time(end, clock, TimeStyle.FULL) for end in capture.ends]
+    zones = ", later ".join(dict.fromkeys(zone_name(end, clock) for end in capture.ends))
     span = f" from {ends[0]} to {ends[-1]} {zones}" if ends else ""
     links = ", ".join(capture.link_types)
     said = [f"{capture.path}: {count_of(capture.packets, 'packet')} ({links}){span}, "

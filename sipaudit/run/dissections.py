@@ -13,12 +13,12 @@ from sipaudit.capture.write import PcapngWriter
 from sipaudit.model.values import Finding
 from sipaudit.report.dissect import Dissection, Layer, dissect
 from sipaudit.report.evidence import Spool
-from sipaudit.report.exhibits import Packet, Place, frames_of
+from sipaudit.report.exhibits import FramePlace, Packet, frames_of
 
 MOST = 200  # frames: each costs ten milliseconds, and the worst fifty findings are more than anybody reads in full
 
 
-def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str], None]) -> dict[Place, Dissection]:
+def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str], None]) -> dict[FramePlace, Dissection]:
     """The dissections of the first frames of these findings' evidence, as far as the spool holds them; none, and a
     warning, without tshark, or where it fails.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipaudit.report.evidence import Spool
-from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
+from sipaudit.report.exhibits import Exhibit, FramePlace, Packet, PlacedMessage
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
 from sipaudit.run import second_pass
@@ -22,12 +22,12 @@ class Second:
     First `messages` is run through, or `look` called where they are known, then `fetch_packets`.
     """
 
-    def __init__(self, run: Run, embedded: set[Place], evidence: set[Place]) -> None:
+    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace]) -> None:
         self._run = run
         self._embedded = embedded
         self._evidence = evidence
-        self.exhibits: dict[Place, list[Exhibit]] = {}
-        self.parts: dict[Place, tuple[int, ...]] = {}
+        self.exhibits: dict[FramePlace, list[Exhibit]] = {}
+        self.parts: dict[FramePlace, tuple[int, ...]] = {}
         self.spool = Spool()
 
     def messages(self) -> Iterator[PlacedMessage]:
@@ -72,10 +72,10 @@ class Second:
     def _see_beside(self, item: Item) -> None:
         """What is no message proves by its frame alone."""
 
-    def _see(self, place: Place, placed: PlacedMessage) -> None:
+    def _see(self, place: FramePlace, placed: PlacedMessage) -> None:
         self._see_item(place, placed.item)
 
-    def _see_item(self, place: Place, item: Datagram) -> None:
+    def _see_item(self, place: FramePlace, item: Datagram) -> None:
         if place in self._embedded:
             self.exhibits.setdefault(place, []).append(second_pass.exhibit(place[0], item))
         if place not in self._evidence:
@@ -89,7 +89,8 @@ class Second:
 class Hidden(Second):
     """The same under pseudonyms: packets are written anew, a message each, and places have the captures' new names."""
 
-    def __init__(self, run: Run, embedded: set[Place], evidence: set[Place], hiding: MessageRedaction) -> None:
+    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], hiding: MessageRedaction
+                 ) -> None:
         super().__init__(run, embedded, evidence)
         self._hiding = hiding
         self._names = hiding.redaction.names
@@ -107,7 +108,7 @@ class Hidden(Second):
             self.spool.add(packet)
             self.spool.note((packet.capture, packet.frame), "written anew")
 
-    def _see(self, place: Place, placed: PlacedMessage) -> None:
+    def _see(self, place: FramePlace, placed: PlacedMessage) -> None:
         text = self._hiding.text(placed.item.payload)
         shown = self._names.path(place[0]), place[1]
         if place in self._embedded:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sipaudit.model.events import Answered, ModelEvent, Received
 from sipaudit.model.values import Frame
 
-Place = Callable[[int, int], tuple[str, int | None]]
+Locate = Callable[[int, int], tuple[str, int | None]]   # of a capture and a frame, by their numbers
 
 
 class Naming:
@@ -20,7 +20,7 @@ class Naming:
 
     def __init__(self, paths: list[str], server: Callable[[str], str], sees: Callable[[str], bool],
                  connects: Callable[[str], bool], skew: Callable[[str], float],
-                 frames: dict[tuple[int, int], tuple[int, ...]], place: Place | None = None) -> None:
+                 frames: dict[tuple[int, int], tuple[int, ...]], place: Locate | None = None) -> None:
         self._paths = paths
         self._frames = frames
         self.server = server

@@ -28,7 +28,7 @@ from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.holes import hole
-from sipaudit.run.naming import Naming, Place
+from sipaudit.run.naming import Locate, Naming
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import build, capture_summary, estimate
 from sipaudit.run.unheard import begins_later, unanswered
@@ -73,7 +73,7 @@ class Route:
                  "known_events", "naming", "reconstruction", "settled", "span")
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None, note: Note | None = None, place: Place | None = None,
+                 observer: Observer | None = None, note: Note | None = None, place: Locate | None = None,
                  budget: Budget | None = None) -> None:
         self.brief = brief
         self.knowledge = SiteKnowledge(brief.declared)

@@ -13,7 +13,7 @@ from itertools import chain
 from sipaudit.capture import chosen
 from sipaudit.capture.captures import TSHARK
 from sipaudit.reconstruct.whose import SeenMessage
-from sipaudit.report.exhibits import Exhibit, Packet, Place, PlacedMessage
+from sipaudit.report.exhibits import Exhibit, FramePlace, Packet, PlacedMessage
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram, Item
@@ -63,7 +63,7 @@ def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
     )
 
 
-def packets(run: Run, wanted: Collection[Place]) -> Iterator[Packet]:
+def packets(run: Run, wanted: Collection[FramePlace]) -> Iterator[Packet]:
     """The wanted frames as they were captured, capture by capture."""
     by_path: defaultdict[str, set[int]] = defaultdict(set)
     for path, frame in wanted:

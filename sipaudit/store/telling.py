@@ -43,7 +43,7 @@ def tell(report: Report) -> Iterator[Saying]:
 
 def span(report: Report) -> tuple[float, float]:
     """The first and the last packet of a report's captures, in seconds since the epoch."""
-    times = [time for capture in report.captures for time in (capture.first, capture.last) if time is not None]
+    times = [time for capture in report.captures for time in capture.ends]
     return min(times, default=0.0), max(times, default=0.0)
 
 

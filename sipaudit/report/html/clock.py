@@ -59,7 +59,7 @@ class PageClock:
 
 def _moments(report: Report) -> Iterator[float]:
     for capture in report.captures:
-        yield from (time for time in (capture.first, capture.last) if time is not None)
+        yield from capture.ends
     if not report.captures:
         yield from (time for line in report.lines for time in (line.first, line.last))
 

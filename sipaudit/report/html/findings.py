@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from sipaudit.model.values import Finding, Frame, Place, Proof
-from sipaudit.report.exhibits import Exhibit, Exhibits
+from sipaudit.report.exhibits import Exhibit, Exhibits, FramePlace, frames_of
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
@@ -15,7 +15,7 @@ from sipaudit.report.html.packing import Block, packed_value
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
 
-    Dissections = Mapping[tuple[str, int], Dissection]
+    Dissections = Mapping[FramePlace, Dissection]
 
 DETAILS = 500        # findings in a block of details
 SHOWN = 20           # findings in a block of messages
@@ -24,8 +24,6 @@ MESSAGES = 40        # messages drawn of one finding
 FIELDS = 400         # lines of one frame's dissection
 ROOM = 6_000_000     # characters of all messages and dissections: beyond that only the head of each is shown
 HEAD = 600
-
-Key = tuple[str, int]
 
 
 class Findings:
@@ -89,9 +87,9 @@ class Findings:
         return [*row, proof.frames] if proof.frames else row
 
     def _messages(self, finding: Finding) -> dict[str, Any]:
-        keys = list(_frames(finding))[:MESSAGES]
-        rows = [self._message(message) for key in keys for message in self._exhibits.get(key, ())]
-        dissected = [self._dissection(key) for key in keys if key in self._dissections]
+        places = list(_frames(finding))[:MESSAGES]
+        rows = [self._message(message) for place in places for message in self._exhibits.get(place, ())]
+        dissected = [self._dissection(place) for place in places if place in self._dissections]
         return {"messages": rows[:MESSAGES], "dissections": dissected}
 
     def _message(self, message: Exhibit) -> list[Any]:
@@ -103,18 +101,19 @@ class Findings:
         self._room -= len(text)
         return text
 
-    def _dissection(self, key: Key) -> list[Any]:
-        dissection = self._dissections[key]
+    def _dissection(self, place: FramePlace) -> list[Any]:
+        dissection = self._dissections[place]
         layers, room = [], FIELDS if self._room > 0 else 0
         for layer in dissection.layers:
             fields = [inert(field.text, FIELD) for field in layer.fields[:room]]
             room -= len(fields)
             self._room -= sum(map(len, fields))
             layers.append([inert(layer.name), fields])
-        return [self._index.captures.of(key[0]), key[1], layers, [inert(each, FIELD) for each in dissection.experts]]
+        experts = [inert(each, FIELD) for each in dissection.experts]
+        return [self._index.captures.of(place[0]), place[1], layers, experts]
 
 
-def _frames(finding: Finding) -> Iterable[Key]:
+def _frames(finding: Finding) -> Iterable[FramePlace]:
     """The frames of the evidence, in its order, each once."""
-    return {(proof.capture, number): None for proof in finding.evidence if isinstance(proof, Frame)
-            for number in (proof.frame, *(proof.frames or ())) if number is not None}
+    return {(frame.capture, number): None for frame in frames_of(finding)
+            for number in (frame.frame, *(frame.frames or ())) if number is not None}

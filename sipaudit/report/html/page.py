@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from datetime import tzinfo
 from functools import cache
 from importlib import resources
@@ -28,7 +28,7 @@ from sipaudit.times import parse_zone
 if TYPE_CHECKING:
     import jinja2
 
-    from sipaudit.report.dissect import Dissection
+    from sipaudit.report.html.findings import Dissections
 
 SCRIPTS = ("values.js", "store.js", "dom.js", "filters.js", "lanes.js", "lane_paint.js", "lane_input.js", "telling.js",
            "table.js", "finding.js", "evidence.js", "line.js", "whereabouts.js", "pictures.js", "rates.js", "main.js")
@@ -36,7 +36,7 @@ INCIDENTS_DRAWN = 200  # bands in the pictures and the lanes
 
 
 def render(
-    report: Report, zone: str, exhibits: Exhibits, dissections: Mapping[tuple[str, int], Dissection], embed: int, *,
+    report: Report, zone: str, exhibits: Exhibits, dissections: Dissections, embed: int, *,
     evidence: Set[str] | None = None, rules: RulePack | None = None,
 ) -> bytes:
     """The report as one HTML file, times in `zone` (as `--tz` names it).

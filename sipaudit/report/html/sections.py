@@ -13,11 +13,11 @@ from datetime import tzinfo
 from typing import Any
 
 from sipaudit.model.values import Finding, Incident, Report, Severity
-from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
-from sipaudit.report.incident_words import gravest
+from sipaudit.report.incident_words import gravest, name_of
 from sipaudit.report.screen import count_of
 from sipaudit.report.text import health
 from sipaudit.report.verdict import sentences
@@ -51,7 +51,8 @@ def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
         "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
         "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
         "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),
-        "declare": _declare(report), "captures": list(_captures(report, zone)),
+        "declare": [f"{inert(name)} ({lines})" for name, lines in to_declare(report)],
+        "captures": list(_captures(report, zone)),
         "assumptions": list(_assumptions(counted)),
         "reached": [{"rule": inert(row.rule), "count": row.count} for row in report.reached],
         "capturing": CAPTURING, "servers": list(_servers(report)),
@@ -121,7 +122,7 @@ def _end(incident: Incident, zone: tzinfo) -> str | None:
 
 def _named(server: str | None, report: Report) -> str | None:
     """`sbc1.example.com (10.0.0.1:5060/udp)`, the address alone where there is no name."""
-    name = next((row.name for row in report.servers if row.server == server), None)
+    name = name_of(server, report)
     return server if name is None else f"{name} ({server})"
 
 
@@ -176,11 +177,6 @@ def _documentation(described: Rule | IncidentKind | None) -> Iterator[dict[str, 
 def _undecided(report: Report) -> Iterator[dict[str, Any]]:
     for row in sorted(report.inconclusive, key=lambda row: -row.count):
         yield {"rule": inert(row.rule), "reason": str(row.reason), "count": row.count, "advice": ADVICE[row.reason]}
-
-
-def _declare(report: Report) -> list[str]:
-    wanted = Counter(name for line in report.lines for name in line.declare)
-    return [f"{inert(name)} ({count_of(count, 'line')})" for name, count in sorted(wanted.items())]
 
 
 def _assumptions(counted: Iterable[Finding]) -> Iterator[dict[str, Any]]:
