@@ -147,6 +147,11 @@ class Binding(Struct, frozen=True, gc=False):
         return runs_out(granted) if granted.granted is None else granted.time + granted.granted   # without a call
 
     @property
+    def removal(self) -> Sent | None:
+        """The REGISTER in progress, if it asks the server to end the binding."""
+        return self.register if self.register is not None and self.register.expires == 0 else None
+
+    @property
     def due(self) -> float:
         """When the line renews it next, at the pace at which it has done so; without end while it has not."""
         if self.granted is None or self.since is None or not self.refreshes:

@@ -33,14 +33,14 @@ def pack_folder() -> Path:
     return (inside if inside.is_dir() else package.parent / "rules") / PACK
 
 
-def load_pack(extra: Iterable[str | Path] = (), folder: Path | None = None) -> RulePack:
-    """The rules of `folder` (default: those that ship), and over them each file or folder of `extra` in turn.
+def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
+    """The rules that ship, and over them each file or folder of `extra` in turn.
 
     Raises InputErrors with every fault found. Conditions are checked now but for those of the pack that ships, which
     its tests have checked: so no typing error can hide until an outage.
     """
     loader = Loader()
-    loader.pack(folder or pack_folder(), check=folder is not None)
+    loader.pack(pack_folder(), check=False)
     for named in extra:
         loader.add(Path(named))
     return loader.done()
@@ -73,7 +73,8 @@ class Loader:
         self._changed: dict[str, str] = {}
 
     def pack(self, folder: Path, *, check: bool) -> None:
-        """The pack below all: its folders are the groups, and no id stands in it twice."""
+        """The pack below all: its folders are the groups, and no id stands in it twice. (`check`) its conditions are
+        compiled."""
         files = rule_files(folder)
         if not files:
             raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))

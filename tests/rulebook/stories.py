@@ -10,8 +10,8 @@ from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Finding, Frame
 from sipaudit.rulebook.faults import Faults
-from sipaudit.rulebook.pack import load_pack, pack_folder
-from sipaudit.rulebook.rules import Rule
+from sipaudit.rulebook.pack import Loader, load_pack, pack_folder
+from sipaudit.rulebook.rules import Rule, RulePack
 
 PREMATURE = next(pack_folder().rglob("premature-failback.yaml"))
 RULE = """\
@@ -45,6 +45,15 @@ NOTHING_KNOWN = LineSettings()
 
 def rule_text(name: str = "mine", takes: str = "failback-before-due", more: str = "") -> str:
     return RULE.format(name=name, takes=takes, more=more)
+
+
+def pack_in(folder: Path, *over: Path) -> RulePack:
+    """The rules of a folder in the place of those that ship, with every condition checked, and what lies over them."""
+    loader = Loader()
+    loader.pack(folder, check=True)
+    for path in over:
+        loader.add(path)
+    return loader.done()
 
 
 def rules(tmp_path: Path, *texts: str) -> dict[str, Rule]:

@@ -11,7 +11,7 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.settings import Tolerances
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import Group, RulePack
-from tests.rulebook.stories import PREMATURE, rule_text
+from tests.rulebook.stories import PREMATURE, pack_in, rule_text
 
 SITE = Tolerances(timer=5.0)
 
@@ -128,7 +128,7 @@ def test_a_severity_above_the_pack_s_is_noted_with_its_place(tmp_path: Path) -> 
     pack = tmp_path / "pack"
     file(pack, rule_text("mine", more="severities: [{when: regime == 'R2', severity: warning}]"))
     over = file(tmp_path, "\noverride:\n  mine: {severity: error}\n", "over.yaml")
-    (note,) = load_pack([over], folder=pack).notes
+    (note,) = pack_in(pack, over).notes
     assert note == f"mine is error by {over}:3; in the rules that ship it is warning or info."
 
 
@@ -141,7 +141,7 @@ def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
 def test_a_severity_that_is_raised_for_some_facts_only_is_noted(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
     file(pack, rule_text("mine", more="severities: [{when: regime == 'R2', severity: error}]"))
-    (note,) = load_pack([file(tmp_path, "override: {mine: {severity: error}}", "over.yaml")], folder=pack).notes
+    (note,) = pack_in(pack, file(tmp_path, "override: {mine: {severity: error}}", "over.yaml")).notes
     assert note.endswith("in the rules that ship it is error or info.")
 
 
@@ -150,7 +150,7 @@ def test_a_severity_that_a_replacement_raises_is_noted(tmp_path: Path) -> None:
     file(pack, rule_text("mine"))
     new = file(tmp_path, rule_text("mine", more="escalate: [{severity: error, count: 2, group_by: line, within: 9}]"),
                "new.yaml")
-    (note,) = load_pack([new], folder=pack).notes
+    (note,) = pack_in(pack, new).notes
     assert "mine is error or info by" in note
 
 
@@ -221,7 +221,7 @@ def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_folder_without_rules_is_refused(tmp_path: Path) -> None:
     assert "no rule files here" in errors(tmp_path)[0]
     with pytest.raises(InputError, match="its rules are missing"):
-        load_pack(folder=tmp_path)
+        pack_in(tmp_path)
 
 
 def test_an_id_stands_in_a_pack_once_and_names_its_file(tmp_path: Path) -> None:
@@ -229,6 +229,6 @@ def test_an_id_stands_in_a_pack_once_and_names_its_file(tmp_path: Path) -> None:
         file(tmp_path / folder, rule_text("mine"))
         file(tmp_path / folder, OUTAGE.read_text(), "server-outage.yaml")
     with pytest.raises(InputErrors) as caught:
-        load_pack(folder=tmp_path)
+        pack_in(tmp_path)
     assert len(caught.value.errors) == 2
     assert all("stands in" in error.message for error in caught.value.errors)

@@ -9,11 +9,12 @@ import yaml
 
 from sipaudit.errors import InputErrors
 from sipaudit.model.scenario import parse
-from sipaudit.rulebook.pack import load_pack, pack_folder
+from sipaudit.rulebook.pack import pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
+from tests.rulebook.stories import pack_in
 
-PACK = load_pack(folder=pack_folder())
+PACK = pack_in(pack_folder())
 RULES = {rule.id: rule for rule in PACK.rules}  # those of settings have other cases: tests/settings/test_rule_cases.py
 CASES = [
     pytest.param(rule, case, id=f"{rule.id}: {case['case']}")
@@ -73,7 +74,7 @@ def test_a_faulty_rule_is_refused_with_its_line(old: str, new: str, said: str, t
     path = tmp_path / "premature-failback.yaml"
     path.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputErrors) as caught:
-        load_pack(folder=tmp_path)
+        pack_in(tmp_path)
     assert any(said in error.message for error in caught.value.errors)
     assert all(error.file == str(path) and error.line for error in caught.value.errors)
 
@@ -82,5 +83,5 @@ def test_all_faults_of_a_pack_are_said_at_once(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / f"{name}.yaml").write_text(GOOD.replace("severity: error", "severity: grave"))
     with pytest.raises(InputErrors) as caught:
-        load_pack(folder=tmp_path)
+        pack_in(tmp_path)
     assert {Path(error.file or "").stem for error in caught.value.errors} == {"one", "two"}

@@ -15,12 +15,13 @@ import yaml
 
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, Place
-from sipaudit.rulebook.pack import load_pack, pack_folder
+from sipaudit.rulebook.pack import pack_folder
 from sipaudit.run.provisioned import issue_findings
 from sipaudit.settings.firmware import firmware_issues
 from sipaudit.settings.provisioning import Provisioning
+from tests.rulebook.stories import pack_in
 
-RULES = {rule.id: rule for rule in load_pack(folder=pack_folder()).settings}
+RULES = {rule.id: rule for rule in pack_in(pack_folder()).settings}
 MASTER = re.compile(r"[0-9a-f]{12}\.cfg")
 
 

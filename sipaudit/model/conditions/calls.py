@@ -101,8 +101,8 @@ def registers_on(case: Case) -> Ground:
 
 def _removed_at(binding: Binding) -> float:
     """When the phone last asked a server to end a binding, or was told that it is ended."""
-    if binding.register is not None and binding.register.expires == 0:
-        return binding.register.time
+    if binding.removal is not None:
+        return binding.removal.time
     return binding.removed.time if binding.removed is not None and binding.removed.asked == 0 else LONG_AGO
 
 

@@ -224,8 +224,7 @@ def works_on(case: Case) -> Ground:
 def not_logged_out(case: Case) -> Ground:
     """The line did not remove its binding at the new server as well."""
     binding = case.line.binding(case.stay.server)
-    removed = binding is None or binding.granted is None or (
-        binding.register is not None and binding.register.expires == 0)
+    removed = binding is None or binding.granted is None or binding.removal is not None
     return FAILS if removed else HOLDS
 
 
