@@ -81,7 +81,7 @@ class Listener:
         health.packets += 1
         health.last = time
         if health.first is None:
-            health.first = self.route.auditor.began = time
+            health.first = self.route.auditor.profiles.began = time
         for item in self.decoder.decode((time, health.packets, ETHERNET, frame, len(frame)), 0):
             self.route.follow(item, None)
         if time >= self._turn_at:

@@ -162,7 +162,7 @@ class Probe(Route):
             return
         self.begun = True
         if first < self.newest:
-            self.newest = self.auditor.began = first
+            self.newest = self.auditor.profiles.began = first
             self._at = None
             self.clock_was_set(first)
 

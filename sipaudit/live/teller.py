@@ -175,7 +175,7 @@ class Teller:
         """
         if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
             finding = replace(finding, wireshark=None)
-        return self._probe.brief.suppressions.mark([finding], self._probe.auditor.began)[0][0]
+        return self._probe.brief.suppressions.mark([finding], self._probe.auditor.profiles.began)[0][0]
 
 
 def _may_pass(incident: Incident, now: float) -> bool:

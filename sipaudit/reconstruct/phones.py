@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
+from sipaudit.reconstruct.omens import NO_OMENS
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.several import Several
 from sipaudit.reconstruct.source import Source
@@ -196,29 +197,6 @@ class Line:
     def list_in_doubt(self) -> bool:
         """Whether the phone or DNS showed an address outside the declared entries, or DNS another list."""
         return self.strayed or any(state.in_doubt(self.owner.host, self.last) for state in self.view.states)
-
-
-UNSENT_KEPT = 8   # attempts to send something that a phone could not
-
-
-class Omens(NamedTuple):
-    """What may explain what a phone does next (seconds as captured): `unresolved` when a name of its servers last did
-    not resolve, `may_start` until when it may begin anew though it was not silent, since it ended a silence by an
-    answer that a phone which has just started gives, too, or was told by a NOTIFY to look for new settings; `referred`
-    when a REFER last told it whom to call; `unsent` when it had something to send and found no connection, or no
-    address, the last few times."""
-
-    unresolved: float = LONG_AGO
-    may_start: float = LONG_AGO
-    referred: float = LONG_AGO
-    unsent: tuple[float, ...] = ()
-
-    def could_not_send(self, time: float) -> Omens:
-        """Something more, then; one attempt counts once."""
-        return self if time in self.unsent else self._replace(unsent=(*self.unsent[1 - UNSENT_KEPT:], time))
-
-
-NO_OMENS = Omens()   # of nearly all phones
 
 
 class MayAskAgain(Struct, frozen=True):

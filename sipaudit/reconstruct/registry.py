@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec.structs import replace
-
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS
-from sipaudit.one import one_number, one_text
+from sipaudit.one import one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
+from sipaudit.reconstruct.descriptions import Descriptions
 from sipaudit.reconstruct.devices import Devices, same
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, look, narrowed, parted, weak
+from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
-from sipaudit.reconstruct.registrations import ALL, port_of
+from sipaudit.reconstruct.registrations import ALL
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import read_user_agent
-from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow, endpoint
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
@@ -33,12 +31,12 @@ from sipaudit.turned_away import turned_away
 class Registry:
     """All phones and lines, their numbers, and the door through which events leave."""
 
-    __slots__ = ("_entries", "_knowledge", "_numbers", "_sources", "devices", "lines", "out", "phones", "population",
+    __slots__ = ("_descriptions", "_entries", "_numbers", "_sources", "devices", "lines", "out", "phones", "population",
                  "source")
 
     def __init__(self, knowledge: Knowledge, entries: Entries, bounds: Bounds) -> None:
-        self._knowledge = knowledge
         self._entries = entries
+        self._descriptions = Descriptions(knowledge, entries)
         self.devices = Devices(knowledge, bounds.devices)
         self.population = Population(bounds, self.devices, self._taking)
         self._sources = self.population.sources
@@ -130,7 +128,7 @@ class Registry:
         phone = self._phone(source, contact, request.user_agent, flow, uri, item)
         line = self._line(phone, request.method == "REGISTER", uri, contact, request.user_agent, item.time)
         if line is not None:
-            self._refresh(line, contact, request.user_agent)
+            self._descriptions.refresh(line, contact, request.user_agent)
         return line
 
     def place_called(self, request: Request, flow: Flow, item: Datagram) -> Line | None:
@@ -144,7 +142,7 @@ class Registry:
             else source.phones[0]
         line = self._line(phone, False, request.to.uri, contact, None, item.time)
         if line is not None:
-            self._refresh(line, contact, None)
+            self._descriptions.refresh(line, contact, None)
         return line
 
     def called(self, request: Request, flow: Flow) -> Line | None:
@@ -211,7 +209,7 @@ class Registry:
         """Take in who the phone shows to be; the site file's items may then match its lines by its MAC."""
         if self.devices.identify(phone, flow):
             for line in phone.lines:
-                self._declare(line)
+                self._descriptions.declare(line)
         if phone.declared and phone.held is not None:
             self.population.show_phone(phone)
 
@@ -233,7 +231,7 @@ class Registry:
             # seen before only in calls, where To and From may name another AOR than the one registered
             found = next((line for line in same_contact if not line.registered), None)
             if found is not None:
-                self._name(found, aor, uri)
+                self._descriptions.name(found, aor, uri)
                 return found
         else:
             named = [line for line in phone.lines if line.aor == aor]
@@ -254,55 +252,20 @@ class Registry:
         line.contact_user = line.user if line.user == user else user
         line.contact_host = phone.host if phone.host == host else host
         self.population.add_line(line)
-        if user_agent is None:   # else it is declared in a moment, by its model as well (`_describe`)
-            self._declare(line)
+        if user_agent is None:   # else it is declared in a moment, by its model as well (`refresh`)
+            self._descriptions.declare(line)
         return line
-
-    def _name(self, line: Line, aor: str, uri: Uri) -> None:
-        if line.aor == aor:
-            return
-        line.aor, line.user, line.domain = aor, uri.user or "", uri.host
-        self._declare(line)
 
     def declare(self, knowledge: Knowledge) -> list[int]:
         """Another site file is in force. The numbers of the lines of which it declares something else to obey."""
-        self._knowledge = knowledge
         self.devices.obey(knowledge)
+        self._descriptions.obey(knowledge)
         changed = []
         for phone in self.phones.values():
             phone.declared = phone.declared or knowledge.declares_phone(phone.host, phone.mac)
             for line in phone.lines:
                 before = line.declaration.in_force(), line.entries
-                self._declare(line)
+                self._descriptions.declare(line)
                 if line.number in self.lines and (line.declaration.in_force(), line.entries) != before:
                     changed.append(line.number)
         return changed
-
-    def _declare(self, line: Line) -> None:
-        line.declaration = self._knowledge.declare(line.identity)
-        line.renewals = None   # what is mere may depend on it
-        view = self._entries.view(line.declaration.entries)
-        if view is not line.view:
-            line.view = view
-            line.revision = -1
-            line.flow = None
-
-    def _refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
-        """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
-        port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
-        user_agent = user_agent and one_text(user_agent)   # one text for all phones of a make
-        look(line, (user_agent or line.user_agent, port))
-        if line.address != contact:
-            line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))
-        line.contact_port = one_number(port)
-        if user_agent is not None and user_agent != line.user_agent:
-            self._describe(line, user_agent)
-        line.user_agent = user_agent or line.user_agent
-
-    def _describe(self, line: Line, user_agent: str) -> None:
-        phone, before = line.owner, line.user_agent
-        line.device = read_user_agent(user_agent)
-        line.user_agent = user_agent
-        phone.vendor = line.device.vendor
-        if before is None:
-            self._declare(line)

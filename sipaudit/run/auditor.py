@@ -11,10 +11,9 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Answered, Booted, CallChanged, Lost, ModelEvent, Received, Replied, Sent
 from sipaudit.model.observations import Observation, Verdict
-from sipaudit.model.profile import Profile
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import step
-from sipaudit.model.settings import ServerEntry, Tolerances
+from sipaudit.model.settings import Tolerances
 from sipaudit.model.state import NOBODY, NOTHING, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -26,14 +25,11 @@ from sipaudit.run.deadlines import Deadlines
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
+from sipaudit.run.profiles import Profiles
 from sipaudit.run.registrations import Registrations
 from sipaudit.run.replays import Replays
 
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
-
-
-def _seen_whole(_: Line) -> bool:
-    return False
 
 
 def _nothing_lost() -> float:
@@ -46,30 +42,23 @@ class Auditor:
 
     `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
     full table makes room for what is new.
-    `began` is since when the captures show all, `loss` the share of packets they lack, `steps` where a clock was set,
-    `unconnected` says whether they lack the connections of a line, `tolerances_of` the tolerances of single
-    expectations, where they differ from `tolerances`.
+    `loss` is the share of packets that the captures lack.
     """
 
     __slots__ = ("_deadlines", "_going_on", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
-                 "_timed", "_tolerances", "began", "calls", "faults", "loss", "registrations", "replays", "since",
-                 "steps", "tolerances_of", "unconnected", "watch")
+                 "_timed", "calls", "faults", "loss", "profiles", "registrations", "replays", "since", "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
-                 tolerances: Tolerances, kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
+                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
+        self._phones: dict[int, PhoneState] = {}
+        self.profiles = Profiles(self._phones)
         self.faults = Faults(rules)
-        self.replays = Replays(lines, phones, naming, self._full, self._hidden)
+        self.replays = Replays(lines, phones, naming, self.profiles.full, self._hidden)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
-        self.began = 0.0
         self.loss: Callable[[], float] = _nothing_lost
-        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
-        self.unconnected: Callable[[Line], bool] = _seen_whole
         self._lines = lines
         self._naming = naming
-        self.tolerances_of: Mapping[str, Tolerances] = {}
-        self._tolerances = tolerances
-        self._phones: dict[int, PhoneState] = {}
         self._deadlines = Deadlines(self._phones, self._say)
         self._timed = self._deadlines.by_phone
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
@@ -180,13 +169,13 @@ class Auditor:
         self._phones.clear()
         self.faults.open.clear()
         self.watch.view_begins()
-        self.began = now
+        self.profiles.began = now
 
     def set_back(self, before: float, now: float) -> None:
         """The clock was set back, from `before` to `now`. What was said stands; what is known has times from the future
         of what comes: neither must be held against the other."""
         self.view_begins(before)
-        self.began = now
+        self.profiles.began = now
         self._passing = Passing(self.faults)
         self.faults.begin_anew()
         self.watch.set_back(now)
@@ -206,7 +195,7 @@ class Auditor:
     def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
         """From now on these rules and tolerances are in force."""
         self.faults.obey(rules)
-        self._tolerances, self.tolerances_of = tolerances, tolerances_of
+        self.profiles.obey(tolerances, tolerances_of)
 
     # -- what need not be remembered
 
@@ -286,28 +275,6 @@ class Auditor:
 
     def _hidden(self, server: str, time: float) -> bool:
         return self.watch.lost_from_sight(server, time)
-
-    def _speaks_elsewhere(self, phone: Phone, entry: ServerEntry | None) -> bool:
-        """Whether the device asks servers of the entry from another address, at which it is another phone to us
-        (reference-model.md 1): what it did there is not seen here."""
-        if phone.twin is None or entry is None:
-            return False
-        number, since = phone.twin
-        here, there = self._phones.get(phone.number, NOBODY), self._phones.get(number, NOBODY)
-        return any(there.reach(server.key).touched >= since > here.reach(server.key).touched
-                   for server in entry.servers)
-
-    def _full(self, replay: LineReplay) -> Profile:
-        """The profile with what grows while the capture is read."""
-        plain, record = replay.profile(), replay.record
-        return replace(
-            plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
-            encrypted=record.owner.encrypted, unconnected=self.unconnected(record),
-            list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
-            steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
-            tolerances_of=self.tolerances_of,
-            fallback=replay.fallback, crossed=record.view.crossed,
-        )
 
 
 def _evicted(waiting: Observation) -> Observation:

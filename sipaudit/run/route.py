@@ -6,32 +6,27 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
-from msgspec.structs import replace
-
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.incidents.chronicle import Chronicle, beyond_bounds
+from sipaudit.incidents.chronicle import Chronicle
 from sipaudit.incidents.known import Known, called
 from sipaudit.incidents.minutes import read, rows
 from sipaudit.incidents.settled import Settled
 from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
-from sipaudit.model.values import Finding, KnownEvent, Report, moment
+from sipaudit.model.values import Finding, KnownEvent, moment
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.whose import Note, SeenMessage
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.rulebook.telling import in_order
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
-from sipaudit.run.garbage import rare_collections
 from sipaudit.run.holes import hole
 from sipaudit.run.naming import Locate, Naming
 from sipaudit.run.provisioned import issue_findings
-from sipaudit.run.summary import build, capture_summary, estimate
-from sipaudit.run.unheard import begins_later, unanswered
+from sipaudit.run.summary import capture_summary, estimate
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
@@ -89,15 +84,15 @@ class Route:
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.connects, self.skew,
                              self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
-                               brief.site.tolerances, brief.pack.incidents, rolling=budget is not None)
+                               brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
             self.reconstruction.when_dropped(self.auditor.release)
             self.tighten(budget)
         self.settled = Settled()
-        self.auditor.tolerances_of = brief.pack.tolerances_of(brief.site.tolerances)
-        self.auditor.since, self.auditor.began = span.start, first
-        self.auditor.loss, self.auditor.steps = self.loss, self._steps
-        self.auditor.unconnected = self._unconnected
+        self.auditor.since, self.auditor.loss = span.start, self.loss
+        profiles = self.auditor.profiles
+        profiles.began, profiles.steps, profiles.unconnected = first, self._steps, self._unconnected
+        profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.reconstruction.when_silent(self._after_silence)
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
@@ -230,10 +225,6 @@ class Route:
         """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""
         return 0.0
 
-    def clocks_said(self) -> list[str]:
-        """What the report says of clocks that differ, and of packets that are not in the order of their times."""
-        return []
-
     def phone(self, number: int | None) -> str | None:
         """The address of a phone; None where it is none, or a candidate that proved to be none."""
         phone = None if number is None else self.reconstruction.phones.get(number)
@@ -273,35 +264,10 @@ class Route:
             line.identity, line.firmware, vouched(line.model, line.firmware))]
         return issue_findings(issues, self.brief.pack.settings)
 
-    @rare_collections()
-    def report_at(self, last: float, warn: Callable[[str], None]) -> Report:
-        """What was found, once the route has been gone to its end, at `last`."""
-        report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
-                       self.known_events, self.span, min(last, self.span.end))
-        of_settings = self.of_settings(self.lines_shown())
-        if of_settings:
-            report = replace(report, findings=in_order([*of_settings, *report.findings]))
-        return self._with_incidents(self._with_rules_said(report, warn))
-
-    def _with_incidents(self, report: Report) -> Report:
-        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
-        findings, incidents = self.chronicle().link(report.findings)
-        notes = [*report.notes, *begins_later(self.span, self._first), *self.clocks_said(),
-                 *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values())]
-        return replace(report, findings=findings, incidents=incidents, notes=notes,
-                       minutes=self.minutes(self.span.touches))
-
     def minutes(self, wanted: Callable[[float, float], bool]) -> list[ServerMinute]:
         """What servers were asked and answered in the minutes that are wanted, by when they begin and end."""
         return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
                      for minute in read(server.minutes, wanted)), self.server)
-
-    def _with_rules_said(self, report: Report, warn: Callable[[str], None]) -> Report:
-        """The report with what `--rules` and `--suppress` have to say of it."""
-        findings, idle = self.brief.suppressions.mark(report.findings, self._first)
-        for sentence in idle:
-            warn(sentence)
-        return replace(report, findings=findings, notes=list(self.brief.pack.notes))
 
 
 def _transport(server: Server) -> str:

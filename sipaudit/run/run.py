@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from msgspec.structs import replace
+
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.incidents.chronicle import beyond_bounds
 from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
 from sipaudit.reconstruct.whose import Note
+from sipaudit.rulebook.telling import in_order
 from sipaudit.run.brief import understand
 from sipaudit.run.clocks import Clocks
 from sipaudit.run.disordered import behind_said, disorder_said
@@ -17,7 +21,9 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
+from sipaudit.run.summary import build
 from sipaudit.run.taps import Taps
+from sipaudit.run.unheard import begins_later, unanswered
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
@@ -148,13 +154,37 @@ class Run(Route):
         """Once all has been read."""
         return self._taps.skew(host)
 
-    def clocks_said(self) -> list[str]:
-        return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
-                *behind_said(self.health, self.reconstruction.traffic)]
+    # -- the report
 
+    @rare_collections()
     def report(self) -> Report:
         """What was found, once the route has been driven."""
-        return self.report_at(self._ended(), self.warn)
+        report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
+                       self.known_events, self.span, min(self._ended(), self.span.end))
+        of_settings = self.of_settings(self.lines_shown())
+        if of_settings:
+            report = replace(report, findings=in_order([*of_settings, *report.findings]))
+        return self._with_incidents(self._with_rules_said(report))
+
+    def _with_rules_said(self, report: Report) -> Report:
+        """The report with what `--rules` and `--suppress` have to say of it."""
+        findings, idle = self.brief.suppressions.mark(report.findings, self._first)
+        for sentence in idle:
+            self.warn(sentence)
+        return replace(report, findings=findings, notes=list(self.pack.notes))
+
+    def _with_incidents(self, report: Report) -> Report:
+        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
+        findings, incidents = self.chronicle().link(report.findings)
+        notes = [*report.notes, *begins_later(self.span, self._first), *self._clocks_said(),
+                 *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values())]
+        return replace(report, findings=findings, incidents=incidents, notes=notes,
+                       minutes=self.minutes(self.span.touches))
+
+    def _clocks_said(self) -> list[str]:
+        """What is to be said of clocks that differ, and of packets that are not in the order of their times."""
+        return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
+                *behind_said(self.health, self.reconstruction.traffic)]
 
 
 def _longest_rest(captures: list[CaptureHealth]) -> float:

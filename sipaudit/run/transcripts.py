@@ -65,7 +65,7 @@ class Transcripts:
         transcript = Transcript(names, origin)
         replays = run.auditor.replays.of_line(line.number)
         yield f"# {line.aor} at {line.owner.address}, 0 is {origin:.6f}"
-        yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.began)
+        yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.profiles.began)
         yield from (transcript.line(event) for event in events)
         yield "----"
         said = [finding_line(finding, (finding.time or 0.0) - origin,

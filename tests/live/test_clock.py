@@ -96,7 +96,7 @@ def test_who_goes_on_from_before_the_first_packet_may_hear_one_that_is_older(tmp
     phone = handset()
     other.hears(phone.story)
     assert other.probe.steps_back == 0
-    assert other.probe.auditor.began == ORIGIN
+    assert other.probe.auditor.profiles.began == ORIGIN
 
 
 def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear) -> None:

@@ -1,0 +1,65 @@
+"""What is known of a line besides where it is: what its requests show of it, and what is declared of such a one."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from sipaudit.one import one_number, one_text
+from sipaudit.reconstruct.entries import Entries
+from sipaudit.reconstruct.identity import look
+from sipaudit.reconstruct.phones import Knowledge, Line
+from sipaudit.reconstruct.registrations import port_of
+from sipaudit.reconstruct.useragent import read_user_agent
+from sipaudit.reconstruct.wording import in_words_of
+from sipaudit.sip.message import Address, Uri
+
+
+class Descriptions:
+    """Describes lines: `knowledge` is the site file's, `entries` have the servers that it declares."""
+
+    __slots__ = ("_entries", "_knowledge")
+
+    def __init__(self, knowledge: Knowledge, entries: Entries) -> None:
+        self._knowledge = knowledge
+        self._entries = entries
+
+    def obey(self, knowledge: Knowledge) -> None:
+        """Another site file is in force; lines are declared by it when that is asked for."""
+        self._knowledge = knowledge
+
+    def declare(self, line: Line) -> None:
+        """What the site file says of the line as it is known now."""
+        line.declaration = self._knowledge.declare(line.identity)
+        line.renewals = None   # what is mere may depend on it
+        view = self._entries.view(line.declaration.entries)
+        if view is not line.view:
+            line.view = view
+            line.revision = -1
+            line.flow = None
+
+    def name(self, line: Line, aor: str, uri: Uri) -> None:
+        """The line has this AOR."""
+        if line.aor == aor:
+            return
+        line.aor, line.user, line.domain = aor, uri.user or "", uri.host
+        self.declare(line)
+
+    def refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
+        """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
+        port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
+        user_agent = user_agent and one_text(user_agent)   # one text for all phones of a make
+        look(line, (user_agent or line.user_agent, port))
+        if line.address != contact:
+            line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))
+        line.contact_port = one_number(port)
+        if user_agent is not None and user_agent != line.user_agent:
+            self._describe(line, user_agent)
+        line.user_agent = user_agent or line.user_agent
+
+    def _describe(self, line: Line, user_agent: str) -> None:
+        phone, before = line.owner, line.user_agent
+        line.device = read_user_agent(user_agent)
+        line.user_agent = user_agent
+        phone.vendor = line.device.vendor
+        if before is None:
+            self.declare(line)

@@ -1,0 +1,58 @@
+"""The profiles of lines in full: what declaration and device say of one, and what is learnt while captures are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from sipaudit.model.profile import Profile
+from sipaudit.model.settings import ServerEntry, Tolerances
+from sipaudit.model.state import NOBODY, PhoneState
+from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.run.line_replay import LineReplay
+
+
+def _seen_whole(_: Line) -> bool:
+    return False
+
+
+class Profiles:
+    """What is learnt of all lines alike. `began` is since when the captures show all, `steps` tells where a clock was
+    set, `unconnected` whether the captures lack the connections of a line. `phones` are the states of phones."""
+
+    __slots__ = ("_phones", "_tolerances", "_tolerances_of", "began", "steps", "unconnected")
+
+    def __init__(self, phones: Mapping[int, PhoneState]) -> None:
+        self._phones = phones
+        self._tolerances = Tolerances()
+        self._tolerances_of: Mapping[str, Tolerances] = {}
+        self.began = 0.0
+        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
+        self.unconnected: Callable[[Line], bool] = _seen_whole
+
+    def obey(self, tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
+        """From now on these tolerances are in force; single expectations may have their own."""
+        self._tolerances, self._tolerances_of = tolerances, tolerances_of
+
+    def full(self, replay: LineReplay) -> Profile:
+        """The profile with what grows while the capture is read."""
+        plain, record = replay.profile(), replay.record
+        return replace(
+            plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
+            encrypted=record.owner.encrypted, unconnected=self.unconnected(record),
+            list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
+            steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
+            tolerances_of=self._tolerances_of,
+            fallback=replay.fallback, crossed=record.view.crossed,
+        )
+
+    def _speaks_elsewhere(self, phone: Phone, entry: ServerEntry | None) -> bool:
+        """Whether the device asks servers of the entry from another address, at which it is another phone to us
+        (reference-model.md 1): what it did there is not seen here."""
+        if phone.twin is None or entry is None:
+            return False
+        number, since = phone.twin
+        here, there = self._phones.get(phone.number, NOBODY), self._phones.get(number, NOBODY)
+        return any(there.reach(server.key).touched >= since > here.reach(server.key).touched
+                   for server in entry.servers)
