@@ -23,7 +23,6 @@ from sipaudit.model.state import LineState, PhoneState, Track
 PAGE = Path(__file__).parent / "reference-model.md"
 P, S = "10.0.0.1:5060", "10.0.0.2:5060"
 EXPIRES = 600.0
-PAUSE = 40.0        # seconds between two happenings: longer than any grace
 
 
 # -- the tables ------------------------------------------------------------------------------------------------------

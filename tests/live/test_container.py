@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from sipaudit.live.storing import SPOOL
-from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until, why_not
+from tests.live.mirror import SIPAUDIT, Listener, Mirror, wait_until, why_not
 from tests.live.test_mirror_port import outage
 from tests.shared import ROOT
 
@@ -38,12 +38,6 @@ def capabilities() -> list[str]:
     """Those that the container is to be started with, all others dropped."""
     assert "--cap-drop ALL" in DOCKERFILE
     return [word.lower() for word in re.findall(r"--cap-add (\w+)", DOCKERFILE)]
-
-
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[Mirror]:
-    with mirror(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

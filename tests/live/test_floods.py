@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import yaml
 
 from bench.floods import mixed
 from sipaudit.capture.write import PcapWriter
-from tests.live.mirror import Mirror, mirror, wait_until, why_not
+from tests.live.mirror import Mirror, wait_until, why_not
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 from tests.wire import ORIGIN
 
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT
 
 COUNT, RATE = 12_000, 1_500   # packets of the flood, and how many of them in a second
 MEMORY = 160   # MB
-
-
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[Mirror]:
-    with mirror(tmp_path) as made:
-        yield made
 
 
 def phones(count: int = 6) -> tuple[Story, Story]:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +32,6 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT
 STORIES = ("premature-failback", "signalling-before-registration", "tcp", "three-servers", "flapping", "register-storm",
            "stuck-on-secondary", "clean-outage")
 SPEED = 24   # times as fast as it happened: what takes minutes is over in seconds
-
-
-@pytest.fixture
-def port(tmp_path: Path) -> Iterator[Mirror]:
-    with mirror(tmp_path) as made:
-        yield made
 
 
 @dataclass

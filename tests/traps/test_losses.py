@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.stories import CHALLENGE, CREDENTIALS, R0, Court, Handset, P, Packet, S, Story, site
-from tests.traps.ground import UNREGISTERED, gated_regime, handset, minute, moved, returns
+from tests.traps.ground import UNREGISTERED, accused, gated_regime, handset, minute, moved, returns
 
 Choice = Callable[[Packet], bool]
 ANSWERS = ("401 REGISTER", "200 REGISTER")
@@ -17,10 +17,6 @@ def at_s(*whats: str) -> Choice:
     """These packets of the registration at S, between 305 and 306."""
     return lambda packet: packet.what in whats and S in (packet.source, packet.destination) \
         and 305 < packet.time < 306
-
-
-def accused(said: list[str]) -> list[str]:
-    return [one for one in said if not one.startswith("?")]
 
 
 @gated_regime

@@ -6,7 +6,18 @@ import pytest
 
 from sipaudit.capture.write import Endpoint
 from tests.stories import VVX, Court, Handset, P, S, Story
-from tests.traps.ground import EARLY, PREMATURE, UNREGISTERED, any_regime, gated_regime, handset, minute, moved, returns
+from tests.traps.ground import (
+    EARLY,
+    PREMATURE,
+    UNREGISTERED,
+    accused,
+    any_regime,
+    gated_regime,
+    handset,
+    minute,
+    moved,
+    returns,
+)
 from tests.wire_beside import BROADCAST, DHCP_SERVER, MAC, TFTP_SERVER, dhcp, tftp
 
 ABOUT = ("signalling-to-unregistered-server", "premature-failback")
@@ -23,10 +34,6 @@ def fetches(story: Story, time: float, place: Endpoint) -> None:
 def asks_for_address(story: Story, time: float, place: Endpoint) -> None:
     story.udp(time, ("0.0.0.0", 68), BROADCAST, dhcp(1, 1))
     story.udp(time + 0.1, DHCP_SERVER, (place[0], 68), dhcp(2, 5, given=place[0]))
-
-
-def accused(said: list[str]) -> list[str]:
-    return [one for one in said if not one.startswith("?")]
 
 
 # -- starts
