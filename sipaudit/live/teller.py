@@ -28,7 +28,8 @@ from sipaudit.model.sayings import (
     UndecidedSaid,
     Withdrawn,
 )
-from sipaudit.model.values import Finding, Frame, Incident, KnownEvent, Reached, Reason, Undecided
+from sipaudit.model.values import Finding, Incident, KnownEvent, Reached, Reason, Undecided
+from sipaudit.report.exhibits import frames_of
 from sipaudit.safe_json import to_json
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
@@ -87,6 +88,7 @@ class Teller:
         yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
+        """What only counts, and what belongs to no line: captures, minutes, known events, notes, checks."""
         for summary in self._probe.captures_seen():
             yield CaptureSaid(now, summary)
         yield from self._of_minutes(now, at_last)
@@ -96,6 +98,10 @@ class Teller:
             if note not in self._notes:
                 self._notes.append(note)
                 yield NoteSaid(now, note)
+        yield from self._of_checks(now)
+
+    def _of_checks(self, now: float) -> Iterator[Saying]:
+        """How often rules could be decided, and could not, where that is more than was said."""
         checks = self._probe.auditor.faults.checks.totals()
         undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
@@ -173,7 +179,7 @@ class Teller:
     def _marked(self, finding: Finding) -> Finding:
         """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.
         """
-        if any(frame.capture in self._nowhere for frame in finding.evidence if isinstance(frame, Frame)):
+        if any(frame.capture in self._nowhere for frame in frames_of(finding)):
             finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.profiles.began)[0][0]
 

@@ -57,7 +57,8 @@ def settle(waiting: Waiting, event: ModelEvent, phone: PhoneState) -> tuple[Wait
 
 
 def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting, Waiting]:
-    """What the passing of time until `now` settles; `phone` is the phone's state then. Asked again, nothing changes."""
+    """What the passing of time until `now` (seconds since the epoch) settles, and what waits on; `phone` is the phone's
+    state then. Asked again, nothing changes."""
     return _release(tuple(_passed(one, now, phone) for one in waiting))
 
 

@@ -1,4 +1,4 @@
-"""`step`, `advance` and `replay`: the fold of judging and absorbing over a line's events."""
+"""`step` and `replay`: the fold of judging and absorbing over a line's events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sipaudit.model.expectations import Trigger
 from sipaudit.model.judge import judge
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
-from sipaudit.model.proofs import hold, pass_time, settle
+from sipaudit.model.proofs import hold, settle
 from sipaudit.model.stakes import at_stake
 from sipaudit.model.state import LineState, PhoneState
 
@@ -59,13 +59,6 @@ def _moved(before: LineState, after: LineState) -> bool:
         if new is not None and len(new.moves) > 2 and old is not None and old.server != new.server:
             return True
     return False
-
-
-def advance(waiting: tuple[Observation, ...], phone: PhoneState, now: float
-            ) -> tuple[tuple[Observation, ...], tuple[Observation, ...]]:
-    """Let time pass without an event: what its passing settles, and what waits on. `phone` is the phone's state until
-    `now` (seconds since the epoch); asked again it changes nothing."""
-    return pass_time(waiting, now, phone)
 
 
 def replay(events: Iterable[ModelEvent], profile: Profile) -> Iterator[Step]:

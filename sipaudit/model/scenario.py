@@ -70,7 +70,6 @@ class Scenario(Struct, frozen=True):
     show: frozenset[str] = frozenset()
 
 
-
 def parse(text: str) -> Scenario:
     """Read a scenario. Raises ScenarioError with the line that is wrong."""
     head, _, tail = text.partition(f"\n{RULE}")

@@ -18,7 +18,6 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
-
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
 
 

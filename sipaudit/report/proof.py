@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sipaudit.model.captures import CaptureSummary
 from sipaudit.model.values import Finding, Frame, Place, Proof
+from sipaudit.report.exhibits import frames_of
 from sipaudit.rulebook.telling import display_filter
 
 
@@ -30,7 +31,7 @@ def filters(finding: Finding, captures: list[CaptureSummary]) -> Iterator[tuple[
     if len(captures) == 1:
         yield "", finding.wireshark
         return
-    frames = [proof for proof in finding.evidence if isinstance(proof, Frame)]
+    frames = list(frames_of(finding))
     for capture in dict.fromkeys(frame.capture for frame in frames):
         found = display_filter(frames, capture)
         if found is not None:

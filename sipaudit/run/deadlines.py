@@ -8,8 +8,7 @@ from math import inf
 
 from sipaudit.model.events import Replied, Sent
 from sipaudit.model.observations import Observation
-from sipaudit.model.proofs import awaits_call, next_deadline, spoken
-from sipaudit.model.replay import advance
+from sipaudit.model.proofs import awaits_call, next_deadline, pass_time, spoken
 from sipaudit.model.state import PhoneState
 from sipaudit.run.line_replay import LineReplay
 
@@ -44,7 +43,7 @@ class Deadlines:
         epoch)."""
         for replay in tuple(self.by_phone[phone]):
             if next_deadline(replay.waiting) < now:
-                said, waiting = advance(replay.waiting, self._phones[phone], now)
+                said, waiting = pass_time(replay.waiting, now, self._phones[phone])
                 self.wait(phone, replay, waiting)
                 self._say(said, replay)
 

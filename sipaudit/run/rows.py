@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipaudit.errors import InputError
-from sipaudit.model.values import Finding, Frame, Report
+from sipaudit.model.values import Finding, Report
 from sipaudit.reconstruct.whose import SeenMessage
+from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
 from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
@@ -44,10 +45,11 @@ class LadderRows:
         self._line = line if finding is None else finding.line
         self._call_id = call_id
         self._host = None if finding is None or finding.phone is None else host_of(finding.phone)
-        times = [frame.time for frame in _frames(finding)]
+        frames = [] if finding is None else list(frames_of(finding))
+        times = [frame.time for frame in frames]
         self._start = min(times, default=float("-inf")) - AROUND
         self._end = max(times, default=float("inf")) + AROUND
-        self._marks = {(frame.capture, frame.frame): finding.id for frame in _frames(finding)} if finding else {}
+        self._marks = {(frame.capture, frame.frame): finding.id for frame in frames} if finding else {}
         self._seen: list[SeenMessage] = []
         self._more = 0
         self._others: set[str] = set()
@@ -97,10 +99,6 @@ class LadderRows:
                 path = run.naming.path(item.capture)
                 yield LadderRow(item.time, path, item.frame, item.flow.source, item.flow.destination, _text(seen),
                                 seen.retransmission, self._marks.get((path, item.frame)), item.flow.transport)
-
-
-def _frames(finding: Finding | None) -> list[Frame]:
-    return [proof for proof in finding.evidence if isinstance(proof, Frame)] if finding else []
 
 
 def _text(seen: SeenMessage) -> str:

@@ -10,8 +10,8 @@ from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import NO_LINE, Booted, ModelEvent
 from sipaudit.model.observations import Observation
 from sipaudit.model.profile import Profile
-from sipaudit.model.proofs import next_deadline
-from sipaudit.model.replay import advance, step
+from sipaudit.model.proofs import next_deadline, pass_time
+from sipaudit.model.replay import step
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding
@@ -59,7 +59,7 @@ class Court:
         """What the passing of time settles; `always` also where nothing waits for it."""
         for replay in self._of(phone):
             if always or next_deadline(replay.waiting) < now:
-                said, replay.waiting = advance(replay.waiting, self.phones[phone], now)
+                said, replay.waiting = pass_time(replay.waiting, now, self.phones[phone])
                 replay.observations += said
                 self.faults.judge_all(said, replay.subject)
 
