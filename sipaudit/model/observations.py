@@ -44,7 +44,8 @@ class Awaited(Struct, frozen=True, gc=False):
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
     `server` and `calls` say whose packets count (of REGISTERS: which calls' do not), `others` which servers are meant
-    by elsewhere (none: all); `seen` is that one half of the proof has come. `repeats` is when the request must have
+    by elsewhere (none: all); `seen` is that one half of the proof has come. `behind` is by how many seconds answers may
+    stand behind what the phone sent because of them. `repeats` is when the request must have
     been retransmitted last, at the earliest, and `rests` before when (a phone is as patient the second time). `why` is
     why the verdict is open until then.
     """
@@ -59,6 +60,7 @@ class Awaited(Struct, frozen=True, gc=False):
     others: tuple[str, ...] = ()
     repeats: float = -inf
     rests: float = inf
+    behind: float = 0.0
     why: Reason | None = None
 
 

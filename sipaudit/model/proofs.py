@@ -119,7 +119,8 @@ def _with(one: Observation, tell: Callable[[Awaited], Told], event: ModelEvent |
 
 def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
-    differ, and the two ways at one tap pass queues of their own: an answer that comes soon shows it less surely."""
+    differ, and the two ways at one tap pass queues, or have clocks, of their own: an answer that comes soon, or no
+    later than any other did, shows it less surely."""
     if not isinstance(event, Answered | Resent | Sent):
         return None
     overtaken, after = REORDERED if isinstance(event, Answered) else 0.0, event.time - one.event.time
@@ -130,7 +131,8 @@ def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     elif event.transaction != awaited.transaction:
         return None
     elif isinstance(event, Answered):
-        return None if event.status < 200 else Outcome.DOUBTED if after <= BEHIND else Outcome.CONDEMNED
+        soon = after <= max(BEHIND, awaited.behind)
+        return None if event.status < 200 else Outcome.DOUBTED if soon else Outcome.CONDEMNED
     else:
         shows = event.time >= awaited.since
     return Outcome.CONDEMNED if shows else None

@@ -23,23 +23,41 @@ def asks_for_messages(phone: Handset, time: float, server: tuple[str, int]) -> N
     phone.told(time + 0.004, asked, 200, headers="Expires: 3600\r\n")
 
 
-def returns_twice() -> Story:
-    """Two outages, and no call: each server challenges the phone the first time, and takes its nonce from then on. The
-    second return is followed at once by what the phone has to ask."""
-    phone = Handset(Story())
+def returns_twice(*, challenges: bool = True) -> Story:
+    """Two outages, and no call: each server challenges the phone the first time, and takes its nonce from then on, or
+    challenges nobody. The second return is followed at once by what the phone has to ask."""
+    phone = Handset(Story(), challenges=challenges)
     phone.register(0)
     for outage in (300, 1000):
-        phone.register(phone.silence(outage, P, "REGISTER"), S, challenged=outage == 300)
+        phone.register(phone.silence(outage, P, "REGISTER"), S, challenged=challenges and outage == 300)
         done = phone.register(outage + 66.5, P, challenged=False)
         asks_for_messages(phone, done if outage > 300 else done + 5, P)
     return phone.story
 
 
 @gated_regime
+@pytest.mark.parametrize("challenges", [True, False])
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.4, 0.9])
-def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: float) -> None:
-    found = court(behind(returns_twice(), seconds), minute(regime))
+def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: float, challenges: bool) -> None:
+    """Where nothing is challenged, only how long every answer seems to take tells by how much these may be late."""
+    found = court(behind(returns_twice(challenges=challenges), seconds), minute(regime))
     assert not [said for said in accused(found) if said.endswith("certain")]
+
+
+@gated_regime
+@pytest.mark.parametrize(("way", "verdict"), [(0.004, "certain"), (0.2, "likely capture-complete")])
+def test_who_does_not_wait_is_found_where_answers_are_seen_to_come_sooner(
+    court: Court, regime: str, way: float, verdict: str,
+) -> None:
+    """The server takes 150 ms for the REGISTER, and `way` for all else: no answer is later than the fastest."""
+    phone = Handset(Story(), challenges=False)
+    for time in (0, 100):
+        phone.told(time + way, phone.ask(time, P, "REGISTER", expires=3600), 200,
+                   headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    asked = phone.ask(phone.silence(300), S, "REGISTER", expires=3600)
+    asks_for_messages(phone, 305.51, S)
+    phone.told(305.66, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    assert court(phone.story, minute(regime)) == [f"305.510 signalling-to-unregistered-server 1001 10.0.0.2 {verdict}"]
 
 
 @gated_regime

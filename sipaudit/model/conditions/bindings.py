@@ -67,7 +67,7 @@ def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
     unseen = _unseen_binding(case)
     return Ground(
         reason=unseen.reason or lacking(case, register),
-        awaited=None if unseen.reason else waited(register, binding.resent),
+        awaited=None if unseen.reason else waited(case, register, binding.resent),
         assumptions=unseen.assumptions, facts={"registered": "pending"}, proof=(register,),
     )
 

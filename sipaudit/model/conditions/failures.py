@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.trust import clock_was_set, fastest_answer
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
@@ -92,7 +92,7 @@ def working_server_alive(case: Case) -> Ground:
     if holds == NEVER or not fresh:
         return Ground(holds)
     # it was asked just now, and the capture may lack what told the phone that it had failed
-    shown = None if any(_begun_unseen(case, request) for request in fresh) else waited(fresh[-1], None)
+    shown = None if any(_begun_unseen(case, request) for request in fresh) else waited(case, fresh[-1], None)
     return Ground(holds, Reason.LOSS_NEARBY, shown)
 
 
@@ -112,9 +112,10 @@ def _may_run_out(case: Case, reach: Reach) -> bool:
                for request, until in reach.late)
 
 
-def waited(request: Sent, resent: float | None) -> Awaited:
+def waited(case: Case, request: Sent, resent: float | None) -> Awaited:
     """Whether this request had its answer when another was sent is shown by what the phone does next."""
-    return Awaited(Sign.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM)
+    return Awaited(Sign.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM,
+                   behind=fastest_answer(case))
 
 
 def _failure(item: Evidence, reach: Reach, arrived: float) -> int:
@@ -144,7 +145,7 @@ def nothing_against(case: Case) -> Ground:
     if clock_was_set(case, young, ahead=False):
         return FAILS
     # it was asked just now, and the capture may lack what told the phone that it had failed
-    shown = None if any(_begun_unseen(case, request) for request in reach.waiting) else waited(young, None)
+    shown = None if any(_begun_unseen(case, request) for request in reach.waiting) else waited(case, young, None)
     return Ground(reason=Reason.LOSS_NEARBY, awaited=shown, proof=(young,),
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time}, elsewhere=there)
 

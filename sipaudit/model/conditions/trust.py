@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent, Replied
 from sipaudit.model.profile import Vendor, version
@@ -143,6 +145,17 @@ def may_have_crossed(case: Case, moved: Answered) -> bool:
     """Whether the request on trial may have been on its way when the answer came that moved the line."""
     same = case.event.capture == moved.capture
     return case.now - moved.time <= (CROSSING if same else OTHER_CLOCK)
+
+
+def fastest_answer(case: Case) -> float:
+    """The shortest time, in seconds, that an answer was seen to take: if what servers send has a clock of its own, that
+    is behind by no more."""
+    line = case.line
+    known = [line.served, *(stay.arrived for stay in line.stays if stay is not None), *line.challenges]
+    for binding in line.bindings:
+        known += [binding.granted, binding.since, binding.refused]
+    known += [reach.answered for reach in case.phone.reaches]
+    return min((one.time - one.sent for one in known if one is not None and one.sent is not None), default=inf)
 
 
 def clock_was_set(case: Case, since: ModelEvent, *, ahead: bool) -> bool:
