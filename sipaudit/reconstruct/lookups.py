@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET
+from sipaudit.reconstruct.records import TARGET, plain_name, srv_domain, srv_owners
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
@@ -42,25 +42,28 @@ class Series:
 
 
 class Lookups:
-    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; and who was
-    told anything."""
+    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; who was told
+    anything. `singles` are the only addresses of names for which somebody got no list of servers, and so asked for
+    their addresses (RFC 3263 4.2); by who asked, and name."""
 
-    __slots__ = ("_open", "_refused", "_told")
+    __slots__ = ("_open", "_refused", "_told", "singles")
 
     def __init__(self) -> None:
         self._open: dict[Question, Series] = {}
         self._refused: dict[str, dict[str, DnsMessage]] = {}
         self._told: dict[str, None] = {}
+        self.singles: dict[tuple[str, str], str] = {}
 
     def answered(self, answer: DnsMessage) -> None:
         """Whatever it says, the name server is there."""
         self._open.pop((answer.client, answer.name, answer.type), None)
-        if is_refusal(answer):
+        if is_refusal(answer) or (answer.type == "SRV" and not answer.records):
             self._refuse(answer)
         elif answer.records:
             self._tell(answer.client)
             if answer.client in self._refused:
                 self._refused[answer.client].pop(answer.name, None)
+            self._resolved(answer)
 
     def was_told(self, host: str) -> bool:
         """Whether answers to this host are in the capture: what others are told is not what it has (B2)."""
@@ -76,7 +79,24 @@ class Lookups:
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
         """The answers by which names do not resolve for this host, as far as it may remember them."""
         known = self._refused.get(host)
-        return [] if known is None else [answer for answer in known.values() if time - answer.time <= REFUSED_FOR]
+        return [] if known is None else [answer for answer in known.values()
+                                         if time - answer.time <= REFUSED_FOR and is_refusal(answer)]
+
+    def _resolved(self, answer: DnsMessage) -> None:
+        """A name has addresses, or a list of servers: is the former all that this host has of it?"""
+        asked = answer.client, srv_domain(answer.name)
+        self.singles.pop(asked, None)
+        addresses = {str(record.data) for record in answer.records if record.type in FAMILIES}
+        if answer.type in FAMILIES and len(addresses) == 1 and self._lacks_list(*asked):
+            if len(self.singles) >= REFUSED_KEPT:
+                turned_away("lookups")
+                del self.singles[next(iter(self.singles))]
+            self.singles[asked] = addresses.pop()
+
+    def _lacks_list(self, client: str, name: str) -> bool:
+        """Whether this host asked for the servers that a name lists, and was told of none."""
+        refused = self._refused.get(client, {})
+        return any(owner in refused or (client, owner, "SRV") in self._open for owner in srv_owners(name))
 
     def _refuse(self, answer: DnsMessage) -> None:
         names = self._refused.pop(answer.client, {})
@@ -135,6 +155,12 @@ def may_have(names: Names, line: Line, name: str) -> Collection[str | None]:
     if known or not _is_near(name, line.domain):
         return known
     return [host for host in line.view.hosts if host is not None and names.name_of(host) is None]
+
+
+def finds_one(lookups: Lookups, line: Line) -> bool:
+    """Whether the phone was told of one server only, whatever is declared: its domain lists none, and has the address
+    of one."""
+    return lookups.singles.get((line.owner.host, plain_name(line.domain))) in line.view.hosts
 
 
 def _is_near(name: str, domain: str) -> bool:

@@ -10,7 +10,7 @@ from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bou
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.lookups import Lookups, failing
+from sipaudit.reconstruct.lookups import Lookups, failing, finds_one
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
 from sipaudit.reconstruct.registry import Registry
@@ -219,6 +219,8 @@ class Memory:
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
+        if self.lookups.singles:
+            line.strayed = line.strayed or finds_one(self.lookups, line)
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
                 self.registry.emit(line.owner, None, Failed(

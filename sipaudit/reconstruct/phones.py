@@ -84,10 +84,11 @@ class Line:
     servers that ever sent to it; `first` and `last` when it was seen (seconds as captured), `since` the time before
     which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
     follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
-    they see nothing wrong: it is told of events at once.  The rest below `strayed` is reconstruction's own: whether
-    it registered with a name, no address (`by_name`), when it last sent a REGISTER (`asked`), where it sends to
-    (`flow`, `server` since `turned`) and ever did (`servers` by `ways`), the view it has of its entries, what its last
-    REGISTER `said`, and `held`, the list its events wait in while it is not known to be a phone's.
+    they see nothing wrong: it is told of events at once.  `strayed`: it registered elsewhere than its entry says, or
+    was told of one server.  The rest is reconstruction's own: whether it registered with a name, no address
+    (`by_name`), when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`) and ever
+    did (`servers` by `ways`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its
+    events wait in while it is not known to be a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",

@@ -86,6 +86,11 @@ def srv_domain(owner: str) -> str:
     return labels[2] if len(labels) == 3 and owner.startswith("_") else owner
 
 
+def srv_owners(domain: str) -> list[str]:
+    """The names under which a domain lists its servers, one a transport."""
+    return [f"{service}.{transport}.{domain}" for service, transport in _TRANSPORTS]
+
+
 def srv_transport(owner: str) -> str:
     """The transport that an SRV owner stands for; udp when it says none."""
     labels = owner.split(".", 2)

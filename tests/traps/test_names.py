@@ -114,3 +114,36 @@ def test_who_finds_no_address_for_the_second_server_has_none(
     stays_in_vain(phone)
     said = accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"})))
     assert any("failover-missing" in one for one in said) is found
+
+
+ITS_DOMAIN = "pbx.example.com."
+
+
+@pytest.mark.parametrize("comes", [-800, 100], ids=["before it registers", "later"])
+@pytest.mark.parametrize(("answer", "addresses", "found"), [
+    ({"rcode": 3}, (P,), False), ({"rcode": 2}, (P,), False), ({}, (P,), False), ({"rcode": 3}, (P, S), True)],
+    ids=["not there", "server failure", "no records", "two addresses"])
+@any_regime
+def test_who_gets_no_list_and_one_address_knows_one_server(
+    court: Court, regime: str, answer: dict[str, int], addresses: tuple[tuple[str, int], ...], found: bool, comes: int
+) -> None:
+    """RFC 3263 4.2: where a domain lists no servers, those are at its own addresses."""
+    phone = Handset(Story())
+    if comes > 0:
+        phone.register(-900)
+    phone.story.lookup(comes, phone.place, LISTED, "SRV", **answer)  # type: ignore[arg-type]
+    phone.story.lookup(comes + 0.1, phone.place, ITS_DOMAIN, "A",
+                       *(f"{ITS_DOMAIN} 3600 IN A {host}" for host, _ in addresses))
+    phone.register(200)
+    stays_in_vain(phone)
+    said = accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"})))
+    assert any("failover-missing" in one for one in said) is found
+
+
+@any_regime
+def test_a_list_of_one_server_is_that_of_who_stays_with_it(court: Court, regime: str) -> None:
+    phone = Handset(Story())
+    looks_up(phone, -800, order=(10, None))
+    phone.register(0)
+    stays_in_vain(phone)
+    assert accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"}))) == []

@@ -116,10 +116,11 @@ def one_head(case: Case) -> Ground:
 
 
 def all_resolved(case: Case) -> Ground:
-    """A server whose address is not known may be any that the phone speaks to."""
+    """A server whose address is not known may be any that the phone speaks to; and who may have another list need not
+    know another server at all."""
     entry = case.profile.entry
     known = entry is None or all(server.address is not None for server in entry.servers)
-    return HOLDS if known else Ground(reason=Reason.ENTRY_UNKNOWN)
+    return HOLDS if known and not case.profile.list_in_doubt else Ground(reason=Reason.ENTRY_UNKNOWN)
 
 
 def between_untouched(case: Case) -> Ground:
