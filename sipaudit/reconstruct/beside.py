@@ -18,8 +18,9 @@ from sipaudit.model.events import (
 )
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
+from sipaudit.reconstruct.lives import entry_asked, entry_changed
 from sipaudit.reconstruct.lookups import failing, finds_one, is_refusal, may_have
-from sipaudit.reconstruct.memory import Memory, entry_asked, entry_changed
+from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies
@@ -205,12 +206,13 @@ class Beside:
 
     def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
         """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
-        told = line.revision
-        if told != line.view.revision:
+        before = line.revision
+        if before != line.view.revision:
             self._memory.catch_up(line, item)
         for state in touched:
-            if state in line.view.states and state.ends and state.changed <= told:
-                self._registry.emit(line.owner, line, entry_changed(line, state, item, False, own=True))
+            if state in line.view.states and state.ends and state.changed <= before:
+                told = self._lookups.told(line.owner.host)
+                self._registry.emit(line.owner, line, entry_changed(line, state, item, told, reordered=False))
 
     def _asks(self, line: Line, states: Collection[EntryState], item: DnsMessage) -> None:
         """Whether the phone still waits for an answer that concerns these of its entries: the capture may lack it."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Told, note_told
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET, plain_name, srv_domain, srv_owners
+from sipaudit.reconstruct.records import TARGET, SetKey, plain_name, srv_domain, srv_owners
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import turned_away
@@ -51,7 +52,7 @@ class Lookups:
     def __init__(self) -> None:
         self._open: dict[Question, Series] = {}
         self._refused: dict[str, dict[str, DnsMessage]] = {}
-        self._told: dict[str, None] = {}
+        self._told: dict[str, dict[SetKey, Life]] = {}
         self.singles: dict[tuple[str, str], str] = {}
 
     def answered(self, answer: DnsMessage) -> None:
@@ -60,21 +61,23 @@ class Lookups:
         if is_refusal(answer) or (answer.type == "SRV" and not answer.records):
             self._refuse(answer)
         elif answer.records:
-            self._tell(answer.client)
+            self._tell(answer)
             if answer.client in self._refused:
                 self._refused[answer.client].pop(answer.name, None)
             self._resolved(answer)
 
-    def was_told(self, host: str) -> bool:
-        """Whether answers to this host are in the capture: what others are told is not what it has (B2)."""
-        return host in self._told
+    def told(self, host: str) -> Told:
+        """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
+        return self._told.get(host, NOTHING_TOLD)
 
-    def _tell(self, host: str) -> None:
-        if host not in self._told:
+    def _tell(self, answer: DnsMessage) -> None:
+        told = self._told.get(answer.client)
+        if told is None:
             if len(self._told) >= TOLD_KEPT:
                 turned_away("lookups")
                 del self._told[next(iter(self._told))]
-            self._told[host] = None
+            told = self._told[answer.client] = {}
+        note_told(told, answer)
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
         """The answers by which names do not resolve for this host, as far as it may remember them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from sipaudit.model.events import NO_LINE, EntryChanged, Failed, FailureKind, Lost
+from sipaudit.model.events import NO_LINE, Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
+from sipaudit.reconstruct.lives import entry_changed
 from sipaudit.reconstruct.lookups import Lookups, failing, finds_one
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
@@ -19,7 +20,7 @@ from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction, Transactions
-from sipaudit.reconstruct.views import EntryState, View
+from sipaudit.reconstruct.views import View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
@@ -206,16 +207,16 @@ class Memory:
             view = self.entries.with_chain(line.view, flow)
             if view is not line.view:
                 line.view, line.revision = view, -1
-        told = line.revision
+        before = line.revision
         line.revision = line.view.revision
-        if told < 0:
+        if before < 0:
             self._not_found(line, item)
         line.flow = line.goes_on = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
-            if state.changed > told and state.ends:
-                reordered = state.reordered and told >= 0
-                own = self.lookups.was_told(line.owner.host)
-                self.registry.emit(line.owner, line, entry_changed(line, state, item, reordered, own))
+            if state.changed > before and state.ends:
+                reordered = state.reordered and before >= 0
+                told = self.lookups.told(line.owner.host)
+                self.registry.emit(line.owner, line, entry_changed(line, state, item, told, reordered=reordered))
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
@@ -282,20 +283,3 @@ def _asked(phone: Phone, call_id: str) -> None:
     del phone.again[call_id]
     if not phone.again:
         phone.again = None  # a dict that was used keeps its table, and there are as many of these as phones
-
-
-def entry_changed(line: Line, state: EntryState, item: Item, reordered: bool, own: bool) -> EntryChanged:
-    """The event of an entry's new list or end of life; `state.ends` are known."""
-    answer = state.answer or item
-    return EntryChanged(
-        answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, state.ends[0],
-        state.ttl_low, state.ttl_high, reordered, state.ends[1:], own=own,
-    )
-
-
-def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
-    """The event of a lookup of an entry of which something is known, and which may be something else now."""
-    return EntryChanged(
-        item.time, item.capture, item.frame, line.phone, line.number, state.entry.name, state.ends[0],
-        state.ttl_low, state.ttl_high, False, state.ends[1:], True,
-    )

@@ -88,3 +88,20 @@ def test_how_long_another_phones_list_lives_says_nothing_of_this_ones(court: Cou
     phone.fail_over(300, registers=regime != "R0")
     returns(phone, regime, 338)
     assert accused(court(phone.story, by_ttl(regime), covered=60)) == []
+
+
+@any_regime
+@pytest.mark.parametrize(("left", "neighbours", "back", "found"), [
+    (442, 3600, 748.5, 0), (442, 3600, 740, 1), (3600, 30, 338, 1), (3600, 442, 748.5, 1)])
+def test_what_is_left_of_a_list_that_phones_share_is_told_to_each_for_itself(
+    court: Court, regime: str, left: int, neighbours: int, back: float, found: int
+) -> None:
+    """Their name server keeps a list for an hour, and says how much of it is left: to this phone, and, before this one
+    is seen to register, to another."""
+    phone = Handset(Story())
+    looks_up(phone, -800, srv=left)
+    looks_up(replace(phone, place=("10.1.0.6", 5060)), -100, srv=neighbours)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, back)
+    assert len(accused(court(phone.story, by_ttl(regime)))) == found

@@ -1,0 +1,85 @@
+"""How long an entry lives for one phone: by what it was told itself, which others that share a name server need not be
+told (B2).
+
+A resolver hands out what is left of a record's life, so that two phones that ask for the same name a minute apart have
+it until the same moment, and count another TTL from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from sipaudit.model.events import EntryChanged
+from sipaudit.reconstruct.names import ENDS
+from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.records import TARGET, SetKey
+from sipaudit.reconstruct.views import EntryState
+from sipaudit.sip.datagram import DnsMessage, Item
+from sipaudit.turned_away import turned_away
+
+SETS_KEPT = 16   # of what one host was told
+
+
+class Life(Struct, frozen=True, gc=False):
+    """When a host was told a record set, and its TTLs in seconds."""
+
+    time: float
+    low: int
+    high: int
+
+    @property
+    def end(self) -> float:
+        return self.time + self.low
+
+
+Told = Mapping[SetKey, Life]
+NOTHING_TOLD: Told = {}
+
+
+def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
+    """Remember what this answer says, with all that its host was told before."""
+    ttls: dict[SetKey, list[int]] = {}
+    for record in answer.records[:SETS_KEPT]:
+        if record.type in TARGET:
+            ttls.setdefault((record.name, record.type), []).append(record.ttl)
+    for key, of_set in ttls.items():
+        told.pop(key, None)
+        if len(told) >= SETS_KEPT:
+            turned_away("lookups")
+            del told[next(iter(told))]
+        told[key] = Life(answer.time, min(of_set), max(of_set))
+
+
+def entry_changed(line: Line, state: EntryState, item: Item, told: Told, *, reordered: bool) -> EntryChanged:
+    """The event of an entry's new list or end of life; `state.ends` are known, and `told` is what its phone was told.
+    """
+    answer = state.answer or item
+    ends, low, high = _lives(state, told)
+    return EntryChanged(
+        answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,
+        reordered, ends[1:], own=bool(told),
+    )
+
+
+def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
+    """The event of a lookup of an entry of which something is known, and which may be something else now."""
+    return EntryChanged(
+        item.time, item.capture, item.frame, line.phone, line.number, state.entry.name, state.ends[0],
+        state.ttl_low, state.ttl_high, False, state.ends[1:], True,
+    )
+
+
+def _lives(state: EntryState, told: Told) -> tuple[tuple[float, ...], float, float]:
+    """When the entry's records run out, and their TTLs: of those that the phone was told, and where it may have got
+    others unseen, of these as well."""
+    own = {key: life for key, life in told.items() if key[0] in state.names}
+    if not own:
+        return state.ends, state.ttl_low, state.ttl_high
+    ends = {life.end for life in own.values()}
+    low, high = float(min(life.low for life in own.values())), float(max(life.high for life in own.values()))
+    if {name for name, _ in own} < state.names:
+        ends |= set(state.ends)
+        low, high = min(low, state.ttl_low), max(high, state.ttl_high)
+    return tuple(sorted(ends))[:ENDS], low, high
