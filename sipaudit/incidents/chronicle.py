@@ -115,10 +115,10 @@ class Chronicle:
         if outage.last_answer is not None and outage.last_answer != float("-inf"):
             yield outage.last_answer, f"last answer from {server}"
         yield outage.start, f"first {_came_to(outage)}"
-        if outage.meanwhile is not None:
-            yield outage.meanwhile, f"{server}{OTHER_PHONES}"
-        elif outage.is_of_registrations and outage.others is not None:
+        if outage.is_of_registrations and outage.others is not None:
             yield outage.others, f"{server}{OTHERS}"
+        elif outage.answers_others is not None and not outage.ends_with_any_call:
+            yield outage.answers_others, f"{server}{OTHER_PHONES}"
         moves = moved_in(outage)
         for time, subject, _ in turned_in(outage)[:1]:
             yield time, f"first line turns to another server: {subject.line}"

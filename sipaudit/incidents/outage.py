@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import Draft, Watched
-from sipaudit.incidents.servers import Failing
+from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched
+from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
@@ -14,20 +14,28 @@ from sipaudit.turned_away import turned_away
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 ATTEMPTS_KEPT = 20_000  # of one outage
+BEFORE_KEPT = 16        # outages before one that may have been the same
 
 FailedAttempt = tuple[Attempt, float]   # with when its request was sent that came to nothing
 
 
 class Outage(Draft):
-    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all;
-    `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None: others were
-    answered all the time), `stop` when it really stopped, if somebody said so; `methods` of what ran out (None:
-    refused, or not delivered); `registers` whether it answered a REGISTER or OPTIONS meanwhile, `others` the first
-    answer to anything but a REGISTER; `called` when the last INVITE was sent that it answered; `meanwhile` the first
-    answer to phones that it does not concern, where it is one of some phones alone, and `returned` the first since
-    `last` to one of those that it does; `sure` whether more than silence tells it; `moves` the lines that left,
-    `turned` when each first asked another server; `attempts` the calls that could not be made, with when that was asked
-    of this server."""
+    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all, and
+    `methods` of what ran out (None: refused, or not delivered); `answer` the first answer after that, `last_answer` the
+    one before the start (-inf: none was seen; None: others were answered all the time), `stop` when it really stopped,
+    if somebody said so; `sure` whether more than silence tells it.
+
+    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER, `others` the
+    first answer to anything else; `called` when the last INVITE was sent that it answered. `spared` is a phone
+    that it answered and that it does not concern, and when, `spares` when it last answered such a one.
+
+    Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
+    the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
+    `of_methods` that only such answers end it, since it answers those phones other methods all the while. `before` are
+    those before it that may have been the same.
+
+    `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
+    be made, with when that was asked of this server."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -36,6 +44,7 @@ class Outage(Draft):
         self.answer: float | None = None
         self.last_answer: float | None = None
         self.methods: set[str | None] = set()
+        self.keeps = False
         self.registers = False
         self.others: float | None = None
         self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
@@ -47,6 +56,11 @@ class Outage(Draft):
         self.called = LONG_AGO
         self.meanwhile: float | None = None
         self.returned: float | None = None
+        self.disproved = False
+        self.of_methods = False
+        self.spared: tuple[int, float] | None = None
+        self.spares = LONG_AGO
+        self.before: tuple[Outage, ...] = ()
         self.sure = False
         self._doubtful: bool | None = None
 
@@ -64,24 +78,35 @@ class Outage(Draft):
         else:
             turned_away("watched-calls")
 
-    def serves(self, phone: int, sent: float, time: float) -> None:
-        """The server answered a request of this phone, sent then."""
-        if self.returned is None and phone in self.first and sent > self.last:
-            self.returned = time
+    def serves(self, phone: int, sent: float, time: float, *, disproves: bool) -> None:
+        """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
+        method."""
+        if disproves:
+            self.before = tuple(one for one in self.before if phone not in one.first)
+        if phone not in self.first and sent > self.start:
+            self.spared = self.spared or (phone, time)
+            self.spares = time
+        elif phone in self.first and sent > self.last:
+            self.disproved = self.disproved or disproves
+            if self.returned is None and (disproves or not self.of_methods):
+                self.returned = time
 
     def asked_in_vain(self, phone: int, sent: float) -> None:
         """A phone asked then, and nothing came of it."""
         self.first[phone] = min(sent, self.first.get(phone, sent))
+        if self.spared is not None and self.spared[0] == phone:
+            self.spared = None
         self.start = min(self.start, sent)
         self.last = max(self.last, sent)
         if self.answer is not None and sent > self.answer:
             self.answer = None
         if self.returned is not None and sent > self.returned:
-            self.returned = None
+            self.returned, self.disproved = None, False
 
     def is_of_some(self, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
         self.meanwhile = self.meanwhile or self.end
+        self.of_methods = self.of_methods or self.returned is not None
         for phone, one in failing.items():
             for sent in one.sends:
                 if sent >= self.start:
@@ -89,9 +114,58 @@ class Outage(Draft):
             self.methods.update(one.methods)
             self.add(one.subjects, one.event)
 
+    def looks_at(self, server: ServerWatch) -> None:
+        """What it answered between requests that came to nothing."""
+        self.keeps = self.keeps or server.keeps_between(self.start, self.last)
+        self.registers = self.registers or server.registers_between(self.start, self.last)
+        other = server.first_other_after(self.start)
+        if self.others is None and other is not None and other < self.last:
+            self.others, self.answer = other, None
+        self._settle_kind()
+
+    def ends_with(self, server: ServerWatch, now: float) -> float | None:
+        """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
+        to a REGISTER where REGISTERs alone do. Where others are answered all the while that is one to a phone that it
+        concerns, unless none of these asks again."""
+        if self.answer is None:
+            first = server.first_registration_after if self.is_of_registrations else server.first_life_after
+            self.answer = first(self.last)
+        if self.meanwhile is not None and (self.returned is not None or now <= self.last + TOGETHER):
+            return self.returned
+        return self.answer
+
+    def comes_after(self, last: Outage | None) -> None:
+        """The last outage of the server, which may turn out to be the same."""
+        if last is not None and not last.disproved and self.start <= last.last + TOGETHER:
+            self.before = (*last.before, last)[-BEFORE_KEPT:]
+
+    def goes_back_to(self, before: Outage) -> None:
+        """One before it was the same, and had not ended: what had seemed to end it was answered to others."""
+        self.meanwhile = min(time for time in (self.meanwhile, before.meanwhile, before.end) if time is not None)
+        if before.start < self.start:
+            self.start, self.last_answer = before.start, before.last_answer
+        self.spared = before.spared or self.spared
+        self.before = tuple(one for one in self.before if one is not before)
+        self.first = {**self.first, **before.first}
+        self.moves = {**self.moves, **before.moves}
+        self.turned = {**self.turned, **before.turned}
+        self.methods |= before.methods
+        self.keeps = self.keeps or before.keeps
+        self.registers = self.registers or before.registers
+        self.of_methods = self.of_methods or before.of_methods
+        self.sure = self.sure or before.sure
+        self.refusals += before.refusals
+        self.calls = list(dict.fromkeys([*before.calls, *self.calls]))
+        self.attempts = [*before.attempts, *self.attempts][:ATTEMPTS_KEPT]
+        self.lines = {**before.lines, **self.lines}
+        self.evidence = [*before.evidence, *self.evidence][:EVIDENCE_KEPT]
+        self._settle_kind()
+
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
         super().release(lines)
+        for one in self.before:
+            one.release(lines)
         for known in (self.moves, self.turned):
             for number in known.keys() & lines:
                 del known[number]
@@ -100,16 +174,29 @@ class Outage(Draft):
 
     @property
     def is_of_registrations(self) -> bool:
-        """Whether REGISTERs alone are left to run out, while others are answered."""
-        return self.others is not None and self.methods == {"REGISTER"} and self.meanwhile is None
+        """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
+        return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
+            and self.meanwhile is None
 
     @property
     def answered_again(self) -> float | None:
         """When the server first answered anybody after the last that failed, or one whom it concerns."""
         return self.answer if self.meanwhile is None else self.returned
 
-    def settle_kind(self) -> None:
+    @property
+    def answers_others(self) -> float | None:
+        """When it first answered phones that it does not concern, if that was between requests that came to nothing."""
+        if self.spared is None or (self.spared[1] >= self.last and self.meanwhile is None):
+            return None
+        return self.spared[1]
+
+    @property
+    def ends_with_any_call(self) -> bool:
+        """Whether it ends when anybody's call is answered."""
+        return self.kind == PARTIAL and self.meanwhile is None
+
+    def _settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one, unless it takes the calls
-        of others."""
-        in_part = self.registers and self.methods == {"INVITE"} and self.meanwhile is None
+        of others; so is one that registers those alone whose calls run out."""
+        in_part = self.keeps and self.methods == {"INVITE"} and (self.meanwhile is None or self.of_methods)
         self.kind = PARTIAL if in_part else OUTAGE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
-from sipaudit.incidents.draft import TOGETHER, Drafts, Watched
-from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
+from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.ongoing import is_one_with, of_one_method, still_failing
+from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
-from sipaudit.incidents.some import still_failing
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered, ModelEvent
@@ -40,6 +40,8 @@ class Outages:
     def forget(self, before: float) -> None:
         """Forget what was over before that time."""
         self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
+        for outage in (*self.open.values(), *self._closed.values()):
+            outage.before = tuple(one for one in outage.before if (one.end or 0.0) >= before)
         self.untold.forget(before)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -72,7 +74,7 @@ class Outages:
         if outage is None:
             if method == "INVITE":
                 self.untold.unheard_at(server.key, sent)
-            outage = self._goes_on_in_part(server, method, sent) or self._goes_on_for_some(server, sent)
+            outage = self._goes_on(server, method, sent)
             if outage is None and sent > server.restored:   # what was sent before the last one ended tells of that
                 outage = self._opens(server, sent)
             outage = outage or self._opens_in_part(server)
@@ -84,17 +86,16 @@ class Outages:
         outage.asked_in_vain(phone, sent)
         outage.methods.add(method)
         outage.sure = outage.sure or failing.sure
-        self._what_it_answers(server, outage)
+        outage.looks_at(server)
         outage.add(subjects, event)
+        if outage.kind == OUTAGE and outage.answers_others is not None:
+            self._goes_back(server, outage)
 
-    @staticmethod
-    def _what_it_answers(server: ServerWatch, outage: Outage) -> None:
-        """What it answered between requests that came to nothing."""
-        outage.registers = outage.registers or server.keeps_between(outage.start, outage.last)
-        other = server.first_other_after(outage.start)
-        if outage.others is None and other is not None and other < outage.last:
-            outage.others, outage.answer = other, None
-        outage.settle_kind()
+    def _goes_back(self, server: ServerWatch, outage: Outage) -> None:
+        """It is one of some phones alone: so were those before it that are one with it."""
+        for before in [one for one in outage.before if is_one_with(server, one, outage, self._phones)]:
+            outage.goes_back_to(before)
+            self._drafts.withdraw(before)
 
     def failed_attempt(self, server: str, attempt: Attempt, sent: float) -> None:
         """A call could not be made through this server, which was asked then."""
@@ -142,29 +143,23 @@ class Outages:
             return None   # some do not find it, for want of its name, and it serves others
         return self._begin(server, failing, start)
 
-    def _goes_on_in_part(self, server: ServerWatch, method: str | None, sent: float) -> Outage | None:
-        """The last outage, if it was one of calls alone, or of registrations, and they run out as before: what else is
-        answered disproves nothing of that (reference-model.md 1, *failure*)."""
+    def _goes_on(self, server: ServerWatch, method: str | None, sent: float) -> Outage | None:
+        """The last outage, if it had not ended."""
         last = self._closed.get(server.key)
-        if last is None or last.methods != {method}:
+        if last is None or not (of_one_method(server, last, method, sent, self.untold)
+                                or self._goes_on_for_some(server, last, sent)):
             return None
-        if method == "INVITE":
-            start = self.untold.since_in_part(server)
-            goes_on = start is not None and (last.end or start) >= start
-        else:
-            goes_on = method == "REGISTER" and last.last < sent <= last.last + TOGETHER \
-                and not server.registers_between(last.last, sent)
-        return self._reopen(server, last) if goes_on else None
-
-    def _goes_on_for_some(self, server: ServerWatch, sent: float) -> Outage | None:
-        """The last outage, if only others than its phones were answered since."""
-        last = self._closed.get(server.key)
-        failing = {} if last is None else still_failing(server, last, sent, self._quiet)
-        asked = server.users_since(sent - self._within)
-        if last is None or len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
-            return None
-        last.is_of_some(failing)
         return self._reopen(server, last)
+
+    def _goes_on_for_some(self, server: ServerWatch, last: Outage, sent: float) -> bool:
+        """Whether only others than its phones were answered since."""
+        failing = still_failing(server, last, sent, self._quiet, self._phones)
+        asked = server.users_since(sent - self._within)
+        if len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
+            return False
+        last.is_of_some(failing)
+        self._goes_back(server, last)
+        return True
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
         """An outage of calls alone."""
@@ -180,7 +175,7 @@ class Outages:
     def _reopen(self, server: ServerWatch, outage: Outage) -> Outage:
         """The outage was none of the whole server: it answers others, and goes on to let these run out."""
         outage.end, outage.answer = None, None
-        self._what_it_answers(server, outage)
+        outage.looks_at(server)
         self._closed.pop(server.key)
         self._take_in(server, outage)
         return outage
@@ -189,12 +184,13 @@ class Outages:
         one = next(iter(failing.values()))
         outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
         outage.last_answer = server.answered if server.answered < start else None
+        outage.comes_after(self._closed.get(server.key))
         for phone, each in failing.items():
             outage.first[phone] = max(each.since(start - 0.001, start), start)
             outage.last = max(outage.last, each.sends[-1])
             outage.methods.update(each.methods)
             outage.add(each.subjects, each.event)
-        self._what_it_answers(server, outage)
+        outage.looks_at(server)
         outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key, start)
         self._drafts.open(outage)
@@ -223,12 +219,14 @@ class Outages:
         """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
         (reference-model.md 1, *failure*)."""
         failing = server.failing.get(phone)
-        if failing is not None and sent is not None:
-            outage = self.open.get(server.key) or self._closed.get(server.key)
-            if outage is not None:
-                outage.serves(phone, sent, time)
-            if failing.disproved(method, sent):
-                del server.failing[phone]
+        outage = self.open.get(server.key) or self._closed.get(server.key)
+        if sent is None or (failing is None and outage is None):
+            return
+        disproves = failing is not None and failing.disproved(method, sent)
+        if failing is not None and not failing.methods:
+            del server.failing[phone]
+        if outage is not None:
+            outage.serves(phone, sent, time, disproves=disproves)
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
@@ -237,34 +235,18 @@ class Outages:
         if outage is None or answer.sent is None:
             return
         outage.called = max(outage.called, answer.sent)
-        if outage.kind == PARTIAL and answer.sent > outage.start:
+        if outage.ends_with_any_call and answer.sent > outage.start:
             self._close(server, outage, answer.time)
 
     def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:
         """Whether the outage had ended before this request was sent in vain."""
-        if outage.kind == PARTIAL:
+        if outage.ends_with_any_call:
             return False
-        answer = self._ends_with(server, outage, sent)
+        answer = outage.ends_with(server, sent)
         if answer is None or sent <= answer + self._quiet:
             return False
         self._close(server, outage, answer)
         return True
-
-    def _answer(self, server: ServerWatch, outage: Outage) -> float | None:
-        """The first answer since the last request that came to nothing: to a REGISTER, where REGISTERs alone do while
-        others are answered."""
-        if outage.answer is None:
-            first = server.first_registration_after if outage.is_of_registrations else server.first_life_after
-            outage.answer = first(outage.last)
-        return outage.answer
-
-    def _ends_with(self, server: ServerWatch, outage: Outage, now: float) -> float | None:
-        """The answer that ends it, if nothing fails soon after. Where others are answered all the while that is one to
-        a phone that it concerns, unless none of these asks again."""
-        answer = self._answer(server, outage)
-        if outage.meanwhile is not None and (outage.returned is not None or now <= outage.last + TOGETHER):
-            return outage.returned
-        return answer
 
     def _look_later(self, server: ServerWatch, outage: Outage) -> None:
         self._timers.at(self._timers.now + LOOK_EVERY, self._look, (server, outage))
@@ -274,8 +256,8 @@ class Outages:
         server, outage = looked_at
         if outage.end is not None:
             return
-        answer = self._ends_with(server, outage, self._timers.now)
-        if outage.kind == OUTAGE and answer is not None and self._timers.now >= answer + self._quiet + LATE:
+        answer = outage.ends_with(server, self._timers.now)
+        if not outage.ends_with_any_call and answer is not None and self._timers.now >= answer + self._quiet + LATE:
             self._close(server, outage, answer)
         else:
             self._look_later(server, outage)
@@ -295,6 +277,6 @@ class Outages:
     def finish(self, now: float, servers: Mapping[str, ServerWatch]) -> None:
         """The captures have ended: what answered for long enough is over."""
         for key, outage in list(self.open.items()):
-            answer = self._ends_with(servers[key], outage, now) if outage.kind == OUTAGE else None
+            answer = outage.ends_with(servers[key], now) if not outage.ends_with_any_call else None
             if answer is not None and now >= answer + self._quiet:
                 self._close(servers[key], outage, answer)

@@ -49,11 +49,11 @@ class Failing:
         self.methods[method] = max(sent, self.methods.get(method, LONG_AGO))
 
     def disproved(self, method: str, sent: float) -> bool:
-        """Take in a final answer to a request of this method that was sent then; whether nothing stands any more."""
-        for known in (method, None):
-            if self.methods.get(known, sent) < sent:
-                del self.methods[known]
-        return not self.methods
+        """Take in a final answer to a request of this method that was sent then; whether it disproves anything."""
+        gone = [known for known in (method, None) if self.methods.get(known, sent) < sent]
+        for known in gone:
+            del self.methods[known]
+        return bool(gone)
 
     @property
     def unnamed(self) -> bool:
@@ -64,6 +64,10 @@ class Failing:
         """Whether the phone itself was registered there since then."""
         return any(binding.server == server and binding.granted is not None and binding.granted.time > since
                    for subject in self.subjects for binding in subject.state.bindings)
+
+    def served_since(self, server: str, time: float) -> bool:
+        """Whether that server has served the phone what it asked since then."""
+        return any(subject.state.served_since(server, time) for subject in self.subjects)
 
     def since(self, answered: float, earliest: float) -> float:
         """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or

@@ -182,8 +182,10 @@ def _failed(incident: Incident) -> str:
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:
+    others = any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
     yield (f"{words.server(incident.server)} answered registrations but let the calls of "
-           f"{words.lines(len(incident.lines))} run out {words.span(incident)}.")
+           f"{words.lines(len(incident.lines))} run out{', though it took those of others,' if others else ''} "
+           f"{words.span(incident)}.")
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 

@@ -62,12 +62,67 @@ def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, se
     assert "did not answer 10 phones, though it answered others, from" in said
 
 
-@pytest.mark.parametrize("apart", [2.0, 5.0])
+@pytest.mark.parametrize("apart", [2.0, 5.0, 15.0, 20.0, 30.0, 45.0])
 def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> None:
+    """However seldom others say something: once they are answered between two in vain, that tells of what was before,
+    too."""
     story = Story()
     for number, phone in enumerate(two_sites(story, apart)):
         has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
+    (lost,) = [one for one in tower.report.incidents if one.kind == "calls-lost"]
+    assert lost.metrics["calls_failed"] == tower.of("server-outage").metrics["calls_failed"] == 30
+
+
+@pytest.mark.parametrize("apart", [20.0, 45.0])
+def test_who_moves_has_lost_it_once_though_others_say_little(tower: Tower, apart: float) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, apart)):
+        phone.fail_over(CUT + number * 3)
+        for late in (120, 240, 360, 480):
+            phone.silence(CUT + number * 3 + late, method="REGISTER")
+        phone.register(BACK + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
+    metrics = tower.of("server-outage").metrics
+    assert (metrics["lines_moved"], metrics["lines_stayed"], metrics["time_to_recover_max"]) == (10, 30, 5.511)
+
+
+def test_that_others_were_answered_is_said_of_the_shortest_outage(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(two_sites(story, 2.0)):
+        phone.silence(CUT + number, method="REGISTER")
+        phone.register(CUT + 20 + number)
+    assert outages(tower, story, R2)[0].startswith("server-outage 10.0.0.1 300.000-")
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert "did not answer 10 phones, though it answered others, from" in said
+
+
+@pytest.mark.parametrize("apart", [2.0, 5.0])
+def test_those_whose_calls_alone_run_out_have_lost_those_once(tower: Tower, apart: float) -> None:
+    """A firewall that drops what is as long as an INVITE: their REGISTERs are answered all the while."""
+    story = Story()
+    for number, phone in enumerate(two_sites(story, apart)):
+        for late in range(0, 600, 100):
+            phone.silence(CUT + number * 2 + late)
+            phone.register(CUT + 50 + number * 2 + late)
+        phone.call(BACK + number)
+    assert outages(tower, story, R2) == ["partial-outage 10.0.0.1 300.000-921.000 10"]
+    said = words_of(tower.report, "utc").of(tower.of("partial-outage"))[0]
+    assert "let the calls of 10 phones run out, though it took those of others, from" in said
+
+
+def test_whoever_was_served_since_and_is_not_now_tells_of_another_outage(tower: Tower) -> None:
+    """The server blinks: others are answered seconds later."""
+    story = Story()
+    phones = registered(story, 30, apart=1.0)
+    for number, phone in enumerate(phones[:5]):
+        phone.silence(CUT + number)
+    for time in (*range(360, 700, 10), *range(704, 1200, 10)):
+        phones[5 + time // 10 % 25].call(time, seconds=3)
+    for number in (0, 1):
+        phones[5 + number].silence(700 + number * 2)
+    starts = [line.split()[2].partition("-")[0] for line in outages(tower, story, R2)]
+    assert starts == ["300.000", "700.000"]
 
 
 def test_behind_one_address_they_are_the_same_phones(tower: Tower) -> None:
@@ -99,7 +154,7 @@ def test_two_losses_stay_two(tower: Tower, answered: bool) -> None:
             phone.silence(CUT + number + late)
             phone.silence(again + number + late)
         if answered:
-            phone.register(400 + number)
+            phone.call(400 + number, seconds=3)
         phone.register(1300 + number)
     starts = [float(line.split()[2].partition("-")[0]) for line in outages(tower, story, R2)]
     assert starts == [CUT, again]

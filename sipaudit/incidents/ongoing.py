@@ -1,0 +1,45 @@
+"""Outages that seemed to have ended, by an answer that disproves nothing of them (reference-model.md 1, *failure*)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sipaudit.incidents.draft import TOGETHER
+from sipaudit.incidents.outage import Outage
+from sipaudit.incidents.servers import Failing, ServerWatch
+from sipaudit.incidents.untold import Untold
+
+
+def of_one_method(server: ServerWatch, last: Outage, method: str | None, sent: float, untold: Untold) -> bool:
+    """Whether the last outage was one of calls alone, or of registrations, and they run out as before, whatever else is
+    answered."""
+    if last.methods != {method}:
+        return False
+    if method == "INVITE":
+        start = untold.since_in_part(server)
+        return start is not None and (last.end or start) >= start
+    return method == "REGISTER" and last.last < sent <= last.last + TOGETHER \
+        and not server.registers_between(last.last, sent)
+
+
+def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:
+    """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
+    where it may be another outage: what one of its phones had asked in vain was answered since, `few` of these or more
+    were served since, or nobody between these requests or `soon` after them."""
+    if last.end is None or last.disproved or not last.last < sent <= last.last + TOGETHER:
+        return {}
+    failing = {phone: one for phone, one in server.failing_since(last.end) if one.sends[-1] > last.end}
+    lost = {phone: one for phone, one in failing.items()
+            if one.first <= last.last or not one.served_since(server.key, last.end)}
+    first = min((time for one in lost.values() for time in one.sends if time > last.end), default=sent)
+    served = server.first_life_after(first)
+    others = last.spares > first and served is not None and served <= sent + soon
+    return lost if others and len(failing) - len(lost) < few else {}
+
+
+def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float) -> bool:
+    """Whether an outage of some phones alone is the same as the one before it: what `few` of them or more asked in vain
+    then was not answered to this day, nor what any other did, and who was answered meanwhile is none of these."""
+    stands = (server.failing[phone].first <= before.last for phone in outage.first if phone in server.failing)
+    others = outage.spared is not None and outage.spared[0] not in before.first
+    return others and not before.disproved and sum(stands) >= few
