@@ -24,6 +24,7 @@ from sipaudit.model.state import PhoneState, Stay
 from sipaudit.turned_away import turned_away
 
 UNSHOWN_KEPT = 20_000   # lines
+UNSERVED_KEPT = 16      # requests of a line that nobody has answered so far
 SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
 
@@ -31,9 +32,9 @@ BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET,
 class Evidence:
     """Tells of it those who look for it. `lost` is by phone from when to when silence says nothing, since the capture
     lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
-    lacked last, where that is known."""
+    lacked last, where that is known; `unserved` by line what ran out before anybody was seen to answer the line."""
 
-    __slots__ = ("_calls", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost")
+    __slots__ = ("_calls", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost", "unserved")
 
     def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None,
                  refusals: Refusals | None) -> None:
@@ -43,6 +44,7 @@ class Evidence:
         self._overloads = overloads
         self._refusals = refusals
         self._unshown: dict[int, Sent] = {}   # by line the last request that ran out, with nothing to show it
+        self.unserved: dict[int, list[Sent]] = {}
         self.lost: dict[int, tuple[float, float]] = {}
         self.gaps: dict[int, tuple[float, float]] = {}
 
@@ -61,11 +63,14 @@ class Evidence:
         self.lost = {phone: about for phone, about in self.lost.items() if about[1] >= before}
         self.gaps = {phone: gap for phone, gap in self.gaps.items() if gap[1] >= before}
         self._unshown = {line: request for line, request in self._unshown.items() if request.time >= before}
+        self.unserved = {line: kept for line, kept in self.unserved.items() if kept[-1].time >= before}
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         for line in self._unshown.keys() & lines:
             del self._unshown[line]
+        for line in self.unserved.keys() & lines:
+            del self.unserved[line]
         for known in (self.lost, self.gaps):
             for phone in known.keys() & phones:
                 del known[phone]
@@ -74,6 +79,7 @@ class Evidence:
         """Nothing was seen for a while: what was asked before may have been answered."""
         self.lost.clear()
         self._unshown.clear()
+        self.unserved.clear()
 
     # -- against it
 
@@ -84,7 +90,9 @@ class Evidence:
         self._tally.minute_then(server, event.time).unanswered += 1
         if event.in_dialog or event.method not in SILENT_METHODS:
             return
-        if waiting.shows_silence:
+        if waiting.shows_silence and not _was_served(waiting.subject):
+            self._not_served(event)
+        elif waiting.shows_silence:
             self._came_to_nothing(server, event, waiting.subject, sure=False)
         elif waiting.subject.connects(event.server):
             self._ran_out_again(server, event, waiting.subject)
@@ -115,6 +123,25 @@ class Evidence:
             self._attempt_failed(event, subject)
         if self._outages is not None:
             self._outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
+
+    def _not_served(self, event: Sent) -> None:
+        """A request ran out, which its phone went on sending, of a line that nobody was seen to answer yet: once
+        somebody does, it is known that nobody had, and that the captures would show it."""
+        if len(self.unserved) >= UNSHOWN_KEPT and event.line not in self.unserved:
+            turned_away("samples")
+            return
+        kept = self.unserved.setdefault(event.line, [])
+        kept.append(event)
+        if len(kept) > UNSERVED_KEPT:
+            turned_away("samples")
+            del kept[1]
+
+    def served(self, subject: Watched) -> None:
+        """A line is answered as its phones are by servers that they work with, for the first time."""
+        for request in self.unserved.pop(subject.number):
+            server = self._tally.server(request.server, request.time)
+            if not server.counts(request):
+                self._came_to_nothing(server, request, subject, sure=False)
 
     def _attempt_failed(self, event: Sent, subject: Watched) -> None:
         attempt = self._calls.attempt(event, subject)
@@ -188,6 +215,8 @@ class Evidence:
     def found(self, subject: Watched, arrived: Answered, phone: PhoneState) -> None:
         """A line whose beginning nobody saw answered works with a server, by its first answer of all: others of its
         entry, which it had asked again and again, had not answered, and it has turned away from them."""
+        if arrived.line in self.unserved:
+            self.served(subject)
         entry = subject.profile().entry
         for reach in phone.reaches:
             if reach.server == arrived.server or entry is None or entry.priority(reach.server) is None:
@@ -196,7 +225,8 @@ class Evidence:
                 if request.line == subject.number and not request.in_dialog and request.method in SILENT_METHODS \
                         and went_on(request, repeated_until(reach, request), subject.silence):
                     server = self._tally.server(reach.server, request.time)
-                    self._came_to_nothing(server, request, subject, sure=True)
+                    if not server.counts(request):
+                        self._came_to_nothing(server, request, subject, sure=True)
                     if self._outages is not None:
                         self._outages.turned(server, subject, arrived.sent or arrived.time)
 

@@ -15,6 +15,7 @@ from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 
+SOMEBODY = -1           # a phone that is none of those concerned
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
 
@@ -75,11 +76,20 @@ class Outages:
             if method == "INVITE":
                 self.untold.unheard_at(server.key, sent)
             outage = self._goes_on(server, method, sent)
-            if outage is None and sent > server.restored:   # what was sent before the last one ended tells of that
+            if outage is None and sent > server.restored:
                 outage = self._opens(server, sent)
             outage = outage or self._opens_in_part(server)
+            self._tells_of_the_last(server, phone, sent, event, subjects)
         if outage is not None:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
+
+    def _tells_of_the_last(self, server: ServerWatch, phone: int, sent: float, event: ModelEvent,
+                           subjects: list[Watched]) -> None:
+        """What was sent before the last outage ended, and is late to show, belongs to that."""
+        last = self._closed.get(server.key)
+        if last is not None and last.end is not None and last.start <= sent <= last.end:
+            last.first.setdefault(phone, sent)
+            last.add(subjects, event)
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
@@ -191,6 +201,9 @@ class Outages:
             outage.methods.update(each.methods)
             outage.add(each.subjects, each.event)
         outage.looks_at(server)
+        served = server.first_life_after(start)
+        if served is not None and not any(one.served_since(server.key, start, outage.last) for one in failing.values()):
+            outage.spared = SOMEBODY, served
         outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key, start)
         self._drafts.open(outage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Set
 from itertools import chain, islice
+from math import inf
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
@@ -65,9 +66,10 @@ class Failing:
         return any(binding.server == server and binding.granted is not None and binding.granted.time > since
                    for subject in self.subjects for binding in subject.state.bindings)
 
-    def served_since(self, server: str, time: float) -> bool:
-        """Whether that server has served the phone what it asked since then."""
-        return any(subject.state.served_since(server, time) for subject in self.subjects)
+    def served_since(self, server: str, time: float, until: float = inf) -> bool:
+        """Whether that server has served the phone what it asked since then, the last time before `until`."""
+        served = (subject.state.served for subject in self.subjects if subject.state.served_since(server, time))
+        return any(one is not None and one.time < until for one in served)
 
     def since(self, answered: float, earliest: float) -> float:
         """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or

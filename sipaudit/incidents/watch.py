@@ -62,6 +62,8 @@ class Watch(Detectors):
     def arrived(self, granted: Answered, subject: Watched) -> None:
         """A phone's first registration has ended with this 200."""
         self._works(subject, granted.server, granted.time)
+        if granted.line in self._evidence.unserved:
+            self._evidence.served(subject)
 
     def renewed(self, renewals: Renewals, renewal: Renewal) -> None:
         """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""

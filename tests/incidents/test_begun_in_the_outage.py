@@ -1,5 +1,5 @@
 """A capture that is begun when the outage is noticed: requests run out at the first server, and lines register at the
-second, all of it seen."""
+second, all of it seen; or wait for the first."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sipaudit.report.incident_words import words_of
 from sipaudit.report.verdict import sentences
-from tests.incidents.ground import Tower, end, fleet
+from tests.incidents.ground import Tower, end, fleet, registered
 from tests.stories import R3, P, S, Story
 
 
@@ -28,6 +29,47 @@ def test_the_turn_to_the_second_server_is_timed(tmp_path: Path) -> None:
     tower = Tower(tmp_path)
     _seen(tower)
     assert tower.of("server-outage").metrics["time_to_detect_p50"] == pytest.approx(5.5, abs=0.02)
+
+
+@pytest.mark.parametrize(("apart", "every"), [(1, 60), (3, 60), (8, 170)])
+def test_who_has_nowhere_to_turn_tells_of_it_once_answered(tmp_path: Path, apart: int, every: int) -> None:
+    """Nobody was answered before, and until then the captures might lack what the server sends."""
+    story = Story()
+    phones = fleet(story, 20)
+    for index, phone in enumerate(phones):
+        for time in range(10 + index * apart, 300, every):
+            phone.silence(time, P, "REGISTER")
+        phone.register(310 + index * apart, P)
+    story.murmur(0, 600)
+    tower = Tower(tmp_path)
+    assert tower.see(story) == ["server-outage 10.0.0.1 10.000-310.004 20"]
+    assert tower.see(story.without(lambda packet: packet.source == P)) == []
+
+
+def test_of_some_phones_alone_it_tells_that_others_were_answered(tmp_path: Path) -> None:
+    story = Story()
+    phones = fleet(story, 20)
+    for index, phone in enumerate(phones[:15]):
+        for time in range(10 + index, 300, 60):
+            phone.silence(time, P, "REGISTER")
+        phone.register(310 + index, P)
+    for time in range(1, 600, 10):
+        phones[15 + time // 10 % 5].register(time, P)
+    tower = Tower(tmp_path)
+    assert tower.see(story)[0].startswith("server-outage 10.0.0.1 10.000-")
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert "did not answer 15 phones, though it answered others, from" in said
+
+
+def test_where_the_other_direction_is_captured_later_there_was_none(tmp_path: Path) -> None:
+    """Over TCP, where nothing is sent again."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp", granted=120)
+    for time in range(60, 600, 60):
+        for index, phone in enumerate(phones):
+            phone.register(time + index, P)
+    heard = story.without(lambda packet: packet.source == P and packet.time < 300)
+    assert Tower(tmp_path).see(heard, only="server-outage") == []
 
 
 def test_the_list_is_not_doubted_where_the_head_was_asked_and_was_out(tmp_path: Path) -> None:
