@@ -11,6 +11,7 @@ from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, ST
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.captures import ServerSummary
+from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
 from sipaudit.report.screen import brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -116,7 +117,8 @@ def _rests(report: Report, end: float) -> dict[str, float]:
 
 
 def _without(report: Report) -> dict[str, Without]:
-    """By the last incident of it, when all of several servers of an entry were out at once."""
+    """By the last incident of it, when all of several servers of an entry were out at once: for longer than a phone may
+    take to turn from one to the next, which had not been asked until then and may have been back."""
     servers: dict[str, set[str]] = {}
     for server in report.servers:
         if server.entry is not None:
@@ -129,7 +131,8 @@ def _without(report: Report) -> dict[str, Without]:
                    if (one.start, one.id) <= (last.start, last.id) and last.start < (one.end or inf)}
             if len(known) > 1 and out.keys() == known and not any(_leaves_some(one) for one in out.values()):
                 end = min(one.end or inf for one in out.values())
-                found[last.id] = entry, last.start, None if end == inf else end
+                if end - last.start > SILENCE_MAX:
+                    found[last.id] = entry, last.start, None if end == inf else end
     return found
 
 

@@ -111,7 +111,8 @@ def test_how_a_server_failed(report: Report, summaries: list[str], said: str) ->
 
 @pytest.mark.parametrize(("starts", "ends", "said"), [
     ((100, 130), (200, 180), "12:00:30 to 12:01:20"), ((130, 100), (None, None), "12:00:30 on"),
-    ((100, 100), (None, 120), "12:00:00 to 12:00:20"), ((100, 200), (150, 250), None),
+    ((100, 100), (None, 140), "12:00:00 to 12:00:40"), ((100, 200), (150, 250), None),
+    ((100, 200), (210, 250), None),   # who turns from the second finds the first, that nobody had asked since
     ((100, None), (200, None), None)])
 def test_where_no_server_of_an_entry_was_left_they_share_something(
     report: Report, starts: tuple[int, int | None], ends: tuple[int | None, int | None], said: str | None
