@@ -9,22 +9,19 @@ from functools import cached_property
 from msgspec.structs import replace
 
 from sipaudit.incidents.calls import lost
+from sipaudit.incidents.course import course
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import Known
-from sipaudit.incidents.metrics import NAMES, failed_attempts, moved_in, of_outage, turned_in
+from sipaudit.incidents.metrics import NAMES, failed_attempts, of_outage
 from sipaudit.incidents.outage import OUTAGE, Outage
-from sipaudit.incidents.refused import LOST_CALLS, RefusedCalls
+from sipaudit.incidents.refused import LOST_CALLS
 from sipaudit.incidents.settled import Left, LineOfPhone, Named, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
-from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
-ANSWERS_AGAIN = " answers again"   # and the end of an outage, after the server's name
-OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
-OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
@@ -83,7 +80,7 @@ class Chronicle:
 
     def _drafts(self, draft: Draft) -> Iterator[Draft]:
         self._settle(draft)
-        if not isinstance(draft, RefusedCalls) or draft.settle(self._watch.timers.now):
+        if draft.settle(self._watch.timers.now):
             yield draft
         if isinstance(draft, Outage) and LOST_CALLS in self._watch.kinds and _took_calls(draft):
             yield self._lost_calls(draft)
@@ -106,28 +103,8 @@ class Chronicle:
 
     def _happenings(self, draft: Draft) -> Iterator[tuple[float, str]]:
         if isinstance(draft, Outage):
-            yield from self._of_outage(draft)
+            yield from course(draft, self._server(draft) or "")
         yield from draft.happenings
-
-    def _of_outage(self, outage: Outage) -> Iterator[tuple[float, str]]:
-        """The course of an outage."""
-        server = self._server(outage) or ""
-        if outage.last_answer is not None and outage.last_answer != float("-inf"):
-            yield outage.last_answer, f"last answer from {server}"
-        yield outage.start, f"first {_came_to(outage)}"
-        if outage.is_of_registrations and outage.others is not None:
-            yield outage.others, f"{server}{OTHERS}"
-        elif outage.answers_others is not None and not outage.ends_with_any_call:
-            yield outage.answers_others, f"{server}{OTHER_PHONES}"
-        moves = moved_in(outage)
-        for time, subject, _ in turned_in(outage)[:1]:
-            yield time, f"first line turns to another server: {subject.line}"
-        if moves:
-            which = f"the last of {len(moves)} lines" if len(moves) > 1 else "the only line"
-            yield moves[-1][1].time, f"{which} has moved: {moves[-1][0].line}"
-        again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
-        if again is not None:   # without an end the capture does not show that it stays so
-            yield again, f"{server}{ANSWERS_AGAIN}"
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
@@ -259,18 +236,6 @@ def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
              if (move.first_packet if move.kind is MoveKind.FAILOVER and move.first_packet is not None
                  else move.time) <= time]
     return bool(moved) and is_same_move(moved[-1], left)
-
-
-def _came_to(outage: Outage) -> str:
-    """What failed first, and how."""
-    shown = (event for event, _ in outage.evidence if isinstance(event, Answered | Failed))
-    first = next((event for event in shown if event.sent == outage.start), None)
-    if first is None:
-        return "request without answer"
-    if isinstance(first, Answered):
-        return "request refused with 503"
-    named = first.kind is FailureKind.DNS
-    return "lookup of its name that came to nothing" if named else "request that could not be delivered"
 
 
 def _unseen(draft: Draft) -> list[str]:

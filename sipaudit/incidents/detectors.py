@@ -156,7 +156,7 @@ class Detectors:
         what comes is followed as if first seen: times from before would lie in its future."""
         told = self.all()
         for draft in told:
-            draft.close(draft.last if isinstance(draft, Outage) else self.timers.now)
+            draft.close(self.timers.now)
         drafts, tally, requests, calls, timers = self.drafts, self.tally, self.requests, self.calls, self.timers
         self._begin()
         self.drafts.all, self.drafts.dropped = told, drafts.dropped

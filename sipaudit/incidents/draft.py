@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from heapq import nsmallest
 from itertools import chain
 from typing import Protocol
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.history import History
+from sipaudit.model.history import History, MoveSeen
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
@@ -77,8 +77,9 @@ class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
 
     `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
-    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3. `quiet` is
-    for how many seconds nothing more of it must be seen before its end is one, `closed` that it is one already.
+    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3, `moves`
+    the failovers away from its server, by line. `quiet` is for how many seconds nothing more of it must be seen before
+    its end is one, `closed` that it is one already.
     """
 
     quiet = 0.0
@@ -94,6 +95,7 @@ class Draft:
         self.evidence: list[tuple[ModelEvent, Watched]] = []
         self.happenings: list[tuple[float, str]] = []
         self.metrics: dict[str, float | None] = {}
+        self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
 
     def add(self, subjects: Iterable[Watched], event: ModelEvent | None = None) -> None:
         """Lines that it reached, and a packet that shows it."""
@@ -122,15 +124,27 @@ class Draft:
         """When it ended, as far as that is known at `now`."""
         return None if self.end is None or (now - self.end < self.quiet and not self.closed) else self.end
 
+    def settle(self, _now: float) -> bool:
+        """Work out what is known by now; whether that is enough to be told."""
+        return True
+
+    def unsettled(self, _now: float, _spells: int) -> Sequence[Hashable]:
+        """What may still change in it once it is over; `_spells` counts the times without a registration so far."""
+        return ()
+
     def goes_on_after(self, time: float) -> bool:
         """Whether what is seen after that time may still belong to it, where it has an end so far."""
         return (self.end or 0.0) + self.quiet >= time
 
-    def close(self, last: float) -> None:
-        """Whatever comes is none of it: if it had no end yet, it ends at the `last` time that was seen of it."""
+    def close(self, now: float) -> None:
+        """Whatever comes is none of it: if it had no end yet, it ends with what was seen of it last."""
         self.closed = True
         if self.end is None:
-            self.end = max(last, self.start)
+            self.end = max(self.seen_last(now), self.start)
+
+    def seen_last(self, now: float) -> float:
+        """When it was seen last, while it lasts."""
+        return now
 
 
 class Drafts:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched
+from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.history import MoveSeen
+from sipaudit.model.events import Answered
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import turned_away
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
+SETTLED_AFTER = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
 ATTEMPTS_KEPT = 20_000  # of one outage
 BEFORE_KEPT = 16        # outages before one that may have been the same
 
@@ -47,7 +48,6 @@ class Outage(Draft):
         self.keeps = False
         self.registers = False
         self.others: float | None = None
-        self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
         self.turned: dict[int, float] = {}
         self.calls: list[CallUp] = []
         self.attempts: list[FailedAttempt] = []
@@ -70,6 +70,14 @@ class Outage(Draft):
         if self._doubtful is None or now <= self.last + LOSS_REACH:
             self._doubtful = self._doubtful or lossy
         return self._doubtful
+
+    def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
+        lost, made = sum(call.last < self.start for call in self.calls), sum(one.made for one, _ in self.attempts)
+        return (lost, made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned), len(self.first),
+                self.answer, self.refusals, spells if now - (self.end or now) < SETTLED_AFTER else 0)
+
+    def seen_last(self, _now: float) -> float:
+        return self.last
 
     def failed(self, attempt: Attempt, sent: float) -> None:
         """A call that could not be made because of it; `sent` is when its request was."""
@@ -125,10 +133,11 @@ class Outage(Draft):
 
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
         """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
-        to a REGISTER where REGISTERs alone do. Where others are answered all the while that is one to a phone that it
-        concerns, unless none of these asks again."""
+        to a REGISTER where REGISTERs alone do, to anything but OPTIONS where all else is refused. Where others are
+        answered all the while that is one to a phone that it concerns, unless none of these asks again."""
         if self.answer is None:
-            first = server.first_registration_after if self.is_of_registrations else server.first_life_after
+            first = server.first_registration_after if self.is_of_registrations else \
+                server.first_service_after if self.is_of_refusals else server.first_life_after
             self.answer = first(self.last)
         if self.meanwhile is not None and (self.returned is not None or now <= self.last + TOGETHER):
             return self.returned
@@ -177,6 +186,16 @@ class Outage(Draft):
         """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
         return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
             and self.meanwhile is None
+
+    @property
+    def is_of_refusals(self) -> bool:
+        """Whether nothing but responses 503 speaks against the server."""
+        return self.methods == {None} and all(isinstance(event, Answered) for event, _ in self.evidence)
+
+    @property
+    def pings(self) -> bool:
+        """Whether it answers OPTIONS alone."""
+        return self.keeps and not self.registers
 
     @property
     def answered_again(self) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Set
+from collections.abc import Container, Hashable, Mapping, Sequence, Set
 
 from sipaudit.incidents.calls import Attempt
 from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, TOGETHER, Draft, Drafts
@@ -67,6 +67,9 @@ class RefusedCalls(Draft):
         self.metrics = {"calls_lost": 0.0, "calls_failed": float(len(failed)),
                         "emergency_failed": float(sum(attempt.event.emergency for attempt, _ in failed))}
         return self._are_enough(failed)
+
+    def unsettled(self, now: float, _spells: int) -> Sequence[Hashable]:
+        return (len(self.failed(now)),)
 
     def _are_enough(self, failed: list[Refused]) -> bool:
         """Whether they are enough, of several phones and to several."""

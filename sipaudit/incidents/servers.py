@@ -189,8 +189,14 @@ class ServerWatch:
 
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
+        times = [answered for _, answered in self.pinged if answered > time]
+        times += [answered for answered in (self.first_service_after(time),) if answered is not None]
+        return min(times, default=None)
+
+    def first_service_after(self, time: float) -> float | None:
+        """The first one to anything but OPTIONS, which some answer that refuse all else."""
         times = [life for life in self.lives if life > time]
-        times += [answered for _, answered in (*self.registered, *self.pinged) if answered > time]
+        times += [answered for _, answered in self.registered if answered > time]
         return min(times, default=None)
 
     def first_registration_after(self, time: float) -> float | None:

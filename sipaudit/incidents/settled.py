@@ -12,12 +12,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from msgspec import Struct
 
 from sipaudit.incidents.draft import Draft, Watched
-from sipaudit.incidents.outage import Outage
-from sipaudit.incidents.refused import RefusedCalls
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.values import Incident
-
-LATE = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
 
 ANEW = frozenset({"register-storm", "registration-gap"})
 
@@ -71,7 +67,7 @@ def _key(draft: Draft) -> Hashable:
 
 def _lines(draft: Draft) -> dict[LineOfPhone, list[Left]]:
     lines: dict[LineOfPhone, list[Left]] = {(one.line, one.phone): [] for one in draft.lines.values()}
-    for subject, move in draft.moves.values() if isinstance(draft, Outage) else ():
+    for subject, move in draft.moves.values():
         lines.setdefault((subject.line, subject.phone), []).append((subject, move))
     return lines
 
@@ -79,12 +75,6 @@ def _lines(draft: Draft) -> dict[LineOfPhone, list[Left]]:
 def mark(draft: Draft, now: float, spells: int) -> Hashable:
     """All that may still change what is told of a draft that is over; `spells` counts the times without a registration.
     """
-    common = (draft.kind, draft.start, draft.end, draft.entry, len(draft.lines), len(draft.evidence),
-              len(draft.happenings))
-    if isinstance(draft, RefusedCalls):
-        return (*common, len(draft.failed(now)))
-    if not isinstance(draft, Outage):
-        return (*common, *draft.metrics.values()) if draft.kind in ANEW else common
-    seen = sum(call.last < draft.start for call in draft.calls), sum(one.made for one, _ in draft.attempts)
-    return (*common, *seen, len(draft.calls), len(draft.attempts), len(draft.moves), len(draft.turned),
-            len(draft.first), draft.answer, draft.refusals, spells if now - (draft.end or now) < LATE else 0)
+    anew = tuple(draft.metrics.values()) if draft.kind in ANEW else ()
+    return (draft.kind, draft.start, draft.end, draft.entry, len(draft.lines), len(draft.evidence),
+            len(draft.happenings), *anew, *draft.unsettled(now, spells))

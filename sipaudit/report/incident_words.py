@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
 from math import inf
 
-from sipaudit.incidents.chronicle import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, STOP, UNSEEN
+from sipaudit.incidents.chronicle import STOP, UNSEEN
+from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, PINGED
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.captures import ServerSummary
@@ -176,6 +177,8 @@ def _failed(incident: Incident) -> str:
         return "answered no REGISTER, though it answered other requests,"
     if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
         return f"did not answer {count_of(incident.phones, 'phone')}, though it answered others,"
+    if any(entry.what.endswith(PINGED) for entry in incident.timeline):
+        return "answered everything but OPTIONS with 503"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if shown == {"503"}:
         return "answered nothing but 503"

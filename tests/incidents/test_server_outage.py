@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_SYN
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
 from tests.wire import ORIGIN, udp_packet
@@ -199,6 +200,27 @@ def test_one_that_refuses_some_and_serves_others_is_there(tower: Tower, served: 
         phones[2].register(310)
     phones[2].register(400)
     assert len(tower.see(story, only="server-outage")) == seen
+
+
+@pytest.mark.parametrize(("apart", "again"), [(1, 0), (3, 0), (3, 9)])
+def test_one_that_refuses_all_but_options_is_out(tower: Tower, apart: int, again: int) -> None:
+    """Who wants to stop a server lets its phones go first, and goes on to answer what watches it."""
+    story = Story()
+    phones = registered(story, 20)
+    for index, phone in enumerate(phones):
+        for late in range(0, 60 * (again + 1), 60):
+            time = 300 + apart * index + late
+            phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=3600), 503)
+        phone.register(300.1 + apart * index, S)
+    for time in range(300, 910, 10):
+        phone = phones[time // 10 % 20]
+        phone.told(time + 0.51, phone.ask(time + 0.5, P, "OPTIONS"), 200)
+    phones[5].register(910)
+    end(story, 1000)
+    assert tower.see(story, only="server-outage") == [f"{OUTAGE} 300.000-910.004 20"]
+    assert tower.of("server-outage").metrics["lines_moved"] == 20
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 answered everything but OPTIONS with 503 from ")
 
 
 def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> None:

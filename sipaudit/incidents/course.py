@@ -1,0 +1,62 @@
+"""The course of an outage, in entries of its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+
+from sipaudit.incidents.metrics import moved_in, turned_in
+from sipaudit.incidents.outage import OUTAGE, Outage
+from sipaudit.model.events import Answered, Failed, FailureKind
+
+# how entries end, after the server's name
+ANSWERS_AGAIN = " answers again"
+OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
+PINGED = " answers OPTIONS"   # of one that refuses all else
+OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
+
+Happened = tuple[float, str]
+
+
+def course(outage: Outage, server: str) -> Iterator[Happened]:
+    """What happened at this server, and to its lines."""
+    if outage.last_answer is not None and outage.last_answer != -inf:
+        yield outage.last_answer, f"last answer from {server}"
+    yield outage.start, f"first {_came_to(outage)}"
+    yield from _meanwhile(outage, server)
+    yield from _lines_of(outage)
+    again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
+    if again is not None:   # without an end the capture does not show that it stays so
+        yield again, f"{server}{ANSWERS_AGAIN}"
+
+
+def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
+    """What it answered, or whom, though it is out."""
+    if outage.is_of_registrations and outage.others is not None:
+        yield outage.others, f"{server}{OTHERS}"
+    elif outage.is_of_refusals and outage.pings and outage.others is not None:
+        yield outage.others, f"{server}{PINGED}"
+    elif outage.answers_others is not None and not outage.ends_with_any_call:
+        yield outage.answers_others, f"{server}{OTHER_PHONES}"
+
+
+def _lines_of(outage: Outage) -> Iterator[Happened]:
+    """The first line that turned away, and the last that has moved."""
+    for time, subject, _ in turned_in(outage)[:1]:
+        yield time, f"first line turns to another server: {subject.line}"
+    moves = moved_in(outage)
+    if moves:
+        which = f"the last of {len(moves)} lines" if len(moves) > 1 else "the only line"
+        yield moves[-1][1].time, f"{which} has moved: {moves[-1][0].line}"
+
+
+def _came_to(outage: Outage) -> str:
+    """What failed first, and how."""
+    shown = (event for event, _ in outage.evidence if isinstance(event, Answered | Failed))
+    first = next((event for event in shown if event.sent == outage.start), None)
+    if first is None:
+        return "request without answer"
+    if isinstance(first, Answered):
+        return "request refused with 503"
+    named = first.kind is FailureKind.DNS
+    return "lookup of its name that came to nothing" if named else "request that could not be delivered"
