@@ -70,14 +70,19 @@ class Known(Protocol):
 
 
 class History:
-    """Follows one line's steps and keeps what a report shows of them, within bounds."""
+    """Follows one line's steps and keeps what a report shows of them, within bounds.
 
-    __slots__ = ("ended", "moves", "tries")
+    `earlier` is, by server, what a registration that goes on had behind it at a refresh with which the model began
+    its binding anew, since a failover had left it: F8 ends it there, and where it does not a refresh lengthens the row.
+    """
+
+    __slots__ = ("earlier", "ended", "moves", "tries")
 
     def __init__(self) -> None:
         self.moves: tuple[MoveSeen, ...] = ()   # of most lines these stay empty, and there are as many as lines
         self.tries: tuple[TrySeen, ...] = ()
         self.ended: tuple[RegistrationSeen, ...] = ()
+        self.earlier: tuple[RegistrationSeen, ...] = ()
 
     def take(self, step: Step, known: Known) -> None:
         """Take in one step. `known` is asked for the order of servers and the regime's track when they matter."""
@@ -119,9 +124,21 @@ class History:
         before, after = step.before.binding(server), step.after.binding(server)
         if before is None or before.granted is None:
             return
-        lives_on = after is not None and after.granted is not None and after.since is before.since
-        if not lives_on and _has_room(self.ended):
-            self.ended += (_ended(before, after, step, known.track is Track.REGAINED),)
+        if after is not None and after.granted is not None and after.since is before.since:
+            return
+        row = self._whole(_ended(before, after, step, known.track is Track.REGAINED))
+        self.earlier = tuple(one for one in self.earlier if one.server != server)
+        if row.end is None:
+            self.earlier += (row,)
+        elif _has_room(self.ended):
+            self.ended += (row,)
+
+    def _whole(self, row: RegistrationSeen) -> RegistrationSeen:
+        """The stretch with what it had behind it at the refresh that it seems to begin with."""
+        for one in self.earlier:
+            if one.server == row.server and one.until == row.since:
+                return replace(row, since=one.since, refreshes=one.refreshes + 1 + row.refreshes)
+        return row
 
     def forget(self, before: float) -> None:
         """Forget what was over before that time (seconds since the epoch) and was told, but the last move: it tells
@@ -141,13 +158,13 @@ class History:
         that lived is not known."""
         for binding in state.bindings:
             if binding.granted is not None and _has_room(self.ended):
-                row = _row(binding, now, track is Track.REGAINED)
-                self.ended += (row if row.end is not None else _closed(binding, now, "unknown"),)
+                row = self._whole(_row(binding, now, track is Track.REGAINED))
+                self.ended += (row if row.end is not None else replace(row, until=now, end="unknown"),)
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
         gated = track is Track.REGAINED
-        rows = [_row(binding, now, gated) for binding in state.bindings if binding.granted]
+        rows = [self._whole(_row(binding, now, gated)) for binding in state.bindings if binding.granted]
         if self.ended:
             rows = [*self.ended, *rows]
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
@@ -229,14 +246,12 @@ def _cause(stay: Stay) -> str:
 
 
 def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool) -> RegistrationSeen:
-    """The stretch that this step ended."""
+    """The stretch that this step ended, or, without an end, refreshed."""
     now = step.event.time
-    if after is None or after.granted is None:
-        return _closed(before, now, "deregistered" if before.until > now else "expired")
-    if before.left is not None and invalidates:
-        return _closed(before, before.left, "invalidated")
-    expired = before.until <= now
-    return _closed(before, before.until if expired else now, "expired" if expired else "replaced")
+    over = _row(before, now, invalidates)
+    if over.end is not None:
+        return over
+    return _closed(before, now, "deregistered" if after is None or after.granted is None else None)
 
 
 def _closed(binding: Binding, until: float | None, end: str | None) -> RegistrationSeen:
@@ -245,9 +260,9 @@ def _closed(binding: Binding, until: float | None, end: str | None) -> Registrat
 
 
 def _row(binding: Binding, now: float, gated: bool) -> RegistrationSeen:
-    if gated and binding.left is not None:
-        return _closed(binding, binding.left, "invalidated")
-    until = binding.until
+    until, left = binding.until, binding.left
+    if gated and left is not None and left < until:
+        return _closed(binding, left, "invalidated")
     return _closed(binding, until, "expired") if until <= now else _closed(binding, _finite(until), None)
 
 
