@@ -27,6 +27,7 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
 
+BETWEEN = -2       # what stands for the index of an entry where moves between entries are noted
 LATEST = 16        # moves, tries and registrations of a line that may be new
 ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
 
@@ -120,7 +121,18 @@ class SaidLines:
             yield LineSaid(now, summary)
         for replay in probe.auditor.replays.of_line(line.number):
             yield from self._of_replay(now, told, replay, at_last)
+        yield from self._of_fallbacks(now, told, line, probe)
         yield from self._of_calls(now, told, line, probe)
+
+    def _of_fallbacks(self, now: float, told: Told, line: Line, probe: Probe) -> Iterator[Saying]:
+        """Moves between the entries of the line."""
+        place = probe.auditor.fallbacks.at(line.number)
+        if place is None:
+            return
+        replay = probe.auditor.replays.of_line(line.number)[0]
+        for move in _behind(place.moves, told.moved.get(BETWEEN), lambda move: move.time):
+            told.moved[BETWEEN] = move.time
+            yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
 
     def _of_calls(self, now: float, told: Told, line: Line, probe: Probe) -> Iterator[Saying]:
         """Calls that are over; those that end together are told together."""

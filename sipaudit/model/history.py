@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from enum import StrEnum
 from math import inf
 from typing import Protocol
@@ -15,7 +15,7 @@ from sipaudit.model.answers import against
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
-from sipaudit.model.reach import Reach
+from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
@@ -28,6 +28,7 @@ TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt wha
 class MoveKind(StrEnum):
     FAILOVER = "failover"
     FAILBACK = "failback"
+    FALLBACK = "fallback"
     UNKNOWN = "unknown"
 
 
@@ -197,7 +198,7 @@ def track_of(profile: Profile) -> Track:
 
 def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
     kind = _kind(before, after, profile)
-    cause = _cause(after) if kind is MoveKind.FAILOVER else _failback_cause(kind, profile)
+    cause = cause_of(after.failed) if kind is MoveKind.FAILOVER else _failback_cause(kind, profile)
     first = after.first.time if after.first else None
     proof = (*after.failed[:3], *([after.first] if after.first else []), after.arrived)
     return MoveSeen(after.arrived.time, first, kind, before.server, after.server, cause, tuple(dict.fromkeys(proof)))
@@ -234,12 +235,13 @@ def _failback_cause(kind: MoveKind, profile: Profile) -> str:
     return str(mode) if kind is MoveKind.FAILBACK and mode is not None else "unknown"
 
 
-def _cause(stay: Stay) -> str:
-    """Why the line left, by the firmest evidence there is: a transport failure, then a code, then silence."""
-    for item in stay.failed:
+def cause_of(failures: Iterable[Evidence]) -> str:
+    """Why a line left a server, by the firmest evidence there is: a transport failure, then a code, then silence."""
+    failed = tuple(failures)
+    for item in failed:
         if isinstance(item, Failed):
             return str(item.kind)
-    codes = [item.status for item in stay.failed if isinstance(item, Answered)]
+    codes = [item.status for item in failed if isinstance(item, Answered)]
     if codes:
         return "503" if 503 in codes else "other-response"
     return "timeout"

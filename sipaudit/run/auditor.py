@@ -22,6 +22,7 @@ from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
 from sipaudit.run.calls import Calls
 from sipaudit.run.deadlines import Deadlines
+from sipaudit.run.fallbacks import Fallbacks
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
@@ -46,7 +47,8 @@ class Auditor:
     """
 
     __slots__ = ("_deadlines", "_going_on", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
-                 "_timed", "calls", "faults", "loss", "profiles", "registrations", "replays", "since", "watch")
+                 "_timed", "calls", "fallbacks", "faults", "loss", "profiles", "registrations", "replays", "since",
+                 "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
@@ -54,6 +56,7 @@ class Auditor:
         self.profiles = Profiles(self._phones)
         self.faults = Faults(rules)
         self.replays = Replays(lines, phones, naming, self.profiles.full, self._hidden)
+        self.fallbacks = Fallbacks()
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.since = float("-inf")
         self.loss: Callable[[], float] = _nothing_lost
@@ -123,6 +126,8 @@ class Auditor:
         if taken.before is not taken.after:
             replay.written = taken.after
             replay.own_history().take(taken, replay)
+        if kind is Answered and event.line in self.replays.dispersed:
+            self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)   # type: ignore[arg-type]
         if number in self._timed and (kind is Sent or kind is Replied) and event.call is not None:   # type: ignore[union-attr]
             self._deadlines.spoken(number, event, replay)   # type: ignore[arg-type]
         self.watch.follow(taken, replay, phone)
@@ -165,6 +170,7 @@ class Auditor:
             self._say(replay.waiting, replay)
             replay.own_history().view_begins(replay.state, now, replay.track)
             replay.waiting, replay.written = (), NOTHING
+        self.fallbacks.clear()
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
@@ -188,6 +194,7 @@ class Auditor:
         for line in map(self._lines.__getitem__, lines):
             self.registrations.end_renewals(line.phone)
             self.calls.end(line.phone)
+            self.fallbacks.release(line.number)
             for replay in self.replays.drop(line):
                 self._say(replay.waiting, replay)
                 self._deadlines.wait(line.phone, replay, ())
@@ -205,6 +212,7 @@ class Auditor:
         self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
         self.watch.forget(before)
         self._passing.forget(before)
+        self.fallbacks.forget(before)
         for replay in self.replays:
             replay.history.forget(before)
 
@@ -213,6 +221,7 @@ class Auditor:
         for line in lines:
             self.registrations.release(line)
             self.calls.end(line.phone)
+            self.fallbacks.release(line.number)
             for replay in self.replays.drop(line):
                 self._say(tuple(map(_evicted, replay.waiting)), replay)
                 if line.phone in self._timed:

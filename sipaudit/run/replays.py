@@ -20,9 +20,10 @@ NOBODYS = -1       # index of the replay for servers outside of all entries of t
 
 class Replays:
     """Made as events ask for them. `lines` and `phones` are reconstruction's, `full` gives a line's profile with
-    what grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight."""
+    what grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight.
+    `dispersed` are the lines that have more than one."""
 
-    __slots__ = ("_by_line", "_lines", "_phones", "_shared")
+    __slots__ = ("_by_line", "_lines", "_phones", "_shared", "dispersed")
 
     def __init__(self, lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  full: Callable[[LineReplay], Profile], hidden: Callable[[str, float], bool]) -> None:
@@ -30,6 +31,7 @@ class Replays:
         self._phones = phones
         self._shared = Shared(naming, full, hidden)
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
+        self.dispersed: set[int] = set()
 
     def __iter__(self) -> Iterator[LineReplay]:
         for replays in self._by_line.values():
@@ -53,6 +55,7 @@ class Replays:
                 return replay
         made = LineReplay(self._lines[line], index, self._shared)
         self._by_line[line] = (*replays, made)
+        self.dispersed.add(line)
         return made
 
     def _index(self, event: ModelEvent) -> int:
@@ -120,6 +123,7 @@ class Replays:
 
     def drop(self, line: Line) -> Sequence[LineReplay]:
         """Forget those of a line; returned are what they were."""
+        self.dispersed.discard(line.number)
         return several(self._by_line.pop(line.number, ()))
 
     def _of_line(self, line: int) -> tuple[LineReplay, ...]:

@@ -127,6 +127,9 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
             tries += [try_of(seen, replay) for seen in history.tries if span.holds(seen.request.time)]
         registrations += [registration_of(row, replay) for row in history.registrations(state, now, replay.track)
                           if row.since <= span.end and (row.until is None or row.until >= span.start)]
+    place = auditor.fallbacks.at(line.number)
+    if place is not None:
+        moves += [move_of(move, replays[0]) for move in place.moves if span.holds(move.time)]
     moves.sort(key=lambda move: move.time)
     calls = [call_of(call, auditor) for call in line.spans if _within(call, span)] if line.spans else []
     return _told_line(line, auditor, replays, states, moves, tries, registrations, calls)
@@ -140,18 +143,26 @@ def _told_line(
     settings = _told_of(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
-    stay = states[0].stays[main.track] if main else None
     entries = line.view.names
     return LineSummary(
         line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
         entry=entries[0] if entries else None, entries=entries,
-        regime=settings.regime, mode=settings.mode, working=main.server(stay.server) if main and stay else None,
+        regime=settings.regime, mode=settings.mode, working=_working(line, auditor, main, states),
         first=moment(line.first), last=moment(line.last), calls=line.calls, settings=settings.values,
         moves=moves or EMPTY, tries=tries or EMPTY, registrations=registrations,
         inconclusive=_undecided(undecided) or EMPTY, declare=_wanted(undecided, known=bool(entries)) or EMPTY,
         call_spans=call_spans or EMPTY,
     )
+
+
+def _working(line: Line, auditor: Auditor, main: LineReplay | None, states: Sequence[LineState]) -> str | None:
+    """The server that a line works with, of whichever of its entries."""
+    if main is None:
+        return None
+    place, stay = auditor.fallbacks.at(line.number), states[0].stays[main.track]
+    server = place.server if place is not None and place.server else "" if stay is None else stay.server
+    return main.server(server) if server else None
 
 
 def _told_of(settings: LineSettings) -> Told:

@@ -1,0 +1,100 @@
+"""Where lines with several server entries work, and their moves between these: fallback, which is noted, and judged by
+nobody (reference-model.md 1, *server entry*)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.model.absorb_phone import grants_nothing, success
+from sipaudit.model.answers import against, is_weighty, went_its_way
+from sipaudit.model.events import Answered, Sent
+from sipaudit.model.history import ROWS_KEPT, MoveKind, MoveSeen, cause_of
+from sipaudit.model.reach import Evidence
+from sipaudit.model.state import PhoneState
+from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.run.line_replay import LineReplay
+from sipaudit.turned_away import turned_away
+
+
+class Place:
+    """The server where a line works, of its entry at `index`, and the moves that led there from other entries."""
+
+    __slots__ = ("index", "moves", "server")
+
+    def __init__(self, index: int, server: str) -> None:
+        self.index = index
+        self.server = server
+        self.moves: tuple[MoveSeen, ...] = ()
+
+
+class Fallbacks:
+    """Of lines that have used servers of more than one of their entries.
+
+    A call that is answered tells where a line works. A REGISTER does only where the server before has failed: a phone
+    may keep registrations with all of its entries.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[int, Place] = {}
+
+    def at(self, line: int) -> Place | None:
+        """Where a line works, if it has used several entries."""
+        return self._places.get(line)
+
+    def take(self, answer: Answered, replay: LineReplay, others: Sequence[LineReplay], phone: PhoneState) -> None:
+        """An answer to a line that has these replays; `phone` is what was known of its phone before."""
+        if replay.index < 0 or not success(answer.status) or not is_weighty(answer):
+            return
+        place = self._places.get(replay.number)
+        if place is None:
+            place = self._places[replay.number] = _before(replay, others) or Place(replay.index, answer.server)
+        if replay.index == place.index:
+            stay = replay.written.stays[replay.track]
+            place.server = answer.server if stay is None else stay.server
+            return
+        failed = against(phone.reach(place.server), answer.time, UNDECLARED_EARLIEST)
+        if _tells(answer, phone, failed):
+            _moves(place, replay.index, answer, failed, phone)
+
+    def forget(self, before: float) -> None:
+        """Forget moves of before that time (seconds since the epoch), which were told."""
+        for place in self._places.values():
+            if place.moves and place.moves[0].time < before:
+                place.moves = tuple(move for move in place.moves if move.time >= before)
+
+    def release(self, line: int) -> None:
+        """This line is forgotten."""
+        self._places.pop(line, None)
+
+    def clear(self) -> None:
+        """Where lines work is not known any more; their moves stand."""
+        for place in self._places.values():
+            place.server = ""
+
+
+def _before(replay: LineReplay, others: Sequence[LineReplay]) -> Place | None:
+    """Where the line worked before it used another entry."""
+    for other in others:
+        stay = other.written.stays[other.track]
+        if other is not replay and other.index >= 0 and stay is not None:
+            return Place(other.index, stay.server)
+    return None
+
+
+def _tells(answer: Answered, phone: PhoneState, failed: Sequence[Evidence]) -> bool:
+    """Whether it tells that the line works at this server now, and not at the one before."""
+    if answer.method == "REGISTER":
+        return bool(failed) and answer.asked != 0 and not grants_nothing(answer)
+    return answer.method == "INVITE" and not went_its_way(phone, answer)
+
+
+def _moves(place: Place, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState) -> None:
+    """The line has moved to the server of this answer."""
+    asked: list[Sent] = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
+    if place.server and len(place.moves) < ROWS_KEPT:
+        place.moves += (MoveSeen(
+            answer.time, answer.sent, MoveKind.FALLBACK, place.server, answer.server,
+            cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer)),)
+    elif place.server:
+        turned_away("history")
+    place.index, place.server = index, answer.server
