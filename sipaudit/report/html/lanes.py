@@ -20,7 +20,8 @@ ROWS = 500          # of each kind that a lane shows; the report's JSON holds al
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A line worked with a server: seconds since the epoch. `leaving` is when it began to look elsewhere."""
+    """A line worked with a server: seconds since the epoch. `leaving` is when it began to look for another,
+    None where it did not have to."""
 
     server: str
     since: float
@@ -34,16 +35,19 @@ def stays(line: LineSummary, end: float) -> Iterator[Stay]:
     since, server = line.first, line.moves[0].from_ if line.moves else line.working
     for move in line.moves:
         if server is not None:
-            yield Stay(server, since, move.time, max(since, min(_turned(move), move.time)))
+            yield Stay(server, since, move.time, _leaving(move, since))
         since, server = move.time, move.to
     if server is not None:
         yield Stay(server, since, max(since, _seen_until(line, end)), None)
 
 
-def _turned(move: Move) -> float:
-    """When the line began to move: its first unanswered packet, else the first one sent elsewhere."""
+def _leaving(move: Move, since: float) -> float | None:
+    """When the line began to look: at its first unanswered packet, else the first one sent elsewhere. One that returns
+    needs no other server, however long it tries: where it works, it works until the first one has it back."""
+    if move.kind != "failover":
+        return None
     first = move.time if move.first_packet is None else move.first_packet
-    return min([first, *(frame.time for frame in move.evidence)])
+    return max(since, min([first, move.time, *(frame.time for frame in move.evidence)]))
 
 
 def _seen_until(line: LineSummary, end: float) -> float:

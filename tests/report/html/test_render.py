@@ -144,8 +144,19 @@ def test_a_line_stays_where_its_moves_led() -> None:
     assert [row.server for row in rows] == [away.from_, away.to, back.to]
     assert [row.since for row in rows] == [line.first, away.time, back.time]
     assert rows[0].leaving == away.evidence[0].time  # the first packet without answer
-    assert rows[1].leaving == back.first_packet
+    assert rows[1].leaving is None                     # it works there until the first server has it back
     assert rows[-1].until == END  # registered to the end
+
+
+def test_a_line_that_tries_its_first_server_in_vain_looks_for_no_other() -> None:
+    """It works with the second one all the while, though its tries may take minutes."""
+    report = Fleet(1, 0).report()
+    (line,) = report.lines
+    away, back = line.moves
+    tried = replace(line, moves=[away, replace(back, first_packet=away.time + 1)])
+    drawn = pictures(Index(replace(report, lines=[tried])))["servers"]
+    looked = [ms for ms, lines in zip(drawn["times"], drawn["moving"], strict=True) if lines]
+    assert all(ms <= (away.time - START) * 1000 + 1 for ms in looked)
 
 
 def test_the_area_counts_every_line_once_and_shows_the_outage() -> None:
