@@ -12,13 +12,13 @@ from sipaudit.model.values import Report
 from sipaudit.report.exhibits import Exhibits
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.findings import Findings
-from sipaudit.report.html.index import Index
+from sipaudit.report.html.index import NOT_THERE, Index
 from sipaudit.report.html.inert import inert
 from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
 from sipaudit.report.html.sections import sections
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.incident_words import gravest, short_names
 from sipaudit.report.screen import brief
 from sipaudit.rulebook.facts import SECONDS
 from sipaudit.rulebook.pack import load_pack
@@ -72,7 +72,7 @@ def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
 def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict[str, Any]:
     """What the page has unpacked as soon as it is open."""
     report, ms = index.report, index.clock.ms
-    names = short_names(report.servers)
+    names, worst = short_names(report.servers), gravest(report.incidents, 1)
     return {
         "start": milliseconds(index.clock.start), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
@@ -84,6 +84,7 @@ def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict
              sorted({number for aor in incident.lines for number in index.by_aor(aor)})]
             for incident in report.incidents
         ],
+        "gravest": index.incidents.of(worst[0].id) if worst else NOT_THERE,
         "bands": INCIDENTS_DRAWN, "seconds": sorted(SECONDS),
     }
 

@@ -161,6 +161,7 @@ def test_where_every_line_was(open_page: Open) -> None:
     page = open_page()
     page.locator("#whereabouts").scroll_into_view_if_needed()
     page.wait_for_selector("#at-lines table")
+    assert page.input_value("#at-text") == "12:05:41.759"  # amid the outage
     page.fill("#at-text", "12:06:00")
     page.press("#at-text", "Enter")
     page.wait_for_selector("#at-servers tr:has-text('sbc2') >> text=3")
@@ -178,6 +179,39 @@ def test_pictures_follow_the_chosen_server(open_page: Open) -> None:
     page.wait_for_selector("#p-requests .legend >> text=INVITE")
     assert "REGISTER sbc2" in page.text_content("#p-failures .legend")
     assert page.locator("#p-servers .shapelayer path").count() == 3  # the outage, and two known events
+
+
+TIMED = ("p-servers", "p-requests", "p-answers", "p-delays", "p-failures")  # pictures over time
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_what_happened_at_once_stands_at_one_place_in_all_pictures(open_page: Open, width: int) -> None:
+    """They show the span of the captures, as the lanes do, and no minute that begins before it or ends after it makes
+    one of them longer."""
+    page = open_page(width=width, drawn=True)
+    for name in TIMED:
+        shown = page.evaluate(f"document.getElementById('{name}').layout.xaxis.range")
+        assert [each[11:19] for each in shown] == ["12:00:00", "12:07:13"], name
+    columns: dict[float, set[tuple[float, float]]] = {}
+    for name in TIMED[1:]:
+        card = page.locator(f"#{name}").bounding_box()
+        plane = page.locator(f"#{name} .nsewdrag").first.bounding_box()
+        columns.setdefault(card["x"], set()).add((round(plane["x"] - card["x"]), round(plane["width"])))
+    assert all(len(planes) == 1 for planes in columns.values()), columns
+
+
+@pytest.mark.parametrize(("name", "width"), [("sample", 1400), ("sample", 400), ("fleet", 400)])
+def test_no_word_at_an_axis_stands_upon_another(open_page: Open, name: str, width: int) -> None:
+    page = open_page(name, width=width, drawn=True)
+    touching = page.evaluate("""[...document.querySelectorAll('.plot.js-plotly-plot')].flatMap(plot => {
+        const words = [...plot.querySelectorAll('.xtick text, .ytick text, .y2tick text, .legendtext')]
+            .map(each => [each.textContent, each.getBoundingClientRect()]);
+        return words.flatMap(([one, here], number) => words.slice(number + 1)
+            .filter(([, there]) => here.left < there.right && there.left < here.right
+                                   && here.top + 1 < there.bottom && there.top + 1 < here.bottom)
+            .map(([other]) => `${plot.id}: ${one} and ${other}`));
+    })""")
+    assert touching == []
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["laptop in light", "phone in the dark"])

@@ -159,6 +159,15 @@ def test_a_line_that_tries_its_first_server_in_vain_looks_for_no_other() -> None
     assert all(ms <= (away.time - START) * 1000 + 1 for ms in looked)
 
 
+def test_where_every_line_was_is_told_first_of_the_gravest_incident() -> None:
+    report = Fleet(10, 0).report()
+    (outage,) = report.incidents
+    storm = replace(outage, id="i-0000", kind="register-storm", start=START, end=START + 10)
+    index = block(render(replace(report, incidents=[storm, outage]), "utc", {}, {}, 0), "index")
+    assert index["incidentIds"][index["gravest"]] == outage.id
+    assert block(render(replace(report, incidents=[]), "utc", {}, {}, 0), "index")["gravest"] == -1
+
+
 def test_the_area_counts_every_line_once_and_shows_the_outage() -> None:
     fleet = Fleet(200, 0)
     drawn = pictures(Index(fleet.report()))["servers"]

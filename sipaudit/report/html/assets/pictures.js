@@ -18,6 +18,11 @@ const edge = ms => {
   return isNaN(date) ? null : date.toISOString().slice(0, 23);  // a broken clock shows times that no calendar has
 };
 const when = times => times.map(edge);
+// Pictures over time all show the same span, which is that of the lanes: what happened at once stands at one place.
+function overTime() {
+  const range = [edge(0), edge(I.end)];
+  return {type: 'date', ...(severalDays() ? {} : {tickformatstops: CLOCKS}), ...(I.end > 0 && range.every(Boolean) ? {range} : {})};
+}
 
 // Outages shaded, known events as lines, in every picture over time: behind bars and lines, above what fills it.
 function marks(server = null, layer = 'below') {
@@ -41,8 +46,9 @@ function plot(id, traces, layout = {}) {
     return;
   }
   host.replaceChildren();
-  const base = {margin: {l: 46, r: 10, t: 8, b: 30}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', hovermode: 'x unified',
-    showlegend: true, legend: {orientation: 'h', y: -0.16, x: 0}, font: {size: 12}, xaxis: {type: 'date', showgrid: false, ...(severalDays() ? {} : {tickformatstops: CLOCKS})},
+  const base = {margin: {l: 46, r: 40, t: 8, b: 38}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', hovermode: 'x unified',
+    showlegend: true, legend: {orientation: 'h', y: -0.2, x: 0}, font: {size: 12},
+    xaxis: {showgrid: false, ticks: 'outside', ticklen: 8, tickcolor: 'rgba(0,0,0,0)', ...overTime()},  // words below those of the other axis
     yaxis: {rangemode: 'tozero', fixedrange: true, zeroline: false}};
   const {missing, ...given} = layout;
   for (const key of Object.keys(given)) base[key] = typeof given[key] === 'object' && !Array.isArray(given[key]) ? {...base[key], ...given[key]} : given[key];
@@ -64,8 +70,8 @@ function drawServers() {
     line: {width: 0, shape: 'hv', color: fill}, fillcolor: fill, hovertemplate: '%{y}', ...extra});
   const traces = series.map(([server, y]) => area(server < 0 ? 'other servers' : serverName(server), y, colour(server)));
   if (moving) traces.push(area('looking for another', moving, '#c9433a'));
-  plot('p-servers', traces, {shapes: marks(null, 'above'), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8},
-    xaxis: x.length > 1 ? {range: [x[0], x.at(-1)]} : {}, yaxis: {title: {text: 'lines'}}});  // the words make no room for themselves
+  plot('p-servers', traces, {shapes: marks(null, 'above'), annotations: eventWords(), margin: {t: I.events.length ? 32 : 8},  // the words make no room for themselves
+    yaxis: {title: {text: 'lines'}}});
 }
 
 function drawRecovery() {
@@ -73,5 +79,5 @@ function drawRecovery() {
   const bars = (name, y, fill) => ({x: y.map((_, number) => (number + 0.5) * step), y, name, type: 'bar', marker: {color: fill}, hovertemplate: '%{y}'});
   if (count) $('c-recovery').textContent = `How long ${counted(count, 'failover')} took, in seconds from the first packet without answer`;
   plot('p-recovery', [bars('until it asked another server', detected, '#d58a1c'), bars('until it worked again', recovered, '#2f74b5')],
-    {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', rangemode: 'tozero', tickformatstops: []}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
+    {barmode: 'group', bargap: 0.1, xaxis: {type: 'linear', range: null, rangemode: 'tozero', tickformatstops: []}, yaxis: {title: {text: 'failovers'}}, missing: 'No failover was seen.'});
 }

@@ -36,11 +36,12 @@ function drawRates() {
   const servers = chosen === '' ? all : [Number(chosen)];
   const missing = 'No SIP request was counted.';
   const half = data.rates.minutes * 30_000;  // a bar stands over the minute that it counts
-  const joined = together(servers), x = when(joined.times.map(ms => ms + half)), shapes = marks(chosen === '' ? null : Number(chosen));
+  const joined = together(servers), middles = joined.times.map(ms => ms + half), x = when(middles), shapes = marks(chosen === '' ? null : Number(chosen));
   const names = kind => [...new Set(servers.flatMap(server => Object.keys(data.rates.servers[server][kind])))].sort();
   const total = pick => sum(servers.map(server => joined.of(server, pick)));
-  const bar = (name, y, fill) => ({x, y, name: escaped(name), type: 'bar', marker: fill ? {color: fill} : {}, hovertemplate: '%{y}'});
-  const stroke = (name, y, fill, extra = {}) => ({x, y, name: escaped(name), type: 'scatter', mode: x.length < 40 ? 'lines+markers' : 'lines', line: {color: fill, width: 1.6, ...extra}, hovertemplate: '%{y}'});
+  const within = when(middles.map(ms => Math.min(Math.max(ms, 0), I.end)));  // a minute may begin before the captures, and end after them
+  const bar = (name, y, fill) => ({x, y, width: 1.6 * half, name: escaped(name), type: 'bar', marker: fill ? {color: fill} : {}, hovertemplate: '%{y}'});
+  const stroke = (name, y, fill, extra = {}) => ({x: within, y, name: escaped(name), type: 'scatter', mode: x.length < 40 ? 'lines+markers' : 'lines', cliponaxis: false, line: {color: fill, width: 1.6, ...extra}, hovertemplate: '%{y}'});
   const asked = server => sum(Object.keys(data.rates.servers[server].requests).map(method => joined.of(server, from => from.requests[method])));
   const requests = chosen === '' ? servers.map(server => bar(serverName(server), asked(server), colour(server)))
     : names('requests').map((method, number) => bar(method, total(from => from.requests[method]), COLOURS[number]));
@@ -61,6 +62,6 @@ function drawRates() {
   const four = () => plot('p-failures', servers.flatMap(server => [
     bar(`REGISTER ${serverName(server)}`, joined.of(server, from => from.requests.REGISTER), colour(server)),
     {...stroke(`failed ${serverName(server)}`, failed(server), '#c9433a', {dash: servers.length > 1 ? ['solid', 'dot', 'dash', 'dashdot'][servers.indexOf(server) % 4] : 'solid'}), yaxis: 'y2', hovertemplate: '%{y} %'},
-  ]), {barmode: 'stack', shapes, margin: {l: 46, r: 46, t: 8, b: 30}, yaxis2: {overlaying: 'y', side: 'right', rangemode: 'tozero', showgrid: false, fixedrange: true, range: [0, 104], tickmode: 'array', tickvals: [0, 50, 100], ticktext: ['0 %', '50 %', '100 %']}, missing});
+  ]), {barmode: 'stack', shapes, yaxis2: {overlaying: 'y', side: 'right', rangemode: 'tozero', showgrid: false, fixedrange: true, range: [0, 104], tickmode: 'array', tickvals: [0, 50, 100], ticktext: ['0 %', '50 %', '100 %']}, missing});
   return [one, two, three, four];
 }

@@ -5,7 +5,7 @@ const STATES = ['registered', 'not registered', 'looking for another server', 'n
 function setUpWhereabouts() {
   atTable = new Paged($('at-lines'), 'Where every line was', [['Line'], ['Phone'], ['Works with'], ['State'], ['Registration, to its end'], ['Call, to its end']],
     (from, to) => Promise.all(view.lines.slice(from, to).map(atRow)));
-  const outage = I.incidents.find(([, server]) => server >= 0);
+  const outage = I.incidents[I.gravest];
   const slider = $('at'), typed = $('at-text');
   slider.max = I.end;
   slider.addEventListener('input', () => moveTo(Number(slider.value)));
