@@ -100,6 +100,21 @@ def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
     return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
 
 
+def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Incident], list[Incident]]:
+    """The gravest, which are told one by one, and the others."""
+    known = list(incidents)
+    told = gravest(known, count)
+    which = set(map(id, told))
+    return told, [one for one in gravest(known, len(known)) if id(one) not in which]
+
+
+def others(incidents: Iterable[Incident]) -> str:
+    """`12 more incidents: 10 register-storm, 2 flapping.`"""
+    kinds = Counter(incident.kind for incident in incidents)
+    return (f"{count_of(kinds.total(), 'more incident')}: "
+            + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
+
+
 def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)

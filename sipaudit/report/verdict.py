@@ -10,7 +10,7 @@ from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Seve
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import gravest, short_names, words_of
+from sipaudit.report.incident_words import others, short_names, told_in_full, words_of
 from sipaudit.report.screen import brief, count_of, shortened
 
 KINDS_SHOWN = 8
@@ -89,15 +89,10 @@ def _incidents(report: Report, zone: str) -> list[str]:
     besides = list(unserved(report))
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]
-    words, ordered = words_of(report, zone), gravest(report.incidents, len(report.incidents))
-    told = gravest(report.incidents, INCIDENTS_SAID)
+    words = words_of(report, zone)
+    told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
     said = [" ".join(words.of(incident)) for incident in told]
-    if len(ordered) > INCIDENTS_SAID:
-        rest = Counter(incident.kind for incident in ordered)
-        rest.subtract(incident.kind for incident in told)
-        said.append(f"{count_of(rest.total(), 'more incident')}: "
-                    + ", ".join(f"{count} {kind}" for kind, count in rest.items() if count) + ".")
-    return said + besides
+    return said + ([others(rest)] if rest else []) + besides
 
 
 def nobody(report: Report) -> Iterator[str]:

@@ -17,10 +17,10 @@ from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
-from sipaudit.report.incident_words import gravest, name_of
+from sipaudit.report.incident_words import gravest, name_of, others, told_in_full
 from sipaudit.report.screen import count_of
 from sipaudit.report.text import health
-from sipaudit.report.verdict import sentences
+from sipaudit.report.verdict import INCIDENTS_SAID, sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -41,13 +41,17 @@ def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
     report, zone = index.report, parse_zone(zone_name)
     counted = counting(report.findings)
+    told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
     return {
         "judged": bool(report.lines or report.findings), "title": _title(report),
         "generator": inert(report.generator), "span": _span(index, zone),
         "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
         "tiles": list(_tiles(report, counted)),
         "incidents": [_incident(incident, report, zone, pack, unfolded=not place)
-                      for place, incident in enumerate(gravest(report.incidents, INCIDENTS))],
+                      for place, incident in enumerate(told)],
+        "other_incidents": [_incident(incident, report, zone, pack, unfolded=False)
+                            for incident in gravest(rest, INCIDENTS - len(told))],
+        "others": inert(others(rest), SENTENCE),
         "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
         "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
         "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),

@@ -62,6 +62,15 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
     return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
 
 
+def storms_page() -> bytes:
+    """An outage, and a register storm in each of thirty minutes."""
+    report = Fleet(10, 0).report()
+    (outage,) = report.incidents
+    storms = [replace(outage, id=f"i-{number:04}", kind="register-storm", start=outage.start + 60 * number,
+                      end=outage.start + 60 * number + 5, metrics={}, timeline=[]) for number in range(2, 32)]
+    return render(replace(report, incidents=[outage, *storms]), "utc", {}, {}, 0)
+
+
 def broken_clock_page() -> bytes:
     """A capture whose last packet has a time that no calendar holds, as pcapng allows."""
     report, exhibits = sample()

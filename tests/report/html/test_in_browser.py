@@ -74,6 +74,16 @@ def test_proof_may_lie_in_a_provisioning_file_or_in_several_captures(open_page: 
     assert pastes[3:] == ["sipaudit inspect first.pcap 5 6", "sipaudit inspect 'second one.pcap' 9"]
 
 
+def test_incidents_beyond_the_gravest_are_folded_and_a_link_unfolds_them(open_page: Open) -> None:
+    page = open_page("storms")
+    assert page.inner_text("#incidents h3 >> nth=0").startswith("i-0001 A server stopped answering its phones")
+    assert page.locator("#incidents .incident:visible").count() == 4
+    page.wait_for_selector("#incidents summary:has-text('27 more incidents: 27 register-storm.')")
+    page.evaluate("location.hash = '#i-0020'")
+    page.wait_for_selector("#i-0020 >> text=Show its lines")
+    assert page.locator("#incidents .incident:visible").count() == 31
+
+
 def test_lanes_zoom_and_pan(open_page: Open) -> None:
     page = open_page()
     whole = page.inner_text("#shown-span")
@@ -172,48 +182,6 @@ def test_where_every_line_was(open_page: Open) -> None:
     page.wait_for_selector("#sheet >> text=failBack.timeout")
 
 
-def test_pictures_follow_the_chosen_server(open_page: Open) -> None:
-    page = open_page("fleet", drawn=True)
-    assert "sbc3" in page.text_content("#p-requests .legend")
-    page.select_option("#rates-server", label="sbc2")
-    page.wait_for_selector("#p-requests .legend >> text=INVITE")
-    assert "REGISTER sbc2" in page.text_content("#p-failures .legend")
-    assert page.locator("#p-servers .shapelayer path").count() == 3  # the outage, and two known events
-
-
-TIMED = ("p-servers", "p-requests", "p-answers", "p-delays", "p-failures")  # pictures over time
-
-
-@pytest.mark.parametrize("width", [1400, 400])
-def test_what_happened_at_once_stands_at_one_place_in_all_pictures(open_page: Open, width: int) -> None:
-    """They show the span of the captures, as the lanes do, and no minute that begins before it or ends after it makes
-    one of them longer."""
-    page = open_page(width=width, drawn=True)
-    for name in TIMED:
-        shown = page.evaluate(f"document.getElementById('{name}').layout.xaxis.range")
-        assert [each[11:19] for each in shown] == ["12:00:00", "12:07:13"], name
-    columns: dict[float, set[tuple[float, float]]] = {}
-    for name in TIMED[1:]:
-        card = page.locator(f"#{name}").bounding_box()
-        plane = page.locator(f"#{name} .nsewdrag").first.bounding_box()
-        columns.setdefault(card["x"], set()).add((round(plane["x"] - card["x"]), round(plane["width"])))
-    assert all(len(planes) == 1 for planes in columns.values()), columns
-
-
-@pytest.mark.parametrize(("name", "width"), [("sample", 1400), ("sample", 400), ("fleet", 400)])
-def test_no_word_at_an_axis_stands_upon_another(open_page: Open, name: str, width: int) -> None:
-    page = open_page(name, width=width, drawn=True)
-    touching = page.evaluate("""[...document.querySelectorAll('.plot.js-plotly-plot')].flatMap(plot => {
-        const words = [...plot.querySelectorAll('.xtick text, .ytick text, .y2tick text, .legendtext')]
-            .map(each => [each.textContent, each.getBoundingClientRect()]);
-        return words.flatMap(([one, here], number) => words.slice(number + 1)
-            .filter(([, there]) => here.left < there.right && there.left < here.right
-                                   && here.top + 1 < there.bottom && there.top + 1 < here.bottom)
-            .map(([other]) => `${plot.id}: ${one} and ${other}`));
-    })""")
-    assert touching == []
-
-
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["laptop in light", "phone in the dark"])
 def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -232,27 +200,6 @@ def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) ->
 def faults(axe: Any, page: Any) -> list[str]:
     found = axe.run(page).response["violations"]
     return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
-
-
-def test_what_nobody_answered_is_seen_on_both_grounds(open_page: Open) -> None:
-    page = open_page(dark=True, drawn=True)
-    bar = page.evaluate("document.getElementById('p-answers').data.find(bar => bar.name === 'no answer').marker.color")
-    for theme in ("dark", "light"):
-        card = page.evaluate("getComputedStyle(document.getElementById('p-answers').parentElement).backgroundColor")
-        assert contrast(hue(bar), tuple(map(int, re.findall(r"\d+", card)))) >= 3, theme   # WCAG 1.4.11
-        page.click("#theme")
-
-
-def hue(color: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(color.removeprefix("#")))
-
-
-def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """As WCAG reckons it."""
-    dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in (
-        [(part / 255 + 0.055) ** 2.4 / 1.055 ** 2.4 if part > 10 else part / 255 / 12.92 for part in color]
-        for color in (one, other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_tables_do_not_touch(open_page: Open) -> None:

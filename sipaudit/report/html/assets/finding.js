@@ -15,6 +15,11 @@ function followLink() {
   const finding = I.findings.id.indexOf(id);
   if (finding >= 0) openFinding(finding);
   else if (sheet.open) sheet.close();
+  const folded = $(id)?.closest('.others:not([open])');  // an incident: not every browser unfolds what a link leads to
+  if (folded) {
+    folded.open = true;
+    $(id).scrollIntoView();
+  }
 }
 function showSheet(title, buttons, content) {
   $('sheet-body').replaceChildren(make('div', {class: 'sheet'},
