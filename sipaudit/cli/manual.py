@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import import_module
 from typing import Any
 
@@ -22,7 +23,22 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help groups its options by section, as declared, with the general ones last."""
+    """A command whose help groups its options by section, as declared, with the general ones last, and which takes no
+    option twice that has one value: of two site files the second would count, and nobody be told."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:   # as completion does
+            self._refuse_twice(ctx, list(args))
+        return super().parse_args(ctx, args)
+
+    def _refuse_twice(self, ctx: click.Context, args: list[str]) -> None:
+        _, _, given = self.make_parser(ctx).parse_args(args=args)
+        if any(each.is_eager for each in given):   # --help
+            return
+        for option, times in Counter(given).items():
+            if times > 1 and _has_one_value(option):
+                often = "twice" if times == 2 else f"{times} times"
+                ctx.fail(f"{option.opts[-1]} is given {often}, and takes one value. Name the one that counts.")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -33,6 +49,10 @@ class Command(click.Command):
         for section, records in sorted(sections.items(), key=lambda item: item[0] == GENERAL):
             with formatter.section(section):
                 formatter.write_dl(records)
+
+
+def _has_one_value(option: click.Parameter) -> bool:
+    return isinstance(option, click.Option) and not (option.multiple or option.is_flag or option.count)
 
 
 class Group(click.Group):

@@ -135,8 +135,8 @@ def _name_advice(name: str) -> str:
 
 
 def parse_set(texts: Iterable[str], option: str = "--set") -> dict[str, Setting]:
-    """The settings of `suffix=value` texts, which `option` gave, the last of a name counting; InputErrors with all that
-    is wrong."""
+    """The settings of `suffix=value` texts, which `option` gave; InputErrors with all that is wrong, two values of one
+    name among it."""
     problems = Problems(None)
     settings: dict[str, Setting] = {}
     for text in texts:
@@ -145,8 +145,8 @@ def parse_set(texts: Iterable[str], option: str = "--set") -> dict[str, Setting]
             problems.add(None, f"{option}: {quoted(text)} gives no value", "write suffix=value, as reRegisterOn=1")
             continue
         setting = read_setting(name, value, problems, None, option)
-        if setting is not None:
-            settings[name] = setting
+        if setting is not None and settings.setdefault(name, setting) != setting:
+            problems.add(None, f"{option}: {name} is given two values", "name the one that counts")
     problems.raise_any()
     return settings
 

