@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sipaudit import mistaken
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords
 from sipaudit.capture.records import PCAP_MAGICS, PcapRecords, Records
@@ -44,6 +45,8 @@ def not_a_capture(head: bytes, path: str) -> InputError:
     """What the content is instead, and what to do."""
     if not head:
         return InputError("is empty (0 bytes)", fix="was the capture stopped before its first packet?", file=path)
+    if error := mistaken.a_report(head, path) or mistaken.a_store(head, path):
+        return error
     for magic, (what, fix) in _OTHER_FORMATS.items():
         if head.startswith(magic):
             return InputError(what, fix=fix, file=path)

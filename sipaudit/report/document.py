@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from sipaudit import safe_json
+from sipaudit import mistaken, safe_json
 from sipaudit.errors import InputError
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 
-SQLITE = b"SQLite format 3\0"   # how a store begins that is a file
+REMEDY = "name a report.json that sipaudit wrote, its directory, or the URL of a store"
 ROWS_AT_ONCE = 500   # lines, findings and the like that are formatted together
 
 
@@ -58,7 +58,8 @@ def from_json(data: bytes) -> Report:
     try:
         return msgspec.json.decode(data, type=Report, dec_hook=read_proof)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputError(f"not a sipaudit report: {error}", fix="name a report.json that sipaudit wrote") from None
+        what = str(error) if data.lstrip()[:1] == b"{" else "it is no JSON"
+        raise InputError(f"not a sipaudit report: {what}", fix=REMEDY) from None
 
 
 def read(path: str) -> Report:
@@ -67,19 +68,25 @@ def read(path: str) -> Report:
     if place.is_dir():
         place /= "report.json"
     try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", fix="name a report.json that sipaudit wrote",
-                         file=str(place)) from error
-    try:
-        report = from_json(data)
+        report = from_json(_content(place))
     except InputError as error:
-        fix = f"a store is named by its URL: sqlite:///{path}" if data.startswith(SQLITE) else error.fix
-        raise InputError(error.message, fix=fix, file=str(place)) from None
+        raise InputError(error.message, fix=error.fix, file=str(place)) from None
     if report.schema != SCHEMA:
         raise InputError(f"is a report of the schema {report.schema!r}, and this version reads {SCHEMA}",
                          fix="analyze the captures again", file=str(place))
     return report
+
+
+def _content(place: Path) -> bytes:
+    """All of the file. Raises InputError, also for what is no report by its first bytes: a capture may be large."""
+    try:
+        with place.open("rb") as file:
+            head = file.read(mistaken.HEAD)
+            if error := mistaken.a_capture(head, str(place)) or mistaken.a_store(head, str(place)):
+                raise error
+            return head + file.read()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", fix=REMEDY) from error
 
 
 def to_jsonl(report: Report) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
+from sipaudit import mistaken
 from sipaudit.errors import InputError
 from sipaudit.yamlfile.tree import MAX_BYTES
 
@@ -23,6 +24,8 @@ def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None
     if len(content) <= MAX_BYTES and _is_binary(content[:_HEAD]):
         raise InputError(f"this is no text and cannot be {what}", fix="name a YAML file", file=str(path))
+    if report := mistaken.a_report(content[:mistaken.HEAD], str(path)):
+        raise InputError(f"{report.message} and cannot be {what}", fix="name a YAML file", file=report.file)
     return content
 
 

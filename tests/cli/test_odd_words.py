@@ -13,6 +13,7 @@ from tests.shared import ROOT
 
 SAMPLE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
 PLAN = str(ROOT / "samples" / "clean-outage" / "plan.yaml")
+SAMPLES = str(ROOT / "samples" / "first-outage")
 LONG = "a" * 300
 UNUSABLE = 2
 
@@ -47,6 +48,34 @@ def test_a_capture_in_the_place_of_another_file_is_known_for_one(tmp_path: Path,
     refused = run(tmp_path, *words)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
     assert refused.stderr.decode() == f"sipaudit: {SAMPLE}: this is no text and cannot be {what} (name a YAML file)\n"
+
+
+CONTENT = {
+    "capture": Path(SAMPLE).read_bytes()[:4_000], "pcapng": b"\n\r\r\n\x1c\0\0\0", "gzip": b"\x1f\x8b\x08\0",
+    "store": b"SQLite format 3\0" + bytes(84), "words": b"servers: {}\n",
+    "report": Path(SAMPLES, "report.json").read_bytes(),
+}
+
+
+@pytest.mark.parametrize(("words", "content", "said"), [
+    (["report", "x y.pcap"], "capture", "is a capture (read it with: sipaudit analyze 'x y.pcap')"),
+    (["report", SAMPLES, "--compare", "a"], "pcapng", "is a capture (read it with: sipaudit analyze a)"),
+    (["report", "a.gz"], "gzip",
+     "is compressed (uncompress it first; if it is a capture, read it with: sipaudit analyze a.gz)"),
+    (["report", "a.db"], "store", "is an SQLite file (show a store with: sipaudit report sqlite:///a.db)"),
+    (["analyze", "a.db"], "store", "is an SQLite file (show a store with: sipaudit report sqlite:///a.db)"),
+    (["report", "a.yaml"], "words", "not a sipaudit report: it is no JSON (name a report.json that sipaudit wrote, its "
+                                    "directory, or the URL of a store)"),
+    (["phones", "r.json"], "report", "is a report that sipaudit wrote (show it with: sipaudit report r.json)"),
+    (["analyze", SAMPLE, "--site", "r.json"], "report",
+     "is a report that sipaudit wrote and cannot be the site file (name a YAML file)"),
+], ids=str)
+def test_a_file_in_the_place_of_another_is_said_to_be_what_it_is(
+        tmp_path: Path, words: list[str], content: str, said: str) -> None:
+    (tmp_path / words[-1]).write_bytes(CONTENT[content])
+    refused = run(tmp_path, *words)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
+    assert refused.stderr.decode() == f"sipaudit: {words[-1]}: {said}\n"
 
 
 @pytest.mark.parametrize("words", [
