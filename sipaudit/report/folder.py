@@ -114,7 +114,8 @@ def check(directory: str) -> None:
         raise InputError("is a file, --output needs a directory", fix="name another one", file=directory)
     standing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        raise InputError("cannot be written", fix="name another directory", file=directory)
+        raise InputError(f"cannot be written: {standing} lets this user make nothing in it",
+                         fix="name another directory", file=directory)
     for name in (*FILES, EVIDENCE):
         if (place / name).exists() and (place / name).is_dir() is not (name == EVIDENCE):
             what = "a file" if name == EVIDENCE else "a directory"

@@ -9,7 +9,29 @@ from sipaudit.live.limits import Limits
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
 from tests.live.ear import Ear
-from tests.stories import R2, P, S, Story, site
+from tests.stories import R2, Handset, P, S, Story, site
+
+
+def vitals(ear: Ear) -> Vitals:
+    return Vitals(ear.probe, Upkeep(ear.probe, Limits(None), [ear.wire.reader]))
+
+
+def test_the_rate_after_a_restart_is_that_of_what_was_heard_since(tmp_path: Path) -> None:
+    """What a run before this one counted stands in the counters, and none of it came in the last ten seconds."""
+    ear, story = Ear(tmp_path, site(R2, P, S)), Story()
+    phone = Handset(story)
+    phone.register(0)
+    ear.hears(story)
+    heard = len(story.packets)
+    other = ear.again(tmp_path, after=20)
+    told = vitals(other)
+    quiet = told.look(40, 40).health
+    phone.register(45)
+    other.hears(story, since=44)
+    busy = told.look(50, 50).health
+    assert (quiet.packets_per_s, quiet.sip_per_s) == (0, 0)
+    assert busy.packets_per_s == busy.sip_per_s == (len(story.packets) - heard) / 10 > 0
+    assert other.wire.health.packets == len(story.packets)
 
 
 def test_connections_that_found_no_room_are_among_what_was_evicted(tmp_path: Path) -> None:
