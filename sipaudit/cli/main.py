@@ -38,8 +38,15 @@ def main() -> int:
     try:
         return _run()
     except KeyboardInterrupt:
-        print("sipaudit: interrupted", file=sys.stderr)
+        _say_interrupted()
         return INTERRUPTED
+
+
+def _say_interrupted() -> None:
+    try:
+        print("sipaudit: interrupted", file=sys.stderr)
+    except OSError:   # who read it was interrupted, too (`2>&1 | head`)
+        sys.stderr = None  # else the interpreter fails on what is left in its buffer
 
 
 def _run() -> int:

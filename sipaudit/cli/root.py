@@ -14,7 +14,6 @@ from sipaudit.cli.manual import WIDTH, LazyGroup
 from sipaudit.cli.options import verbosity_options
 from sipaudit.errors import InputErrors
 from sipaudit.run.garbage import rare_collections
-from sipaudit.safe_text import safe_text
 
 FAILED = 1
 UNUSABLE_INPUT = 2
@@ -68,7 +67,7 @@ def _say_unusable_words(error: click.ClickException) -> None:
     said = StringIO()
     error.show(said)
     for line in said.getvalue().splitlines():
-        click.echo(safe_text(line), err=True)
+        terminal.say(line)
 
 
 def _say_failed(error: Exception, text: str) -> int:
@@ -76,7 +75,7 @@ def _say_failed(error: Exception, text: str) -> int:
         import traceback  # deferred: few runs fail
 
         for line in "".join(traceback.format_exception(error)).splitlines():
-            click.echo(safe_text(line), err=True)
+            terminal.say(line)
         terminal.complain(text)
     else:
         terminal.complain(f"{text}; -v shows the traceback")

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -47,7 +48,16 @@ def program() -> str:
 
 def complain(text: str) -> None:
     """One line on stderr that -q does not silence."""
-    click.echo(f"sipaudit: {safe_text(text)}", err=True)
+    say(f"sipaudit: {text}")
+
+
+def say(line: str) -> None:
+    """One line on stderr. Where nobody reads it any more (`2>&1 | head`), or its disk is full, it is lost, and what is
+    done and the exit code stay what they are."""
+    try:
+        click.echo(safe_text(line), err=True)
+    except OSError:
+        _silence(sys.stderr)
 
 
 def note(text: str) -> None:
@@ -78,15 +88,16 @@ def _write(chunk: bytes) -> bool:
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
     except OSError as error:
-        _silence_stdout()
+        _silence(sys.stdout)
         if isinstance(error, BrokenPipeError):
             return False
+        error.filename = "stdout"   # which no message would name
         raise
     return True
 
 
-def _silence_stdout() -> None:
-    """What is left in the buffer goes nowhere, so that the interpreter does not fail on it when it ends."""
+def _silence(stream: TextIO) -> None:
+    """What is left in its buffer goes nowhere, so that the interpreter does not fail on it when it ends."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -135,6 +135,27 @@ def test_a_full_disk_behind_help_is_a_failure_in_one_line(tmp_path: Path, option
     assert len(failed.stderr.splitlines()) == 1
 
 
+def unheard(folder: Path, *words: str) -> int:
+    """The exit code where the reader of stderr has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        return run(folder, *words, stdout=subprocess.DEVNULL, stderr=gone.fileno()).returncode
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (["analyze", SAMPLE, "--site", f"{SAMPLES}/site.yaml", "--fail-on", "error"], 3),
+    (["analyze", "no.pcap"], UNUSABLE), (["analyze"], UNUSABLE), ([], UNUSABLE),
+    (["analyze", ".", "--progress", "-o", "out"], 0),
+], ids=str)
+def test_that_nobody_reads_stderr_changes_neither_what_is_done_nor_the_exit_code(
+        tmp_path: Path, words: list[str], code: int) -> None:
+    (tmp_path / "a.pcap").write_bytes(Path(SAMPLE).read_bytes())
+    (tmp_path / "notes.txt").write_text("no capture, which is warned of\n")
+    assert unheard(tmp_path, *words) == code
+    assert (tmp_path / "out" / "report.html").is_file() is ("out" in words)
+
+
 def test_of_a_closed_stdin_nothing_comes(tmp_path: Path) -> None:
     closed = subprocess.run(["sh", "-c", f'"{sys.executable}" -m sipaudit.cli.main analyze - <&-'], cwd=tmp_path,
                             capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})

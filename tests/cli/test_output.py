@@ -138,5 +138,5 @@ def test_a_full_stdout_is_a_failure() -> None:
         capture_output=True, text=True, check=False,
     )
     assert ran.returncode == 1
-    assert "No space left" in ran.stderr
+    assert "No space left on device: 'stdout'" in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
