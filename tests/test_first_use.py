@@ -169,7 +169,7 @@ def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:
     assert Ran("analyze", CAPTURE, "--store", "sqlite:///s.db", folder=tmp_path).code == 0
     ran = Ran("report", "s.db", folder=tmp_path)
     assert ran.code == 2
-    assert "(a store is named by its URL: sqlite:///s.db)" in ran.err
+    assert "is an SQLite file (show a store with: sipaudit report sqlite:///s.db)" in ran.err
 
 
 def test_a_period_of_a_store_that_cannot_be_is_refused(tmp_path: Path) -> None:

@@ -101,8 +101,16 @@ def fleets() -> tuple[float, float]:
 def line() -> float:
     """Bytes of a line, as Python allots them: what the allocator rounds up is not among them."""
     fleet = replace(SIP, phones=500, rounds=2)
+    _give_names_room()
     few, many = (_apart(partial(_most, replace(fleet, phones=fleet.phones * times))) for times in (1, 2))
     return (many - few) / fleet.phones
+
+
+def _give_names_room() -> None:
+    """Python's own table of interned names grows by a megabyte at once, when depends on what was imported, and from
+    bytecode or from source: let it grow now, and keep its room, which it does when names go."""
+    names = [sys.intern(f"a name {number}") for number in range(50_000)]
+    names.clear()
 
 
 def _most(workload: Workload) -> int:
