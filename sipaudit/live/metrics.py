@@ -17,7 +17,7 @@ from sipaudit.errors import InputError
 from sipaudit.live.counts import Counts
 from sipaudit.live.standing import Standing
 from sipaudit.model.captures import CaptureSummary
-from sipaudit.model.sayings import Saying
+from sipaudit.model.sayings import Health, Saying
 
 try:
     from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -114,27 +114,9 @@ class Metrics(Collector):
 
     def _health(self) -> Iterator[Metric]:
         health = self._standing.health
-        for name, attribute, text in (
-            ("packets_per_second", "packets_per_s", "Packets a second, over ten seconds."),
-            ("sip_messages_per_second", "sip_per_s", "SIP messages a second, over ten seconds."),
-            ("lag_seconds", "lag_s", "From the capture of a packet to its being judged."),
-            ("memory_bytes", "memory_bytes", "Memory that the probe holds."),
-            ("lines", "lines", "Lines that are known."),
-            ("dialogs", "dialogs", "Dialogs that are kept."),
-            ("transactions", "transactions", "Transactions that are kept."),
-        ):
-            yield _gauge(name, text, (), _alone(getattr(health, attribute, None)))
-        for name, text in (
-            ("kernel_drops", "Packets that the kernel dropped before the probe read them."),
-            ("interface_drops", "Packets that the interface dropped."),
-        ):
-            yield _counter(name, text, (), _alone(getattr(health, name, None)))
-        yield _counter("blind_seconds", "Time in which a source could not see.", (),
-                       _alone(getattr(health, "blind_s", None)))
-        yield _counter("clock_set_back", "How often the clock was set back.", (),
-                       _alone(getattr(health, "clock_set_back", None)))
-        yield _counter("clock_set_forward", "How often the clock was set forward, or the machine slept.", (),
-                       _alone(getattr(health, "clock_set_forward", None)))
+        for family, names in ((_gauge, _GAUGES_OF_HEALTH), (_counter, _COUNTERS_OF_HEALTH)):
+            for name, text, value in names:
+                yield family(name, text, (), _alone(None if health is None else value(health)))
         yield _counter("evicted", "What tables let go of because they were full.", ("table",),
                        _keyed(self._counts.tables.fold({} if health is None else health.evicted)))
         yield _counter("undecoded", "Frames and payloads that were not decoded.", ("kind",),
@@ -150,6 +132,24 @@ class Metrics(Collector):
                      ("capture",), _keyed(last))
 
 
+_OfHealth = tuple[tuple[str, str, Callable[[Health], float | None]], ...]
+_GAUGES_OF_HEALTH: _OfHealth = (
+    ("packets_per_second", "Packets a second, over ten seconds.", lambda health: health.packets_per_s),
+    ("sip_messages_per_second", "SIP messages a second, over ten seconds.", lambda health: health.sip_per_s),
+    ("lag_seconds", "From the capture of a packet to its being judged.", lambda health: health.lag_s),
+    ("memory_bytes", "Memory that the probe holds.", lambda health: health.memory_bytes),
+    ("lines", "Lines that are known.", lambda health: health.lines),
+    ("dialogs", "Dialogs that are kept.", lambda health: health.dialogs),
+    ("transactions", "Transactions that are kept.", lambda health: health.transactions),
+)
+_COUNTERS_OF_HEALTH: _OfHealth = (
+    ("kernel_drops", "Packets that the kernel dropped before the probe read them.", lambda health: health.kernel_drops),
+    ("interface_drops", "Packets that the interface dropped.", lambda health: health.interface_drops),
+    ("blind_seconds", "Time in which a source could not see.", lambda health: health.blind_s),
+    ("clock_set_back", "How often the clock was set back.", lambda health: health.clock_set_back),
+    ("clock_set_forward", "How often the clock was set forward, or the machine slept.",
+     lambda health: health.clock_set_forward),
+)
 _PER_CAPTURE: tuple[tuple[str, str, Callable[[CaptureSummary], int]], ...] = (
     ("packets", "Packets by source.", lambda capture: capture.packets),
     ("sip_messages", "SIP messages by source.", lambda capture: capture.sip_messages),

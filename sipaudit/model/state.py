@@ -115,10 +115,10 @@ class Binding(Struct, frozen=True, gc=False):
 
     `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
     in force, `since` the 200 that began the row (of one that the server has ended, too), `refused` a final refusal
-    after it; `left` is
-    the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says that the phone may
-    have given up the REGISTER that was granted, `removed` is the 200 that ended the binding. `missed` is the last
-    REGISTER that another followed though it had been sent once only: the capture may lack the 200 to it.
+    after it; `left` is the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says
+    that the phone may have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
+    `missed` is the last REGISTER that another followed though it had been sent once only: the capture may lack the 200
+    to it.
     """
 
     server: str
@@ -237,13 +237,12 @@ class Beginning(Struct, frozen=True, gc=False):
 class LineState(Struct, frozen=True, gc=False):
     """All that is known of one line at one server entry.
 
-    `stays` by track, `bindings` by server, `boot` the last possible boot (or
-    log-out), `answers` the last DNS answers for the entry, newest last, `asked` when the phone last looked it up and
-    no answer was seen,
-    `reordered` the last one that changed its servers or their order, `served` the
-    last 2xx of a working server outside of dialogs.  `failed` are the servers that R2 holds for failed (F9),
-    `challenges` the last 401s and 407s that no credentials answered so far and `challenger` the server of the last of
-    all, `offered` what arrived from a failed server: INVITEs, and requests in calls.
+    `stays` by track, `bindings` by server, `boot` the last possible boot (or log-out), `answers` the last DNS answers
+    for the entry, newest last, `reordered` the last one that changed its servers or their order, `asked` when the phone
+    last looked it up and no answer was seen, `served` the last 2xx of a working server outside of dialogs.  `failed`
+    are the servers that R2 holds for failed (F9), `challenges` the last 401s and 407s that no credentials answered so
+    far and `challenger` the server of the last of all, `offered` what arrived from a failed server: INVITEs, and
+    requests in calls.
     `began` is the REGISTER with which the line came up, where that was seen: the first packet of all, under a Call-ID
     that began with it, when nothing had been heard of the phone before.
     """

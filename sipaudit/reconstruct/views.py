@@ -22,9 +22,9 @@ KEYS_KEPT = 1024  # destinations remembered by one view
 
 class EntryState:
     """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
-    answers concern it, `until` and the TTLs None before any; `changed` the revision of its last other list, `doubtful`
-    whether DNS shows an address that the declared list lacks, or another list; `answer` the last DNS answer that
-    concerned it."""
+    answers concern it, `answer` the last that did; `ends`, the TTLs, `disputed_until` and `known_to` are those of its
+    last chain, empty before any; `changed` is the revision of its last other list, which `reordered` one that was known
+    before; `doubtful`: DNS shows an address that the declared list lacks, or another list."""
 
     __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
                  "names", "owner", "port", "reordered", "transport", "ttl_high", "ttl_low")
@@ -38,7 +38,7 @@ class EntryState:
         self.port = port
         self.transport = transport
         self.names = _names(entry)
-        self.ends: tuple[float, ...] = ()   # none before DNS has said anything
+        self.ends: tuple[float, ...] = ()
         self.ttl_low = 0.0
         self.ttl_high = 0.0
         self.changed = 0

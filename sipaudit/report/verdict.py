@@ -134,20 +134,20 @@ def _deviations(report: Report) -> list[str]:
 def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
     """Which phones broke each rule that weighs, and whether any did for certain; errors first, then the most
     frequent."""
-    phones: dict[str, set[str]] = {}
-    users: dict[str, set[str]] = {}
-    certain: set[str] = set()
-    worst: dict[str, int] = {}
     weigh = {finding.rule for finding in findings if finding.severity is not Severity.INFO}
+    broken: dict[str, list[Finding]] = {}
     for finding in findings:   # those as well of which the first ones weigh less
         if finding.phone is not None and finding.rule in weigh:
-            phones.setdefault(finding.rule, set()).add(finding.phone)
-            users.setdefault(finding.rule, set()).add(brief(finding.line).partition("@")[0])
-            worst[finding.rule] = max(worst.get(finding.rule, 0), finding.severity.rank)
-            if finding.confidence is Confidence.CERTAIN and finding.severity is not Severity.INFO:
-                certain.add(finding.rule)
-    ordered = sorted(phones, key=lambda rule: (-worst[rule], -len(phones[rule]), rule))
-    return [(rule, _some(len(phones[rule]), users[rule]), rule in certain) for rule in ordered]
+            broken.setdefault(finding.rule, []).append(finding)
+    worst = {rule: max(one.severity.rank for one in each) for rule, each in broken.items()}
+    phones = {rule: len({one.phone for one in each}) for rule, each in broken.items()}
+    return [(rule, _some(phones[rule], {brief(one.line).partition("@")[0] for one in broken[rule]}),
+             any(map(_is_certain, broken[rule])))
+            for rule in sorted(broken, key=lambda rule: (-worst[rule], -phones[rule], rule))]
+
+
+def _is_certain(finding: Finding) -> bool:
+    return finding.confidence is Confidence.CERTAIN and finding.severity is not Severity.INFO
 
 
 def _some(phones: int, users: set[str]) -> str:
