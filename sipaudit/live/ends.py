@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from sipaudit.capture.bounds import CaptureBounds
@@ -105,4 +105,14 @@ class Follower(Sink, Protocol):
 
     def learn(self, saying: Saying) -> None:
         """As `take`, of what an earlier run has said and what stands: known, and neither counted nor told as new."""
+        ...
+
+
+@runtime_checkable
+class Keeper(Sink, Protocol):
+    """A sink of which something must not be lost, though the run that said it was killed before it was kept."""
+
+    def make_good(self, sayings: Iterable[Saying], now: float | None) -> None:
+        """Keep what an earlier run has said last, in its order. Nobody listened until `now`, in seconds since the epoch
+        (None: nothing was missed)."""
         ...

@@ -12,7 +12,7 @@ from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
 from sipaudit.live.disorder import Disorder
-from sipaudit.live.ends import Follower, Sink
+from sipaudit.live.ends import Follower, Keeper, Sink
 from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits, read_size
 from sipaudit.live.logs import LogFormat, Logs
@@ -128,12 +128,12 @@ class Listening:
     def _make_good(self) -> None:
         """What was said last, once more to the store: of the last seconds it may have nothing."""
         checkpoint = self._checkpoint
+        if checkpoint is None:
+            return
         for sink in self._sinks:
-            make_good = getattr(sink, "make_good", None)
-            if make_good is not None and checkpoint is not None:
-                make_good([*checkpoint.before, *checkpoint.said], self._gone_on_at)
-        if checkpoint is not None:
-            checkpoint.said, checkpoint.before = [], []
+            if isinstance(sink, Keeper):
+                sink.make_good([*checkpoint.before, *checkpoint.said], self._gone_on_at)
+        checkpoint.said, checkpoint.before = [], []
 
     def _each_turn(self, clock: float) -> None:
         if self._signals.reload:
