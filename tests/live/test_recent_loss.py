@@ -8,6 +8,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.loss import RecentLoss
 from sipaudit.model.sayings import FindingSaid, Saying, UndecidedSaid, Withdrawn
 from sipaudit.model.values import Confidence, Reason
+from sipaudit.reconstruct.traffic import Traffic
 from tests.live.ear import Ear, findings
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
@@ -35,6 +36,15 @@ def test_what_the_card_lost_counts_as_well() -> None:
     loss.mark(0.0, [health], {})
     health.packets, health.interface_drops = 1900, 100
     loss.mark(10.0, [health], {})
+    assert loss.share == 0.1
+
+
+def test_halves_that_are_missing_count_against_the_messages_of_the_same_time() -> None:
+    health, loss, traffic = CaptureHealth("hep"), RecentLoss(), Traffic()
+    traffic.methods["REGISTER"], traffic.missing_halves = 1000, 10
+    loss.mark(0.0, [health], {0: traffic})
+    traffic.methods["REGISTER"], traffic.missing_halves = 1900, 110
+    loss.mark(10.0, [health], {0: traffic})
     assert loss.share == 0.1
 
 

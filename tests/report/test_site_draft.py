@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from sipaudit import pipeline
 from sipaudit.model.values import Report
@@ -84,6 +85,26 @@ def test_lines_of_other_servers_get_items_of_their_own(tmp_path: Path) -> None:
     entries = {line.line: line.entry for line in judged(written(story, tmp_path), file).lines}
     assert [entries[f"sip:{user}@pbx.example.com"] for user in ("1001", "1004", "[1006]")] == [
         "servers-1", "servers-2", "servers-3"]
+
+
+def test_it_says_what_is_known_of_servers_and_of_the_phones_that_use_them(tmp_path: Path) -> None:
+    """The names of servers, and in comments how many lines, of which models, are behind each entry and item."""
+    story = Story()
+    for number in (1, 2):
+        moved("R2", story, user=f"100{number}", place=(f"10.1.0.{number}", 5060))
+    Handset(story, "2001", ("10.2.0.1", 5060)).register(0, ("10.0.0.7", 5060))
+    report = pipeline.phones(pipeline.Job(paths=(written(story, tmp_path),), zone="utc"))
+    names = {"10.0.0.1:5060/udp": "sbc1.example.com", "10.0.0.7:5060/udp": "odd\nname"}
+    servers = [replace(server, name=names.get(server.server)) for server in report.servers]
+    draft = site_draft.draft(replace(report, servers=servers), "a.pcap")
+    pair, single = yaml.safe_load(draft)["entries"].values()
+    assert pair == [{"name": "sbc1.example.com", "address": "10.0.0.1"}, {"address": "10.0.0.2"}]
+    assert single == [{"address": "10.0.0.7"}]
+    assert f"# 2 lines worked with these, with 2 moves between them.\n{site_draft.SEVERAL}" in draft
+    assert f"# 1 line worked with this one.\n{site_draft.ALONE}" in draft
+    models = {f"{line.model} {line.firmware}" for line in report.lines}
+    assert len(models) == 1
+    assert f"  # 2 lines: {models.pop()}\n" in draft
 
 
 def test_lines_whose_servers_dns_tells_need_no_entry(tmp_path: Path) -> None:
