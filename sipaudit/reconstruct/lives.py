@@ -56,6 +56,8 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Told, *, reor
     """The event of an entry's new list or end of life; `state.ends` are known, and `told` is what its phone was told.
     """
     answer = state.answer or item
+    if _behind_nat(line):
+        told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
     ends, low, high = _lives(state, told)
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,
@@ -71,6 +73,12 @@ def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
     )
 
 
+def _behind_nat(line: Line) -> bool:
+    """Whether the phone has another address than it is seen at."""
+    own = line.contact_host or ""
+    return own != line.owner.host and (own[:1].isdigit() or ":" in own)
+
+
 def _lives(state: EntryState, told: Told) -> tuple[tuple[float, ...], float, float]:
     """When the entry's records run out, and their TTLs: of those that the phone was told, and where it may have got
     others unseen, of these as well."""
@@ -78,7 +86,8 @@ def _lives(state: EntryState, told: Told) -> tuple[tuple[float, ...], float, flo
     if not own:
         return state.ends, state.ttl_low, state.ttl_high
     ends = {life.end for life in own.values()}
-    low, high = float(min(life.low for life in own.values())), float(max(life.high for life in own.values()))
+    low: float = min(life.low for life in own.values())
+    high: float = max(life.high for life in own.values())
     if {name for name, _ in own} < state.names:
         ends |= set(state.ends)
         low, high = min(low, state.ttl_low), max(high, state.ttl_high)

@@ -105,3 +105,15 @@ def test_what_is_left_of_a_list_that_phones_share_is_told_to_each_for_itself(
     phone.fail_over(300, registers=regime != "R0")
     returns(phone, regime, back)
     assert len(accused(court(phone.story, by_ttl(regime)))) == found
+
+
+@any_regime
+@pytest.mark.parametrize(("contact", "found"), [("sip:1001@192.168.1.5", 0), ("sip:1001@203.0.113.9", 1)])
+def test_what_a_router_is_told_it_tells_its_phones_later(court: Court, regime: str, contact: str, found: int) -> None:
+    """Behind NAT it is the router that asks beyond: it answers the phone from what is left of that."""
+    phone = Handset(Story(), place=("203.0.113.9", 40_000), contact=contact)
+    looks_up(phone, -800)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, 705)
+    assert len(accused(court(phone.story, by_ttl(regime)))) == found
