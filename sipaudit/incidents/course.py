@@ -12,7 +12,7 @@ from sipaudit.model.events import Answered, Failed, FailureKind
 # how entries end, after the server's name
 ANSWERS_AGAIN = " answers again"
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
-PINGED = " answers OPTIONS"   # of one that refuses all else
+PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 
 Happened = tuple[float, str]
@@ -34,9 +34,11 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
     """What it answered, or whom, though it is out."""
     if outage.is_of_registrations and outage.others is not None:
         yield outage.others, f"{server}{OTHERS}"
-    elif outage.is_of_refusals and outage.pings and outage.others is not None:
+    elif outage.ends_with_any_call:
+        return
+    elif outage.pings and outage.others is not None:
         yield outage.others, f"{server}{PINGED}"
-    elif outage.answers_others is not None and not outage.ends_with_any_call:
+    elif outage.answers_others is not None:
         yield outage.answers_others, f"{server}{OTHER_PHONES}"
 
 

@@ -9,17 +9,22 @@ from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.incidents.untold import Untold
 
+SELDOM = 1740.0   # seconds between two in vain, of what others do not ask for in between: live, half an hour is kept
 
-def of_one_method(server: ServerWatch, last: Outage, method: str | None, sent: float, untold: Untold) -> bool:
-    """Whether the last outage was one of calls alone, or of registrations, and they run out as before, whatever else is
-    answered."""
-    if last.methods != {method}:
-        return False
-    if method == "INVITE":
+
+def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, sent: float, untold: Untold) -> bool:
+    """Whether what the last outage let run out does so as before, whatever else is answered: calls alone, or
+    registrations alone, or both, and nothing but OPTIONS was answered since."""
+    if last.methods == {method} == {"INVITE"}:
         start = untold.since_in_part(server)
-        return start is not None and (last.end or start) >= start
-    return method == "REGISTER" and last.last < sent <= last.last + TOGETHER \
-        and not server.registers_between(last.last, sent)
+        if start is not None and (last.end or start) >= start:
+            return True
+    if method is None or None in last.methods or not last.last < sent <= last.last + SELDOM:
+        return False
+    if last.methods == {method} == {"REGISTER"}:
+        return not server.registers_between(last.last, sent)
+    served = server.first_service_after(last.last)
+    return served is None or served >= sent
 
 
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:

@@ -26,9 +26,10 @@ class Outage(Draft):
     one before the start (-inf: none was seen; None: others were answered all the time), `stop` when it really stopped,
     if somebody said so; `sure` whether more than silence tells it.
 
-    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER, `others` the
-    first answer to anything else; `called` when the last INVITE was sent that it answered. `spared` is a phone
-    that it answered and that it does not concern, and when, `spares` when it last answered such a one.
+    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER, `served`
+    whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when the last INVITE
+    was sent that it answered. `spared` is a phone that it answered and that it does not concern, and when, `spares`
+    when it last answered such a one.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -47,6 +48,7 @@ class Outage(Draft):
         self.methods: set[str | None] = set()
         self.keeps = False
         self.registers = False
+        self.served = False
         self.others: float | None = None
         self.turned: dict[int, float] = {}
         self.calls: list[CallUp] = []
@@ -129,15 +131,17 @@ class Outage(Draft):
         other = server.first_other_after(self.start)
         if self.others is None and other is not None and other < self.last:
             self.others, self.answer = other, None
+        service = server.first_service_after(self.start)
+        self.served = self.served or (service is not None and service < self.last)
         self._settle_kind()
 
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
         """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
-        to a REGISTER where REGISTERs alone do, to anything but OPTIONS where all else is refused. Where others are
-        answered all the while that is one to a phone that it concerns, unless none of these asks again."""
+        to a REGISTER where REGISTERs alone do, to anything but OPTIONS where all else does. Where others are answered
+        all the while that is one to a phone that it concerns, unless none of these asks again."""
         if self.answer is None:
             first = server.first_registration_after if self.is_of_registrations else \
-                server.first_service_after if self.is_of_refusals else server.first_life_after
+                server.first_service_after if self.is_of_refusals or self.pings else server.first_life_after
             self.answer = first(self.last)
         if self.meanwhile is not None and (self.returned is not None or now <= self.last + TOGETHER):
             return self.returned
@@ -161,6 +165,7 @@ class Outage(Draft):
         self.methods |= before.methods
         self.keeps = self.keeps or before.keeps
         self.registers = self.registers or before.registers
+        self.served = self.served or before.served
         self.of_methods = self.of_methods or before.of_methods
         self.sure = self.sure or before.sure
         self.refusals += before.refusals
@@ -195,7 +200,7 @@ class Outage(Draft):
     @property
     def pings(self) -> bool:
         """Whether it answers OPTIONS alone."""
-        return self.keeps and not self.registers
+        return self.keeps and not self.served
 
     @property
     def answered_again(self) -> float | None:

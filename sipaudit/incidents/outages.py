@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.ongoing import is_one_with, of_one_method, still_failing
+from sipaudit.incidents.ongoing import is_one_with, runs_out_as_before, still_failing
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
@@ -156,7 +156,7 @@ class Outages:
     def _goes_on(self, server: ServerWatch, method: str | None, sent: float) -> Outage | None:
         """The last outage, if it had not ended."""
         last = self._closed.get(server.key)
-        if last is None or not (of_one_method(server, last, method, sent, self.untold)
+        if last is None or not (runs_out_as_before(server, last, method, sent, self.untold)
                                 or self._goes_on_for_some(server, last, sent)):
             return None
         return self._reopen(server, last)

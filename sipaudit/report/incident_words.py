@@ -192,9 +192,9 @@ def _failed(incident: Incident) -> str:
         return "answered no REGISTER, though it answered other requests,"
     if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
         return f"did not answer {count_of(incident.phones, 'phone')}, though it answered others,"
-    if any(entry.what.endswith(PINGED) for entry in incident.timeline):
-        return "answered everything but OPTIONS with 503"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
+    if any(entry.what.endswith(PINGED) for entry in incident.timeline):
+        return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
     if shown == {"503"}:
         return "answered nothing but 503"
     if shown == {"dns"}:

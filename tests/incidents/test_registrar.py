@@ -71,12 +71,44 @@ def test_two_outages_stay_two(tower: Tower, late: bool) -> None:
     """Between them a REGISTER was answered, or nothing tells of the registrar for a long time."""
     story = Story()
     phones = registered(story, 4)
-    for time in (300, 1200 if late else 500):
+    for time in (300, 2100 if late else 500):
         for number, phone in enumerate(phones[:3]):
             phone.silence(time + number, method="REGISTER")
         phones[3].call(time + 100)
         if not late:
             phones[3].register(time + 120)
-    end(story, 1400)
+    end(story, 2400)
     assert [line.split()[2].partition("-")[0] for line in tower.see(story, None, P, only="server-outage")] == [
-        "300.000", "1200.000" if late else "500.000"]
+        "300.000", "2100.000" if late else "500.000"]
+
+
+def test_phones_that_ask_it_seldom_tell_of_one_outage(tower: Tower) -> None:
+    """They work elsewhere, and look every quarter of an hour whether it is back."""
+    story = Story()
+    phones = registered(story, 4)
+    for time in range(300, 3900, 900):
+        for number, phone in enumerate(phones[:3]):
+            phone.silence(time + number * 10, method="REGISTER")
+            phone.register(time + number * 10 + 5.5, S)
+        for later in range(60, 900, 120):
+            phones[3].call(time + later, seconds=3)
+    phones[3].register(4000)
+    end(story, 4100)
+    assert tower.see(story, only="server-outage") == [f"{OUTAGE} 300.000-4000.004 3"]
+
+
+@pytest.mark.parametrize("every", [100, 1200])
+def test_a_server_that_answers_nothing_but_options_is_out_until_it_does(tower: Tower, every: int) -> None:
+    """Something else than what serves phones answers these (section 1: they disprove nothing of the rest)."""
+    story = Story()
+    phones = registered(story, 20)
+    for time in range(300, 5000, every):
+        for number, phone in enumerate(phones):
+            phone.silence(time + number * 3, method="REGISTER" if number % 2 else "INVITE")
+    for time in range(300, 5990, 30):
+        keeps(story, phones[time // 30 % 20], time + 0.5, "OPTIONS")
+    phones[3].register(6000)
+    end(story, 6100)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-6000.004 20"]
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 answered nothing but OPTIONS from ")
