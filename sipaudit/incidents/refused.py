@@ -11,7 +11,7 @@ from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 LOST_CALLS = "calls-lost"
-ITS_OWN = frozenset({500, 502, 504})   # the server failed, not who was called (RFC 3261 21.5); 503: see F3
+ITS_OWN = frozenset({500, 502, 503, 504})   # the server failed, not who was called (RFC 3261 21.5)
 REFUSALS_KEPT = 20_000   # of one incident
 UNTOLD_KEPT = 64       # of a server, while they are not enough
 CALLEES = 2            # one alone may be at fault
@@ -45,6 +45,10 @@ class RefusedCalls(Draft):
             return False
         self.told = True
         return True
+
+    def leave_to_an_outage(self) -> None:
+        """What was refused with 503 has turned out to be one (F3), which tells of it."""
+        self._refused = [(attempt, refusal) for attempt, refusal in self._refused if refusal.status != 503]
 
     def failed(self, now: float) -> list[Refused]:
         """Those that could not be made, as far as is known `now`, each once."""
@@ -101,10 +105,12 @@ class Refusals:
         call if it failed."""
         if attempt is not None and answer.status in ITS_OWN and answer.server not in self._out:
             self._refused(answer, attempt)
-        elif attempt is None:
+        elif attempt is None or answer.server in self._out:
             draft = self.open.pop(answer.server, None)
             if draft is not None:
                 draft.end = answer.time
+            if draft is not None and attempt is not None:
+                draft.leave_to_an_outage()
 
     def _refused(self, answer: Answered, attempt: Attempt) -> None:
         draft = self.open.get(answer.server)

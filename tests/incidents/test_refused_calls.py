@@ -39,6 +39,7 @@ def test_a_server_that_refuses_every_call_is_told(tower: Tower) -> None:
     ((0, 0, 0, 0, 0), "12345", 500, 0),    # one phone has a problem of its own
     ((0, 1, 2, 0, 1), "11111", 500, 0),    # who is called has one
     ((0, 1, 2, 0), "1234", 500, 0),        # they are few
+    ((0, 1, 2, 0, 1), "12345", 503, 5),
     ((0, 1, 2, 0, 1), "12345", 486, 0),
     ((0, 1, 2, 0, 1), "12345", 404, 0),
 ])
@@ -49,6 +50,7 @@ def test_it_takes_several_phones_and_callees_and_what_is_the_servers_fault(
     phones = registered(story, 3)
     for turn, (caller, target) in enumerate(zip(callers, targets, strict=True)):
         refused(story, phones[caller], 300 + 40 * turn, f"30{target}", status)
+        phones[2].register(310 + 40 * turn)
     end(story, 600)
     assert tower.see(story, None, P) == (["calls-lost 10.0.0.1 300.000- 3"] if calls else [])
 
@@ -72,3 +74,17 @@ def test_a_call_that_another_server_takes_was_made(tower: Tower) -> None:
         phones[turn % 3].call(301 + 40 * turn, S, to=f"sip:30{turn}@pbx.example.com")
     end(story, 800)
     assert tower.see(story, {**R0}, only="calls-lost") == []
+
+
+def test_calls_that_an_outage_has_refused_are_told_once(tower: Tower) -> None:
+    """There are more phones that ask, and it takes some until they are a tenth."""
+    story = Story()
+    phones = registered(story, 60)
+    for index, phone in enumerate(phones):
+        phone.register(250 + index * 0.8)
+    for index in range(20):
+        refused(story, phones[index], 300.5 + index, f"30{index}", 503)
+    phones[30].call(400)
+    end(story, 600)
+    assert [line.split()[0] for line in tower.see(story, None, P)] == ["calls-lost", "server-outage", "overload"]
+    assert tower.of("calls-lost").metrics["calls_failed"] == 20
