@@ -38,8 +38,8 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         return
     elif outage.pings and outage.others is not None:
         yield outage.others, f"{server}{PINGED}"
-    elif outage.answers_others is not None:
-        yield outage.answers_others, f"{server}{OTHER_PHONES}"
+    elif outage.spared is not None:
+        yield outage.spared[1], f"{server}{OTHER_PHONES}"
 
 
 def _lines_of(outage: Outage) -> Iterator[Happened]:

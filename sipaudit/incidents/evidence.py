@@ -153,6 +153,8 @@ class Evidence:
         all lines of the phone."""
         server = self._tally.server(event.server, event.sent)
         server.used(event.phone, event.sent)
+        if event.kind is not FailureKind.DNS:
+            self._tally.minute_then(server, event.sent)   # that somebody tried
         if waiting is not None:
             self._tally.minute_then(server, waiting.request.time).unanswered += 1
             if waiting.request.method == "INVITE":
@@ -235,11 +237,11 @@ class Evidence:
     def lives(self, event: Answered, server: ServerWatch) -> None:
         """A final answer outside of dialogs: the server is there."""
         if event.method == "REGISTER" and event.sent is not None:
-            server.lived_registering(event.sent, event.time)
+            server.lived_registering(event.sent, event.time, event.phone)
         elif event.method == "OPTIONS" and event.sent is not None:
-            server.lived_pinged(event.sent, event.time)
+            server.lived_pinged(event.sent, event.time, event.phone)
         else:
-            server.lived(event.time)
+            server.lived(event.time, event.phone)
         if server.failing and self._outages is not None:
             self._outages.answered(server, event.phone, event.method, event.sent, event.time)
 

@@ -37,9 +37,8 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
     lost = {phone: one for phone, one in failing.items()
             if one.first <= last.last or not one.served_since(server.key, last.end)}
     first = min((time for one in lost.values() for time in one.sends if time > last.end), default=sent)
-    served = server.first_life_after(first)
-    others = last.spares > first and served is not None and served <= sent + soon
-    return lost if others and len(failing) - len(lost) < few else {}
+    others = server.first_life_of_others(first, sent + soon, {*last.first, *lost})
+    return lost if others is not None and len(failing) - len(lost) < few else {}
 
 
 def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float) -> bool:

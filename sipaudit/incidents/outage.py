@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence, Set
+from math import inf
 
 from sipaudit.incidents.calls import Attempt, CallUp
 from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft
@@ -28,8 +29,7 @@ class Outage(Draft):
 
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER, `served`
     whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when the last INVITE
-    was sent that it answered. `spared` is a phone that it answered and that it does not concern, and when, `spares`
-    when it last answered such a one.
+    was sent that it answered. `spared` is a phone that it answered and that it does not concern, and when.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -61,7 +61,6 @@ class Outage(Draft):
         self.disproved = False
         self.of_methods = False
         self.spared: tuple[int, float] | None = None
-        self.spares = LONG_AGO
         self.before: tuple[Outage, ...] = ()
         self.sure = False
         self._doubtful: bool | None = None
@@ -93,10 +92,7 @@ class Outage(Draft):
         method."""
         if disproves:
             self.before = tuple(one for one in self.before if phone not in one.first)
-        if phone not in self.first and sent > self.start:
-            self.spared = self.spared or (phone, time)
-            self.spares = time
-        elif phone in self.first and sent > self.last:
+        if phone in self.first and sent > self.last:
             self.disproved = self.disproved or disproves
             if self.returned is None and (disproves or not self.of_methods):
                 self.returned = time
@@ -104,8 +100,6 @@ class Outage(Draft):
     def asked_in_vain(self, phone: int, sent: float) -> None:
         """A phone asked then, and nothing came of it."""
         self.first[phone] = min(sent, self.first.get(phone, sent))
-        if self.spared is not None and self.spared[0] == phone:
-            self.spared = None
         self.start = min(self.start, sent)
         self.last = max(self.last, sent)
         if self.answer is not None and sent > self.answer:
@@ -113,7 +107,7 @@ class Outage(Draft):
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
 
-    def is_of_some(self, failing: Mapping[int, Failing]) -> None:
+    def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
         self.meanwhile = self.meanwhile or self.end
         self.of_methods = self.of_methods or self.returned is not None
@@ -123,6 +117,7 @@ class Outage(Draft):
                     self.asked_in_vain(phone, sent)
             self.methods.update(one.methods)
             self.add(one.subjects, one.event)
+        self._whom_it_answers(server, inf)
 
     def looks_at(self, server: ServerWatch) -> None:
         """What it answered between requests that came to nothing."""
@@ -133,7 +128,12 @@ class Outage(Draft):
             self.others, self.answer = other, None
         service = server.first_service_after(self.start)
         self.served = self.served or (service is not None and service < self.last)
+        self._whom_it_answers(server, self.last)
         self._settle_kind()
+
+    def _whom_it_answers(self, server: ServerWatch, until: float) -> None:
+        if self.spared is None or self.spared[0] in self.first:
+            self.spared = server.first_life_of_others(self.start, until, self.first)
 
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
         """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
@@ -157,9 +157,10 @@ class Outage(Draft):
         self.meanwhile = min(time for time in (self.meanwhile, before.meanwhile, before.end) if time is not None)
         if before.start < self.start:
             self.start, self.last_answer = before.start, before.last_answer
-        self.spared = before.spared or self.spared
         self.before = tuple(one for one in self.before if one is not before)
         self.first = {**self.first, **before.first}
+        spared = (one for one in (before.spared, self.spared) if one is not None and one[0] not in self.first)
+        self.spared = next(spared, None)
         self.moves = {**self.moves, **before.moves}
         self.turned = {**self.turned, **before.turned}
         self.methods |= before.methods
@@ -206,13 +207,6 @@ class Outage(Draft):
     def answered_again(self) -> float | None:
         """When the server first answered anybody after the last that failed, or one whom it concerns."""
         return self.answer if self.meanwhile is None else self.returned
-
-    @property
-    def answers_others(self) -> float | None:
-        """When it first answered phones that it does not concern, if that was between requests that came to nothing."""
-        if self.spared is None or (self.spared[1] >= self.last and self.meanwhile is None):
-            return None
-        return self.spared[1]
 
     @property
     def ends_with_any_call(self) -> bool:

@@ -15,7 +15,6 @@ from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 
-SOMEBODY = -1           # a phone that is none of those concerned
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
 LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
 
@@ -98,7 +97,7 @@ class Outages:
         outage.sure = outage.sure or failing.sure
         outage.looks_at(server)
         outage.add(subjects, event)
-        if outage.kind == OUTAGE and outage.answers_others is not None:
+        if outage.kind == OUTAGE and outage.spared is not None:
             self._goes_back(server, outage)
 
     def _goes_back(self, server: ServerWatch, outage: Outage) -> None:
@@ -167,7 +166,7 @@ class Outages:
         asked = server.users_since(sent - self._within)
         if len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
             return False
-        last.is_of_some(failing)
+        last.is_of_some(server, failing)
         self._goes_back(server, last)
         return True
 
@@ -201,9 +200,6 @@ class Outages:
             outage.methods.update(each.methods)
             outage.add(each.subjects, each.event)
         outage.looks_at(server)
-        served = server.first_life_after(start)
-        if served is not None and not any(one.served_since(server.key, start, outage.last) for one in failing.values()):
-            outage.spared = SOMEBODY, served
         outage.refusals = sum(time >= start for time in server.refusals)
         outage.calls = self._calls.through(server.key, start)
         self._drafts.open(outage)
@@ -232,14 +228,14 @@ class Outages:
         """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
         (reference-model.md 1, *failure*)."""
         failing = server.failing.get(phone)
-        outage = self.open.get(server.key) or self._closed.get(server.key)
-        if sent is None or (failing is None and outage is None):
+        if failing is None or sent is None:
             return
-        disproves = failing is not None and failing.disproved(method, sent)
-        if failing is not None and not failing.methods:
-            del server.failing[phone]
+        disproves = failing.disproved(method, sent)
+        outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:
             outage.serves(phone, sent, time, disproves=disproves)
+        if not failing.methods:
+            del server.failing[phone]
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
         """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""

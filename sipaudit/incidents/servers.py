@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Set
+from collections.abc import Container, Iterator, Set
 from itertools import chain, islice
-from math import inf
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched
@@ -66,10 +65,9 @@ class Failing:
         return any(binding.server == server and binding.granted is not None and binding.granted.time > since
                    for subject in self.subjects for binding in subject.state.bindings)
 
-    def served_since(self, server: str, time: float, until: float = inf) -> bool:
-        """Whether that server has served the phone what it asked since then, the last time before `until`."""
-        served = (subject.state.served for subject in self.subjects if subject.state.served_since(server, time))
-        return any(one is not None and one.time < until for one in served)
+    def served_since(self, server: str, time: float) -> bool:
+        """Whether that server has served the phone what it asked since then."""
+        return any(subject.state.served_since(server, time) for subject in self.subjects)
 
     def since(self, answered: float, earliest: float) -> float:
         """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
@@ -82,12 +80,12 @@ class Failing:
 class ServerWatch:
     """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
-    minutes; `lives` times of final answers outside of dialogs, `registered` those to REGISTER as (sent, answered), and
-    `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of these was sent; `failing`
-    phones with evidence against it, the latest last; `left` the last failover of each line away from it, and
-    `forsaken` when which of its lines asked another server because of what speaks against it; `over` is the minute
-    before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each second,
-    `crowd` of which lines where they were many; `restored` when its last outage ended."""
+    minutes; `lives` times of final answers outside of dialogs and whose they were, `registered` those to REGISTER as
+    (sent, answered, phone), and `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of
+    these was sent; `failing` phones with evidence against it, the latest last; `left` the last failover of each line
+    away from it, and `forsaken` when which of its lines asked another server because of what speaks against it; `over`
+    is the minute before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each
+    second, `crowd` of which lines where they were many; `restored` when its last outage ended."""
 
     __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "left", "lives", "minute",
                  "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds", "served",
@@ -103,9 +101,9 @@ class ServerWatch:
         self.asking: dict[int, float] = {}
         self.asked: deque[dict[int, float]] = deque([self.asking], maxlen=MINUTES_ASKED)
         self.noted = LONG_AGO
-        self.lives: deque[float] = deque(maxlen=LIVES_KEPT)
-        self.registered: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
-        self.pinged: deque[tuple[float, float]] = deque(maxlen=LIVES_KEPT)
+        self.lives: deque[tuple[float, int]] = deque(maxlen=LIVES_KEPT)
+        self.registered: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
+        self.pinged: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.answered = LONG_AGO
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
@@ -166,56 +164,66 @@ class ServerWatch:
         self.asking = {}
         self.asked.append(self.asking)
 
-    def lived(self, time: float) -> None:
-        """It gave a final answer outside of dialogs that is no failure."""
+    def lived(self, time: float, phone: int) -> None:
+        """It gave this phone a final answer outside of dialogs that is no failure."""
         if time > self.answered:
             self.answered = time
-        if not self.lives or time - self.lives[-1] >= APART:
-            self.lives.append(time)
+        if not self.lives or time - self.lives[-1][0] >= APART:
+            self.lives.append((time, phone))
 
-    def lived_registering(self, sent: float, time: float) -> None:
+    def lived_registering(self, sent: float, time: float, phone: int) -> None:
         """The same to a REGISTER sent then."""
         if time > self.answered:
             self.answered = time
         if sent - self.noted >= APART:
             self.noted = sent
-            self.registered.append((sent, time))
+            self.registered.append((sent, time, phone))
 
-    def lived_pinged(self, sent: float, time: float) -> None:
+    def lived_pinged(self, sent: float, time: float, phone: int) -> None:
         """The same to an OPTIONS sent then."""
         self.answered = max(self.answered, time)
         if not self.pinged or sent - self.pinged[-1][0] >= APART:
-            self.pinged.append((sent, time))
+            self.pinged.append((sent, time, phone))
 
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
-        times = [answered for _, answered in self.pinged if answered > time]
-        times += [answered for answered in (self.first_service_after(time),) if answered is not None]
-        return min(times, default=None)
+        return min((answered for answered, _ in self._answers() if answered > time), default=None)
+
+    def first_life_of_others(self, start: float, end: float, phones: Container[int]) -> tuple[int, float] | None:
+        """The first one between these times to another phone than these, and which that was."""
+        others = ((answered, phone) for answered, phone in self._answers()
+                  if start < answered < end and phone not in phones)
+        first = min(others, default=None)
+        return None if first is None else (first[1], first[0])
+
+    def _answers(self) -> Iterator[tuple[float, int]]:
+        yield from self.lives
+        for _, answered, phone in chain(self.registered, self.pinged):
+            yield answered, phone
 
     def first_service_after(self, time: float) -> float | None:
         """The first one to anything but OPTIONS, which some answer that refuse all else."""
-        times = [life for life in self.lives if life > time]
-        times += [answered for _, answered in self.registered if answered > time]
+        times = [life for life, _ in self.lives if life > time]
+        times += [answered for _, answered, _ in self.registered if answered > time]
         return min(times, default=None)
 
     def first_registration_after(self, time: float) -> float | None:
         """The first answer that is remembered to a REGISTER sent after this time."""
-        return min((answered for sent, answered in self.registered if sent > time), default=None)
+        return min((answered for sent, answered, _ in self.registered if sent > time), default=None)
 
     def first_other_after(self, time: float) -> float | None:
         """The first answer to anything else than a REGISTER."""
-        times = [life for life in self.lives if life > time]
-        times += [answered for sent, answered in self.pinged if sent > time]
+        times = [life for life, _ in self.lives if life > time]
+        times += [answered for sent, answered, _ in self.pinged if sent > time]
         return min(times, default=None)
 
     def registers_between(self, start: float, end: float) -> bool:
         """Whether a REGISTER sent after `start` and before `end` was answered."""
-        return any(start < sent < end for sent, _ in self.registered)
+        return any(start < sent < end for sent, _, _ in self.registered)
 
     def keeps_between(self, start: float, end: float) -> bool:
         """Whether a REGISTER or OPTIONS sent then was answered."""
-        return self.registers_between(start, end) or any(start < sent < end for sent, _ in self.pinged)
+        return self.registers_between(start, end) or any(start < sent < end for sent, _, _ in self.pinged)
 
     def users_since(self, time: float) -> int:
         """How many of its phones sent it a request since then, some two minutes ago at the most: whoever floods a dead

@@ -165,9 +165,9 @@ class Tally:
         if time > server.answered:
             server.answered = time
         if sent - server.noted >= APART:
-            server.lived_registering(sent, renewal.challenged if challenged else time)
+            server.lived_registering(sent, renewal.challenged if challenged else time, phone)
         if asked - server.noted >= APART:
-            server.lived_registering(asked, time)
+            server.lived_registering(asked, time, phone)
         return server
 
     def _asked(self, server: ServerWatch, time: float, line: int) -> None:

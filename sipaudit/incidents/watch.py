@@ -57,7 +57,8 @@ class Watch(Detectors):
         server, _ = self._heard(answer, subject)
         if answer.status < 300:
             server.served.add(answer.phone)
-        server.lived_registering(answer.sent, answer.time)   # type: ignore[arg-type]  # disproves nothing of this phone
+        if answer.sent is not None:
+            server.lived_registering(answer.sent, answer.time, answer.phone)   # disproves nothing of this phone
 
     def arrived(self, granted: Answered, subject: Watched) -> None:
         """A phone's first registration has ended with this 200."""

@@ -6,7 +6,7 @@ import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import Handset, P, S, Story
+from tests.stories import CHALLENGE, CREDENTIALS, Handset, P, S, Story
 
 OUTAGE = "server-outage 10.0.0.1"
 
@@ -112,3 +112,19 @@ def test_a_server_that_answers_nothing_but_options_is_out_until_it_does(tower: T
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-6000.004 20"]
     said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 answered nothing but OPTIONS from ")
+
+
+def test_who_is_challenged_and_then_left_alone_is_no_other(tower: Tower) -> None:
+    """What holds the credentials hangs: every phone gets a 401, and no more."""
+    story = Story()
+    phones = registered(story, 20)
+    for time in range(300, 600, 60):
+        for number, phone in enumerate(phones):
+            phone.told(time + number + 0.01, phone.ask(time + number, P, "REGISTER", expires=3600), 401,
+                       headers=CHALLENGE)
+            phone.silence(time + number + 0.02, method="REGISTER", headers=CREDENTIALS)
+    phones[0].register(650)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.020-650.004 20"]
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 did not answer from ")

@@ -669,3 +669,18 @@ def test_a_line_that_several_phones_have_counts_for_each_of_them(tower: Tower) -
     outage = tower.of("server-outage")
     assert outage.lines == [*3 * ["sip:1001@pbx.example.com"], "sip:1500@pbx.example.com"]
     assert (outage.phones, outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (4, 4, 1)
+
+
+def test_who_cannot_even_connect_has_asked(tower: Tower) -> None:
+    """A certificate has run out: every minute a handshake that comes to nothing, and no SIP any more."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        for time in range(300, 600, 60):
+            client = (phone.place[0], 7000 + time)
+            story.syn(time + index, client, P)
+            story.reset(time + index + 0.001, P, client)
+    story.murmur(600, 700)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000- 6"]
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 could not be reached from 12:05:00 on; nobody asked it again after 12:10:00.")
