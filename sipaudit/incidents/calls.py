@@ -21,6 +21,8 @@ ATTEMPTS_KEPT = 20_000
 OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
 IGNORED_AFTER = 32.0    # seconds without an answer to the far end (64*T1)
 SAYS_NOTHING = frozenset({100, 401, 407, 422})   # of whether the call comes through
+GIVEN_UP = 487        # its phone has cancelled it
+WAITED = 10.0         # seconds for which it has waited then, in vain if nobody rang
 REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
 
 
@@ -213,13 +215,16 @@ class Calls:
             return None
         if _fails(status):
             return attempt
+        if status == GIVEN_UP and not attempt.made and event.sent is not None and event.time - event.sent >= WAITED:
+            return attempt
         attempt.made = True
         return None
 
 
 def comes_through(status: int) -> bool:
-    """Whether a response to an INVITE shows that the call has reached somebody, or that nobody is there."""
-    return not (_fails(status) or status in SAYS_NOTHING or 300 <= status < 400)
+    """Whether a response to an INVITE shows that the call has reached somebody, or that nobody is there. That it is
+    given up does not: if somebody rang, that was answered before."""
+    return not (_fails(status) or status in SAYS_NOTHING or status == GIVEN_UP or 300 <= status < 400)
 
 
 def _fails(status: int) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Hashable, Mapping, Sequence, Set
 
-from sipaudit.incidents.calls import Attempt
+from sipaudit.incidents.calls import GIVEN_UP, Attempt
 from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, TOGETHER, Draft, Drafts
 from sipaudit.model.events import Answered
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 LOST_CALLS = "calls-lost"
-ITS_OWN = frozenset({500, 502, 503, 504})   # the server failed, not who was called (RFC 3261 21.5)
+ITS_OWN = frozenset({500, 502, 503, 504, GIVEN_UP})   # the server failed, not who was called (RFC 3261 21.5)
 REFUSALS_KEPT = 20_000   # of one incident
 UNTOLD_KEPT = 64       # of a server, while they are not enough
 CALLEES = 2            # one alone may be at fault
@@ -66,7 +66,8 @@ class RefusedCalls(Draft):
             self.add([attempt.subject], refusal if place < EVIDENCE_KEPT else None)
         for attempt, refusal in failed[:HAPPENINGS_KEPT]:
             whom = "an emergency call" if attempt.event.emergency else "a call"
-            self.happened(attempt.event.time, f"{attempt.subject.line} could not make {whom}: {refusal.status}")
+            why = "nobody rang" if refusal.status == GIVEN_UP else refusal.status
+            self.happened(attempt.event.time, f"{attempt.subject.line} could not make {whom}: {why}")
         self.start = min((attempt.event.time for attempt, _ in failed), default=self.start)
         self.metrics = {"calls_lost": 0.0, "calls_failed": float(len(failed)),
                         "emergency_failed": float(sum(attempt.event.emergency for attempt, _ in failed))}

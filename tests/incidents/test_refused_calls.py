@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -74,6 +75,45 @@ def test_a_call_that_another_server_takes_was_made(tower: Tower) -> None:
         phones[turn % 3].call(301 + 40 * turn, S, to=f"sip:30{turn}@pbx.example.com")
     end(story, 800)
     assert tower.see(story, {**R0}, only="calls-lost") == []
+
+
+def gives_up(phone: Handset, time: float, to: str, after: float, *, rings: bool = False) -> None:
+    """A call that gets 100, maybe rings, and is cancelled."""
+    asked = phone.ask(time, P, "INVITE", to=f"sip:{to}@pbx.example.com")
+    phone.told(time + 0.01, asked, 100)
+    if rings:
+        phone.told(time + 1, asked, 180)
+    cancel = replace(asked, text=asked.text.replace("INVITE", "CANCEL"), method="CANCEL")
+    phone.again(time + after, cancel)
+    phone.told(time + after + 0.01, cancel, 200)
+    phone.told(time + after + 0.02, asked, 487)
+
+
+@pytest.mark.parametrize(("after", "rings", "calls"), [(18.0, False, 6), (5.0, False, 0), (18.0, True, 0)])
+def test_calls_that_are_taken_and_ring_nowhere_are_lost(tower: Tower, after: float, rings: bool, calls: int) -> None:
+    """What should carry them on is gone: the users hear nothing, and hang up."""
+    story = Story()
+    phones = registered(story, 3)
+    for turn in range(6):
+        gives_up(phones[turn % 3], 300 + 40 * turn, f"30{turn}", after, rings=rings)
+        phones[turn % 2].register(320 + 40 * turn)
+    phones[2].call(600)
+    end(story, 700)
+    assert tower.see(story, None, P) == (["calls-lost 10.0.0.1 300.000-600.100 3"] if calls else [])
+    if calls:
+        assert tower.of("calls-lost").metrics["calls_failed"] == calls
+        assert "sip:1001@pbx.example.com could not make a call: nobody rang" in [
+            entry.what for entry in tower.of("calls-lost").timeline]
+
+
+def test_who_gives_up_soon_says_nothing_of_the_calls_of_others(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for turn in range(5):
+        refused(story, phones[turn % 3], 300 + 40 * turn, f"30{turn}")
+        gives_up(phones[(turn + 1) % 3], 320 + 40 * turn, f"40{turn}", 2.0)
+    end(story, 700)
+    assert tower.see(story, None, P) == ["calls-lost 10.0.0.1 300.000- 3"]
 
 
 def test_calls_that_an_outage_has_refused_are_told_once(tower: Tower) -> None:
