@@ -126,14 +126,14 @@ class Chronicle:
         """What the outage took of the calls."""
         calls = list(lost(outage.calls, outage.start))
         attempts = failed_attempts(outage, self._watch.timers.now)
-        start = min([*(outage.start for _ in calls[:1]), *(attempt.event.time for attempt in attempts)])
+        start = min([*(outage.start for _ in calls[:1]), *(sent for _, sent in attempts)])
         draft = Draft(LOST_CALLS, start, outage.server, outage.entry)
         draft.end = outage.end
         draft.metrics = {name: outage.metrics.get(name) for name in ("calls_lost", "calls_failed", "emergency_failed")}
-        for attempt in attempts:
+        for attempt, sent in attempts:
             draft.add([attempt.subject], attempt.event)
             whom = "an emergency call" if attempt.event.emergency else "a call"
-            draft.happened(attempt.event.time, f"{attempt.subject.line} could not make {whom}")
+            draft.happened(sent, f"{attempt.subject.line} could not make {whom}")
         for call in calls:
             draft.add([call.subject])
             draft.happened(call.last, f"last message of a call of {call.subject.line}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from sipaudit.incidents.calls import Attempt, lost
+from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import Watched, was_registered
 from sipaudit.incidents.gaps import Spell, lapsed
-from sipaudit.incidents.outage import Outage
+from sipaudit.incidents.outage import FailedAttempt, Outage
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.timers import SILENCE_MAX
@@ -46,7 +46,7 @@ def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], s
         **metrics, "lines_moved": len(moves), "lines_stayed": _stayed(outage, everyone),
         "registrations_lost": lapsed(spells, outage.lines, outage.start, end),
         "calls_lost": len(list(lost(outage.calls, outage.start))), "calls_failed": len(failed),
-        "emergency_failed": sum(attempt.event.emergency for attempt in failed), "responses_503": outage.refusals,
+        "emergency_failed": sum(attempt.event.emergency for attempt, _ in failed), "responses_503": outage.refusals,
     }
 
 
@@ -78,13 +78,16 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
     return sorted(turned, key=lambda one: one[0])
 
 
-def failed_attempts(outage: Outage, now: float) -> list[Attempt]:
-    """The calls that could not be made, emergency calls first; one that came through elsewhere is none, nor is one that
-    may still."""
+def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
+    """The calls that could not be made, emergency calls first, each with when it was first tried there in the outage;
+    one that came through elsewhere is none, nor is one that may still."""
     end = float("inf") if outage.end is None else outage.end
-    failed = {id(attempt): attempt for attempt, sent in outage.attempts if not attempt.made
-              and outage.start <= sent <= end and attempt.event.time + SILENCE_MAX <= now}
-    return sorted(failed.values(), key=lambda attempt: (not attempt.event.emergency, attempt.event.time))
+    failed: dict[int, FailedAttempt] = {}
+    for attempt, sent in outage.attempts:
+        if not attempt.made and outage.start <= sent <= end and attempt.event.time + SILENCE_MAX <= now:
+            _, before = failed.get(id(attempt), (attempt, sent))
+            failed[id(attempt)] = attempt, min(sent, before)
+    return sorted(failed.values(), key=lambda one: (not one[0].event.emergency, one[1]))
 
 
 def _start(outage: Outage, subject: Watched, move: MoveSeen | None, stop: float | None) -> float:

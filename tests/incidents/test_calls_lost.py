@@ -176,3 +176,15 @@ def test_a_call_that_begins_the_next_outage_is_lost_to_it(tower: Tower, again: b
         (300, 331), (350, 420)]
     assert [(outage.metrics["calls_failed"], outage.metrics["emergency_failed"]) for outage in outages] == [
         (2, 2), (2, 2)]
+
+
+def test_a_call_that_is_tried_again_in_the_next_outage_is_lost_to_that_when_it_was_tried_there(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 3)
+    for time in (300, 360):
+        for phone in phones[:2]:
+            phone.silence(time)
+        phones[2].call(time + 20, seconds=3)
+    end(story, 600)
+    assert tower.see(story, None, P, only="calls-lost") == [
+        "calls-lost 10.0.0.1 300.000-321.000 2", "calls-lost 10.0.0.1 360.000-381.000 2"]
