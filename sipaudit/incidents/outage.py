@@ -27,9 +27,10 @@ class Outage(Draft):
     one before the start (-inf: none was seen; None: others were answered all the time), `stop` when it really stopped,
     if somebody said so; `sure` whether more than silence tells it.
 
-    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER, `served`
-    whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when the last INVITE
-    was sent that it answered. `spared` is a phone that it answered and that it does not concern, and when.
+    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
+    `beyond_options` whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when
+    the last INVITE was sent that it answered. `spared` is a phone that it answered and that it does not concern, and
+    when.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -48,7 +49,7 @@ class Outage(Draft):
         self.methods: set[str | None] = set()
         self.keeps = False
         self.registers = False
-        self.served = False
+        self.beyond_options = False
         self.others: float | None = None
         self.turned: dict[int, float] = {}
         self.calls: list[CallUp] = []
@@ -127,7 +128,7 @@ class Outage(Draft):
         if self.others is None and other is not None and other < self.last:
             self.others, self.answer = other, None
         service = server.first_service_after(self.start)
-        self.served = self.served or (service is not None and service < self.last)
+        self.beyond_options = self.beyond_options or (service is not None and service < self.last)
         self._whom_it_answers(server, self.last)
         self._settle_kind()
 
@@ -166,7 +167,7 @@ class Outage(Draft):
         self.methods |= before.methods
         self.keeps = self.keeps or before.keeps
         self.registers = self.registers or before.registers
-        self.served = self.served or before.served
+        self.beyond_options = self.beyond_options or before.beyond_options
         self.of_methods = self.of_methods or before.of_methods
         self.sure = self.sure or before.sure
         self.refusals += before.refusals
@@ -201,7 +202,7 @@ class Outage(Draft):
     @property
     def pings(self) -> bool:
         """Whether it answers OPTIONS alone."""
-        return self.keeps and not self.served
+        return self.keeps and not self.beyond_options
 
     @property
     def answered_again(self) -> float | None:

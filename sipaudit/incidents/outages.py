@@ -53,10 +53,11 @@ class Outages:
                 del outage.first[phone]
 
     def dropped(self, server: ServerWatch) -> None:
-        """The server was forgotten: its outage, if it has one, ends with the last that was seen of it."""
+        """The server was forgotten: its outage, if it has one, ends with the last that was seen of it, for good."""
         outage = self.open.get(server.key)
         if outage is not None:
             self._close(server, outage, outage.last)
+        self._closed.pop(server.key, None)
 
     # -- evidence
 
