@@ -17,7 +17,7 @@ from sipaudit.model.judge import possible_regimes
 from sipaudit.model.profile import Profile
 from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step
-from sipaudit.model.state import TRACK_OF, Binding, LineState, Stay, Track
+from sipaudit.model.state import TRACK_OF, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
@@ -93,7 +93,7 @@ class History:
             if before is not None and after is not None and before is not after:
                 self._stayed(before, after, step, known)
         if self.is_trying:
-            self._settle_tries(step.event)
+            self._settle_tries(step.event, step.phone)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
             self._bound(step, known)
 
@@ -111,12 +111,12 @@ class History:
             if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries += (TrySeen(step.event),)
 
-    def _settle_tries(self, event: ModelEvent) -> None:
+    def _settle_tries(self, event: ModelEvent, phone: PhoneState) -> None:
         """Settle tries by their answers, or by the time that has passed; the next may have followed one meanwhile."""
         later = inf
         for one in reversed(self.tries[-TRIES_OPEN:]):
             if one.result == "unknown":
-                _settle_try(one, event, later)
+                _settle_try(one, event, phone, later)
             later = one.request.time
 
     def _bound(self, step: Step, known: Known) -> None:
@@ -171,10 +171,13 @@ class History:
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
 
 
-def _settle_try(one: TrySeen, event: ModelEvent, later: float) -> None:
-    """Settle a try; `later` is when the next one went out."""
+def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float) -> None:
+    """Settle a try; `later` is when the next one went out. A call that was taken back has no result that tells
+    anything, whatever its server makes of it (RFC 3261 9.1)."""
     asked = one.request
-    if isinstance(event, Answered) and event.server == asked.server and event.status >= 200:
+    if asked.transaction in phone.reach(asked.server).cancelled:
+        one.result = "abandoned"
+    elif isinstance(event, Answered) and event.server == asked.server and event.status >= 200:
         sent = event.time if event.sent is None else event.sent
         if event.method == asked.method and asked.time <= sent < later and event.status not in ALIVE:
             one.result = "answered" if success(event.status) else "refused"

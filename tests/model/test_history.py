@@ -119,3 +119,11 @@ MOVED = "".join(THERE_AND_BACK.format(300, 304, 400).splitlines(keepends=True)[:
 def test_what_came_of_a_try_is_told_by_what_comes_after_the_next_one(then: str, results: list[str]) -> None:
     seen, _ = lived(parse(HEAD + MOVED + "400 > P REGISTER #98\n" + then))
     assert [one.result for one in seen.tries] == results
+
+
+@pytest.mark.parametrize("then", ["403.1 < P 487 INVITE\n", "403.1 < P 200 INVITE\n", "440 > S INVITE\n"])
+def test_a_try_that_the_phone_takes_back_is_abandoned(then: str) -> None:
+    """However it is answered then, or not at all: nothing is known of what would have come of it."""
+    life = HEAD.replace("reRegisterOn=1", "reRegisterOn=0") + MOVED
+    seen, _ = lived(parse(f"{life}400 > P INVITE\n403 > P CANCEL\n{then}"))
+    assert [one.result for one in seen.tries] == ["abandoned"]
