@@ -151,6 +151,9 @@ def registered_just_now(case: Case) -> Ground:
     invite = _unanswered_twin(case, began)
     if invite is None or binding.since is not granted or _register_was_due(case, began):
         return FAILS
+    first, here = case.stay.first, case.stay.server == case.request.server
+    if here and first is not None and first.server == case.request.server and invite.time < first.time < began:
+        return FAILS  # the line had come here without it
     facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
     # what the line held and was refused before the capture may have been due, here or elsewhere
     unseen = Reason.STARTED_LATER if in_mid_life(case) else None
