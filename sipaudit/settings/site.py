@@ -6,11 +6,13 @@ wrong; a `Site` is always whole and consistent.
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sipaudit.errors import InputError
 from sipaudit.model.settings import (
     MOST_TOLERANCE,
     Declaration,
@@ -25,6 +27,7 @@ from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
 from sipaudit.settings.reader import Reader
+from sipaudit.times import parse_event
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.tree import Mapping, Node, is_empty, read_tree
@@ -119,6 +122,11 @@ def _read_tolerances(reader: Reader, node: Node) -> dict[str, float]:
 
 def _read_events(reader: Reader, node: Node, file: str) -> tuple[EventText, ...]:
     texts = reader.texts(node, "events", '["2026-11-22T12:03:04 sbc1 stopped"]')
+    for text, line in texts:
+        try:
+            parse_event(text, UTC, option="events")   # of any zone: what is wrong is said with all else
+        except InputError as error:
+            reader.problems.add(line, error.message, error.fix or "")
     return tuple(EventText(text, file, line) for text, line in texts)
 
 

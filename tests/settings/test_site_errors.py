@@ -39,6 +39,7 @@ class TestEverythingAtOnce:
                 entry_settings: {branch: {}}
               - entry: sbc
             tolerances: {timer: soon}
+            events: [12:99 sbc1 stopped, "12:03"]
             """,
         )
         assert [(error.line, error.message, error.fix) for error in errors] == [
@@ -63,6 +64,13 @@ class TestEverythingAtOnce:
             (14, "lines[0].entry_settings: the line has no entry 'branch'", "add it to lines[0].entry"),
             (15, "lines[1] has no match", "add 'match: {user: \"10??\"}', or 'match: {}' for every line"),
             (16, "tolerances.timer cannot be 'soon'", "write seconds from 0 to 3600"),
+            (
+                17,
+                "events: '12:99' is no time",
+                "write 2026-11-22T12:03:04, 12:03, 12:03:04.5, +90s, +5m, +1h or @1700000300.5",
+            ),
+            (17, "events: '12:03' does not say what happened",
+             "write a time and what happened: '12:03:04 sbc1 stopped'"),
         ]
 
     def test_an_error_reads_as_file_line_message_and_fix(self, tmp_path):
