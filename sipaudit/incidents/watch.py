@@ -261,6 +261,10 @@ class Watch(Detectors):
             return
         self._fails_over(subject, move, phone)
 
+    def falls_back(self, subject: Watched, move: MoveSeen) -> None:
+        """A line has gone to a server of another of its entries, since that of this one had failed."""
+        self._evidence.left(subject, move)
+
     def _fails_over(self, subject: Watched, move: MoveSeen, phone: PhoneState) -> None:
         self.calls.moved(subject, move, phone)
         if self._subscriptions is not None:

@@ -56,8 +56,8 @@ class Auditor:
         self.profiles = Profiles(self._phones)
         self.faults = Faults(rules)
         self.replays = Replays(lines, phones, naming, self.profiles.full, self._hidden)
-        self.fallbacks = Fallbacks()
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
+        self.fallbacks = Fallbacks(self.watch)
         self.since = float("-inf")
         self.loss: Callable[[], float] = _nothing_lost
         self._lines = lines

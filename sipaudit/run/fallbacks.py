@@ -5,36 +5,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipaudit.model.absorb_phone import grants_nothing, success
+from sipaudit.incidents.watch import Watch
+from sipaudit.model.absorb_phone import ALIVE, grants_nothing, success
 from sipaudit.model.answers import against, is_weighty, went_its_way
-from sipaudit.model.events import Answered, Sent
+from sipaudit.model.events import Answered
 from sipaudit.model.history import ROWS_KEPT, MoveKind, MoveSeen, cause_of
 from sipaudit.model.reach import Evidence
 from sipaudit.model.state import PhoneState
-from sipaudit.model.timers import UNDECLARED_EARLIEST
+from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.turned_away import turned_away
 
 
 class Place:
-    """The server where a line works, of its entry at `index`, and the moves that led there from other entries."""
+    """The server where a line works, of its entry at `index`, and the moves that led there from other entries.
+    `challenged` is the last answer of a server elsewhere that asked for credentials."""
 
-    __slots__ = ("index", "moves", "server")
+    __slots__ = ("challenged", "index", "moves", "server")
 
     def __init__(self, index: int, server: str) -> None:
         self.index = index
         self.server = server
         self.moves: tuple[MoveSeen, ...] = ()
+        self.challenged: Answered | None = None
 
 
 class Fallbacks:
     """Of lines that have used servers of more than one of their entries.
 
     A call that is answered tells where a line works. A REGISTER does only where the server before has failed: a phone
-    may keep registrations with all of its entries.
+    may keep registrations with all of its entries. `watch` hears of lines that left a server which had failed.
     """
 
-    def __init__(self) -> None:
+    __slots__ = ("_places", "_watch")
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
         self._places: dict[int, Place] = {}
 
     def at(self, line: int) -> Place | None:
@@ -43,18 +49,32 @@ class Fallbacks:
 
     def take(self, answer: Answered, replay: LineReplay, others: Sequence[LineReplay], phone: PhoneState) -> None:
         """An answer to a line that has these replays; `phone` is what was known of its phone before."""
-        if replay.index < 0 or not success(answer.status) or not is_weighty(answer):
+        if replay.index < 0 or not is_weighty(answer) or not (success(answer.status) or answer.status in ALIVE):
             return
-        place = self._places.get(replay.number)
+        place = self._places.get(replay.number) or _before(replay, others)
         if place is None:
-            place = self._places[replay.number] = _before(replay, others) or Place(replay.index, answer.server)
-        if replay.index == place.index:
+            if answer.status in ALIVE:
+                return
+            place = Place(replay.index, answer.server)
+        self._places[replay.number] = place
+        if answer.status in ALIVE:
+            place.challenged = answer
+        elif replay.index == place.index:
             stay = replay.written.stays[replay.track]
             place.server = answer.server if stay is None else stay.server
-            return
+        else:
+            self._elsewhere(place, answer, replay, others, phone)
+
+    def _elsewhere(self, place: Place, answer: Answered, replay: LineReplay, others: Sequence[LineReplay],
+                   phone: PhoneState) -> None:
+        """A server of another entry has answered than that where the line works."""
         failed = against(phone.reach(place.server), answer.time, UNDECLARED_EARLIEST)
-        if _tells(answer, phone, failed):
-            _moves(place, replay.index, answer, failed, phone)
+        if not _tells(answer, phone, failed):
+            return
+        left = next((other for other in others if other.index == place.index), None)
+        move = _moves(place, replay.index, answer, failed, phone)
+        if move is not None and left is not None and failed:
+            self._watch.falls_back(left, move)
 
     def forget(self, before: float) -> None:
         """Forget moves of before that time (seconds since the epoch), which were told."""
@@ -88,13 +108,24 @@ def _tells(answer: Answered, phone: PhoneState, failed: Sequence[Evidence]) -> b
     return answer.method == "INVITE" and not went_its_way(phone, answer)
 
 
-def _moves(place: Place, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState) -> None:
-    """The line has moved to the server of this answer."""
-    asked: list[Sent] = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
-    if place.server and len(place.moves) < ROWS_KEPT:
-        place.moves += (MoveSeen(
-            answer.time, answer.sent, MoveKind.FALLBACK, place.server, answer.server,
-            cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer)),)
-    elif place.server:
+def _first(challenged: Answered | None, answer: Answered) -> float | None:
+    """When the first packet was sent there: the request may have been sent again with credentials."""
+    if challenged is None or (challenged.server, challenged.method) != (answer.server, answer.method):
+        return answer.sent
+    return challenged.sent if answer.time - challenged.time <= TRY_LASTS else answer.sent
+
+
+def _moves(place: Place, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState
+           ) -> MoveSeen | None:
+    """The line has moved to the server of this answer; from where may not be known."""
+    source, place.index, place.server = place.server, index, answer.server
+    if not source:
+        return None
+    asked = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
+    move = MoveSeen(answer.time, _first(place.challenged, answer), MoveKind.FALLBACK, source, answer.server,
+                    cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer))
+    if len(place.moves) < ROWS_KEPT:
+        place.moves += (move,)
+    else:
         turned_away("history")
-    place.index, place.server = index, answer.server
+    return move

@@ -7,7 +7,7 @@ from typing import Any
 
 from sipaudit.model.sayings import LineSaid, MoveSaid
 from tests.live.ear import Ear
-from tests.stories import BRANCH, CALLEE, Court, Handset, P, S
+from tests.stories import BRANCH, CALLEE, Court, Handset, P, S, Story
 from tests.traps.ground import any_regime, handset, minute
 from tests.wire import ORIGIN
 
@@ -93,3 +93,16 @@ def test_a_live_run_tells_them_once_and_what_it_did_not_see_is_no_move(tmp_path:
     later.turn(900)
     assert not [one for one in later.said if isinstance(one, MoveSaid)]
     assert [one.line.working for one in later.said if isinstance(one, LineSaid)][-1] == THERE
+
+
+def test_who_falls_back_has_moved_in_the_outage(court: Court) -> None:
+    """Each of two phones turns to the branch, one by a call, one by its REGISTER."""
+    story = Story()
+    one, other = handset(story), Handset(story, user="1002", place=("10.1.0.6", 5060))
+    other.register(1)
+    one.call(one.silence(300), BRANCH)
+    other.register(other.silence(310, method="REGISTER"), BRANCH)
+    outage, = court.report(story, with_branch("R1")).incidents
+    times = [outage.metrics[f"time_to_{what}_max"] for what in ("detect", "recover")]
+    assert (outage.kind, outage.server, times) == ("server-outage", HERE, [5.5, 6.5])
+    assert (outage.metrics["lines_moved"], outage.metrics["lines_stayed"]) == (2, 0)
