@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.disorder import in_time
+from sipaudit.capture.duplicates import Duplicates
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
@@ -65,7 +66,7 @@ def tshark_stream(
     only: frozenset[str] | None = None, until: float | None = None, bpf: BpfFilter | None = None,
 ) -> Iterator[Datagram]:
     """`tshark_items` of several captures, in the order in which `Captures` gives theirs; one process at a time where
-    captures follow each other."""
+    captures follow each other. What a mirror port shows twice, or two captures do, comes once."""
 
     def timed(index: int) -> Iterator[_Message]:
         items = tshark_items(
@@ -78,7 +79,16 @@ def tshark_stream(
         for index, file in enumerate(files)
         if until is None or file.first is None or file.first <= until
     )
-    return (message.item for _, message in in_order(sources))
+    copies = Duplicates()
+    return (message.item for _, message in in_order(sources) if not _is_copy(message.item, copies))
+
+
+def _is_copy(item: Datagram, copies: Duplicates) -> bool:
+    """Whether a message by UDP is that of a packet captured twice, which our own engine counts. Of IP headers tshark's
+    export has nothing left; but nobody sends again within 20 ms (RFC 3261 17.1.1.2)."""
+    if item.flow.transport != "udp":
+        return False
+    return copies.repeated(hash(item.payload), (item.time, item.payload, item.flow.source, item.flow.destination))
 
 
 class _Message(NamedTuple):

@@ -83,6 +83,18 @@ def test_plain_messages_are_the_same_by_every_engine(engine: str, plain: Path) -
     assert captures.health[0].packets == 5
 
 
+@needs_tshark
+@pytest.mark.parametrize("engine", ["libpcap", "tshark"])
+def test_a_packet_that_is_mirrored_twice_counts_once_by_every_engine(engine: str, tmp_path: Path) -> None:
+    path = tmp_path / "twice.pcap"
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream)
+        for seconds in (0.0, 0.001, 0.5, 0.519):   # sent again after half a second
+            writer.write(START + seconds, udp_frame(PHONE, SERVER, MESSAGE))
+    messages, captures = read(path, engine=engine)
+    assert (messages, captures.health[0].duplicates) == ([("udp", 1), ("udp", 3)], 2)
+
+
 def test_tshark_is_not_started_for_what_we_read_ourselves(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def started(*_: object, **__: object) -> None:
         raise AssertionError("tshark was started")
