@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +23,9 @@ from sipaudit.errors import InputError
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
+OURS = "evidence"   # what `-o` writes: proof that stands in the captures, too
+CAPTURES = re.compile(r"\.p?cap(ng)?\d*(\.(gz|zst|lz4))?$", re.IGNORECASE)
+LOOKED_AT = 100     # entries of a folder
 _PIECE = 4096  # bytes to read at a time while the first packet is looked for
 
 
@@ -79,7 +84,7 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
         what = f"none of the {len(skipped)} files is a capture" if skipped else "no file there"
         fix = "name a pcap or pcapng file; folders within a folder are not searched"
         raise InputError(what, fix=fix, file=" ".join(arguments))
-    return Resolved(files, skipped)
+    return Resolved(files, [*skipped, *_not_searched(arguments)])
 
 
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:
@@ -94,6 +99,25 @@ def _expand(argument: str) -> Iterator[tuple[str, bool]]:
         yield from ((entry, False) for entry in found if Path(entry).is_file())
     else:
         yield argument, True
+
+
+def _not_searched(arguments: Sequence[str]) -> Iterator[InputError]:
+    """Folders with captures in a folder that was named, of which somebody may think that they were read."""
+    named = {os.path.realpath(argument) for argument in arguments}
+    for argument in arguments:
+        if argument != STDIN and os.path.isdir(argument):  # noqa: PTH112 - Path's raises where a folder above is closed
+            for folder in sorted(entry for entry in Path(argument).iterdir() if entry.is_dir()):
+                if os.path.realpath(folder) not in named and folder.name != OURS and _holds_captures(folder):
+                    what = "is a folder within a folder, and not searched"
+                    yield InputError(what, fix="name it, too", file=str(folder))
+
+
+def _holds_captures(folder: Path) -> bool:
+    """By the names of a few of its files: it is not for us to open them."""
+    try:
+        return any(CAPTURES.search(entry.name) for entry in islice(folder.iterdir(), LOOKED_AT))
+    except OSError:
+        return False
 
 
 def _capture_file(path: str, spool: bool) -> CaptureFile:

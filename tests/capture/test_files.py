@@ -58,10 +58,16 @@ def test_a_directory_gives_its_captures_sorted_and_lists_what_it_passes_over(tmp
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "deeper").mkdir()
     (tmp_path / "deeper" / "c.pcap").write_bytes(capture(3))
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "f-000001.pcapng").write_bytes(capture(3))
+    (tmp_path / "words").mkdir()
     resolved = resolve([str(tmp_path)])
     assert paths(resolved) == ["a.pcap", "b.pcap"]
-    assert [Path(error.file or "").name for error in resolved.skipped] == ["new.pcap", "notes.txt"]
+    assert [Path(error.file or "").name for error in resolved.skipped] == ["new.pcap", "notes.txt", "deeper"]
     assert "text file" in str(resolved.skipped[1])
+    assert "is a folder within a folder, and not searched" in str(resolved.skipped[2])
+    both = resolve([str(tmp_path), str(tmp_path / "deeper")])
+    assert [Path(error.file or "").name for error in both.skipped] == ["new.pcap", "notes.txt"]
 
 
 def test_a_pattern_is_expanded_and_one_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
