@@ -36,7 +36,7 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth, *keylog)}
     try:
         known = write(plan, aside[target], *(aside[path] for path in keylog))
-        aside[site].write_text(site_text(plan))
+        aside[site].write_text(site_text(plan), encoding="utf-8")
         aside[truth].write_bytes(known.document())
         for path, unfinished in aside.items():
             unfinished.replace(path)
@@ -71,7 +71,8 @@ def _check_what_is_there(truth: Path, others: Iterable[Path]) -> None:
 
 
 def _unwritable(target: Path) -> InputError:
-    return InputError("cannot be written", fix="name a file in a folder that exists", file=str(target))
+    return InputError("cannot be written", fix="name a file in a folder that exists and that this user may write",
+                      file=str(target))
 
 
 def write(plan: Plan, path: Path, keylog: Path | None = None) -> Truth:

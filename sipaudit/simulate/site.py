@@ -52,7 +52,7 @@ def _line(group: Group) -> list[str]:
     lines = [f"  - match: {{address: {json.dumps(where)}}}",
              f"    entry: {group.entry}" if group.fallback is None else f"    entry: [{group.entry}, {group.fallback}]"]
     if group.group is not None:
-        lines.append(f"    group: {json.dumps(group.group)}")
+        lines.append(f"    group: {json.dumps(group.group, ensure_ascii=False)}")
     if group.declared:
         # each on a line of its own, since findings name the line
         lines.append("    settings:" if group.stated else "    settings: {}")

@@ -42,6 +42,16 @@ def test_three_files_are_written_and_the_same_ones_each_time(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 7
 
 
+def test_a_group_has_its_name_in_whatever_script(tmp_path: Path) -> None:
+    told = plan()
+    for group in told["phones"]:
+        group["group"] = "Werk S\u00fcd \U0001f4de"
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told))
+    simulate(str(tmp_path / "plan.yaml"), str(tmp_path / "out.pcap"))
+    job = pipeline.Job(paths=(str(tmp_path / "out.pcap"),), site=str(tmp_path / "out.site.yaml"))
+    assert {line.group for line in pipeline.analyze(job).lines} == {"Werk S\u00fcd \U0001f4de"}
+
+
 def test_another_seed_is_another_story(tmp_path: Path) -> None:
     captures = []
     for seed in (1, 2):

@@ -75,6 +75,15 @@ def text(problems: Problems, node: Node, where: str) -> str | None:
     return read
 
 
+def label(problems: Problems, node: Node, where: str) -> str | None:
+    """What people call something, in any script: the site file says it, and no packet."""
+    read = _text(problems, node, where, "text")
+    if read is not None and not (read.isprintable() and len(read) <= 200):
+        problems.add(node.line, f"{where} cannot be {quoted(read)}", "write at most 200 printable characters")
+        return None
+    return read
+
+
 def flag(problems: Problems, node: Node, where: str) -> bool | None:
     """true or false."""
     if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):

@@ -12,6 +12,7 @@ from sipaudit.simulate.plan.kinds import (
     address,
     block,
     flag,
+    label,
     listing,
     moment,
     named,
@@ -113,7 +114,7 @@ def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given
 
 
 _GROUP = block(_made_group, {
-    "entry": word(), "fallback": word(), "group": text, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
+    "entry": word(), "fallback": word(), "group": label, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
     "lines": whole(1, 10), "shared": flag,
     "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
