@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 LONGEST_NAME = 64  # a longer word is no misspelt name, and comparing it would cost its square
 ALIKE = 0.62       # of 1: what shares less (`servers`, `events`) is another word, and the list of all helps more
+TAILS_ALIKE = 0.85
 SHOWN = 60
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name closest to `word`: the one it ends with after a dot, else the most alike, whatever the case."""
+    """The name closest to `word`: the one it ends with after a dot, else the most alike, else one that it nearly ends
+    with; whatever the case."""
     if len(word) > LONGEST_NAME:
         return None
     by_case = {name.casefold(): name for name in names}
@@ -20,8 +22,12 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
         return by_case[max(tails, key=len)]
     from difflib import get_close_matches  # deferred: most runs have no word that is wrong
 
-    matches = get_close_matches(folded, by_case, n=1, cutoff=ALIKE)
-    return by_case[matches[0]] if matches else None
+    parts = folded.split(".")
+    misspelt = ((".".join(parts[start:]), TAILS_ALIKE) for start in range(1, len(parts)))
+    for part, least in ((folded, ALIKE), *misspelt):
+        if matches := get_close_matches(part, by_case, n=1, cutoff=least):
+            return by_case[matches[0]]
+    return None
 
 
 def hint(word: str, names: Iterable[str]) -> str:

@@ -116,6 +116,7 @@ def test_a_word_with_two_meanings_has_both_explained() -> None:
 
 @pytest.mark.parametrize(("typed", "said"), [
     ("premature-failbak", "did you mean 'premature-failback'?"), ("failbck", "did you mean 'failback'?"),
+    ("reg.1.server.1.failOver.failBack.timout", "did you mean 'failBack.timeout'?"),
     ("xyzzy", "`sipaudit explain` alone lists"), ("", "`sipaudit explain` alone lists"),
     ("799", "`sipaudit explain` alone lists"), ("x" * 10_000, "`sipaudit explain` alone lists"),
 ])

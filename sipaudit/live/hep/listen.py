@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from errno import EADDRNOTAVAIL
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ SCHEMES = ("udp", "tcp", "tls")
 
 _BACKLOG = 64
 _KEY_BYTES = 1 << 15
+_ELSEWHERE = "name an address of this machine, or 0.0.0.0 for all"
+_TAKEN = "is another collector listening there? see: ss -lnpu, ss -lnpt; choose another port"
 _WRITE = "write udp://0.0.0.0:9060, tcp://[::]:9060 or tls://0.0.0.0:9061"
 
 
@@ -74,8 +77,7 @@ def _opened(address: Address, url: str) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=kind, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, kind)
     except OSError as error:
-        fix = "name an address of this machine, or 0.0.0.0 for all"
-        raise InputError(f"--hep: {url!r} is no address here: {error.strerror}", fix=fix) from error
+        raise InputError(f"--hep: {url!r} is no address here: {error.strerror}", fix=_ELSEWHERE) from error
     try:
         if kind == socket.SOCK_STREAM:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,7 +86,7 @@ def _opened(address: Address, url: str) -> socket.socket:
             listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        fix = "is another collector listening there? see: ss -lnpu, ss -lnpt; choose another port"
+        fix = _ELSEWHERE if error.errno == EADDRNOTAVAIL else _TAKEN
         raise InputError(f"--hep: cannot listen at {url!r}: {error.strerror}", fix=fix) from error
     return listener
 
