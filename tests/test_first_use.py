@@ -55,6 +55,18 @@ def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
     assert "No deviation was found" not in ran.out
 
 
+@pytest.mark.parametrize(("packets", "said"), [
+    (1, "The one request in the captures has no answer: "),
+    (2, "Not one of 2 requests in the captures has an answer: "),
+])
+def test_that_nobody_answers_is_told(tmp_path: Path, packets: int, said: str) -> None:
+    whole = Path(CAPTURE).read_bytes()
+    first = whole[24:40 + int.from_bytes(whole[32:36], "little")]
+    second = first.replace(b"CSeq: 1 ", b"CSeq: 2 ")
+    (tmp_path / "asked.pcap").write_bytes(whole[:24] + first + second * (packets - 1))
+    assert said in " ".join(Ran("analyze", "asked.pcap", folder=tmp_path).out.split())
+
+
 def test_a_moment_after_the_capture_is_shown_as_it_was_at_its_end(tmp_path: Path) -> None:
     ran = Ran("phones", CAPTURE, "--at", "18:00", folder=tmp_path)
     assert ran.err == ("sipaudit: warning: --at 2026-11-22 18:00:00.000 is after the last packet: this is how things "

@@ -32,9 +32,10 @@ def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iter
         asked += sum(count for method, count in one.methods.items() if method != "ACK")
         answers += sum(one.statuses.values())
     if asked and not lines and not answers:
-        yield (f"Not one of {asked} requests in the captures has an answer: either nobody answered from before they "
-               "begin, or they lack what servers send. Declare the phones by their addresses (lines: in the site file) "
-               "to see what they did.")
+        told = ("The one request in the captures has no answer" if asked == 1 else
+                f"Not one of {asked} requests in the captures has an answer")
+        yield (f"{told}: either nobody answered from before they begin, or they lack what servers send. Declare "
+               "the phones by their addresses (lines: in the site file) to see what they did.")
 
 
 def begins_later(span: Span, first: float) -> Iterator[str]:
