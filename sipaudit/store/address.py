@@ -39,6 +39,9 @@ class Address:
 
     @property
     def shown(self) -> str:
+        """As a person writes it, to be pasted again: secrets hidden, and of a file what stands for itself."""
+        if self.file is not None and not self.url.query:
+            return "sqlite:///" + str(self.file).replace("%", "%25").replace("?", "%3F")
         query = {name: "***" if _is_secret(name) else value for name, value in self.url.query.items()}
         return self.url.set(query=query).render_as_string(hide_password=True)
 

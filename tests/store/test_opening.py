@@ -36,6 +36,14 @@ def refusal(url: str, *, reading: bool = False) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(("written", "file"), [
+    ("zustand \u00fc/s.db", "zustand \u00fc/s.db"), ("100%25 of it%3F.db", "100% of it?.db"),
+])
+def test_a_file_is_shown_as_a_person_writes_it_and_can_be_pasted_again(written: str, file: str) -> None:
+    named = address.parse(f"sqlite:///{written}")
+    assert (named.shown, named.file) == (f"sqlite:///{written}", Path(file))
+
+
 def test_a_new_store_has_the_tables_that_the_program_knows(store_url: str) -> None:
     store = open_for_writing(store_url)
     with store.engine.connect() as connection:
