@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, ENAMETOOLONG, EPERM
+from errno import EACCES, EDQUOT, ENAMETOOLONG, ENOSPC, EPERM
 from io import StringIO
 from os.path import isfile
 
@@ -50,10 +50,16 @@ class Root(LazyGroup):
                 code = _say_input_error(InputError(f"cannot be used: {error.strerror}", file=str(error.filename),
                                                    fix="check its permissions, and those of the folders above it"))
             else:
-                code = _say_failed(error, f"failed: {error}")
+                code = _say_failed(error, f"failed: {error}{_where(error)}")
         except Exception as error:
             code = _say_failed(error, f"failed: {type(error).__name__}: {error} (this is a bug)")
         ctx.exit(code)
+
+
+def _where(error: OSError) -> str:
+    """What to do about a disk that is full, of which the system does not say which."""
+    full = error.errno in (ENOSPC, EDQUOT) and error.filename is None
+    return " (make room where -o points to, and for temporary files: TMPDIR names another place)" if full else ""
 
 
 def _say_input_error(error: InputError) -> int:

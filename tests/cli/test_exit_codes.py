@@ -62,7 +62,7 @@ def test_a_full_disk_is_a_failure_but_no_bug(pipeline, sipaudit_command) -> None
     pipeline.answer = raises(OSError(28, "No space left on device"))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 1
-    assert "No space left" in result.err
+    assert "No space left on device (make room where -o points to, and for temporary files: TMPDIR" in result.err
     assert "bug" not in result.err
 
 
