@@ -9,6 +9,7 @@ import os
 import shutil
 import struct
 from collections.abc import Callable
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -555,6 +556,22 @@ def test_a_directory_that_cannot_be_followed_is_explained(
     with pytest.raises(InputError, match=said) as caught:
         follow_source(str(tmp_path / "there"), 0)
     assert caught.value.fix
+
+
+def test_a_file_that_may_be_read_at_last_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its size nor when it was written tell that somebody has changed its permissions."""
+    (tmp_path / "a.pcap").write_bytes(capture(1))
+    reader = Reader(tmp_path)
+
+    def refuse(path: Path, *_flags: int) -> int:
+        raise PermissionError(EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as locked:
+        locked.setattr(directory.os, "open", refuse)
+        assert reader.numbers() == reader.numbers() == []
+    assert reader.numbers() == [1]
+    assert reader.warned == [f"skipped {tmp_path / 'a.pcap'}: cannot be read: Permission denied "
+                             "(let the user read it as whom this runs)"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look at everything")

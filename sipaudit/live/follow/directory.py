@@ -18,6 +18,7 @@ OPEN = 64  # files that are kept open: while they are, they can be deleted witho
 GONE_KEPT = 1000  # files remembered that are gone: perhaps they come back as FILE.gz
 SETTLED = 60.0  # seconds without growth after which a file that has a successor is taken for finished
 WARNED = 1000  # files that we complained of
+UNKNOWN = -1   # when a file was changed that could not be looked at
 
 OVERWRITTEN, VANISHED, TOO_MANY = "file-overwritten", "file-vanished", "file-beyond-bound"
 
@@ -138,7 +139,9 @@ class Directory:
             file = None
             self._complain(str(path), f"skipped {error}")
         except OSError as error:
-            self._complain(str(path), f"skipped {path}: cannot be read: {error.strerror}")
+            changed = UNKNOWN   # it is tried again: that it may be read at last shows in nothing that is compared
+            fix = " (let the user read it as whom this runs)" if isinstance(error, PermissionError) else ""
+            self._complain(str(path), f"skipped {path}: cannot be read: {error.strerror}{fix}")
         return _Seen(size, changed, path.name, file)
 
     def _recognised(
