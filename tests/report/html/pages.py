@@ -9,7 +9,7 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from bench.fleet import Fleet
+from bench.fleet import START, Fleet
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.values import Happening, Incident, KnownEvent, Place, Report
@@ -60,6 +60,13 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
                      wireshark="frame.number in {9}")
     report = replace(report, findings=[first, second, *others])
     return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
+
+
+def days_page() -> bytes:
+    """The outage of an hour in captures of two days."""
+    report = Fleet(10, 0).report()
+    days = [replace(capture, first=START - 26 * 3600) for capture in report.captures]
+    return render(replace(report, captures=days), "Europe/Berlin", {}, {}, 0)
 
 
 def storms_page() -> bytes:

@@ -36,7 +36,9 @@ def test_what_happened_at_once_stands_at_one_place_in_all_pictures(open_page: Op
     assert all(len(planes) == 1 for planes in columns.values()), columns
 
 
-@pytest.mark.parametrize(("name", "width"), [("sample", 1400), ("sample", 400), ("fleet", 400)])
+@pytest.mark.parametrize(("name", "width"), [
+    ("sample", 1400), ("sample", 400), ("fleet", 400), ("days", 1400), ("days", 400),
+])
 def test_no_word_at_an_axis_stands_upon_another(open_page: Open, name: str, width: int) -> None:
     page = open_page(name, width=width, drawn=True)
     touching = page.evaluate("""[...document.querySelectorAll('.plot.js-plotly-plot')].flatMap(plot => {

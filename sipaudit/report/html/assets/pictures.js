@@ -13,6 +13,8 @@ async function drawPictures() {
   document.documentElement.dataset.drawn = String(Math.round(performance.now()));
 }
 const CLOCKS = [{dtickrange: [null, 999], value: '%H:%M:%S.%L'}, {dtickrange: [1000, 59999], value: '%H:%M:%S'}, {dtickrange: [60000, null], value: '%H:%M'}];
+const DAYS = [...CLOCKS.map(each => ({...each, value: each.value + '\n%Y-%m-%d'})).slice(0, 2), {dtickrange: [60000, 86399999], value: '%H:%M\n%Y-%m-%d'},
+  {dtickrange: [86400000, null], value: '%Y-%m-%d'}];  // plotly shows the second line where it is another than before
 const edge = ms => {
   const date = new Date(wall(ms));
   return isNaN(date) ? null : date.toISOString().slice(0, 23);  // a broken clock shows times that no calendar has
@@ -21,7 +23,7 @@ const when = times => times.map(edge);
 // Pictures over time all show the same span, which is that of the lanes: what happened at once stands at one place.
 function overTime() {
   const range = [edge(0), edge(I.end)];
-  return {type: 'date', ...(severalDays() ? {} : {tickformatstops: CLOCKS}), ...(I.end > 0 && range.every(Boolean) ? {range} : {})};
+  return {type: 'date', tickformatstops: severalDays() ? DAYS : CLOCKS, ...(I.end > 0 && range.every(Boolean) ? {range} : {})};
 }
 
 // Outages shaded, known events as lines, in every picture over time: behind bars and lines, above what fills it.
@@ -47,8 +49,8 @@ function plot(id, traces, layout = {}) {
   }
   host.replaceChildren();
   const base = {margin: {l: 46, r: 40, t: 8, b: 38}, paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)', hovermode: 'x unified',
-    showlegend: true, legend: {orientation: 'h', y: -0.2, x: 0}, font: {size: 12},
-    xaxis: {showgrid: false, ticks: 'outside', ticklen: 8, tickcolor: 'rgba(0,0,0,0)', ...overTime()},  // words below those of the other axis
+    showlegend: true, legend: {orientation: 'h', y: severalDays() ? -0.34 : -0.2, x: 0}, font: {size: 12},
+    xaxis: {showgrid: false, tickangle: 0, nticks: Math.max(2, Math.floor((host.clientWidth - 86) / 84)), ticks: 'outside', ticklen: 8, tickcolor: 'rgba(0,0,0,0)', ...overTime()},  // words below those of the other axis
     yaxis: {rangemode: 'tozero', fixedrange: true, zeroline: false}};
   const {missing, ...given} = layout;
   for (const key of Object.keys(given)) base[key] = typeof given[key] === 'object' && !Array.isArray(given[key]) ? {...base[key], ...given[key]} : given[key];
