@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
+from functools import partial
 from math import inf
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
@@ -20,6 +21,7 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
+When = Callable[[float], str]   # how a time is told, seconds since the epoch
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
 
 
@@ -118,12 +120,26 @@ def others(incidents: Iterable[Incident]) -> str:
 def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)
-    ends = [end for capture in report.captures for end in capture.ends]
-    days = {format_time(end, clock).partition(" ")[0] for end in ends}
-    style = TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
+    ends = _ends(report)
+    style = _style(report, clock)
     alone = len({line.phone for line in report.lines}) == len(report.lines)
     return Words(clock, short_names(report.servers), style, alone, _rests(report, max(ends, default=0.0)),
                  _without(report))
+
+
+def _style(report: Report, clock: tzinfo) -> TimeStyle:
+    """How times within the captures are told: by the time of day, and with the day where there are several."""
+    days = {format_time(end, clock)[:10] for end in _ends(report)}
+    return TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
+
+
+def when_of(report: Report, clock: tzinfo) -> When:
+    """The same for tables."""
+    return partial(format_time, zone=clock, style=_style(report, clock))
+
+
+def _ends(report: Report) -> list[float]:
+    return [end for capture in report.captures for end in capture.ends]
 
 
 def _rests(report: Report, end: float) -> dict[str, float]:

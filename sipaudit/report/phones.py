@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.incident_words import When, short_names, when_of
 from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -31,11 +30,12 @@ def render(report: Report, zone: str, width: int, color: bool, at: str | None = 
         screen.title("Lines")
     columns = ("phone", "line", "model", "firmware", "entry", "works with", "registered until", "calls", "moves",
                "last seen")
-    rows = [_row(line, domain, called, clock) for line in report.lines]
+    told = when_of(report, clock)
+    rows = [_row(line, domain, called, told) for line in report.lines]
     screen.table(columns, rows, right=frozenset({"calls", "moves"}), lists=frozenset({"registered until"}),
                  least=("moves", "firmware", "calls", "model", "entry", "last seen", "registered until"))
     _settings(screen, report, domain)
-    _moves(screen, report, domain, called, clock)
+    _moves(screen, report, domain, called, told)
     _servers(screen, report)
     return screen.text()
 
@@ -67,13 +67,13 @@ def _settings(screen: Screen, report: Report, domain: str | None) -> None:
                       for line in known], least=("label", "group"))
 
 
-def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> None:
+def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], when: When) -> None:
     moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
     if not moves:
         return
     screen.title("Moves")
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
-        (format_time(move.time, clock, TimeStyle.CLOCK), _named(line, domain), brief(line.phone), move.kind,
+        (when(move.time), _named(line, domain), brief(line.phone), move.kind,
          f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]],
         least=("phone", "cause"))
     if len(moves) > MOVES_SHOWN:
@@ -89,17 +89,17 @@ def _servers(screen: Screen, report: Report) -> None:
              for server in report.servers], right=frozenset({"priority"}), least=("transports", "entry", "priority"))
 
 
-def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], clock: tzinfo) -> tuple[object, ...]:
+def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], when: When) -> tuple[object, ...]:
     live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
-    registered = ", ".join(f"{called(row.server)} {_until(row, clock)}" for row in live) or None
+    registered = ", ".join(f"{called(row.server)} {_until(row, when)}" for row in live) or None
     return (brief(line.phone), _named(line, domain), line.model or line.user_agent, line.firmware, line.entry,
-            line.working and called(line.working), registered, line.calls, len(line.moves), _clock(line.last, clock))
+            line.working and called(line.working), registered, line.calls, len(line.moves), _second(line.last, when))
 
 
-def _until(row: Registration, clock: tzinfo) -> str:
-    return "without end" if row.until is None else _clock(row.until, clock)
+def _until(row: Registration, when: When) -> str:
+    return "without end" if row.until is None else _second(row.until, when)
 
 
-def _clock(time: float, clock: tzinfo) -> str:
+def _second(time: float, when: When) -> str:
     """To the second: a table of registrations is read, not measured."""
-    return format_time(time, clock, TimeStyle.CLOCK)[:8]
+    return when(time).partition(".")[0]

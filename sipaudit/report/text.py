@@ -10,7 +10,7 @@ from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import gravest, short_names
+from sipaudit.report.incident_words import When, gravest, short_names, when_of
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.verdict import keys_open, sentences
@@ -46,23 +46,19 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not report.incidents:
         return
     screen.title("Incidents")
-    names = short_names(report.servers)
+    names, when = short_names(report.servers), when_of(report, clock)
     shown = gravest(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
-                 [_incident_row(incident, names, clock) for incident in shown],
+                 [_incident_row(incident, names, when) for incident in shown],
                  right=frozenset({"lines", "findings"}), least=("findings", "lines"))
     _more(screen, len(report.incidents) - len(shown), "incident")
 
 
-def _incident_row(incident: Incident, names: dict[str, str], clock: tzinfo) -> tuple[object, ...]:
+def _incident_row(incident: Incident, names: dict[str, str], when: When) -> tuple[object, ...]:
     where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
-    end = "open" if incident.end is None else _clock(incident.end, clock)
-    return (incident.id, incident.kind, where, _clock(incident.start, clock), end, len(incident.lines),
+    end = "open" if incident.end is None else when(incident.end)
+    return (incident.id, incident.kind, where, when(incident.start), end, len(incident.lines),
             len(incident.findings))
-
-
-def _clock(time: float, clock: tzinfo) -> str:
-    return format_time(time, clock, TimeStyle.CLOCK)
 
 
 def _more(screen: Screen, count: int, noun: str) -> None:
@@ -80,17 +76,17 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
         _finding(screen, finding, report.captures, clock)
     if worst[in_full:]:
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
-                     [_finding_row(finding, clock) for finding in worst[in_full:FINDINGS_SHOWN]],
+                     [_finding_row(finding, when_of(report, clock)) for finding in worst[in_full:FINDINGS_SHOWN]],
                      least=("incident", "severity"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
         screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")
 
 
-def _finding_row(finding: Finding, clock: tzinfo) -> tuple[object, ...]:
-    when = None if finding.time is None else _clock(finding.time, clock)
+def _finding_row(finding: Finding, when: When) -> tuple[object, ...]:
+    time = None if finding.time is None else when(finding.time)
     severity = str(finding.severity) if finding.suppressed is None else "suppressed"
-    return finding.id, severity, finding.rule, when, brief(finding.line) or None, finding.incident
+    return finding.id, severity, finding.rule, time, brief(finding.line) or None, finding.incident
 
 
 def _finding(screen: Screen, finding: Finding, captures: list[CaptureSummary], clock: tzinfo) -> None:
@@ -139,15 +135,15 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
         screen.title("Known events")
         events = sorted(report.events, key=lambda event: event.time)
         seen = [end for capture in report.captures for end in capture.ends]
-        rows = [(_moment(event.time, seen, clock), event.what) for event in events[:EVENTS_SHOWN]]
+        within = when_of(report, clock)
+        rows = [(_moment(event.time, seen, within, clock), event.what) for event in events[:EVENTS_SHOWN]]
         screen.table(("time", "what"), rows)
         _more(screen, len(events) - EVENTS_SHOWN, "event")
 
 
-def _moment(time: float, seen: Sequence[float], clock: tzinfo) -> str:
-    """The time of day, where captures show it; with its day elsewhere, which may be another one."""
-    within = not seen or min(seen) <= time <= max(seen)
-    return format_time(time, clock, TimeStyle.CLOCK if within else TimeStyle.FULL)
+def _moment(time: float, seen: Sequence[float], within: When, clock: tzinfo) -> str:
+    """As other times, where captures show it; with its day elsewhere, which may be another one."""
+    return within(time) if not seen or min(seen) <= time <= max(seen) else format_time(time, clock, TimeStyle.FULL)
 
 
 def _undecided(screen: Screen, report: Report) -> None:

@@ -126,6 +126,20 @@ def test_known_events_of_another_day_are_shown_with_it() -> None:
     assert "2026-10-15 12:05:00.000  sbc1 stopped" in shown
 
 
+def test_times_name_their_day_where_the_captures_have_several() -> None:
+    report = pipeline.analyze(job())
+    (capture,) = report.captures
+    assert capture.first is not None
+    longer = replace(report, captures=[replace(capture, first=capture.first - 86_400)])
+    for told, day in ((report, ""), (longer, "2026-11-22 ")):
+        shown = text.render(told, "utc", 100, False)
+        assert re.search(f"^i-0001 .*  {day}12:05:12.000  {day}12:06:11.519 ", shown, re.MULTILINE)
+        assert f"\n{day}12:05:00.000  sbc1 stopped" in shown
+        table = phones.render(told, "utc", 160, False)
+        assert f"\n{day}12:05:17.513  1001" in table
+        assert f"sbc1 {day}12:11:17, sbc2 {day}12:10:17" in table
+
+
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
     shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown
