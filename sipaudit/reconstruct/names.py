@@ -6,10 +6,11 @@ chain in which a server's address lies is found from the address.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice, product
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
@@ -196,7 +197,7 @@ class Names:
         records = self._sets.get(key)
         return () if records is None else records.data
 
-    def resolve(self, servers: Iterable[EntryServer], owners: Iterable[str] = ()) -> Chain | None:
+    def resolve(self, servers: Sequence[EntryServer], owners: Iterable[str] = ()) -> Chain | None:
         """The chain of declared servers: names without an address are resolved, all of a name's addresses sharing its
         priority (several addresses of one name take turns). It lives no longer than the SRV sets of the `owners`, which
         lead to them: by one of these the phone has them (B2). None when DNS says nothing of any of them."""
@@ -212,8 +213,9 @@ class Names:
             else:
                 resolved += [_at(server, address) for address in sorted(found)]
         families = {family_of(server.address) for server in resolved if server.address is not None}
-        for owner, family in product(owners, sorted(families)):
-            self._srv_servers(owner, family, trail)
+        lists = [self._srv_servers(owner, family, trail) for owner, family in product(owners, sorted(families))]
+        if all(server.address is None for server in servers):
+            resolved = _in_order_of(lists, resolved)
         return trail.chain(resolved) if trail.sets else None
 
     def chain_at(self, owner: SetKey, family: str, port: int, transport: str) -> Chain | None:
@@ -265,6 +267,17 @@ class Names:
                 elif type_ == "CNAME" and owner not in seen and len(seen) < CLIMB:
                     seen[owner] = None
                     names.append(owner)
+
+
+def _in_order_of(lists: Iterable[list[EntryServer]], servers: list[EntryServer]) -> list[EntryServer]:
+    """Servers that are declared by their names alone, which phones look up, in the order of the list by which they come
+    to them; as declared, where such lists for their transport differ, or one has other servers."""
+    addresses, transports = {server.address for server in servers}, {server.transport for server in servers}
+    orders = [{server.address: server.priority for server in listed} for listed in lists
+              if listed and listed[0].transport in transports]
+    if not orders or any(order != orders[0] for order in orders) or set(orders[0]) != addresses:
+        return servers
+    return [replace(server, priority=orders[0][server.address]) for server in servers]
 
 
 def _at(server: EntryServer, address: str) -> EntryServer:

@@ -147,3 +147,37 @@ def test_a_list_of_one_server_is_that_of_who_stays_with_it(court: Court, regime:
     phone.register(0)
     stays_in_vain(phone)
     assert accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"}))) == []
+
+
+BY_NAME = {"entries": {"sbc": {"servers": [{"name": f"sbc{number}.example.com"} for number in (1, 2)]}}}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as declared", "turned round"])
+@any_regime
+def test_the_list_in_dns_says_which_of_the_declared_names_is_first(court: Court, regime: str, turned: bool) -> None:
+    """The site file names the servers, and the zone has since put the second first: calls go there, as they should."""
+    phone = Handset(Story())
+    looks_up(phone, -1, ttl=100)
+    phone.register(0)
+    looks_up(phone, 199, ttl=100, order=(20, 10) if turned else (10, 20))
+    phone.register(200, S)
+    for number in (1, 2, 3):
+        phone.call(200 + 60 * number, S, to=f"sip:200{number}@pbx.example.com")
+    declared = site({**REGIMES[regime], "failBack.mode": "newRequests"}) | BY_NAME
+    said = [one.split()[1] for one in accused(court(phone.story, declared))]
+    assert ("primary-not-tried-first" in said) is not turned
+    assert not (turned and said)
+
+
+@any_regime
+def test_who_passes_over_the_first_of_the_list_in_dns_is_found(court: Court, regime: str) -> None:
+    """By the order of the site file its calls go to the first server."""
+    phone = Handset(Story())
+    looks_up(phone, -1, order=(20, 10))
+    phone.register(0, S)
+    phone.fail_over(300, S, P, registers=regime != "R0")
+    for number in (1, 2, 3):
+        phone.call(400 + 60 * number, P, to=f"sip:200{number}@pbx.example.com")
+    declared = site({**REGIMES[regime], "failBack.mode": "newRequests"}) | BY_NAME
+    found = accused(court(phone.story, declared))
+    assert [one.split()[1:] for one in found] == [["primary-not-tried-first", "1001", "10.0.0.1", "certain"]]
