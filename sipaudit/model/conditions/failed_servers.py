@@ -74,8 +74,15 @@ def _may_have_returned(case: Case, mark: FailedMark) -> bool:
         return binding is None or binding.granted is None or renewal_may_have_come(case, binding, mark.moved)
     if mode is Mode.DNSTTL:
         lows = [*declared_ttl(case), *(answer.ttl_low for answer in case.line.answers)]
-        return bool(case.line.asked) or stayed >= min(lows, default=0.0)
+        return bool(case.line.asked) or stayed >= min(lows, default=0.0) or _ran_out(case, mark)
     return True
+
+
+def _ran_out(case: Case, mark: FailedMark) -> bool:
+    """Whether an answer that the phone had from before it came to the server ran out while it was there (B2)."""
+    until = mark.moved + case.profile.tolerances.timer
+    return any(mark.began <= end <= until for answer in case.line.answers if answer.time <= mark.began
+               for end in (answer.until, *answer.later))
 
 
 def call_lives_there(case: Case) -> Ground:
