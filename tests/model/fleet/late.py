@@ -60,6 +60,7 @@ class Late:
         self.again = {event.transaction for event in before if isinstance(event, Answered) and event.status in AGAIN}
         self.calls = {event.call for event in before if isinstance(event, CallChanged)}
         self.lines = {event.line for event in before}
+        self.up: set[int] = set()   # calls that were seen to be answered
 
     def told(self) -> Iterator[ModelEvent]:
         for event in self.events:
@@ -73,6 +74,7 @@ class Late:
                 yield event
             if isinstance(event, CallChanged):
                 self.calls.add(event.call)
+                self.up = self.up | {event.call} if event.state == "up" else self.up - {event.call}
             self.lines.add(event.line)
             yield from self._call(event)
 
@@ -89,7 +91,7 @@ class Late:
         if answer.status in AGAIN:
             self.again.add(answer.transaction)
         if request is None:
-            in_dialog = answer.method in OF_CALLS - {"INVITE"}
+            in_dialog = answer.method in OF_CALLS - {"INVITE"} or answer.call in self.up
             yield replace(answer, sent=None, asked=None, in_dialog=in_dialog)
         else:
             yield replace(answer, sent=request.time)
