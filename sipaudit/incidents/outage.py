@@ -29,8 +29,8 @@ class Outage(Draft):
 
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
     `beyond_options` whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when
-    the last INVITE was sent that it answered. `spared` is a phone that it answered and that it does not concern, and
-    when.
+    the last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
+    `spared` is a phone that it answered and that it does not concern, and when.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -57,6 +57,7 @@ class Outage(Draft):
         self.refusals = 0
         self.stop: float | None = None
         self.called = LONG_AGO
+        self.takes_calls = False
         self.meanwhile: float | None = None
         self.returned: float | None = None
         self.disproved = False
@@ -217,5 +218,5 @@ class Outage(Draft):
     def _settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one, unless it takes the calls
         of others; so is one that registers those alone whose calls run out."""
-        in_part = self.keeps and self.methods == {"INVITE"} and (self.meanwhile is None or self.of_methods)
-        self.kind = PARTIAL if in_part else OUTAGE
+        takes_none = not self.takes_calls if self.meanwhile is None else self.of_methods
+        self.kind = PARTIAL if self.keeps and self.methods == {"INVITE"} and takes_none else OUTAGE

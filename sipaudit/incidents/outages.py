@@ -195,6 +195,7 @@ class Outages:
         outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
         outage.last_answer = server.answered if server.answered < start else None
         outage.comes_after(self._closed.get(server.key))
+        outage.takes_calls = self.untold.heard_since(server.key, start)
         for phone, each in failing.items():
             outage.first[phone] = max(each.since(start - 0.001, start), start)
             outage.last = max(outage.last, each.sends[-1])

@@ -33,6 +33,10 @@ class Untold:
         """An INVITE was answered, or it is told that they run out."""
         self.unheard.pop(server, None)
 
+    def heard_since(self, server: str, start: float) -> bool:
+        """Whether an INVITE was answered after the one that ran out then."""
+        return min(self.unheard.get(server, ()), default=start + 1) > start
+
     def since_in_part(self, server: ServerWatch) -> float | None:
         """Since when two INVITEs run out, of whomever, of which none is answered, and between which a REGISTER is."""
         unheard = self.unheard.get(server.key)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.incidents.ground import Tower, registered
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
 from tests.stories import Handset, P, Story
 
 
@@ -77,6 +78,22 @@ def test_calls_that_run_out_again_and_again_are_one_outage(tower: Tower, phones:
     known[0].call(650)
     assert tower.see(story, only="partial-outage") == [f"partial-outage 10.0.0.1 300.000-650.003 {phones}"]
     assert tower.see(story, only="server-outage") == []
+
+
+def test_a_call_that_comes_through_between_is_seen_though_those_in_vain_are_late_to_show(tower: Tower) -> None:
+    """It lets some calls run out, and takes others."""
+    story = Story()
+    phones = registered(story, 10)
+    phones[0].silence(300)
+    phones[1].call(306, seconds=3)
+    phones[2].register(310)
+    phones[3].silence(320)
+    phones[4].register(330)
+    phones[5].call(360, seconds=3)
+    end(story, 500)
+    assert tower.see(story, only="partial-outage") == []
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert "did not answer 2 phones, though it answered others, from 12:05:00 to " in said
 
 
 def test_an_outage_of_all_that_follows_one_of_calls_is_told(tower: Tower) -> None:
