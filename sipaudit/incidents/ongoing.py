@@ -29,9 +29,9 @@ def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, se
 
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:
     """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
-    where it may be another outage: what one of its phones had asked in vain was answered since, `few` of these or more
-    were served since, or nobody between these requests or `soon` after them."""
-    if last.end is None or last.disproved or not last.last < sent <= last.last + TOGETHER:
+    where it refused them, or where it may be another outage: what one of its phones had asked in vain was answered
+    since, `few` of these or more were served since, or nobody between these requests or `soon` after them."""
+    if last.end is None or last.disproved or last.is_of_refusals or not last.last < sent <= last.last + TOGETHER:
         return {}
     failing = {phone: one for phone, one in server.failing_since(last.end) if one.sends[-1] > last.end}
     lost = {phone: one for phone, one in failing.items()
@@ -39,6 +39,15 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
     first = min((time for one in lost.values() for time in one.sends if time > last.end), default=sent)
     others = server.first_life_of_others(first, sent + soon, {*last.first, *lost})
     return lost if others is not None and len(failing) - len(lost) < few else {}
+
+
+def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
+    """Whether the outage is none: the server has refused some with 503 and `soon` served others, as could not be known
+    when the first of these were refused."""
+    if not outage.is_of_refusals or not outage.beyond_options or outage.meanwhile is not None:
+        return False
+    served = server.first_service_after(outage.start)
+    return served is not None and served < outage.start + soon
 
 
 def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float) -> bool:

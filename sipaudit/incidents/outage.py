@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from math import inf
 
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft
+from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered
+from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import turned_away
 
@@ -108,6 +108,12 @@ class Outage(Draft):
             self.answer = None
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
+
+    def late_to_show(self, phone: int, sent: float, event: ModelEvent, subjects: Iterable[Watched]) -> None:
+        """A request came to nothing, as is seen only now: if it was sent before the end, it belongs to this."""
+        if self.end is not None and self.start <= sent <= self.end:
+            self.first.setdefault(phone, sent)
+            self.add(subjects, event)
 
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, Calls
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.ongoing import is_one_with, runs_out_as_before, still_failing
+from sipaudit.incidents.ongoing import is_one_with, is_there, runs_out_as_before, still_failing
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
@@ -79,17 +79,11 @@ class Outages:
             if outage is None and sent > server.restored:
                 outage = self._opens(server, sent)
             outage = outage or self._opens_in_part(server)
-            self._tells_of_the_last(server, phone, sent, event, subjects)
+            last = self._closed.get(server.key)
+            if last is not None:
+                last.late_to_show(phone, sent, event, subjects)
         if outage is not None:
             self._join(server, outage, phone, failing, method, sent, event, subjects)
-
-    def _tells_of_the_last(self, server: ServerWatch, phone: int, sent: float, event: ModelEvent,
-                           subjects: list[Watched]) -> None:
-        """What was sent before the last outage ended, and is late to show, belongs to that."""
-        last = self._closed.get(server.key)
-        if last is not None and last.end is not None and last.start <= sent <= last.end:
-            last.first.setdefault(phone, sent)
-            last.add(subjects, event)
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
@@ -98,8 +92,17 @@ class Outages:
         outage.sure = outage.sure or failing.sure
         outage.looks_at(server)
         outage.add(subjects, event)
-        if outage.kind == OUTAGE and outage.spared is not None:
+        if is_there(server, outage, self._quiet):
+            self._withdraw(server, outage)
+        elif outage.kind == OUTAGE and outage.spared is not None:
             self._goes_back(server, outage)
+
+    def _withdraw(self, server: ServerWatch, outage: Outage) -> None:
+        """It was none."""
+        self._drafts.withdraw(outage)
+        del self.open[server.key]
+        for failed in outage.attempts:
+            self.untold.failed(server.key, failed)
 
     def _goes_back(self, server: ServerWatch, outage: Outage) -> None:
         """It is one of some phones alone: so were those before it that are one with it."""
@@ -265,7 +268,7 @@ class Outages:
     def _look(self, looked_at: tuple[ServerWatch, Outage]) -> None:
         """Whether the server has been answering for long enough."""
         server, outage = looked_at
-        if outage.end is not None:
+        if self.open.get(server.key) is not outage:
             return
         answer = outage.ends_with(server, self._timers.now)
         if not outage.ends_with_any_call and answer is not None and self._timers.now >= answer + self._quiet + LATE:

@@ -206,16 +206,25 @@ def _failed(incident: Incident) -> str:
     """How the server failed, as far as the first packets that show it agree."""
     if any(entry.what.endswith(OTHERS) for entry in incident.timeline):
         return "answered no REGISTER, though it answered other requests,"
-    if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
-        return f"did not answer {count_of(incident.phones, 'phone')}, though it answered others,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if any(entry.what.endswith(PINGED) for entry in incident.timeline):
         return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
+    if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
+        return _failed_some(count_of(incident.phones, "phone"), shown)
     if shown == {"503"}:
         return "answered nothing but 503"
     if shown == {"dns"}:
         return "could not be found, since its name did not resolve,"
     return "could not be reached" if shown and shown <= UNREACHED else "did not answer"
+
+
+def _failed_some(phones: str, shown: set[str]) -> str:
+    """The same of one that some phones alone have lost."""
+    if shown == {"503"}:
+        return f"refused {phones} with 503, though it served others,"
+    if shown and shown <= UNREACHED:
+        return f"could not be reached by {phones}, though others reached it,"
+    return f"did not answer {phones}, though it answered others,"
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:

@@ -189,3 +189,16 @@ def test_until_then_it_is_open(tower: Tower) -> None:
             phone.silence(CUT + number + late, method="REGISTER")
     (told,) = [line for line in tower.see(story, {**R2, **MINUTE}) if "outage" in line]
     assert told == "server-outage 10.0.0.1 300.000- 10"
+
+
+def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
+    """A router knows no way to it any more."""
+    story = Story()
+    for number, phone in enumerate(two_sites(story)):
+        for late in range(0, 600, 100):
+            asked = phone.ask(CUT + number * 2 + late, P, "REGISTER", expires=3600)
+            story.unreachable(CUT + number * 2 + late + 0.02, asked.packet, P, phone.place)
+        phone.register(BACK + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert "could not be reached by 10 phones, though others reached it, from" in said

@@ -34,3 +34,18 @@ def test_an_overload_is_open_until_a_minute_has_passed_without_a_503(tower: Towe
     end(story, 363)
     assert tower.see(story, only="overload") == ["overload 10.0.0.1 300.010- 5"]
     assert tower.of("overload").metrics["responses_503"] == 5
+
+
+def test_who_is_refused_while_others_are_served_makes_no_outage(tower: Tower) -> None:
+    """Others' first answer comes when two have been refused already."""
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    for number, phone in enumerate(phones[:10]):
+        for late in range(0, 600, 100):
+            time = 300 + number * 2 + late
+            phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=3600), 503)
+        phone.register(905 + number)
+    for time in range(296, 1200, 5):
+        phones[10 + time // 5 % 30].call(time, seconds=3)
+    end(story, 1300)
+    assert {line.split()[0] for line in tower.see(story, None, P)} == {"overload"}
