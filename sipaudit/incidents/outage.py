@@ -156,9 +156,11 @@ class Outage(Draft):
         return self.answer
 
     def comes_after(self, last: Outage | None) -> None:
-        """The last outage of the server, which may turn out to be the same."""
+        """The last outage of the server, which may turn out to be the same, and holds none before it any longer."""
         if last is not None and not last.disproved and self.start <= last.last + TOGETHER:
             self.before = (*last.before, last)[-BEFORE_KEPT:]
+        if last is not None:
+            last.before = ()
 
     def goes_back_to(self, before: Outage) -> None:
         """One before it was the same, and had not ended: what had seemed to end it was answered to others."""

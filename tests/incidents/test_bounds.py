@@ -6,6 +6,7 @@ import pytest
 
 from sipaudit.incidents import draft, metrics, minutes, servers, tally
 from sipaudit.incidents.draft import Drafts
+from sipaudit.incidents.outage import BEFORE_KEPT, Outage
 from tests.incidents.ground import Tower, registered
 from tests.stories import S, Story
 
@@ -99,3 +100,14 @@ def test_a_server_of_which_the_first_phones_were_forgotten_is_still_used_by_othe
     assert len(one.users) == servers.USERS_KEPT
     one.release(set(), set(range(servers.USERS_KEPT)))
     assert one.users == set(range(servers.USERS_KEPT, 2 * servers.USERS_KEPT))
+
+
+def test_outages_before_one_that_may_be_the_same_are_few() -> None:
+    last = None
+    for number in range(40):
+        outage = Outage(number * 100.0, "10.0.0.1:5060", None)
+        outage.comes_after(last)
+        last = outage
+    assert last is not None
+    assert len(last.before) == BEFORE_KEPT
+    assert not any(one.before for one in last.before)
