@@ -62,6 +62,8 @@ class Fallbacks:
         elif replay.index == place.index:
             stay = replay.written.stays[replay.track]
             place.server = answer.server if stay is None else stay.server
+        elif answer.server == place.server:
+            place.index = replay.index   # it is of another entry since DNS told of more
         else:
             self._elsewhere(place, answer, replay, others, phone)
 
