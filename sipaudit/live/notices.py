@@ -17,7 +17,8 @@ from sipaudit.live.standing import keep
 from sipaudit.model.captures import ServerSummary
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, ServerSaid, Withdrawn
 from sipaudit.model.values import Finding, Incident, Severity
-from sipaudit.report.incident_words import Words, short_names
+from sipaudit.report.incident_words import Words
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time

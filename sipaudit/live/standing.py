@@ -19,7 +19,7 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import Incident, LineSummary
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief
 from sipaudit.turned_away import turned_away
 

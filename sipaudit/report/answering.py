@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import Report
 from sipaudit.report.advice import CAPTURING
-from sipaudit.report.incident_words import short_names
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import count_of, shortened
 
 NAMED = 3             # servers that a sentence names

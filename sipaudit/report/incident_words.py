@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import tzinfo
-from functools import partial
 from math import inf
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
 from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, PINGED
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
-from sipaudit.model.captures import ServerSummary
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, count_of
+from sipaudit.report.when import ends_of, style_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 GROUPS_SHOWN = 8
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
-When = Callable[[float], str]   # how a time is told, seconds since the epoch
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
 
 
@@ -120,26 +119,9 @@ def others(incidents: Iterable[Incident]) -> str:
 def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)
-    ends = _ends(report)
-    style = _style(report, clock)
     alone = len({line.phone for line in report.lines}) == len(report.lines)
-    return Words(clock, short_names(report.servers), style, alone, _rests(report, max(ends, default=0.0)),
-                 _without(report))
-
-
-def _style(report: Report, clock: tzinfo) -> TimeStyle:
-    """How times within the captures are told: by the time of day, and with the day where there are several."""
-    days = {format_time(end, clock)[:10] for end in _ends(report)}
-    return TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
-
-
-def when_of(report: Report, clock: tzinfo) -> When:
-    """The same for tables."""
-    return partial(format_time, zone=clock, style=_style(report, clock))
-
-
-def _ends(report: Report) -> list[float]:
-    return [end for capture in report.captures for end in capture.ends]
+    return Words(clock, short_names(report.servers), style_of(report, clock), alone,
+                 _rests(report, max(ends_of(report), default=0.0)), _without(report))
 
 
 def _rests(report: Report, end: float) -> dict[str, float]:
@@ -171,25 +153,6 @@ def _without(report: Report) -> dict[str, Without]:
 def _leaves_some(incident: Incident) -> bool:
     """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
     return any(entry.what.startswith(UNSEEN) or entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
-
-
-def name_of(server: str | None, report: Report) -> str | None:
-    """The host name that a report gives a server; None where it has none."""
-    return next((row.name for row in report.servers if row.server == server), None)
-
-
-def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
-    """By server the first label of its name where no other has it, else the name, else address and port."""
-    servers = list(servers)
-    labels = Counter(server.name.partition(".")[0] for server in servers if server.name)
-    names = Counter(server.name for server in servers)
-    short = {}
-    for server in servers:
-        label = (server.name or "").partition(".")[0]
-        unique = server.name is not None and names[server.name] == 1
-        short[server.server] = label if unique and labels[label] == 1 and not label.isdigit() else \
-            server.name if unique and server.name else brief(server.server)
-    return short
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:

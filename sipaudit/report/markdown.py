@@ -9,7 +9,8 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.incident_words import gravest, name_of
+from sipaudit.report.incident_words import gravest
+from sipaudit.report.names import name_of
 from sipaudit.report.proof import filters, proof_text
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.text import expected, health

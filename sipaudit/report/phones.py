@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
-from sipaudit.report.incident_words import When, short_names, when_of
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import Screen, brief, count_of
+from sipaudit.report.when import When, when_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 MOVES_SHOWN = 200

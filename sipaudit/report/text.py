@@ -10,10 +10,12 @@ from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import When, gravest, short_names, when_of
+from sipaudit.report.incident_words import gravest
+from sipaudit.report.names import short_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.verdict import keys_open, sentences
+from sipaudit.report.when import When, ends_of, when_of
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -134,7 +136,7 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
     if report.events:
         screen.title("Known events")
         events = sorted(report.events, key=lambda event: event.time)
-        seen = [end for capture in report.captures for end in capture.ends]
+        seen = ends_of(report)
         within = when_of(report, clock)
         rows = [(_moment(event.time, seen, within, clock), event.what) for event in events[:EVENTS_SHOWN]]
         screen.table(("time", "what"), rows)

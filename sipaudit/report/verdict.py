@@ -10,7 +10,8 @@ from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Seve
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import others, short_names, told_in_full, words_of
+from sipaudit.report.incident_words import others, told_in_full, words_of
+from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, count_of, shortened
 
 KINDS_SHOWN = 8

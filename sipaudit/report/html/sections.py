@@ -17,7 +17,8 @@ from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
-from sipaudit.report.incident_words import gravest, name_of, others, told_in_full
+from sipaudit.report.incident_words import gravest, others, told_in_full
+from sipaudit.report.names import name_of
 from sipaudit.report.screen import count_of
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences

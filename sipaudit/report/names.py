@@ -1,0 +1,29 @@
+"""What servers are called: by their whole name, or as shortly as no other is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from sipaudit.model.captures import ServerSummary
+from sipaudit.model.values import Report
+from sipaudit.report.screen import brief
+
+
+def name_of(server: str | None, report: Report) -> str | None:
+    """The host name that a report gives a server; None where it has none."""
+    return next((row.name for row in report.servers if row.server == server), None)
+
+
+def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
+    """By server the first label of its name where no other has it, else the name, else address and port."""
+    servers = list(servers)
+    labels = Counter(server.name.partition(".")[0] for server in servers if server.name)
+    names = Counter(server.name for server in servers)
+    short = {}
+    for server in servers:
+        label = (server.name or "").partition(".")[0]
+        unique = server.name is not None and names[server.name] == 1
+        short[server.server] = label if unique and labels[label] == 1 and not label.isdigit() else \
+            server.name if unique and server.name else brief(server.server)
+    return short

@@ -1,0 +1,28 @@
+"""How the times of a report are told: with the day where its captures have several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from functools import partial
+
+from sipaudit.model.values import Report
+from sipaudit.times import TimeStyle, format_time
+
+When = Callable[[float], str]   # how a time is told, seconds since the epoch
+
+
+def style_of(report: Report, clock: tzinfo) -> TimeStyle:
+    """How times within the captures are told: by the time of day, and with the day where there are several."""
+    days = {format_time(end, clock)[:10] for end in ends_of(report)}
+    return TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
+
+
+def when_of(report: Report, clock: tzinfo) -> When:
+    """The same for tables."""
+    return partial(format_time, zone=clock, style=style_of(report, clock))
+
+
+def ends_of(report: Report) -> list[float]:
+    """When its captures began and ended (seconds since the epoch)."""
+    return [end for capture in report.captures for end in capture.ends]
