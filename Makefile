@@ -2,7 +2,7 @@
 BIN := .venv/bin
 DEMO := samples/first-outage
 COVERAGE := 85
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 4 --dist loadfile   # many tests wait, for a timer or another program
 # What tests nothing that is compiled, or takes long to say what others say.
 NOT_COMPILED := $(foreach part,lab report settings simulate store,--ignore=tests/$(part))
 
