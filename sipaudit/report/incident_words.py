@@ -88,10 +88,11 @@ class Words:
                    "have failed.")
 
     def groups(self, incident: Incident) -> Iterator[str]:
-        """`Site A: 40 of 42`, those of an incident that reached several or a part of one."""
-        if incident.groups:
-            yield ", ".join(f"{share.group}: {share.lines} of {share.of}" for share in incident.groups[:GROUPS_SHOWN]) \
-                + "."
+        """`Concerned: 40 of 42 phones of Site A, 3 of 9 of B.`, where it reached several groups or a part of one."""
+        shares = [f"{share.lines} of {share.of if place else self.lines(share.of)} of {share.group}"
+                  for place, share in enumerate(incident.groups[:GROUPS_SHOWN])]
+        if shares:
+            yield f"Concerned: {', '.join(shares)}."
 
 
 def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
