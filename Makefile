@@ -2,7 +2,8 @@
 BIN := .venv/bin
 DEMO := samples/first-outage
 COVERAGE := 85
-PARALLEL := -n 4 --dist loadfile   # many tests wait, for a timer or another program
+# Many tests wait, for timers and for other programs; those that wait most, the lab, do not come last.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
 # What tests nothing that is compiled, or takes long to say what others say.
 NOT_COMPILED := $(foreach part,lab report settings simulate store,--ignore=tests/$(part))
 
