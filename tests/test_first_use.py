@@ -82,10 +82,12 @@ def test_a_moment_within_the_capture_is_no_matter_for_a_warning(tmp_path: Path, 
 
 def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
-    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", folder=tmp_path)
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path)
     assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
-        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time ",
-        "sipaudit: --event: '12:05' does not say what happened "]
+        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time "]
+    ran = Ran("analyze", CAPTURE, "--event", "12:05", "--event", "25:00 sbc1 stopped", folder=tmp_path)
+    assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
+        "sipaudit: --event: '12:05' does not say what happened ", "sipaudit: --event: '25:00' is no time "]
 
 
 @pytest.mark.parametrize(("site", "said"), [

@@ -103,11 +103,11 @@ class Mirror:
         return process
 
     def live(self, *options: str, name: str = "live") -> Listener:
-        """`sipaudit live` at the tap, ready."""
+        """`sipaudit live` at the tap, ready; what it says goes to `said.jsonl` there, if nothing else is asked for."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        said = str(folder / "said.jsonl")
-        process = self.start(str(SIPAUDIT), "live", "-i", "tap", "--jsonl", said, *options, log=folder / "stderr")
+        said = () if "--jsonl" in options else ("--jsonl", str(folder / "said.jsonl"))
+        process = self.start(str(SIPAUDIT), "live", "-i", "tap", *said, *options, log=folder / "stderr")
         return Listener(process, folder).ready()
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
