@@ -19,7 +19,7 @@ from sipaudit.model.events import (
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
 from sipaudit.reconstruct.lives import entry_asked, entry_changed
-from sipaudit.reconstruct.lookups import failing, finds_one, is_refusal, may_have
+from sipaudit.reconstruct.lookups import failing, is_refusal, may_have, note_single
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.traffic import tally
@@ -178,7 +178,7 @@ class Beside:
             self._unresolved(item, phones, item.time)
         elif item.rcode == 0:
             for line in _lines(phones):
-                line.strayed = line.strayed or finds_one(self._lookups, line)
+                note_single(self._lookups, line)
             touched = self._memory.entries.learn(item, self._memory.servers.hosts)
             if touched:
                 for line in _lines(phones):

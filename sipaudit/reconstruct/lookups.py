@@ -160,10 +160,12 @@ def may_have(names: Names, line: Line, name: str) -> Collection[str | None]:
     return [host for host in line.view.hosts if host is not None and names.name_of(host) is None]
 
 
-def finds_one(lookups: Lookups, line: Line) -> bool:
-    """Whether the phone was told of one server only, whatever is declared: its domain lists none, and has the address
+def note_single(lookups: Lookups, line: Line) -> None:
+    """The phone may have been told of one server only, whatever is declared: its domain lists none, and has the address
     of one."""
-    return lookups.singles.get((line.owner.host, plain_name(line.domain))) in line.view.hosts
+    address = lookups.singles.get((line.owner.host, plain_name(line.domain)))
+    if address is not None and address in line.view.hosts:
+        line.strayed = True
 
 
 def _is_near(name: str, domain: str) -> bool:

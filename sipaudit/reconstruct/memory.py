@@ -11,7 +11,7 @@ from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.lives import entry_changed
-from sipaudit.reconstruct.lookups import Lookups, failing, finds_one
+from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
 from sipaudit.reconstruct.registry import Registry
@@ -220,8 +220,7 @@ class Memory:
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
-        if self.lookups.singles:
-            line.strayed = line.strayed or finds_one(self.lookups, line)
+        note_single(self.lookups, line)
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
                 self.registry.emit(line.owner, None, Failed(

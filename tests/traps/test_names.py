@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories import Court, Handset, P, S, Story, site
-from tests.traps.ground import REGIMES, accused, any_regime, looks_up, minute, returns
+from tests.traps.ground import PREMATURE, REGIMES, accused, any_regime, looks_up, minute, moved, returns
 
 NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {},
             "no answer": {"answered": False}}
@@ -138,6 +138,18 @@ def test_who_gets_no_list_and_one_address_knows_one_server(
     stays_in_vain(phone)
     said = accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"})))
     assert any("failover-missing" in one for one in said) is found
+
+
+@any_regime
+def test_what_is_told_of_a_name_that_is_no_servers_puts_no_list_in_doubt(court: Court, regime: str) -> None:
+    """The site file names a third server, which nobody looks up; the phone asks for its time server."""
+    phone = moved(regime)
+    phone.story.lookup(100, phone.place, "ntp.example.com.", "A", "ntp.example.com. 3600 IN A 10.0.9.9")
+    returns(phone, regime, 320)
+    declared = minute(regime)
+    declared["entries"]["sbc"]["servers"].append({"name": "sbc3.example.com"})
+    found = accused(court(phone.story, declared))
+    assert [one.split()[1:] for one in found] == [[PREMATURE, "1001", "10.0.0.1", "certain"]]
 
 
 @any_regime
