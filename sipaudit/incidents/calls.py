@@ -79,7 +79,7 @@ class Calls:
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
         self._lacks: dict[int, float] = {}   # by phone when the capture lacked a packet of it
-        self._hole = LONG_AGO                   # when the last began in which nothing was seen of anybody
+        self._hole = LONG_AGO                # when the last began in which nothing was seen of anybody
 
     def tighten(self, limit: int) -> None:
         """Other bounds from now on: so many calls, and so many attempts."""

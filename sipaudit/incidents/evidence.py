@@ -67,13 +67,12 @@ class Evidence:
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
-        for line in self._unshown.keys() & lines:
-            del self._unshown[line]
-        for line in self.unserved.keys() & lines:
-            del self.unserved[line]
-        for known in (self.lost, self.gaps):
-            for phone in known.keys() & phones:
-                del known[phone]
+        for of_lines in (self._unshown, self.unserved):
+            for line in of_lines.keys() & lines:
+                del of_lines[line]
+        for of_phones in (self.lost, self.gaps):
+            for phone in of_phones.keys() & phones:
+                del of_phones[phone]
 
     def view_begins(self) -> None:
         """Nothing was seen for a while: what was asked before may have been answered."""

@@ -146,7 +146,10 @@ class Outage(Draft):
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
         """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
         to a REGISTER where REGISTERs alone do, to anything but OPTIONS where all else does. Where others are answered
-        all the while that is one to a phone that it concerns, unless none of these asks again."""
+        all the while that is one to a phone that it concerns, unless none of these asks again. None where any call that
+        is answered ends it."""
+        if self.ends_with_any_call:
+            return None
         if self.answer is None:
             first = server.first_registration_after if self.is_of_registrations else \
                 server.first_service_after if self.is_of_refusals or self.pings else server.first_life_after

@@ -254,8 +254,6 @@ class Outages:
 
     def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:
         """Whether the outage had ended before this request was sent in vain."""
-        if outage.ends_with_any_call:
-            return False
         answer = outage.ends_with(server, sent)
         if answer is None or sent <= answer + self._quiet:
             return False
@@ -271,7 +269,7 @@ class Outages:
         if self.open.get(server.key) is not outage:
             return
         answer = outage.ends_with(server, self._timers.now)
-        if not outage.ends_with_any_call and answer is not None and self._timers.now >= answer + self._quiet + LATE:
+        if answer is not None and self._timers.now >= answer + self._quiet + LATE:
             self._close(server, outage, answer)
         else:
             self._look_later(server, outage)
@@ -291,6 +289,6 @@ class Outages:
     def finish(self, now: float, servers: Mapping[str, ServerWatch]) -> None:
         """The captures have ended: what answered for long enough is over."""
         for key, outage in list(self.open.items()):
-            answer = outage.ends_with(servers[key], now) if not outage.ends_with_any_call else None
+            answer = outage.ends_with(servers[key], now)
             if answer is not None and now >= answer + self._quiet:
                 self._close(servers[key], outage, answer)

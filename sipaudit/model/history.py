@@ -104,11 +104,11 @@ class History:
 
     def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
         if before.server != after.server:
-            if _has_room(self.moves):
+            if has_room(self.moves):
                 self.moves += (_move(before, after, known.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = against(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST)
-            if not failed and _has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
+            if not failed and has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
                 self.tries += (TrySeen(step.event),)
 
     def _settle_tries(self, event: ModelEvent, phone: PhoneState) -> None:
@@ -131,7 +131,7 @@ class History:
         self.earlier = tuple(one for one in self.earlier if one.server != server)
         if row.end is None:
             self.earlier += (row,)
-        elif _has_room(self.ended):
+        elif has_room(self.ended):
             self.ended += (row,)
 
     def _whole(self, row: RegistrationSeen) -> RegistrationSeen:
@@ -158,7 +158,7 @@ class History:
         """Nothing was seen for a while until `now`, or the phone has started anew: what became of the registrations
         that lived is not known."""
         for binding in state.bindings:
-            if binding.granted is not None and _has_room(self.ended):
+            if binding.granted is not None and has_room(self.ended):
                 row = self._whole(_row(binding, now, track is Track.REGAINED))
                 self.ended += (row if row.end is not None else replace(row, until=now, end="unknown"),)
 
@@ -185,7 +185,7 @@ def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float
         one.result = "timeout"
 
 
-def _has_room(rows: Sized) -> bool:
+def has_room(rows: Sized) -> bool:
     """Whether one more may be kept."""
     if len(rows) < ROWS_KEPT:
         return True

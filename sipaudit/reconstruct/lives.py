@@ -8,6 +8,7 @@ it until the same moment, and count another TTL from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -38,6 +39,13 @@ Told = Mapping[SetKey, Life]
 NOTHING_TOLD: Told = {}
 
 
+def make_room(table: dict[Any, Any], limit: int) -> None:
+    """For one more of what was asked and told; what is in the table longest goes."""
+    if len(table) >= limit:
+        turned_away("lookups")
+        del table[next(iter(table))]
+
+
 def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
     """Remember what this answer says, with all that its host was told before."""
     ttls: dict[SetKey, list[int]] = {}
@@ -46,9 +54,7 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
             ttls.setdefault((record.name, record.type), []).append(record.ttl)
     for key, of_set in ttls.items():
         told.pop(key, None)
-        if len(told) >= SETS_KEPT:
-            turned_away("lookups")
-            del told[next(iter(told))]
+        make_room(told, SETS_KEPT)
         told[key] = Life(answer.time, min(of_set), max(of_set))
 
 

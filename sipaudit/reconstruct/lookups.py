@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Told, note_told
+from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Told, make_room, note_told
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.records import TARGET, SetKey, plain_name, srv_domain, srv_owners
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
-from sipaudit.turned_away import turned_away
 
 Question = tuple[str, str, str]   # who asks, for which name, for records of which type
 
@@ -73,9 +72,7 @@ class Lookups:
     def _tell(self, answer: DnsMessage) -> None:
         told = self._told.get(answer.client)
         if told is None:
-            if len(self._told) >= TOLD_KEPT:
-                turned_away("lookups")
-                del self._told[next(iter(self._told))]
+            make_room(self._told, TOLD_KEPT)
             told = self._told[answer.client] = {}
         note_told(told, answer)
 
@@ -91,9 +88,7 @@ class Lookups:
         self.singles.pop(asked, None)
         addresses = {str(record.data) for record in answer.records if record.type in FAMILIES}
         if answer.type in FAMILIES and len(addresses) == 1 and self._lacks_list(*asked):
-            if len(self.singles) >= REFUSED_KEPT:
-                turned_away("lookups")
-                del self.singles[next(iter(self.singles))]
+            make_room(self.singles, REFUSED_KEPT)
             self.singles[asked] = addresses.pop()
 
     def _lacks_list(self, client: str, name: str) -> bool:
@@ -103,12 +98,9 @@ class Lookups:
 
     def _refuse(self, answer: DnsMessage) -> None:
         names = self._refused.pop(answer.client, {})
-        if len(self._refused) >= REFUSED_KEPT:
-            turned_away("lookups")
-            del self._refused[next(iter(self._refused))]
-        if len(names) >= REFUSED_NAMES and answer.name not in names:
-            turned_away("lookups")
-            del names[next(iter(names))]
+        make_room(self._refused, REFUSED_KEPT)
+        if answer.name not in names:
+            make_room(names, REFUSED_NAMES)
         names[answer.name] = answer
         self._refused[answer.client] = names
 
@@ -139,9 +131,7 @@ class Lookups:
 
     def _begin(self, question: Question, time: float) -> None:
         self._open.pop(question, None)
-        if len(self._open) >= OPEN_KEPT:
-            turned_away("lookups")
-            del self._open[next(iter(self._open))]
+        make_room(self._open, OPEN_KEPT)
         self._open[question] = Series(time)
 
 

@@ -220,7 +220,8 @@ class Memory:
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
-        note_single(self.lookups, line)
+        if self.lookups.singles:   # else no call is made for every new line
+            note_single(self.lookups, line)
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
                 self.registry.emit(line.owner, None, Failed(

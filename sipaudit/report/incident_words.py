@@ -153,7 +153,12 @@ def _without(report: Report) -> dict[str, Without]:
 
 def _leaves_some(incident: Incident) -> bool:
     """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
-    return any(entry.what.startswith(UNSEEN) or entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
+    return _tells(incident, OTHER_PHONES) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+
+
+def _tells(incident: Incident, ending: str) -> bool:
+    """Whether an entry of its timeline ends so."""
+    return any(entry.what.endswith(ending) for entry in incident.timeline)
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
@@ -168,12 +173,12 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 def _failed(incident: Incident) -> str:
     """How the server failed, as far as the first packets that show it agree."""
-    if any(entry.what.endswith(OTHERS) for entry in incident.timeline):
+    if _tells(incident, OTHERS):
         return "answered no REGISTER, though it answered other requests,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
-    if any(entry.what.endswith(PINGED) for entry in incident.timeline):
+    if _tells(incident, PINGED):
         return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
-    if any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline):
+    if _tells(incident, OTHER_PHONES):
         return _failed_some(count_of(incident.phones, "phone"), shown)
     if shown == {"503"}:
         return "answered nothing but 503"
@@ -192,10 +197,9 @@ def _failed_some(phones: str, shown: set[str]) -> str:
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:
-    others = any(entry.what.endswith(OTHER_PHONES) for entry in incident.timeline)
+    some = ", though it took those of others," if _tells(incident, OTHER_PHONES) else ""
     yield (f"{words.server(incident.server)} answered registrations but let the calls of "
-           f"{words.lines(len(incident.lines))} run out{', though it took those of others,' if others else ''} "
-           f"{words.span(incident)}.")
+           f"{words.lines(len(incident.lines))} run out{some} {words.span(incident)}.")
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 

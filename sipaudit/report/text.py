@@ -77,8 +77,9 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     for finding in worst[:in_full]:
         _finding(screen, finding, report.captures, clock)
     if worst[in_full:]:
+        when = when_of(report, clock)
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
-                     [_finding_row(finding, when_of(report, clock)) for finding in worst[in_full:FINDINGS_SHOWN]],
+                     [_finding_row(finding, when) for finding in worst[in_full:FINDINGS_SHOWN]],
                      least=("incident", "severity"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:

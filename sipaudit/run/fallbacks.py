@@ -9,12 +9,11 @@ from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb_phone import ALIVE, grants_nothing, success
 from sipaudit.model.answers import against, is_weighty, went_its_way
 from sipaudit.model.events import Answered
-from sipaudit.model.history import ROWS_KEPT, MoveKind, MoveSeen, cause_of
+from sipaudit.model.history import MoveKind, MoveSeen, cause_of, has_room
 from sipaudit.model.reach import Evidence
 from sipaudit.model.state import PhoneState
 from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.run.line_replay import LineReplay
-from sipaudit.turned_away import turned_away
 
 
 class Place:
@@ -126,8 +125,6 @@ def _moves(place: Place, index: int, answer: Answered, failed: Sequence[Evidence
     asked = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
     move = MoveSeen(answer.time, _first(place.challenged, answer), MoveKind.FALLBACK, source, answer.server,
                     cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer))
-    if len(place.moves) < ROWS_KEPT:
+    if has_room(place.moves):
         place.moves += (move,)
-    else:
-        turned_away("history")
     return move

@@ -15,10 +15,15 @@ from typing import Any
 import pytest
 import zstandard
 
+from sipaudit import mistaken
 from sipaudit.capture.captures import Captures
-from sipaudit.capture.files import Resolved, resolve
+from sipaudit.capture.files import OURS, Resolved, resolve
+from sipaudit.capture.formats import compression
+from sipaudit.capture.pcapng import SECTION_MAGIC
+from sipaudit.capture.records import PCAP_MAGICS
 from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
 from sipaudit.errors import InputError
+from sipaudit.report.folder import EVIDENCE
 from sipaudit.sip.datagram import Datagram
 
 FRAME = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), b"OPTIONS sip:a SIP/2.0\r\n\r\n")
@@ -86,6 +91,26 @@ def test_a_capture_named_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "a.pcap").write_bytes(capture(1))
     (tmp_path / "link.pcap").symlink_to("a.pcap")
     assert paths(resolve([str(tmp_path / "a.pcap"), str(tmp_path), str(tmp_path / "*.pcap")])) == ["a.pcap"]
+
+
+@pytest.mark.parametrize("begins", [*PCAP_MAGICS, SECTION_MAGIC], ids=bytes.hex)
+def test_what_is_read_as_a_capture_is_called_one_where_another_file_is_wanted(begins: bytes) -> None:
+    known = mistaken.a_capture(begins, "a.pcap")
+    assert known is not None
+    assert known.message == "is a capture"
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b"", mtime=0), zstandard.compress(b""), b"\x04\x22\x4d\x18"],
+                         ids=["gzip", "zstd", "lz4"])
+def test_what_is_uncompressed_is_called_compressed_there(packed: bytes) -> None:
+    known = mistaken.a_capture(packed, "a.gz")
+    assert compression(packed) is not None
+    assert known is not None
+    assert known.message == "is compressed"
+
+
+def test_the_folder_of_evidence_that_is_not_told_of_is_the_one_that_is_written() -> None:
+    assert OURS == EVIDENCE
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from itertools import count
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -87,13 +88,6 @@ def absorbed_by_line(event: Sent | Answered, **binding: Any) -> Callable[[], tup
     return before_and_after
 
 
-def binding_of(lines: Callable[[], tuple[LineState, LineState]]) -> Callable[[], tuple[Binding, Binding]]:
-    def before_and_after() -> tuple[Binding, Binding]:
-        before, after = lines()
-        return before.bindings[0], after.bindings[0]
-    return before_and_after
-
-
 def absorbed_by_phone(event: Sent | Answered | CallChanged) -> Callable[[], tuple[PhoneState, PhoneState]]:
     def before_and_after() -> tuple[PhoneState, PhoneState]:
         before = a_phone()
@@ -101,11 +95,15 @@ def absorbed_by_phone(event: Sent | Answered | CallChanged) -> Callable[[], tupl
     return before_and_after
 
 
-def reach_of(phones: Callable[[], tuple[PhoneState, PhoneState]]) -> Callable[[], tuple[Reach, Reach]]:
-    def before_and_after() -> tuple[Reach, Reach]:
-        before, after = phones()
-        return before.reaches[0], after.reaches[0]
+def first_of(field: str, made: Callable[[], tuple[Struct, Struct]]) -> Callable[[], tuple[Struct, Struct]]:
+    """Of what was before and what is made of it, the first that this field has."""
+    def before_and_after() -> tuple[Struct, Struct]:
+        before, after = made()
+        return getattr(before, field)[0], getattr(after, field)[0]
     return before_and_after
+
+
+BINDING, REACH = partial(first_of, "bindings"), partial(first_of, "reaches")
 
 
 def renewed() -> Renewals:
@@ -148,16 +146,16 @@ IS_ANSWERED = absorbed_by_phone(answered("INVITE", CALL, in_dialog=True))
     pytest.param(IS_GRANTED, {"bindings", "served"}, id="_registered"),
     pytest.param(renewed_line, {"bindings", "served"}, id="Renewals.line_after"),
     pytest.param(called_line, {"challenges"}, id="Calling.line_after"),
-    pytest.param(binding_of(REGISTERS), {"register", "resent"}, id="_line_sent, binding"),
-    pytest.param(binding_of(IS_CHALLENGED), {"resent"}, id="_granted, challenged"),
-    pytest.param(binding_of(IS_GRANTED), ENDED - {"left"} | {"refreshes"}, id="_granted, renewed"),
-    pytest.param(binding_of(renewed_line), ENDED | {"refreshes"}, id="Renewals.line_after, binding"),
+    pytest.param(BINDING(REGISTERS), {"register", "resent"}, id="_line_sent, binding"),
+    pytest.param(BINDING(IS_CHALLENGED), {"resent"}, id="_granted, challenged"),
+    pytest.param(BINDING(IS_GRANTED), ENDED - {"left"} | {"refreshes"}, id="_granted, renewed"),
+    pytest.param(BINDING(renewed_line), ENDED | {"refreshes"}, id="Renewals.line_after, binding"),
     pytest.param(ASKS, {"reaches"}, id="with_reach"),
     pytest.param(absorbed_by_phone(CallChanged(LATER, 0, 1, 2, 3, P, CALL, "up")), {"calls"}, id="_called"),
     pytest.param(absorbed_by_phone(CallChanged(LATER, 0, 1, 2, 3, P, CALL, "over")), {"quiet"}, id="_called, over"),
-    pytest.param(reach_of(ASKS), {"waiting", "touched", "registering"}, id="_sent"),
-    pytest.param(reach_of(IS_ANSWERED), {"answered", "repeated"}, id="_finally_answered"),
-    pytest.param(reach_of(renewed_phone), {"waiting", "ringing", "hard", "doubtful", "late", "answered", "touched",
+    pytest.param(REACH(ASKS), {"waiting", "touched", "registering"}, id="_sent"),
+    pytest.param(REACH(IS_ANSWERED), {"answered", "repeated"}, id="_finally_answered"),
+    pytest.param(REACH(renewed_phone), {"waiting", "ringing", "hard", "doubtful", "late", "answered", "touched",
                                            "registering", "repeated"}, id="Renewals.phone_after"),
 ])
 def test_what_a_place_does_not_change_it_carries(made: Callable[[], tuple[Struct, Struct]], changes: set[str]) -> None:
