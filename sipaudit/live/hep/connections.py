@@ -6,7 +6,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from operator import attrgetter
 
@@ -63,16 +63,15 @@ class ConnectionSource(Shipped):
 
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
-        tls: ssl.SSLContext | None = None, clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic, bounds: CaptureBounds = FOR_FILES,
+        tls: ssl.SSLContext | None = None, bounds: CaptureBounds = FOR_FILES,
     ) -> None:
-        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock, bounds)
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, bounds)
         self._listener = listener
         self._tls = tls
-        self._monotonic = monotonic
+        self._monotonic = time.monotonic
         self._connections: dict[int, _Connection] = {}
         self._gone: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
-        self._tidied = monotonic()
+        self._tidied = self._monotonic()
         listener.setblocking(False)
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
@@ -87,7 +86,7 @@ class ConnectionSource(Shipped):
         return self._waited_for(self._poll.fileno())
 
     def read(self) -> Sequence[Item]:
-        now, tick = self._clock(), self._monotonic()
+        now, tick = time.time(), self._monotonic()
         ready = self._poll.poll(0, PIECES)
         for descriptor, _ in ready:
             if descriptor == self._listener.fileno():

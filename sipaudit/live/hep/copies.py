@@ -31,8 +31,8 @@ class Copies:
     within 20 ms, as at a mirror port; of another one within ELSEWHERE, by their clocks or by ours, for clocks differ.
     """
 
-    def __init__(self, bound: int = BOUND) -> None:
-        self.bound = bound
+    def __init__(self) -> None:
+        self.bound = BOUND
         self._recent: dict[bytes, Sighting] = {}
         self._older: dict[bytes, Sighting] = {}
         self._apart: deque[float] = deque(maxlen=COMPARED)

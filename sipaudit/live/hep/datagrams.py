@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.live.hep.shipped import Shipped
@@ -27,9 +27,9 @@ class DatagramSource(Shipped):
 
     def __init__(
         self, listener: socket.socket, name: str, capture: int, key: bytes | None = None,
-        clock: Callable[[], float] = time.time, bounds: CaptureBounds = FOR_FILES,
+        bounds: CaptureBounds = FOR_FILES,
     ) -> None:
-        super().__init__(name, int(listener.getsockname()[1]), capture, key, clock, bounds)
+        super().__init__(name, int(listener.getsockname()[1]), capture, key, bounds)
         self._socket = listener
         listener.setblocking(False)
         _enlarge(listener)
@@ -43,7 +43,7 @@ class DatagramSource(Shipped):
         return self._waited_for(self._socket.fileno())
 
     def read(self) -> Sequence[Item]:
-        now = self._clock()
+        now = time.time()
         self._receive(now)
         self._count_drops()
         return self._ready(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.health import CaptureHealth
@@ -15,14 +15,12 @@ MANY = 2   # agents, of which nobody knows how many there will be
 class Shipped:
     """The part of a source (`live.ends.Source`) that does not depend on the transport; `port` is where it listens."""
 
-    def __init__(self, name: str, port: int, capture: int, key: bytes | None, clock: Callable[[], float],
-                 bounds: CaptureBounds) -> None:
+    def __init__(self, name: str, port: int, capture: int, key: bytes | None, bounds: CaptureBounds) -> None:
         self.capture = capture
         self.health = CaptureHealth(name, link_types=["HEP"])
         self.blind = 0.0
         self.port = port
         self._intake = Intake(capture, self.health, key, bounds)
-        self._clock = clock
         self._bounds = bounds
 
     @property
