@@ -15,11 +15,12 @@ from sipaudit.incidents.known import Known
 from sipaudit.incidents.metrics import NAMES, failed_attempts, of_outage
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.refused import LOST_CALLS
-from sipaudit.incidents.settled import Left, LineOfPhone, Named, Settled
+from sipaudit.incidents.settled import Left, Named, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
+from sipaudit.rulebook.reached import LineOfPhone
 
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
@@ -181,11 +182,11 @@ class Chronicle:
 
     def link(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Incident]]:
         """The findings with their incidents, and these with their findings."""
-        by_line = self._of_lines({(finding.line, finding.phone) for finding in findings})
+        by_line = self._of_lines(set(map(_whose, findings)))
         listed: dict[str, list[str]] = {incident.id: [] for incident in self.incidents()}
         linked = []
         for finding in findings:
-            incident = _cause(finding, by_line.get((finding.line, finding.phone), []))
+            incident = _cause(finding, by_line.get(_whose(finding), []))
             if incident is not None:
                 listed[incident].append(finding.id)
             linked.append(finding if incident is None else replace(finding, incident=incident))
@@ -209,6 +210,11 @@ def beyond_bounds(watch: Watch) -> list[str]:
     if watch.tally.minutes.dropped:
         said.append("The minutes of servers are counted in part only: there were too many servers and minutes.")
     return said
+
+
+def _whose(finding: Finding) -> LineOfPhone:
+    """The line that a finding is about; what a provisioning file says is about no phone's."""
+    return finding.line, finding.phone or ""
 
 
 def _cause(finding: Finding, candidates: list[Reached]) -> str | None:

@@ -14,12 +14,12 @@ from msgspec import Struct
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.values import Incident
+from sipaudit.rulebook.reached import LineOfPhone
 
 ANEW = frozenset({"register-storm", "registration-gap"})
 
 Named = tuple[Draft, Incident]
 Left = tuple[Watched, MoveSeen]
-LineOfPhone = tuple[str, str | None]   # line and phone
 
 
 class Kept(Struct):
