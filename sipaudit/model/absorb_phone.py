@@ -20,7 +20,7 @@ from sipaudit.model.packets import MOVERS, REDIRECTS
 from sipaudit.model.reach import REQUEST_LASTS, Reach
 from sipaudit.model.state import Call, PhoneState
 from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
-from sipaudit.model.unanswered import runs_out
+from sipaudit.model.unanswered import call_runs_out
 from sipaudit.turned_away import turned_away
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
@@ -153,7 +153,7 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
 def _over(phone: PhoneState, call: Call | None, noticed: float) -> float:
     """Since when the phone is quiet, now that a call is over: one that ran out may have been so long before that is
     noticed, since in a capture of few packets nothing tells the time."""
-    ran_out = None if call is None else runs_out(phone, call, REQUEST_LASTS)
+    ran_out = None if call is None else call_runs_out(phone, call, REQUEST_LASTS)
     return noticed if ran_out is None else max(phone.quiet, min(noticed, ran_out))
 
 

@@ -164,8 +164,8 @@ class History:
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
         """All stretches, those that live at `now` last. Ordered by beginning."""
-        gated = track is Track.REGAINED
-        rows = [self._whole(_row(binding, now, gated)) for binding in state.bindings if binding.granted]
+        invalidates = track is Track.REGAINED
+        rows = [self._whole(_row(binding, now, invalidates)) for binding in state.bindings if binding.granted]
         if self.ended:
             rows = [*self.ended, *rows]
         return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.since, row.server))
@@ -264,9 +264,10 @@ def _closed(binding: Binding, until: float | None, end: str | None) -> Registrat
     return RegistrationSeen(binding.server, binding.since.time, until, _finite(binding.expires), binding.refreshes, end)
 
 
-def _row(binding: Binding, now: float, gated: bool) -> RegistrationSeen:
+def _row(binding: Binding, now: float, invalidates: bool) -> RegistrationSeen:
+    """The stretch as it stands at `now`; (`invalidates`) in R2 and R3 a failover away ended it (F8)."""
     until, left = binding.until, binding.left
-    if gated and left is not None and left < until:
+    if invalidates and left is not None and left < until:
         return _closed(binding, left, "invalidated")
     return _closed(binding, until, "expired") if until <= now else _closed(binding, _finite(until), None)
 

@@ -160,9 +160,9 @@ def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     dialog outlive it (RFC 5057 2)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    spoken = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
-    spoken = spoken and getattr(event, "method", None) not in OF_SUBSCRIPTIONS
-    return Outcome.CONDEMNED if spoken and getattr(event, "call", None) in awaited.calls else None
+    speaks = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
+    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS
+    return Outcome.CONDEMNED if speaks and getattr(event, "call", None) in awaited.calls else None
 
 
 def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipaudit.model.state import Call, PhoneState
 
 
-def runs_out(phone: PhoneState, call: Call, lasts: float) -> float | None:
+def call_runs_out(phone: PhoneState, call: Call, lasts: float) -> float | None:
     """When the call is over at the latest whose INVITEs each wait for `lasts` seconds (F2; RFC 3261 17.1.1.2, timer B).
     None where more is known of it: a server answered, or it is a call to the phone."""
     if call.up is not None:

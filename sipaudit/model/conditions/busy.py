@@ -7,7 +7,7 @@ from math import inf
 from sipaudit.model.case import Case
 from sipaudit.model.state import Call
 from sipaudit.model.timers import latest_silence
-from sipaudit.model.unanswered import runs_out
+from sipaudit.model.unanswered import call_runs_out
 
 
 def waits_for(case: Case) -> float:
@@ -29,5 +29,5 @@ def quiet_since(case: Case) -> float:
 
 
 def _ran_out(call: Call, case: Case) -> float | None:
-    end = runs_out(case.phone, call, waits_for(case))
+    end = call_runs_out(case.phone, call, waits_for(case))
     return end if end is not None and end < case.now else None
