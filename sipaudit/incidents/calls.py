@@ -190,7 +190,8 @@ class Calls:
     # -- attempts
 
     def tried(self, event: Sent, subject: Watched) -> None:
-        """An INVITE that opens a dialog: a new call, or the same once more (RFC 3263 4.3 allows another Call-ID)."""
+        """An INVITE that opens a dialog: a new call, or the same once more: with its own Call-ID (RFC 3263 4.3), or,
+        as some phones do, with a fresh one."""
         key = (subject.number, event.target or event.call_id)
         attempt = self._attempts.get(key)
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:

@@ -14,7 +14,7 @@ from sipaudit.turned_away import turned_away
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
 LASTS = 3600.0      # seconds where neither side says how long (the default of the event packages that phones use)
-BRIEF = 60.0        # seconds: who asks for no longer may mean to let it end, as a shared line's line-seize (RFC 7463)
+BRIEF = 60.0        # seconds: who asks for no longer may mean to let it end, as a shared line's `line-seize`
 GRACE = 5.0         # seconds after the refresh time
 
 

@@ -18,7 +18,8 @@ ASKS_AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try i
 
 
 def same_call(one: Sent, other: Sent) -> bool:
-    """Whether two INVITEs are sendings of one call: by Call-ID, or by whom they call (RFC 3263 4.3 allows either)."""
+    """Whether two INVITEs are sendings of one call: by Call-ID, which RFC 3263 4.3 means to be kept at the next server,
+    or by whom they call, since some phones take a fresh one."""
     if one.method != "INVITE" or other.method != "INVITE":
         return False
     if one.call_id == other.call_id and one.call_id != "":
