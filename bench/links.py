@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sipaudit.capture.write import TCP_ACK, TCP_PSH, TCP_SYN, ethernet_frame, tcp_packet, udp_frame
+from sipaudit.capture.write import TCP_ACK, TCP_PSH, TCP_SYN, ethernet_frame, tcp_packet
+from tests.frames import udp_frame
 
 SBC = ("10.0.0.1", 5060)
 MSS, SMALL_MSS = 1460, 536   # bytes in a segment; on small links a REGISTER with credentials needs two

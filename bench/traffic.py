@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.links import SBC, Packet, Tcp, Udp
-from sipaudit.capture.write import Endpoint, udp_frame
+from sipaudit.capture.write import Endpoint
+from tests.frames import udp_frame
 
 DOMAIN = "pbx.example.com"
 EXPIRES = 3600      # seconds, granted as asked for

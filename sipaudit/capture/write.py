@@ -161,15 +161,6 @@ def icmp_unreachable_packet(source: str, quoted: bytes, *, code: int = 3) -> byt
     return ip_packet(source, destination, 58 if six else 1, head + struct.pack("!H", value) + body)
 
 
-def udp_frame(
-    source: Endpoint, destination: Endpoint, payload: bytes, *, source_mac: str = "020000000001",
-    destination_mac: str = "020000000002", vlans: Sequence[int] = (),
-) -> bytes:
-    """One UDP datagram in an Ethernet frame."""
-    packet = udp_packet(source, destination, payload)
-    return ethernet_frame(packet, source_mac=source_mac, destination_mac=destination_mac, vlans=vlans)
-
-
 def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:

@@ -21,9 +21,10 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Packet
-from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
+from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram
+from tests.frames import udp_frame
 from tests.shared import CAPTURES, needs_captures
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)

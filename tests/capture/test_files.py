@@ -21,10 +21,11 @@ from sipaudit.capture.files import OURS, Resolved, resolve
 from sipaudit.capture.formats import compression
 from sipaudit.capture.pcapng import SECTION_MAGIC
 from sipaudit.capture.records import PCAP_MAGICS
-from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
+from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.report.folder import EVIDENCE
 from sipaudit.sip.datagram import Datagram
+from tests.frames import udp_frame
 
 FRAME = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), b"OPTIONS sip:a SIP/2.0\r\n\r\n")
 

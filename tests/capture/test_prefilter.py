@@ -19,8 +19,9 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.layers import Stop, Tally
 from sipaudit.capture.packet import Batch
-from sipaudit.capture.write import PcapngWriter, PcapWriter, ethernet_frame, ip_packet, udp_frame, udp_packet
+from sipaudit.capture.write import PcapngWriter, PcapWriter, ethernet_frame, ip_packet, udp_packet
 from sipaudit.sip.datagram import Item
+from tests.frames import udp_frame
 from tests.shared import CAPTURES, needs_captures
 
 RTP = b"\x80\x08" + bytes(170)

@@ -15,7 +15,8 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Packet
 from sipaudit.capture.pcapng import MAX_INTERFACES, MAX_SECRETS, PcapngRecords
 from sipaudit.capture.records import MAX_CAPTURED, Records
-from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
+from sipaudit.capture.write import PcapngWriter, PcapWriter
+from tests.frames import udp_frame
 
 FRAMES = [udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), b"OPTIONS sip:%d SIP/2.0\r\n\r\n" % n) for n in range(5)]
 TIMES = [1_700_000_000.0 + n * 0.123457 for n in range(5)]

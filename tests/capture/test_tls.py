@@ -19,11 +19,12 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
-from sipaudit.capture.write import PcapngWriter, udp_frame
+from sipaudit.capture.write import PcapngWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import Tls, answer, certificate, register, write_capture
+from tests.frames import udp_frame
 
 pytestmark = [
     pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: TLS cannot be read"),

@@ -21,11 +21,12 @@ from sipaudit.capture.exported import ExportedSip
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import check_keylog, tshark_available, tshark_items, tshark_stream
-from sipaudit.capture.write import PcapWriter, udp_frame
+from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, flow
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import register, write_capture
+from tests.frames import udp_frame
 from tests.shared import CAPTURES, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.capture.write import PcapWriter, udp_frame
+from sipaudit.capture.write import PcapWriter
 from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
+from tests.frames import udp_frame
 from tests.live.mirror import wait_until
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading

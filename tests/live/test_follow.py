@@ -23,7 +23,7 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.write import PcapngWriter, PcapWriter, udp_frame
+from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.live.follow import directory
 from sipaudit.live.follow.directory import GONE_KEPT, SETTLED
@@ -32,6 +32,7 @@ from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram, Item
+from tests.frames import udp_frame
 from tests.live.judged import live, offline
 from tests.score import plans
 from tests.shared import ROOT

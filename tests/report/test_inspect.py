@@ -16,7 +16,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import examine
 from sipaudit.capture.tshark import tshark_available
-from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, udp_frame, udp_packet
+from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, udp_packet
 from sipaudit.errors import InputError
 from sipaudit.report.differences import compare, wireshark_reading
 from sipaudit.report.dissect import Dissection, Field, Layer, dissect
@@ -25,6 +25,7 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
 from tests.capture.sessions import Connection, answer, register, write_capture
+from tests.frames import udp_frame
 from tests.shared import CAPTURES, ROOT, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: nothing can be dissected")
