@@ -53,6 +53,20 @@ def test_a_call_that_may_still_come_through_has_not_failed(tower: Tower, seen: f
     assert tower.of("server-outage").metrics["calls_failed"] == failed
 
 
+@pytest.mark.parametrize(("apart", "failed"), [(100.0, 2), (150.0, 3)])
+def test_who_calls_the_same_number_again_makes_another_call_some_minutes_later(tower: Tower, apart: float, failed: int
+                                                                               ) -> None:
+    """Four silent servers take two minutes for one call; what comes later was dialled anew."""
+    story = Story()
+    one, other, *_ = registered(story, 3)
+    one.silence(300)
+    one.silence(300 + apart, call_id="dialled-anew")
+    other.silence(302)
+    end(story, 340 + apart)
+    tower.see(story)
+    assert tower.of("server-outage").metrics["calls_failed"] == failed
+
+
 def talks(phone: Handset, time: float) -> Asked:
     """A call that is up."""
     asked = phone.ask(time, P, "INVITE")

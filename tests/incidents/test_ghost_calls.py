@@ -59,3 +59,21 @@ def test_and_only_if_the_phone_said_nothing_in_it(tower: Tower) -> None:
     story = Story()
     ghost(story, 481, speaks=True)
     assert tower.see(story, only="ghost-calls") == []
+
+
+def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
+    """A re-INVITE that the phone refuses, and the CANCEL of it, which finds nothing there any more."""
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(200, P, "INVITE")
+    phone.told(201, asked, 200)
+    phone.acknowledge(201.1, asked)
+    phone.fail_over(300)
+    for number, method in enumerate(("INVITE", "CANCEL")):
+        offered = phone.called(400 + number, P, method, call_id=asked.call_id, number=7,
+                               tag=f"near{asked.call_id[:6]}")
+        phone.replies(400.01 + number, offered, 481)
+    end(story, 440)
+    assert tower.see(story, only="ghost-calls") == ["ghost-calls 10.0.0.1 400.000-400.010 1"]
+    told = [entry.what for entry in tower.of("ghost-calls").timeline]
+    assert told == ["INVITE in a call that sip:1001@pbx.example.com had given up was refused with 481"]
