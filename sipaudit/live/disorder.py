@@ -22,13 +22,12 @@ class Disorder:
         """Look at the sources of which nothing was said."""
         for one in self._orderly:
             if one.late_by >= WORTH:
-                self._log(f"packets of {one.path} come up to {one.late_by:.3f} s behind later ones, so that what is "
-                          "near may be left open: let each interface be captured by itself, into a directory of its "
-                          "own")
+                self._log(f"packets of {one.path} come up to {one.late_by:.3f} s behind later ones, so that checks "
+                          "near them may be left open: capture each interface by itself, into a directory of its own")
         self._orderly = [one for one in self._orderly if one.late_by < WORTH]
         for one in self._agreeing:
             if one.agents_apart:
                 self._log(f"agents that ship to {one.path} see the same messages up to {one.agents_apart:.1f} s apart: "
-                          "what is found is likely at most, and beyond a second left open, until their clocks are set "
-                          "(NTP)")
+                          "findings are at most likely, and beyond a second checks are left open, until their "
+                          "clocks are set (NTP)")
         self._agreeing = [one for one in self._agreeing if not one.agents_apart]

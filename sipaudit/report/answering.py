@@ -62,11 +62,11 @@ def unserved(report: Report) -> Iterator[str]:
     refusing = {server: one for server, one in servers.items() if one.refusing}
     if silent and len(silent) == len(everyone):
         yield (f"Whether there was an outage cannot be told: {_requests(silent)} to {_named(report, silent)}, and not "
-               "one answer. Either nobody answered from before the capture on, or it lacks what servers send, see "
+               "one answer. Either all servers were silent before the capture began, or it lacks what they send, see "
                f"{CAPTURING}.")
     elif silent:
-        yield (f"{_named(report, silent)} answered none of {_requests(silent)}: away from before the capture on, or "
-               "what it sends is not captured.")
+        yield (f"{_named(report, silent)} answered none of {_requests(silent)}: away since before the capture "
+               "began, or what it sends is not captured.")
     if refusing:
         answers = sum((one.answers for one in refusing.values()), Counter[str]())
         said = ", ".join(f"{answers[status]} {status}" for status in sorted(answers) if status != "1xx")

@@ -257,7 +257,7 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                     f"order, see {CAPTURING}."),
         (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
         (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
-        (bool(loss.kernel_drops), f"The capturing machine dropped {loss.kernel_drops} packets."),
+        (bool(loss.kernel_drops), f"The capturing machine dropped {count_of(loss.kernel_drops or 0, 'packet')}."),
         (loss.tcp_gaps > 0, f"{count_of(loss.tcp_gaps, 'gap')} in TCP streams."),
         (loss.missing_halves > 0, f"{count_of(loss.missing_halves, 'message')} without the other half "
                                   f"(estimated loss {loss.estimate:.2%}), see {CAPTURING}."),

@@ -24,7 +24,7 @@ RULES_SAID = 5
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
     "signalling-to-unregistered-server": "signalled with a server before registering there",
-    "registration-without-expiry": "got a registration of no duration from a server",
+    "registration-without-expiry": "got a registration of zero seconds from a server",
     "signalling-after-expiry": "started a call while registered nowhere",
     "deregistration-at-failover": "de-registered at the server that had failed",
     "unexpected-re-registration": "registered at the next server although set not to",
@@ -235,8 +235,9 @@ def _checks(report: Report) -> str:
     if not checks:
         return "No rule had anything to check."
     if left == checks > 1:
-        return f"Checks: {checks}, none of which could be decided: see below why."
-    return f"Checks: {checks}, " + (f"of which {left} could not be decided: see below why." if left else "all decided.")
+        return f"Checks: {checks}, none of which could be decided; the reasons are below."
+    return f"Checks: {checks}, " + (
+        f"of which {left} could not be decided; the reasons are below." if left else "all decided.")
 
 
 def _checked(report: Report) -> tuple[int, int]:
@@ -252,7 +253,7 @@ def keys_open(encrypted: Mapping[str, int]) -> bool:
 
 def _no_sip(report: Report) -> str:
     if not report.captures:
-        return "Nothing is known of this period: no capture touches it."
+        return "Nothing is known of this period: no capture covers any of it."
     packets = sum(capture.packets for capture in report.captures)
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:

@@ -19,7 +19,7 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
     late = sorted((one for one in health if one.late), key=lambda one: -one.late_by)
     said = list(map(_sentence, late[:SAID]))
     if len(late) > SAID:
-        said.append(f"So it is with {count_of(len(late) - SAID, 'more capture')}.")
+        said.append(f"The same holds for {count_of(len(late) - SAID, 'more capture')}.")
     return said
 
 
@@ -28,7 +28,7 @@ def behind_said(health: Sequence[CaptureHealth], traffic: Mapping[int, Traffic])
     late = [(one, traffic[index].behind) for index, one in enumerate(health) if index in traffic]
     return [f"{safe_path(one.path)} holds challenges up to {_lag(behind)} behind the requests that answer them: its "
             "two directions have clocks, or queues, of their own. What a phone did because of an answer may seem to "
-            "come before it, and what is found near there is likely at most."
+            "come before it, and findings near there are at most likely."
             for one, behind in late if behind > REORDERED][:SAID]
 
 
@@ -41,5 +41,5 @@ def _sentence(health: CaptureHealth) -> str:
     found = f"{path} holds {count_of(health.late, 'packet')} up to {_lag(health.late_by)} behind later ones"
     if health.late_by <= LATE:
         return f"{found}: they were put in the order of their times."
-    return (f"{found}, and not all of them could be put in order: what is near them may be left open. To mend it: "
-            f"reordercap {path} OUT")
+    return (f"{found}, and not all of them could be put in order, so that checks near them may be left open. To "
+            f"mend it: reordercap {path} OUT")

@@ -92,7 +92,7 @@ class Taps:
         both = [pair for pair in self.pairs() if any(map(pair.shows, shown))]
         said = [_sentence(pair, self._health) for pair in both[:SAID]]
         if len(both) > SAID:
-            said.append(f"So it is with {len(both) - SAID} more pairs of captures.")
+            said.append(f"The same holds for {len(both) - SAID} more pairs of captures.")
         return said
 
 
@@ -110,9 +110,10 @@ def _sentence(pair: Pair, health: Sequence[CaptureHealth]) -> str:
     first, later = safe_path(health[pair.first].path), safe_path(health[pair.later].path)
     if pair.ahead is None:
         return (f"{first} and {later} were captured at the same time, and nothing tells how far their clocks are "
-                "apart: what is found of phones that both show is likely at most. Where one machine captured both, as "
+                "apart: findings about phones that both show are at most likely. Where one machine captured both, as "
                 f"the two directions of a link, they have one clock: mergecap -w OUT {first} {later}")
     behind = "ahead of" if pair.ahead > 0 else "behind"
-    unsure = "cannot be judged" if pair.skew > SKEW else "is likely at most"
+    phones = "phones that both show cannot be judged" if pair.skew > SKEW else \
+        "findings about phones that both show are at most likely"
     return (f"The clock of {later} is {abs(pair.ahead):.3f} s {behind} that of {first}, by packets that both show: "
-            f"what is found of phones that both show {unsure}. To mend it: editcap -t {-pair.ahead:.6f} {later} OUT")
+            f"{phones}. To mend it: editcap -t {-pair.ahead:.6f} {later} OUT")

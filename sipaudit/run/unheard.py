@@ -34,7 +34,7 @@ def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iter
     if asked and not lines and not answers:
         told = ("The one request in the captures has no answer" if asked == 1 else
                 f"Not one of {asked} requests in the captures has an answer")
-        yield (f"{told}: either nobody answered from before they begin, or they lack what servers send. Declare "
+        yield (f"{told}: either the servers were silent before they begin, or they lack what servers send. Declare "
                "the phones by their addresses (lines: in the site file) to see what they did.")
 
 

@@ -65,7 +65,7 @@ def test_more_than_can_be_mended_is_said_with_what_to_do(tmp_path: Path) -> None
     report = analyzed(tmp_path, sorted(told(), key=lambda one: one.time + 0.9 * (one.destination == OTHER)))
     (note,) = report.notes
     assert note.startswith(f"{tmp_path}/a.pcap holds ")
-    assert note.endswith(f"what is near them may be left open. To mend it: reordercap {tmp_path}/a.pcap OUT")
+    assert note.endswith(f"checks near them may be left open. To mend it: reordercap {tmp_path}/a.pcap OUT")
     assert note in "".join(text.render(report, "utc", 10_000, color=False))
 
 

@@ -120,6 +120,13 @@ def test_a_ticket_says_what_to_do_once_for_each_rule_and_incident() -> None:
     assert "## What to do" not in markdown.render(known, "utc")
 
 
+@pytest.mark.parametrize(("drops", "said"), [(1, "dropped 1 packet."), (2, "dropped 2 packets.")])
+def test_what_the_capturing_machine_dropped_is_counted(drops: int, said: str) -> None:
+    report = pipeline.analyze(job())
+    one = replace(report.captures[0], loss=replace(report.captures[0].loss, kernel_drops=drops))
+    assert said in text.render(replace(report, captures=[one]), "utc", 200, False)
+
+
 def test_known_events_of_another_day_are_shown_with_it() -> None:
     """A site file is kept from one incident to the next: what was done a month ago explains nothing today."""
     shown = text.render(pipeline.analyze(job(events=("2026-10-15 12:05:00 sbc1 stopped",))), "utc", 120, False)

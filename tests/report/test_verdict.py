@@ -68,13 +68,13 @@ def minute(server: str, requests: int, unanswered: int = 0, **answers: int) -> S
 
 P, S = "10.0.0.1:5060/udp", "10.0.0.2:5060/udp"
 CANNOT_TELL = ("Whether there was an outage cannot be told: 40 requests to sbc1, sbc2, and not one answer. Either "
-               "nobody answered from before the capture on, or it lacks what servers send, see docs/capturing.md.")
+               "all servers were silent before the capture began, or it lacks what they send, see docs/capturing.md.")
 
 
 @pytest.mark.parametrize(("minutes", "said"), [
     ([minute(P, 10, 10), minute(P, 10, 10), minute(S, 20, 20)], CANNOT_TELL),
     ([minute(P, 10, 10), minute(S, 20, _2=20)],
-     "sbc1 answered none of 10 requests: away from before the capture on, or what it sends is not captured."),
+     "sbc1 answered none of 10 requests: away since before the capture began, or what it sends is not captured."),
     ([minute(P, 10, _1=3, _4=10), minute(P, 5, _4=4, _5=1), minute(S, 20, _2=20)],
      "sbc1 granted nothing of what was asked: 15 requests, answers 14 4xx, 1 5xx."),
     ([minute(P, 10, _4=10), minute(P, 10, _2=1, _4=9)], "No outage or other incident was seen."),
@@ -232,9 +232,9 @@ def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> No
     """That nothing was found means little where nothing was checked."""
     assert "Checks: 8, all decided." in sentences(report, "utc")
     left = replace(report, inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 2)])
-    assert "Checks: 8, of which 2 could not be decided: see below why." in sentences(left, "utc")
+    assert "Checks: 8, of which 2 could not be decided; the reasons are below." in sentences(left, "utc")
     none = replace(report, findings=[], inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 8)])
-    assert "Checks: 8, none of which could be decided: see below why." in sentences(none, "utc")
+    assert "Checks: 8, none of which could be decided; the reasons are below." in sentences(none, "utc")
     assert "No deviation was found, but none of 8 checks could be decided." in sentences(none, "utc")
     assert "No rule had anything to check." in sentences(replace(report, reached=[], findings=[]), "utc")
     nothing = sentences(replace(report, reached=[], findings=[], lines=[]), "utc")

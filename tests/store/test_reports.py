@@ -136,7 +136,7 @@ def test_of_a_period_of_which_the_store_knows_nothing_nothing_is_said_about_pack
     with probe(store_url, tmp_path / "spool") as sink:
         sink.take(capture(0.0, 10))
     told = sipaudit_command("report", store_url, "--to", f"@{START - 3600}")
-    assert (told.code, told.out) == (0, "Nothing is known of this period: no capture touches it.\n")
+    assert (told.code, told.out) == (0, "Nothing is known of this period: no capture covers any of it.\n")
 
 
 def test_several_probes_share_a_store(store_url: str, tmp_path: Path) -> None:

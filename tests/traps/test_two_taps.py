@@ -103,10 +103,10 @@ def test_captures_that_follow_each_other_are_of_one_clock(court: Court) -> None:
 
 
 @pytest.mark.parametrize(("ahead", "sentence"), [
-    (3.0, "The clock of B is 3.000 s ahead of that of A, by packets that both show: what is found of phones that both "
-          "show cannot be judged. To mend it: editcap -t -3.000000 B OUT"),
-    (-0.25, "The clock of B is 0.250 s behind that of A, by packets that both show: what is found of phones that both "
-            "show is likely at most. To mend it: editcap -t 0.250000 B OUT"),
+    (3.0, "The clock of B is 3.000 s ahead of that of A, by packets that both show: phones that both show "
+          "cannot be judged. To mend it: editcap -t -3.000000 B OUT"),
+    (-0.25, "The clock of B is 0.250 s behind that of A, by packets that both show: findings about phones that "
+            "both show are at most likely. To mend it: editcap -t 0.250000 B OUT"),
 ])
 def test_the_report_says_how_far_clocks_are_apart_and_what_to_do(court: Court, ahead: float, sentence: str) -> None:
     report = court.report(both_at_the_phone(hasty("R2"), ahead), minute("R2"))
@@ -118,7 +118,7 @@ def test_or_that_nothing_tells(court: Court) -> None:
     report = court.report(at_each_server(hasty("R2"), 0.0), minute("R2"))
     first, later = (capture.path for capture in report.captures)
     assert report.notes == [f"{first} and {later} were captured at the same time, and nothing tells how far their "
-                            "clocks are apart: what is found of phones that both show is likely at most. Where one "
+                            "clocks are apart: findings about phones that both show are at most likely. Where one "
                             "machine captured both, as the two directions of a link, they have one clock: "
                             f"mergecap -w OUT {first} {later}"]
 
