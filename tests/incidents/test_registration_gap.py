@@ -38,6 +38,26 @@ def test_a_phone_that_was_off_has_no_gap(tower: Tower) -> None:
     assert tower.see(story, only="registration-gap") == []
 
 
+@pytest.mark.parametrize(("apart", "seen"), [(110, "300.011-490.011"), (130, "440.000-510.011")])
+def test_of_a_phone_that_may_have_been_off_it_begins_anew(tower: Tower, apart: float, seen: str) -> None:
+    """Refused at 310, and heard of again so many seconds later: after two minutes it may have been unplugged."""
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    for time in (240, 270, 310, 310 + apart):
+        phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 500)
+    phone.register(380 + apart)
+    assert tower.see(story, only="registration-gap") == [f"registration-gap sbc {seen} 1"]
+
+
+def test_that_a_phone_connects_for_a_request_does_not_show_that_it_was_there_before(tower: Tower) -> None:
+    story = Story()
+    (phone,) = registered(story, 1, granted=300, asks=300)
+    story.syn(599, phone.place, P)
+    phone.told(600.01, phone.ask(600, P, "REGISTER", expires=300, headers=CREDENTIALS), 500)
+    phone.register(670)
+    assert tower.see(story, only="registration-gap") == ["registration-gap sbc 600.000-670.011 1"]
+
+
 def test_nor_has_a_line_that_logged_out(tower: Tower) -> None:
     story = Story()
     (phone,) = registered(story, 1, granted=300, asks=300)

@@ -332,6 +332,28 @@ def test_detection_counts_from_a_known_stop(tower: Tower) -> None:
         250.0, "known stop: 10.0.0.1 stopped")
 
 
+def test_who_names_the_stop_names_a_second(tower: Tower) -> None:
+    """The server still answered eleven milliseconds into it."""
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[3].register(400)
+    tower.see(story, events=["+7s 10.0.0.1 stopped"])
+    assert tower.of("server-outage").metrics["time_to_detect_p50"] == 299.5
+
+
+@pytest.mark.parametrize(("after", "told"), [(50, True), (70, False)])
+def test_what_is_known_of_the_minute_after_its_end_is_told_with_it(tower: Tower, after: int, told: bool) -> None:
+    story = Story()
+    phones = registered(story, 4)
+    dies(story, phones[:2])
+    phones[3].register(400)
+    end(story, 500)
+    tower.see(story, events=[f"+{401 + after}s 10.0.0.1 restarted once more"])
+    timeline = [entry.what for entry in tower.of("server-outage").timeline]
+    assert ("known: 10.0.0.1 restarted once more" in timeline) is told
+
+
 @pytest.mark.parametrize("event", ["+3s 10.0.0.1 upgraded", "+251s 10.0.0.2 stopped", "+350s 10.0.0.1 started"])
 def test_an_event_that_cannot_be_the_stop_is_none(tower: Tower, event: str) -> None:
     """After it the server still answered; it names another; it came later."""
