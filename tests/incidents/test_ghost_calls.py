@@ -77,3 +77,19 @@ def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
     assert tower.see(story, only="ghost-calls") == ["ghost-calls 10.0.0.1 400.000-400.010 1"]
     told = [entry.what for entry in tower.of("ghost-calls").timeline]
     assert told == ["INVITE in a call that sip:1001@pbx.example.com had given up was refused with 481"]
+
+
+@pytest.mark.parametrize(("apart", "seen"), [(590, 1), (610, 2)])
+def test_what_comes_within_ten_minutes_is_one_incident(tower: Tower, apart: int, seen: int) -> None:
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(200, P, "INVITE")
+    phone.told(201, asked, 200)
+    phone.acknowledge(201.1, asked)
+    phone.fail_over(300)
+    for number in range(2):
+        offered = phone.called(400 + apart * number, P, "INFO", call_id=asked.call_id, number=7 + number,
+                               tag=f"near{asked.call_id[:6]}")
+        phone.replies(400.01 + apart * number, offered, 481)
+    end(story, 1100)
+    assert len(tower.see(story, only="ghost-calls")) == seen

@@ -44,3 +44,11 @@ def test_the_minutes_that_are_over_are_packed() -> None:
         tally.now(SERVER, number * MINUTE)
     kinds = [type(minute) for minute in tally.servers[SERVER].minutes.values()]
     assert kinds == [bytes, bytes, bytes, Minute, Minute]
+
+
+@pytest.mark.parametrize(("took", "told"), [(0.2344, 0.234), (0.9996, 1.0), (2.38, 2.3), (50.0, 40.0)])
+def test_how_long_answers_took_is_told_to_the_millisecond_and_above_a_second_to_a_tenth(took: float, told: float
+                                                                                         ) -> None:
+    minute = Minute(0.0)
+    minute.took(took)
+    assert minute.median() == told

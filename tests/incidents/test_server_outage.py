@@ -586,6 +586,40 @@ def test_a_connection_that_breaks_shows_what_had_run_out(
     assert tower.see(story, None, P, only="server-outage") == seen
 
 
+@pytest.mark.parametrize(("rings", "seen"), [(False, [f"{OUTAGE} 300.000-640.004 6"]), (True, [])])
+def test_nor_does_it_show_anything_of_a_call_that_rings(tower: Tower, rings: bool, seen: list[str]) -> None:
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for index, phone in enumerate(phones):
+        time = 300 + index * 3
+        asked = phone.ask(time, P, "INVITE")
+        if rings:
+            phone.told(time + 1, asked, 180)
+        story.reset(time + 20, phone.place, P)
+    for index, phone in enumerate(phones):
+        phone.place = phone.place[0], 7000 + index
+        phone.register(640 + index, P)
+        phone.call(650 + index)
+    end(story, 700)
+    assert tower.see(story, None, P, only="server-outage") == seen
+
+
+@pytest.mark.parametrize(("refused", "lacks", "seen"), [(True, True, 1), (False, True, 0), (False, False, 1)])
+def test_where_packets_lack_one_phone_shows_an_outage_by_more_than_silence_alone(
+    tower: Tower, refused: bool, lacks: bool, seen: int
+) -> None:
+    story = Story()
+    (phone,) = registered(story, 1)
+    if lacks:
+        phone.orphan(100, P)
+    if refused:
+        story.unreachable(300.01, phone.ask(300, P, "REGISTER").packet, phone.place, P)
+    else:
+        phone.silence(300, method="REGISTER")
+    end(story, 500)
+    assert len(tower.see(story, only="server-outage")) == seen
+
+
 @pytest.mark.parametrize(("status", "moved"), [(486, 3), (404, 3), (603, 3), (200, 3), (503, 0), (500, 0), (408, 0)])
 def test_in_r0_any_final_answer_elsewhere_that_is_no_failure_has_moved_the_line(
     tower: Tower, status: int, moved: int
