@@ -56,6 +56,17 @@ def test_it_takes_several_phones_and_callees_and_what_is_the_servers_fault(
     assert tower.see(story, None, P) == (["calls-lost 10.0.0.1 300.000- 3"] if calls else [])
 
 
+@pytest.mark.parametrize(("targets", "seen"), [("11111", []), ("11112", ["calls-lost 10.0.0.1 300.000- 5"])])
+def test_one_callee_alone_may_be_at_fault_however_many_call(tower: Tower, targets: str, seen: list[str]) -> None:
+    story = Story()
+    phones = registered(story, 5)
+    for turn, target in enumerate(targets):
+        refused(story, phones[turn], 300 + 40 * turn, f"30{target}")
+        phones[4].register(310 + 40 * turn)
+    end(story, 600)
+    assert tower.see(story, None, P) == seen
+
+
 def test_none_that_comes_through_between_them(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 4)

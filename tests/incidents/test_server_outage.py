@@ -604,6 +604,18 @@ def test_nor_does_it_show_anything_of_a_call_that_rings(tower: Tower, rings: boo
     assert tower.see(story, None, P, only="server-outage") == seen
 
 
+@pytest.mark.parametrize(("lacks", "seen"), [(200.0, 1), (250.0, 0), (301.0, 0)])
+def test_silence_near_a_packet_that_the_capture_lacks_counts_for_nothing(tower: Tower, lacks: float, seen: int) -> None:
+    """It may lack the answer, too."""
+    story = Story()
+    phones = registered(story, 3)
+    for phone in phones[:2]:
+        phone.orphan(lacks, P)
+        phone.silence(300, method="REGISTER")
+    end(story, 500)
+    assert len(tower.see(story, only="server-outage")) == seen
+
+
 @pytest.mark.parametrize(("refused", "lacks", "seen"), [(True, True, 1), (False, True, 0), (False, False, 1)])
 def test_where_packets_lack_one_phone_shows_an_outage_by_more_than_silence_alone(
     tower: Tower, refused: bool, lacks: bool, seen: int
