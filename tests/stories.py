@@ -216,6 +216,15 @@ class Asked:
     number: int
     packet: bytes = b""
 
+    @property
+    def near(self) -> str:
+        """The phone's tag in the dialog that its request opens."""
+        return _near(self.call_id)
+
+
+def _near(call_id: str) -> str:
+    return f"near{call_id[:6]}"
+
 
 @dataclass
 class Handset:
@@ -262,7 +271,7 @@ class Handset:
         said = [
             f"{method} {uri or (f'sip:{self.domain}' if registers else to)} SIP/2.0",
             f"Via: SIP/2.0/{by} {at(self.place)};branch=z9hG4bK{self.story.branches}",
-            f"From: <{sender or self.aor}>;tag=near{call_id[:6]}", f"To: <{to}>" + (f";tag={tag}" if tag else ""),
+            f"From: <{sender or self.aor}>;tag={_near(call_id)}", f"To: <{to}>" + (f";tag={tag}" if tag else ""),
             f"Call-ID: {call_id}", f"CSeq: {number} {method}", "Max-Forwards: 70",
         ]
         said += [] if contact == "" else [f"Contact: {contact or f'<{self.contact}>{self.parameters}'}"]

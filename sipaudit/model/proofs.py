@@ -20,6 +20,7 @@ SKEW = 1.0               # seconds by which the clocks of two captures may diffe
 REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
 BEHIND = 0.1             # and by which its queue can make it: 12 MB, at 1 Gbit/s
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
+HANGS_UP = 1.0           # seconds in which a phone answers a BYE: its first repetition comes after T1, 0.5 s
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
 GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
@@ -157,12 +158,17 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
-    dialog outlive it (RFC 5057 2)."""
+    dialog outlive it (RFC 5057 2). The answer to a BYE that came sooner does not: the BYE had ended the call."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     speaks = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
-    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS
+    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS and not _hears_of_its_end(awaited, event)
     return Outcome.CONDEMNED if speaks and getattr(event, "call", None) in awaited.calls else None
+
+
+def _hears_of_its_end(awaited: Awaited, event: ModelEvent) -> bool:
+    """Whether the phone answers a BYE that it may have had before the request in question was sent."""
+    return isinstance(event, Replied) and event.method == "BYE" and event.time < awaited.since + HANGS_UP
 
 
 def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:

@@ -146,7 +146,7 @@ def test_the_unseen_end_of_a_call_that_the_failover_broke(court: Court) -> None:
     phone.told(201, asked, 200)
     phone.acknowledge(201.1, asked)
     phone.fail_over(300)
-    again = phone.called(320, P, "INVITE", call_id=asked.call_id, tag="near" + asked.call_id[:6])
+    again = phone.called(320, P, "INVITE", call_id=asked.call_id, tag=asked.near)
     phone.replies(320.1, again, 481)
     returns(phone, "R2")
     assert court(phone.story, minute("R2")) == []

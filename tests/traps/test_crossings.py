@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sipaudit.capture.write import Endpoint
 from tests.stories import CREDENTIALS, PROXY_CHALLENGE, VVX, Asked, Court, Handset, S, Story
 from tests.traps.ground import RETURN, accused, any_regime, handset, minute, moved, returns
@@ -48,7 +50,7 @@ def test_a_call_whose_far_end_asks_after_it_when_it_is_over(court: Court, regime
     phone = moved(regime)
     call = in_a_call(phone)
     returns(phone, regime)
-    asked = phone.called(RETURN + 20, S, "UPDATE", call_id=call.call_id, tag="near")
+    asked = phone.called(RETURN + 20, S, "UPDATE", call_id=call.call_id, tag=call.near)
     phone.replies(RETURN + 20.1, asked, 481)
     assert accused(court(phone.story, minute(regime))) == []
 
@@ -57,10 +59,35 @@ def test_a_call_whose_far_end_asks_after_it_when_it_is_over(court: Court, regime
 def test_the_far_end_hangs_up_and_the_tap_shows_it_behind_the_return(court: Court, regime: str) -> None:
     phone = moved(regime)
     call = in_a_call(phone)
-    bye = phone.called(RETURN + 0.004, S, "BYE", call_id=call.call_id, tag="near")
+    bye = phone.called(RETURN + 0.004, S, "BYE", call_id=call.call_id, tag=call.near)
     phone.replies(RETURN + 0.010, bye, 200)
     returns(phone, regime)
     assert accused(court(phone.story, minute(regime))) == []
+
+
+@any_regime
+@pytest.mark.parametrize("heard", [-0.3, -0.003])
+@pytest.mark.parametrize("answers", [0.003, 0.1])
+def test_the_far_end_hangs_up_and_is_answered_after_the_return(court: Court, regime: str, heard: float,
+                                                               answers: float) -> None:
+    """The call is over for the phone when the BYE has come, whenever it sends its answer."""
+    phone = moved(regime)
+    call = in_a_call(phone)
+    bye = phone.called(RETURN + heard, S, "BYE", call_id=call.call_id, tag=call.near)
+    phone.replies(RETURN + answers, bye, 200)
+    returns(phone, regime)
+    assert accused(court(phone.story, minute(regime))) == []
+
+
+@any_regime
+def test_the_far_end_hangs_up_long_after_the_return(court: Court, regime: str) -> None:
+    phone = moved(regime)
+    call = in_a_call(phone)
+    returns(phone, regime)
+    bye = phone.called(RETURN + 20, S, "BYE", call_id=call.call_id, tag=call.near)
+    phone.replies(RETURN + 20.01, bye, 200)
+    busy = "366.500 failback-during-call 1001 10.0.0.1 certain"
+    assert accused(court(phone.story, minute(regime))) == [busy] * (regime in ("R2", "R3"))
 
 
 @any_regime

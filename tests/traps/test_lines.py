@@ -277,7 +277,7 @@ def test_a_forked_call_of_which_one_branch_is_left_to_itself(
             phone.ask(351.1 + step, S, "ACK", call_id=asked.call_id, tag=tag)
     phone.told(360.1, phone.ask(360, S, "BYE", call_id=asked.call_id, tag="one"), 200, tag="one")
     returns(phone, regime)
-    bye = phone.called(384, S, "BYE", call_id=asked.call_id, tag="near" + asked.call_id[:6], far="two")
+    bye = phone.called(384, S, "BYE", call_id=asked.call_id, tag=asked.near, far="two")
     phone.replies(384.1, bye, 200)
     expected = found if regime in ("R2", "R3") else 0
     found_out = accused(court(phone.story, minute(regime)))

@@ -61,7 +61,7 @@ def test_a_transfer_to_a_uri_goes_where_that_leads(court: Court, regime: str, ho
         asked = phone.ask(time - 3, S, "INVITE")
         phone.told(time - 2, asked, 200)
         phone.acknowledge(time - 1.9, asked)
-        phone.replies(time - 1, phone.called(time - 1.1, S, "REFER", call_id=asked.call_id, tag="near",
+        phone.replies(time - 1, phone.called(time - 1.1, S, "REFER", call_id=asked.call_id, tag=asked.near,
                                              headers=f"Refer-To: <{there['to']}>\r\n"), 202)
         phone.call(time, server, 4, **there)
         phone.hang_up(time + 1, asked)
