@@ -154,7 +154,8 @@ class Entries:
                 touched[state] = None
                 self._refresh(state, answer)
         for state in touched:
-            state.doubtful = state.doubtful or (state.owner is None and self._is_contradicted(state))
+            if state.owner is None:
+                self._compare(state)
         if any(self._reaches(key, seen) for key in changed):
             self._revision += 1
             self.open.revision = self._revision
@@ -196,19 +197,32 @@ class Entries:
         return [address for target in targets for address in self._names.addresses_of(target)] if key[1] == "SRV" else (
             targets)
 
-    def _is_contradicted(self, state: EntryState) -> bool:
-        """Whether DNS shows that the list in force is another than the declared one (assumption list-as-resolved)."""
-        return self._shows_others(state) or self._lists_another(state)
+    def _compare(self, state: EntryState) -> None:
+        """What DNS says of a declared list: another than that puts it in doubt (assumption list-as-resolved), and
+        another than before is a change of the list, by right (reference-model.md 5, *premature-failback*)."""
+        lists = self._lists_of(state)
+        declared = ranked((one.priority, one.address) for one in state.entry.servers if one.address is not None)
+        another = bool(lists) and declared not in lists.values()
+        state.doubtful = state.doubtful or another or self._shows_others(state)
+        if any(state.said.get(owner, said) != said for owner, said in lists.items()):
+            state.reordered = True
+            self._changed(state)
+        state.said = lists or state.said
 
-    def _lists_another(self, state: EntryState) -> bool:
-        """Whether SRV sets, for the transports of an entry, say which servers it has, and none says what is declared.
-        """
-        declared = [(server.priority, server.address) for server in state.entry.servers if server.address is not None]
-        families = {family_of(address) for _, address in declared}
+    def _lists_of(self, state: EntryState) -> dict[str, list[frozenset[str]]]:
+        """The lists that SRV sets give of an entry's addresses, for its transports, by their owners."""
+        families = {family_of(server.address) for server in state.entry.servers if server.address is not None}
         transports = {server.transport for server in state.entry.servers}
         owners = [name for name in state.services if srv_transport(name) in transports]
-        lists = [self._names.ranks(name, families) for name in owners[:ENTRY_LISTS]]
-        return any(lists) and ranked(declared) not in lists
+        lists = ((name, self._names.ranks(name, families)) for name in owners[:ENTRY_LISTS])
+        return {name: said for name, said in lists if said}
+
+    def _changed(self, state: EntryState) -> None:
+        """Lines with this entry notice at their next message that it is another list now."""
+        self._revision += 1
+        state.changed = self._revision
+        for view in self._views_of.get(state, ()):
+            view.revision = self._revision
 
     def _shows_others(self, state: EntryState) -> bool:
         """Whether DNS gives a declared server's name an address that the entry does not have."""

@@ -19,11 +19,13 @@ from tests.stories import (
 )
 from tests.traps.ground import (
     EARLY,
+    MODES,
     PREMATURE,
     REGIMES,
     RETURN,
     UNREGISTERED,
     accused,
+    any_mode,
     any_regime,
     gated_regime,
     handset,
@@ -81,24 +83,47 @@ def test_a_zone_that_changed_its_order(court: Court, regime: str) -> None:
     assert court(phone.story, None, settings=told) == []
 
 
-@any_regime
-@pytest.mark.parametrize("order", [(10, None), (None, 20), (20, 10)], ids=["only-P", "only-S", "S-first"])
-def test_dns_gives_another_list_than_the_declared_one(
-        court: Court, regime: str, order: tuple[int | None, int | None]) -> None:
-    """Servers are declared by address, as a static cache has them; what the phone resolves meanwhile counts more."""
-    phone = handset()
-    looks_up(phone, -1)
-    phone.fail_over(300, registers=regime != "R0")
-    looks_up(phone, 320, order=order)
+OTHER_LISTS = pytest.mark.parametrize(
+    "order", [(10, None), (None, 20), (20, 10)], ids=["only-P", "only-S", "S-first"])
+
+
+def goes_by_its_own_list(phone: Handset, regime: str, order: tuple[int | None, int | None]) -> None:
+    """Back at once where P alone is listed, or stays at S."""
     if order[0] is not None:
         returns(phone, regime, EARLY)
     else:
         phone.call(400, S)
         phone.call(500, S)
         phone.call(600, S)
+
+
+@any_regime
+@OTHER_LISTS
+def test_dns_gives_another_list_than_the_declared_one(
+        court: Court, regime: str, order: tuple[int | None, int | None]) -> None:
+    """Servers are declared by address, as a static cache has them; what the phone resolves counts more."""
+    phone = handset()
+    looks_up(phone, -2)
+    looks_up(phone, -1, order=order)
+    phone.fail_over(300, registers=regime != "R0")
+    goes_by_its_own_list(phone, regime, order)
     found = accused(court(phone.story, minute(regime)))
     assert found
     assert all(one.endswith(" likely list-as-resolved") for one in found)
+
+
+@any_regime
+@OTHER_LISTS
+@any_mode
+def test_dns_gives_another_list_than_before(
+        court: Court, regime: str, mode: str, order: tuple[int | None, int | None]) -> None:
+    """So far the phone resolved what is declared by address: it goes by DNS, which has another list now."""
+    phone = handset()
+    looks_up(phone, -1)
+    phone.fail_over(300, registers=regime != "R0")
+    looks_up(phone, 320, order=order)
+    goes_by_its_own_list(phone, regime, order)
+    assert accused(court(phone.story, site({**REGIMES[regime], **MODES[mode]}))) == []
 
 
 @any_regime
