@@ -121,7 +121,7 @@ class Faults:
                 yield rule, observation
 
     def _add(self, rule: Rule, observation: Observation, also: tuple[str, ...], subject: Subject) -> None:
-        grade = rule.severity_of(facts_of(observation))
+        grade = rule.least_severity(facts_of(observation), possible_regimes(subject.settings))
         fault = self._fault(rule, observation, grade, also, subject)
         reached = self._repetitions.severity(rule, observation.time, subject)
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
 from sipaudit.errors import InputError
 from sipaudit.model.observations import Fact, Verdict
-from sipaudit.model.settings import Tolerances
+from sipaudit.model.settings import Regime, Tolerances
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.conditions import Condition
 from sipaudit.yamlfile.wording import quoted, suggestion
@@ -87,6 +87,14 @@ class Rule(Struct, frozen=True):
     def severity_of(self, facts: Mapping[str, Fact]) -> Severity:
         """How severe a finding with these facts is, the first time."""
         return next((grade.severity for grade in self.severities if grade.when.holds(facts)), self.severity)
+
+    def least_severity(self, facts: Mapping[str, Fact], regimes: Iterable[Regime]) -> Severity:
+        """The same where the line's regime may be any of these: what only some make graver is not proven
+        (reference-model.md 4)."""
+        if facts.get("regime") is not None:
+            return self.severity_of(facts)
+        possible = (self.severity_of({**facts, "regime": str(regime)}) for regime in regimes)
+        return min(possible, key=lambda severity: severity.rank)
 
     def wording(self, facts: Mapping[str, Fact]) -> Wording:
         """How a finding with these facts is said."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories import (
+    DOMAIN,
     MINUTE,
     R2,
     Court,
@@ -54,6 +55,39 @@ def test_settings_known_as_far_as_needed(court: Court) -> None:
     told = ("reRegisterOn=1", "failRegistrationOn=1", "failBack.mode=duration", "failBack.timeout=60")
     assert court(faulty(), site(None), settings=told) == [
         f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain", f"336.000 {PREMATURE} 1001 10.0.0.1 certain"]
+
+
+NEW_REQUESTS = ("failBack.mode=newRequests", "retryTimeOut=0", "retryMaxCount=3")
+
+
+def gravity(court: Court, story: Story, *said: str) -> list[str]:
+    report = court.report(story, site(None), settings=(*NEW_REQUESTS, *said))
+    return [f"{finding.rule} {finding.severity}" for finding in report.findings if finding.rule != "flapping"]
+
+
+@pytest.mark.parametrize(("said", "severity"), [
+    ((), "info"), (("failRegistrationOn=0",), "error"), (("reRegisterOn=1",), "info"),
+    (("reRegisterOn=1", "failRegistrationOn=0"), "error"), (("reRegisterOn=1", "failRegistrationOn=1"), "info")])
+def test_a_regime_known_in_part_makes_no_call_elsewhere_graver(court: Court, said: tuple[str, ...], severity: str
+                                                               ) -> None:
+    """Calls for which P is not asked: an error in R0 and R1, an info in R2 and R3."""
+    phone = handset()
+    phone.fail_over(300)
+    for number, time in enumerate((340, 400, 450)):
+        phone.call(time, S, 5, to=f"sip:300{number}@{DOMAIN}")
+    found = gravity(court, phone.story, *said)
+    assert [one for one in found if one.startswith("primary")] == [f"primary-not-tried-first {severity}"]
+
+
+@pytest.mark.parametrize(("said", "severity"), [
+    ((), "warning"), (("onlySignalWithRegistered=0",), "warning"), (("onlySignalWithRegistered=1",), "error")])
+def test_a_regime_known_in_part_makes_no_return_graver(court: Court, said: tuple[str, ...], severity: str) -> None:
+    """A call to P before any REGISTER there: an error in R2, a warning in R3."""
+    phone = handset()
+    phone.fail_over(300)
+    phone.call(400, P)
+    found = gravity(court, phone.story, "reRegisterOn=1", "failRegistrationOn=1", *said)
+    assert found == [f"failback-without-registration {severity}"]
 
 
 def test_servers_of_which_no_list_is_known(court: Court) -> None:
