@@ -238,6 +238,11 @@ class ServerWatch:
                 break
             yield phone, failing
 
+    def failed_last(self, phone: int) -> float:
+        """When what a phone asked last came to nothing, while that stands."""
+        failing = self.failing.get(phone)
+        return LONG_AGO if failing is None else failing.sends[-1]
+
     def was_left(self, subject: Watched, move: MoveSeen) -> None:
         """A line moved away after a failure."""
         while self.left:

@@ -50,11 +50,12 @@ class Stuck:
             self._is_stuck(primary.key, subject, limit, request)
 
     def _limit(self, primary: str, entry: ServerEntry, subject: Watched, stay: Stay) -> float:
-        """When the line should have been back, several times over; never, while nothing shows that it could."""
+        """When the line should have been back, several times over; never, while nothing shows that it could. What its
+        phone has asked there in vain since it left speaks against the server as before (section 1, *failure*)."""
         server, delay = self._servers.get(primary), _delay(entry, subject, stay)
         if server is None or delay is None or primary in self._outages:
             return inf
-        back = max(server.restored, stay.arrived.time)
+        back = max(server.restored, stay.arrived.time, server.failed_last(subject.owner))
         serves_others = server.answered > back + delay and len(server.users) > 1
         return back + self._factor * delay if serves_others else inf
 

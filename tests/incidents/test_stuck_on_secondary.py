@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import R2, Handset, S, Settings, Story
+from tests.stories import R2, Handset, P, S, Settings, Story
 
 
 def stays_away(story: Story, call_at: float) -> None:
@@ -79,3 +81,29 @@ def test_who_lost_a_call_in_the_outage_is_no_busy_phone_for_ever(tower: Tower, l
     end(story, 6100)
     (told,) = tower.see(story, only="stuck-on-secondary")
     assert told.startswith("stuck-on-secondary 10.0.0.1 4")
+
+
+@pytest.mark.parametrize(("tries", "seen"), [
+    ((400, 470, 540, 610, 680), []),
+    ((400,), ["stuck-on-secondary 10.0.0.1 520.000- 1"]),   # it came back for this line at 400 at the earliest
+])
+@pytest.mark.parametrize("refused", [True, False])
+def test_who_tries_to_return_and_is_turned_away_does_not_stay_away(
+    tower: Tower, tries: Sequence[int], seen: list[str], refused: bool
+) -> None:
+    """P answers others, and refuses or ignores every try of 1001: evidence is per phone (section 1, *failure*)."""
+    story = Story()
+    phones = registered(story, 4)
+    phones[0].fail_over(300)
+    for time in range(320, 800, 20):
+        phones[2 + time // 20 % 2].register(time)
+    for time in tries:
+        if refused:
+            phones[0].told(time + 0.01, phones[0].ask(time, P, "REGISTER", expires=3600), 503)
+        else:
+            phones[0].silence(time, method="REGISTER")
+        phones[0].call(time + 40, S, 2.0)
+    for time in range(700, 760, 20):
+        phones[0].call(time, S, 2.0)
+    end(story, 790)
+    assert tower.see(story, only="stuck-on-secondary") == seen
