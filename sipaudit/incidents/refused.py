@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Hashable, Mapping, Sequence, Set
 
-from sipaudit.incidents.calls import GIVEN_UP, Attempt
+from sipaudit.incidents.calls import GIVEN_UP, WAITED, Attempt
 from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, TOGETHER, Draft, Drafts
 from sipaudit.model.events import Answered
 from sipaudit.model.timers import SILENCE_MAX
@@ -12,6 +12,7 @@ from sipaudit.turned_away import turned_away
 
 LOST_CALLS = "calls-lost"
 ITS_OWN = frozenset({500, 502, 503, 504, GIVEN_UP})   # the server failed, not who was called (RFC 3261 21.5)
+TIMED_OUT = 408       # it gave up, after `WAITED` or more: at once it speaks of who was called
 REFUSALS_KEPT = 20_000   # of one incident
 UNTOLD_KEPT = 64       # of a server, while they are not enough
 CALLEES = 2            # one alone may be at fault
@@ -104,7 +105,7 @@ class Refusals:
     def answered(self, answer: Answered, attempt: Attempt | None) -> None:
         """A response to an INVITE that opens a dialog, of a server that has refused some, or does so; `attempt` is the
         call if it failed."""
-        if attempt is not None and answer.status in ITS_OWN and answer.server not in self._out:
+        if attempt is not None and _is_its_own(answer) and answer.server not in self._out:
             self._refused(answer, attempt)
         elif attempt is None or answer.server in self._out:
             draft = self.open.pop(answer.server, None)
@@ -133,3 +134,10 @@ class Refusals:
         """These lines were forgotten."""
         for draft in self.open.values():
             draft.release(lines)
+
+
+def _is_its_own(refusal: Answered) -> bool:
+    """Whether the server failed, as far as the answer tells, and not who was called."""
+    if refusal.status == TIMED_OUT:
+        return refusal.sent is not None and refusal.time - refusal.sent >= WAITED
+    return refusal.status in ITS_OWN

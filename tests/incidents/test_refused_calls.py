@@ -139,3 +139,29 @@ def test_calls_that_an_outage_has_refused_are_told_once(tower: Tower) -> None:
     end(story, 600)
     assert [line.split()[0] for line in tower.see(story, None, P)] == ["calls-lost", "server-outage", "overload"]
     assert tower.of("calls-lost").metrics["calls_failed"] == 20
+
+
+@pytest.mark.parametrize(("after", "rings", "calls"), [
+    (32.0, False, 6), (12.0, False, 6), (0.2, False, 0), (32.0, True, 0)])
+def test_calls_that_the_server_itself_gives_up_after_a_while_are_lost(
+    tower: Tower, after: float, rings: bool, calls: int
+) -> None:
+    """A proxy that finds nobody behind it says 100, and 408 when its own timer has run out. At once it may be the
+    callee's fault, and where somebody's phone rang nobody was at home."""
+    story = Story()
+    phones = registered(story, 3)
+    for turn in range(6):
+        time = 300 + 40 * turn
+        asked = phones[turn % 3].ask(time, P, "INVITE", to=f"sip:30{turn}@pbx.example.com")
+        phones[turn % 3].told(time + 0.01, asked, 100)
+        if rings:
+            phones[turn % 3].told(time + 1, asked, 180)
+        phones[turn % 3].told(time + after, asked, 408)
+        phones[turn % 2].register(time + 35)
+    phones[2].call(600)
+    end(story, 700)
+    assert tower.see(story, None, P) == (["calls-lost 10.0.0.1 300.000-600.100 3"] if calls else [])
+    if calls:
+        assert tower.of("calls-lost").metrics["calls_failed"] == calls
+        assert "sip:1001@pbx.example.com could not make a call: 408" in [
+            entry.what for entry in tower.of("calls-lost").timeline]
