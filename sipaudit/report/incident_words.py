@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from datetime import tzinfo
 from math import inf
 
@@ -19,6 +19,9 @@ from sipaudit.report.when import ends_of, style_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 GROUPS_SHOWN = 8
+MANNERS = (OTHERS, PINGED, OTHER_PHONES)   # entries of a timeline that say how a server failed
+COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
+NUMBERS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")   # from the third on
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
@@ -37,6 +40,13 @@ class Words:
         self._alone = alone
         self._rests = rests
         self._without = without
+        self.again: Sequence[Incident] = ()   # those that are told as one
+
+    def over(self, incidents: Sequence[Incident]) -> Words:
+        """The same words for what these came to."""
+        words = copy(self)
+        words.again = incidents
+        return words
 
     def of(self, incident: Incident) -> list[str]:
         """One incident in sentences."""
@@ -54,10 +64,20 @@ class Words:
     def span(self, incident: Incident) -> str:
         """`from 12:03:04 to 12:09:10`, or `from 12:03:04 on` while it lasts."""
         if incident.end is None:
-            return f"from {self.time(incident.start)} on"
-        if incident.end == incident.start:
-            return f"at {self.time(incident.start)}"
-        return f"from {self.time(incident.start)} to {self.time(incident.end)}"
+            span = f"from {self.time(incident.start)} on"
+        elif incident.end == incident.start:
+            span = f"at {self.time(incident.start)}"
+        else:
+            span = f"from {self.time(incident.start)} to {self.time(incident.end)}"
+        return span if not self.again or incident.kind in COUNTED else f"{_times(len(self.again))} {span}{self._each()}"
+
+    def _each(self) -> str:
+        """`, for 17 to 30 s each`."""
+        lasted = [round(one.end - one.start) for one in self.again if one.end is not None]
+        if not lasted or max(lasted) < 1:
+            return ""
+        shortest, longest = min(lasted), max(lasted)
+        return f", for {longest} s each" if shortest == longest else f", for {shortest} to {longest} s each"
 
     def unasked(self, incident: Incident) -> str:
         """Of one that lasts, that nobody tried again: it may have ended long since."""
@@ -93,28 +113,6 @@ class Words:
                   for place, share in enumerate(incident.groups[:GROUPS_SHOWN])]
         if shares:
             yield f"Concerned: {', '.join(shares)}."
-
-
-def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
-    """So many of them: kind before size, size before time. Those chosen stand by kind and time."""
-    rank = {kind: place for place, kind in enumerate(SAID)}
-    chosen = sorted(incidents, key=lambda one: (rank.get(one.kind, len(rank)), -len(one.lines), one.start))[:count]
-    return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
-
-
-def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Incident], list[Incident]]:
-    """The gravest, which are told one by one, and the others."""
-    known = list(incidents)
-    told = gravest(known, count)
-    which = set(map(id, told))
-    return told, [one for one in gravest(known, len(known)) if id(one) not in which]
-
-
-def others(incidents: Iterable[Incident]) -> str:
-    """`12 more incidents: 10 register-storm, 2 flapping.`"""
-    kinds = Counter(incident.kind for incident in incidents)
-    return (f"{count_of(kinds.total(), 'more incident')}: "
-            + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
 
 
 def words_of(report: Report, zone: str) -> Words:
@@ -204,10 +202,18 @@ def _partial(words: Words, incident: Incident) -> Iterator[str]:
     yield from words.groups(incident)
 
 
+def _times(count: int) -> str:
+    return f"{NUMBERS[count - 3]} times" if 3 <= count < 3 + len(NUMBERS) else f"{count} times"
+
+
 def _reaction(words: Words, incident: Incident) -> Iterator[str]:
     """What the lines of a failed server did, and what was lost."""
     metrics = incident.metrics
     moved, stayed = metrics.get("lines_moved") or 0, metrics.get("lines_stayed") or 0
+    if words.again:
+        moves = f", with {count_of(int(moved), 'move')} to other servers" if moved else ""
+        yield f"Concerned in all: {words.lines(len(incident.lines))}{moves}."
+        return
     if moved or stayed:
         median = metrics.get("time_to_recover_p50")
         stop = next((entry for entry in incident.timeline if entry.what.startswith(STOP)), None)

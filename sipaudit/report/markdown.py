@@ -9,10 +9,10 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.incident_words import gravest
 from sipaudit.report.names import name_of
 from sipaudit.report.proof import filters, proof_text
 from sipaudit.report.screen import count_of, shortened
+from sipaudit.report.series import gravest
 from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.pack import load_pack

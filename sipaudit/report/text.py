@@ -10,10 +10,10 @@ from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import gravest
 from sipaudit.report.names import short_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
+from sipaudit.report.series import gravest
 from sipaudit.report.verdict import keys_open, sentences
 from sipaudit.report.when import When, ends_of, when_of
 from sipaudit.safe_text import safe_text

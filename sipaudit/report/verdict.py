@@ -10,9 +10,10 @@ from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Seve
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import counting
-from sipaudit.report.incident_words import others, told_in_full, words_of
+from sipaudit.report.incident_words import words_of
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, count_of, shortened
+from sipaudit.report.series import others, told_as, told_in_full
 
 KINDS_SHOWN = 8
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
@@ -92,7 +93,7 @@ def _incidents(report: Report, zone: str) -> list[str]:
         return besides or ["No outage or other incident was seen."]
     words = words_of(report, zone)
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
-    said = [" ".join(words.of(incident)) for incident in told]
+    said = [told_as(words, one) for one in told]
     return said + ([others(rest)] if rest else []) + besides
 
 

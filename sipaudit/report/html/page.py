@@ -18,9 +18,9 @@ from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
 from sipaudit.report.html.sections import sections
-from sipaudit.report.incident_words import gravest
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief
+from sipaudit.report.series import gravest
 from sipaudit.rulebook.facts import SECONDS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack

@@ -17,9 +17,9 @@ from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
-from sipaudit.report.incident_words import gravest, others, told_in_full
 from sipaudit.report.names import name_of
 from sipaudit.report.screen import count_of
+from sipaudit.report.series import gravest, others, shown_in_full
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
@@ -42,7 +42,7 @@ def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
     report, zone = index.report, parse_zone(zone_name)
     counted = counting(report.findings)
-    told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
+    told, rest = shown_in_full(report.incidents, INCIDENTS_SAID)
     return {
         "judged": bool(report.lines or report.findings), "title": _title(report),
         "generator": inert(report.generator), "span": _span(index, zone),

@@ -1,0 +1,115 @@
+"""Which incidents are told, the gravest first. Those of one kind that came again and again at one place are told as
+one: that leaves room for what else happened, and shows the pattern."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from sipaudit.incidents.chronicle import UNSEEN
+from sipaudit.model.values import Happening, Incident
+from sipaudit.report.incident_words import MANNERS, SAID, Words
+from sipaudit.report.screen import count_of
+
+AGAIN = 3   # incidents of one kind at one place that are told as one
+SOON = 600.0   # seconds between the end of one and the start of the next
+SUMMED = ("lines_moved", "calls_lost", "calls_failed", "emergency_failed", "responses_503")
+GREATEST = ("register_rate_median", "register_rate_peak")
+
+Told = tuple[Incident, Sequence[Incident]]   # an incident, or what several have in common, and these
+
+
+def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
+    """So many of them: kind before size, size before time. Those chosen stand by kind and time."""
+    rank = {kind: place for place, kind in enumerate(SAID)}
+    chosen = sorted(incidents, key=lambda one: (rank.get(one.kind, len(rank)), -len(one.lines), one.start))[:count]
+    return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
+
+
+def others(incidents: Iterable[Incident]) -> str:
+    """`12 more incidents: 10 register-storm, 2 flapping.`"""
+    kinds = Counter(incident.kind for incident in incidents)
+    return (f"{count_of(kinds.total(), 'more incident')}: "
+            + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
+
+
+def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Told], list[Incident]]:
+    """The gravest, which are told, those that came again and again as one; and all others."""
+    units = {id(whole): (whole, members) for whole, members in map(_unit, _runs(incidents))}
+    wholes = [whole for whole, _ in units.values()]
+    told = gravest(wholes, count)
+    rest = [one for whole in _without(wholes, told) for one in units[id(whole)][1]]
+    return [units[id(whole)] for whole in told], gravest(rest, len(rest))
+
+
+def shown_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Incident], list[Incident]]:
+    """Which are shown one by one, of each that is told the gravest, and which are not."""
+    known = list(incidents)
+    told = [one for _, members in told_in_full(known, count)[0] for one in gravest(members, 1)]
+    told += gravest(_without(known, told), count - len(told))
+    return gravest(told, count), _without(known, told)
+
+
+def _without(incidents: Iterable[Incident], some: Iterable[Incident]) -> list[Incident]:
+    which = set(map(id, some))
+    return [one for one in incidents if id(one) not in which]
+
+
+def _runs(incidents: Iterable[Incident]) -> Iterator[list[Incident]]:
+    """Those of one kind at one place that follow each other soon, where they are several; all others one by one."""
+    runs: dict[tuple[str, str | None, str | None], list[list[Incident]]] = {}
+    for incident in sorted(incidents, key=lambda one: one.start):
+        known = runs.setdefault((incident.kind, incident.server, incident.entry), [])
+        if known and incident.start - (known[-1][-1].end or incident.start) <= SOON:
+            known[-1].append(incident)
+        else:
+            known.append([incident])
+    for run in (run for of_place in runs.values() for run in of_place):
+        yield from [run] if len(run) >= AGAIN else [[one] for one in run]
+
+
+def _unit(members: Sequence[Incident]) -> Told:
+    return (members[0] if len(members) == 1 else _whole(members)), members
+
+
+def told_as(words: Words, told: Told) -> str:
+    """An incident in sentences, or several as one."""
+    whole, members = told
+    if len(members) == 1:
+        return " ".join(words.of(whole))
+    left = (sentence for one in members for sentence in words.nobody_left(one))
+    return " ".join([*words.over(members).of(whole), *list(left)[:1]])
+
+
+def _whole(members: Sequence[Incident]) -> Incident:
+    """What several incidents have in common, the lines of all of them, and what they come to."""
+    open_ = any(one.end is None for one in members)
+    metrics = dict.fromkeys(members[0].metrics)
+    for names, taken in ((SUMMED, sum), (GREATEST, max)):
+        for name in names:
+            known = [value for one in members if (value := one.metrics.get(name)) is not None]
+            metrics[name] = taken(known) if known else None
+    return replace(
+        members[0], id="", start=min(one.start for one in members), metrics=metrics, groups=[],
+        end=None if open_ else max(one.end or one.start for one in members),
+        lines=_lines_of(members), phones=max(one.phones for one in members),
+        evidence=[frame for one in members for frame in one.evidence], timeline=_shared(members))
+
+
+def _lines_of(members: Sequence[Incident]) -> list[str]:
+    """An AOR that several phones have as often as in the incident that reached most of them."""
+    lines: Counter[str] = Counter()
+    for one in members:
+        lines |= Counter(one.lines)
+    return sorted(lines.elements())
+
+
+def _shared(members: Sequence[Incident]) -> list[Happening]:
+    """Of their timelines what says how the server failed, where it holds for all of them."""
+    kept = [next((entry for entry in members[0].timeline if entry.what.endswith(manner)), None)
+            for manner in MANNERS
+            if all(any(entry.what.endswith(manner) for entry in one.timeline) for one in members)]
+    unseen = [entry for one in members for entry in one.timeline if entry.what.startswith(UNSEEN)]
+    return [entry for entry in [*kept, *unseen[:1]] if entry is not None]
