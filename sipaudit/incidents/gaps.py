@@ -8,7 +8,7 @@ from typing import Any
 
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
-from sipaudit.model.events import Failed, ModelEvent, Sent
+from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.state import Binding, PhoneState
 from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 from sipaudit.turned_away import turned_away
@@ -17,15 +17,16 @@ AWAY = 120.0          # seconds of silence after which a phone may have been off
 CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
+REFUSES = " refuses REGISTERs of "   # how a timeline says so, between the server and how many lines
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
 
 
 class Spell:
     """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
-    seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it.
-    """
+    seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it,
+    `refused` by server the first answer that refused the line's REGISTER since one was last granted there."""
 
-    __slots__ = ("end", "event", "seen", "start", "subject")
+    __slots__ = ("end", "event", "refused", "seen", "start", "subject")
 
     def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
         self.start = start
@@ -33,6 +34,13 @@ class Spell:
         self.subject = subject
         self.event = event
         self.seen = event.time
+        self.refused: dict[str, Answered] = {}
+
+    def refused_by(self, bindings: Iterable[Binding]) -> None:
+        """Who refuses the line, as its bindings tell."""
+        for binding in bindings:
+            if binding.refused is not None:
+                self.refused.setdefault(binding.server, binding.refused)
 
 
 class Gaps:
@@ -65,6 +73,7 @@ class Gaps:
                 self._returns(request, subject, tuple(bindings))
             else:
                 spell.seen = now
+                spell.refused_by(bindings)
             return
         bindings = tuple(bindings)
         ended = _ended(bindings)
@@ -76,7 +85,7 @@ class Gaps:
         spoke = max((time for time in (failed, *(reach.touched for reach in phone.reaches)) if time < now - CONNECTS),
                     default=-inf)
         if now - spoke <= AWAY:
-            self._begin(Spell(ended, subject, request))
+            self._begin(Spell(ended, subject, request), bindings)
         else:
             self._returns(request, subject, bindings)
 
@@ -84,7 +93,7 @@ class Gaps:
         """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may
         have renewed where the capture did not show it."""
         if isinstance(request, Failed) or request.method == "REGISTER":
-            self._begin(Spell(request.time, subject, request))
+            self._begin(Spell(request.time, subject, request), ())   # what was refused before it was off is long ago
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
             self._keep(self._may_be, subject.number, request.time + lasts)
@@ -150,8 +159,9 @@ class Gaps:
         for spell in tuple(self.open.values()):
             self._end(spell, spell.seen)
 
-    def _begin(self, spell: Spell) -> None:
+    def _begin(self, spell: Spell, bindings: Iterable[Binding]) -> None:
         self.begun += 1
+        spell.refused_by(bindings)
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell
         else:
@@ -178,20 +188,38 @@ class Gaps:
         long = sorted((spell for spell in self.spells() if self._is_long(spell)),
                       key=lambda spell: (spell.start, spell.subject.number))
         last: dict[str | None, Draft] = {}
-        made: list[Draft] = []
+        made: list[tuple[Draft, list[Spell]]] = []
         for spell in long:
             entry = spell.subject.entry
             draft = last.get(entry)
             if draft is None or (draft.end is not None and draft.end < spell.start):
                 draft = last[entry] = Draft("registration-gap", spell.start, None, entry)
                 draft.end = spell.end
-                made.append(draft)
+                made.append((draft, []))
             draft.end = None if draft.end is None or spell.end is None else max(draft.end, spell.end)
             draft.add([spell.subject], spell.event)
-        return made
+            next(spells for known, spells in reversed(made) if known is draft).append(spell)
+        for draft, spells in made:
+            _tell(draft, spells)
+        return [draft for draft, _ in made]
 
     def _is_long(self, spell: Spell) -> bool:
         return (spell.seen if spell.end is None else spell.end) - spell.start > self._lasting
+
+
+def _tell(draft: Draft, spells: list[Spell]) -> None:
+    """What an incident says beside whom it reached: who was the first, and who refused them."""
+    draft.happened(spells[0].start, f"first line without a registration: {spells[0].subject.line}")
+    by: dict[str, dict[int, tuple[Answered, Watched]]] = {}
+    for spell in spells:
+        for server, answer in spell.refused.items():
+            by.setdefault(server, {}).setdefault(spell.subject.number, (answer, spell.subject))
+    for server, refused in by.items():
+        answer, subject = min(refused.values(), key=lambda one: one[0].time)
+        codes = ", ".join(str(status) for status in sorted({one.status for one, _ in refused.values()}))
+        lines = "1 line" if len(refused) == 1 else f"{len(refused)} lines"
+        draft.happened(answer.time, f"{subject.server(server)}{REFUSES}{lines} with {codes}")
+        draft.add([subject], answer)
 
 
 def lapsed(spells: Iterable[Spell], lines: Mapping[int, object], start: float, end: float) -> int:

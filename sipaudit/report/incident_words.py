@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import tzinfo
@@ -9,11 +10,13 @@ from math import inf
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
 from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, PINGED
+from sipaudit.incidents.gaps import REFUSES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
 from sipaudit.report.names import short_names
+from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of
 from sipaudit.report.when import ends_of, style_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
@@ -21,7 +24,7 @@ from sipaudit.times import TimeStyle, format_time, parse_zone
 GROUPS_SHOWN = 8
 MANNERS = (OTHERS, PINGED, OTHER_PHONES)   # entries of a timeline that say how a server failed
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
-NUMBERS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")   # from the third on
+REFUSED = re.compile(rf"(\S+){REFUSES}([0-9]+) lines? with ([0-9, ]+)")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
@@ -69,15 +72,8 @@ class Words:
             span = f"at {self.time(incident.start)}"
         else:
             span = f"from {self.time(incident.start)} to {self.time(incident.end)}"
-        return span if not self.again or incident.kind in COUNTED else f"{_times(len(self.again))} {span}{self._each()}"
-
-    def _each(self) -> str:
-        """`, for 17 to 30 s each`."""
-        lasted = [round(one.end - one.start) for one in self.again if one.end is not None]
-        if not lasted or max(lasted) < 1:
-            return ""
-        shortest, longest = min(lasted), max(lasted)
-        return f", for {longest} s each" if shortest == longest else f", for {shortest} to {longest} s each"
+        alone = not self.again or incident.kind in COUNTED
+        return span if alone else f"{times(len(self.again))} {span}{each(self.again)}"
 
     def unasked(self, incident: Incident) -> str:
         """Of one that lasts, that nobody tried again: it may have ended long since."""
@@ -202,10 +198,6 @@ def _partial(words: Words, incident: Incident) -> Iterator[str]:
     yield from words.groups(incident)
 
 
-def _times(count: int) -> str:
-    return f"{NUMBERS[count - 3]} times" if 3 <= count < 3 + len(NUMBERS) else f"{count} times"
-
-
 def _reaction(words: Words, incident: Incident) -> Iterator[str]:
     """What the lines of a failed server did, and what was lost."""
     metrics = incident.metrics
@@ -258,7 +250,18 @@ def _stuck(words: Words, incident: Incident) -> Iterator[str]:
 
 def _gap(words: Words, incident: Incident) -> Iterator[str]:
     yield f"{words.lines(len(incident.lines))} had no registration anywhere {words.span(incident)}."
+    yield from _refused(words, incident)
     yield from words.groups(incident)
+
+
+def _refused(words: Words, incident: Incident) -> Iterator[str]:
+    """Who refused to register the lines."""
+    for entry in incident.timeline:
+        said = REFUSED.fullmatch(entry.what)   # names of lines stand in other entries, and may be anything
+        if said is not None:
+            server, count, codes = said.groups()
+            whose = "their REGISTERs" if int(count) == len(incident.lines) else f"REGISTERs of {count} of them"
+            yield f"{words.server(server)} refused {whose} with {codes}."
 
 
 def _calls_lost(words: Words, incident: Incident) -> Iterator[str]:

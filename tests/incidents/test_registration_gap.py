@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CREDENTIALS, Handset, P, Packet, S, Story
+from tests.wire import ORIGIN
 
 
 def unregistered(story: Story, granted_at: float) -> Handset:
@@ -172,3 +174,42 @@ def test_nor_one_whose_phone_the_capture_did_not_show_for_a_while(tower: Tower) 
         phone.call(time, seconds=5)
     phone.register(745, call_id="another")
     assert tower.see(story, only="registration-gap") == []
+
+
+def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
+    """The registrar has lost its subscribers, and says 403; one phone asks S as well, which is full."""
+    story = Story()
+    phones = registered(story, 4, granted=300, asks=300)
+    for turn in range(6):
+        for number, phone in enumerate(phones):
+            time = 240 + number + 30 * turn
+            phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 403)
+    phones[1].told(380.01, phones[1].ask(380, S, "REGISTER", expires=300), 500)
+    for number, phone in enumerate(phones):
+        phone.register(420 + number)
+    end(story, 500)
+    assert tower.see(story, only="registration-gap") == ["registration-gap sbc 300.011-423.011 4"]
+    gap = tower.of("registration-gap")
+    assert [(round(entry.time - ORIGIN, 2), entry.what) for entry in gap.timeline] == [
+        (300.01, "10.0.0.1:5060/udp refuses REGISTERs of 4 lines with 403"),
+        (300.01, "first line without a registration: sip:1001@pbx.example.com"),
+        (380.01, "10.0.0.2:5060/udp refuses REGISTERs of 1 line with 500")]
+    said = words_of(tower.report, "utc").of(gap)
+    assert said == ["4 phones had no registration anywhere from 12:05:00 to 12:07:03.",
+                    "10.0.0.1 refused their REGISTERs with 403.", "10.0.0.2 refused REGISTERs of 1 of them with 500."]
+    assert any(frame.summary.startswith("403") for frame in gap.evidence)
+
+
+def test_a_refusal_of_long_ago_is_not_why(tower: Tower) -> None:
+    """P was full at 60, and granted it at 90; now it does not answer."""
+    story = Story()
+    phones = registered(story, 2, granted=300, asks=300)
+    for phone in phones:
+        phone.told(60.01, phone.ask(60, P, "REGISTER", expires=300, headers=CREDENTIALS), 403)
+        phone.register(90)
+        for time in range(330, 600, 45):
+            phone.silence(time, method="REGISTER")
+        phone.register(620)
+    end(story, 700)
+    tower.see(story)
+    assert not [entry for entry in tower.of("registration-gap").timeline if "refuses" in entry.what]

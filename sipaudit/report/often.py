@@ -1,0 +1,23 @@
+"""How often something happened, and for how long each time, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sipaudit.model.values import Incident
+
+NUMBERS = ("three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def times(count: int) -> str:
+    """`seven times`, `40 times`."""
+    return f"{NUMBERS[count - 3]} times" if 3 <= count < 3 + len(NUMBERS) else f"{count} times"
+
+
+def each(incidents: Sequence[Incident]) -> str:
+    """`, for 17 to 30 s each`, of those that are over; nothing where they are moments."""
+    lasted = [round(one.end - one.start) for one in incidents if one.end is not None]
+    if not lasted or max(lasted) < 1:
+        return ""
+    shortest, longest = min(lasted), max(lasted)
+    return f", for {longest} s each" if shortest == longest else f", for {shortest} to {longest} s each"
