@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from sipaudit.incidents.metrics import moved_in, turned_in
+from sipaudit.incidents.metrics import moved_in, percentile, turned_in
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.model.events import Answered, Failed, FailureKind
 
@@ -14,6 +14,8 @@ ANSWERS_AGAIN = " answers again"
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
+TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
+MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
 
 Happened = tuple[float, str]
 
@@ -24,6 +26,7 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.last_answer, f"last answer from {server}"
     yield outage.start, f"first {_came_to(outage)}"
     yield from _meanwhile(outage, server)
+    yield from _late(outage, server)
     yield from _lines_of(outage)
     again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
     if again is not None:   # without an end the capture does not show that it stays so
@@ -40,6 +43,13 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.others, f"{server}{PINGED}"
     elif outage.spared is not None:
         yield outage.spared[1], f"{server}{OTHER_PHONES}"
+
+
+def _late(outage: Outage, server: str) -> Iterator[Happened]:
+    """That it answers what its phones have given up already."""
+    if outage.late and len(outage.late) >= MOSTLY_LATE * len(outage.first):
+        median = percentile([time - sent for sent, time in outage.late.values()], 50)
+        yield min(time for _, time in outage.late.values()), f"{server}{TOO_LATE}{median:.1f} s (median)"
 
 
 def _lines_of(outage: Outage) -> Iterator[Happened]:

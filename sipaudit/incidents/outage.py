@@ -30,7 +30,8 @@ class Outage(Draft):
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
     `beyond_options` whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when
     the last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
-    `spared` is a phone that it answered and that it does not concern, and when.
+    `spared` is a phone that it answered and that it does not concern, and when; `late` when each phone's request was
+    sent, and answered, that had run out by then.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -63,6 +64,7 @@ class Outage(Draft):
         self.disproved = False
         self.of_methods = False
         self.spared: tuple[int, float] | None = None
+        self.late: dict[int, tuple[float, float]] = {}
         self.before: tuple[Outage, ...] = ()
         self.sure = False
         self._doubtful: bool | None = None
@@ -77,7 +79,7 @@ class Outage(Draft):
     def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
         lost, made = sum(call.last < self.start for call in self.calls), sum(one.made for one, _ in self.attempts)
         return (lost, made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned), len(self.first),
-                self.answer, self.refusals, spells if now - (self.end or now) < SETTLED_AFTER else 0)
+                len(self.late), self.answer, self.refusals, spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
     def seen_last(self, _now: float) -> float:
         return self.last
@@ -172,6 +174,7 @@ class Outage(Draft):
             self.start, self.last_answer = before.start, before.last_answer
         self.before = tuple(one for one in self.before if one is not before)
         self.first = {**self.first, **before.first}
+        self.late = {**self.late, **before.late}
         spared = (one for one in (before.spared, self.spared) if one is not None and one[0] not in self.first)
         self.spared = next(spared, None)
         self.moves = {**self.moves, **before.moves}

@@ -51,6 +51,7 @@ class Outages:
             outage.release(lines)
             for phone in outage.first.keys() & phones:
                 del outage.first[phone]
+                outage.late.pop(phone, None)
 
     def dropped(self, server: ServerWatch) -> None:
         """The server was forgotten: its outage, if it has one, ends with the last that was seen of it, for good."""
@@ -235,9 +236,12 @@ class Outages:
         failing = server.failing.get(phone)
         if failing is None or sent is None:
             return
+        late = sent in failing.sends
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:
+            if late and phone in outage.first:
+                outage.late.setdefault(phone, (sent, time))
             outage.serves(phone, sent, time, disproves=disproves)
         if not failing.methods:
             del server.failing[phone]

@@ -9,12 +9,13 @@ from datetime import tzinfo
 from math import inf
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES, OTHERS, PINGED
+from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES
 from sipaudit.incidents.gaps import REFUSES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
+from sipaudit.report.manners import failed, tells
 from sipaudit.report.names import short_names
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of
@@ -22,10 +23,8 @@ from sipaudit.report.when import ends_of, style_of
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 GROUPS_SHOWN = 8
-MANNERS = (OTHERS, PINGED, OTHER_PHONES)   # entries of a timeline that say how a server failed
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
 REFUSED = re.compile(rf"(\S+){REFUSES}([0-9]+) lines? with ([0-9, ]+)")
-UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
 
@@ -147,12 +146,7 @@ def _without(report: Report) -> dict[str, Without]:
 
 def _leaves_some(incident: Incident) -> bool:
     """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
-    return _tells(incident, OTHER_PHONES) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
-
-
-def _tells(incident: Incident, ending: str) -> bool:
-    """Whether an entry of its timeline ends so."""
-    return any(entry.what.endswith(ending) for entry in incident.timeline)
+    return tells(incident, OTHER_PHONES) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
@@ -160,38 +154,13 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
     last = "" if again is None or incident.end is not None else (
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)
-    yield f"{words.server(incident.server)} {_failed(incident)} {words.span(incident)}{after}."
+    yield f"{words.server(incident.server)} {failed(incident)} {words.span(incident)}{after}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 
 
-def _failed(incident: Incident) -> str:
-    """How the server failed, as far as the first packets that show it agree."""
-    if _tells(incident, OTHERS):
-        return "answered no REGISTER, though it answered other requests,"
-    shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
-    if _tells(incident, PINGED):
-        return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
-    if _tells(incident, OTHER_PHONES):
-        return _failed_some(count_of(incident.phones, "phone"), shown)
-    if shown == {"503"}:
-        return "answered nothing but 503"
-    if shown == {"dns"}:
-        return "could not be found, since its name did not resolve,"
-    return "could not be reached" if shown and shown <= UNREACHED else "did not answer"
-
-
-def _failed_some(phones: str, shown: set[str]) -> str:
-    """The same of one that some phones alone have lost."""
-    if shown == {"503"}:
-        return f"refused {phones} with 503, though it served others,"
-    if shown and shown <= UNREACHED:
-        return f"could not be reached by {phones}, though others reached it,"
-    return f"did not answer {phones}, though it answered others,"
-
-
 def _partial(words: Words, incident: Incident) -> Iterator[str]:
-    some = ", though it took those of others," if _tells(incident, OTHER_PHONES) else ""
+    some = ", though it took those of others," if tells(incident, OTHER_PHONES) else ""
     yield (f"{words.server(incident.server)} answered registrations but let the calls of "
            f"{words.lines(len(incident.lines))} run out{some} {words.span(incident)}.")
     yield from _reaction(words, incident)

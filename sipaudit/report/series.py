@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.model.values import Happening, Incident
-from sipaudit.report.incident_words import MANNERS, SAID, Words
+from sipaudit.report.incident_words import SAID, Words
+from sipaudit.report.manners import MANNERS, late_entry, tells
 from sipaudit.report.screen import count_of
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
@@ -108,8 +109,9 @@ def _lines_of(members: Sequence[Incident]) -> list[str]:
 
 def _shared(members: Sequence[Incident]) -> list[Happening]:
     """Of their timelines what says how the server failed, where it holds for all of them."""
-    kept = [next((entry for entry in members[0].timeline if entry.what.endswith(manner)), None)
-            for manner in MANNERS
-            if all(any(entry.what.endswith(manner) for entry in one.timeline) for one in members)]
+    kept = [next(entry for entry in members[0].timeline if entry.what.endswith(manner))
+            for manner in MANNERS if all(tells(one, manner) for one in members)]
+    late = [entry for entry in map(late_entry, members) if entry is not None]
+    kept += late[:1] if len(late) == len(members) else []
     unseen = [entry for one in members for entry in one.timeline if entry.what.startswith(UNSEEN)]
-    return [entry for entry in [*kept, *unseen[:1]] if entry is not None]
+    return [*kept, *unseen[:1]]

@@ -1,0 +1,52 @@
+"""A server that answers, and later than its phones wait: out to them, and not dead."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import CHALLENGE, Handset, P, S, Story
+
+
+def gives_up(story: Story, phone: Handset, time: float, late: float | None) -> None:
+    """It has moved by the time that P answers."""
+    asked = phone.ask(time, P, "REGISTER", expires=3600)
+    for after in (0.5, 1.5, 3.5):
+        phone.again(time + after, asked)
+    phone.register(time + 5.5, S)
+    if late is not None:
+        phone.told(time + late, asked, 401, headers=CHALLENGE)
+
+
+@pytest.mark.parametrize(("answered", "said"), [
+    (10, "10.0.0.1 answered too late (after 6.5 s, median) from 12:05:00 to 12:"),
+    (5, "10.0.0.1 answered too late (after 6.5 s, median) from 12:05:00 to 12:"),
+    (4, "10.0.0.1 did not answer from 12:05:00 to 12:"),
+    (0, "10.0.0.1 did not answer from 12:05:00 to 12:"),
+])
+def test_a_slow_server_is_said_to_be_slow(tower: Tower, answered: int, said: str) -> None:
+    story = Story()
+    phones = registered(story, 12)
+    for number, phone in enumerate(phones[:10]):
+        gives_up(story, phone, 300 + 2 * number, 6.5 if number < answered else None)
+    phones[11].register(400)
+    end(story, 500)
+    tower.see(story, only="server-outage")
+    assert words_of(tower.report, "utc").of(tower.of("server-outage"))[0].startswith(said)
+    entries = [entry.what for entry in tower.of("server-outage").timeline]
+    assert ("10.0.0.1:5060/udp answers too late, after 6.5 s (median)" in entries) is (answered >= 5)
+
+
+def test_of_some_phones_alone_that_others_were_answered_is_said_too(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    for number, phone in enumerate(phones[:10]):
+        for turn in range(3):
+            gives_up(story, phone, 300 + 2 * number + 60 * turn, 8.0)
+    for time in range(300, 500, 3):
+        phones[10 + time // 3 % 30].register(time)
+    end(story, 600)
+    tower.see(story)
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    assert "answered 10 phones too late (after 8.0 s, median), though it answered others, from " in said
