@@ -125,7 +125,7 @@ class Outage(Draft):
             for sent in one.sends:
                 if sent >= self.start:
                     self.asked_in_vain(phone, sent)
-            self.methods.update(one.methods)
+            self.methods |= one.methods_since(self.start)
             self.add(one.subjects, one.event)
         self._whom_it_answers(server, inf)
 

@@ -203,7 +203,7 @@ class Outages:
         for phone, each in failing.items():
             outage.first[phone] = max(each.since(start - 0.001, start), start)
             outage.last = max(outage.last, each.sends[-1])
-            outage.methods.update(each.methods)
+            outage.methods |= each.methods_since(start)
             outage.add(each.subjects, each.event)
         outage.looks_at(server)
         outage.refusals = sum(time >= start for time in server.refusals)

@@ -55,6 +55,10 @@ class Failing:
             del self.methods[known]
         return bool(gone)
 
+    def methods_since(self, time: float) -> set[str | None]:
+        """Of which methods a send failed then or later."""
+        return {method for method, sent in self.methods.items() if sent >= time}
+
     @property
     def unnamed(self) -> bool:
         """Whether nothing else is held against the server than that its name does not resolve."""

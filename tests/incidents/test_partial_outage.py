@@ -110,3 +110,22 @@ def test_an_outage_of_all_that_follows_one_of_calls_is_told(tower: Tower) -> Non
     story.murmur(850, 860)
     assert [line for line in tower.see(story) if "outage" in line] == [
         "partial-outage 10.0.0.1 300.000-400.003 1", "server-outage 10.0.0.1 700.000-800.004 1"]
+
+
+def test_a_server_that_comes_back_without_its_calls_registers(tower: Tower) -> None:
+    """It is out altogether, and then registers again and lets calls run out. Some of those who call have not registered
+    anew by then: that a REGISTER of theirs ran out before says nothing of now."""
+    story = Story()
+    phones = registered(story, 12)
+    for number, phone in enumerate(phones):
+        for time in (300, 345, 390):
+            phone.silence(time + number, method="REGISTER")
+        phone.register(420 + 4 * number)
+    for turn in range(8):
+        for number in (11 - turn, (turn + 3) % 12):
+            phones[number].silence(432 + 12 * turn + number / 10)
+    phones[0].call(560)
+    end(story, 600)
+    told = [line for line in tower.see(story) if "outage" in line]
+    assert [line.split()[0] for line in told] == ["server-outage", "partial-outage"]
+    assert told[1].startswith("partial-outage 10.0.0.1 432.300-560.003")
