@@ -11,7 +11,7 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place, Severity
 from sipaudit.report import document
-from sipaudit.report.exhibits import counting
+from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
 from sipaudit.safe_text import safe_text
 
@@ -77,7 +77,7 @@ def render_check(found: Checked, width: int, color: bool) -> str:
     screen = Screen(width, color)
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
     screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found)}")
-    worst = sorted(found.findings, key=lambda finding: -finding.severity.rank)
+    worst = worst_first(found.findings)
     for finding in worst[:FINDINGS_SHOWN]:
         _issue(screen, finding)
     if len(worst) > FINDINGS_SHOWN:

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
-from sipaudit.report.exhibits import counting
+from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
@@ -71,7 +71,7 @@ def _more(screen: Screen, count: int, noun: str) -> None:
 def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     if not report.findings:
         return
-    worst = sorted(report.findings, key=lambda finding: (finding.suppressed is not None, -finding.severity.rank))
+    worst = worst_first(report.findings)
     screen.title("Findings" if len(worst) <= FINDINGS_SHOWN else "Worst findings")
     in_full = 2 if len(worst) == 2 else 1   # with what was expected and observed
     for finding in worst[:in_full]:
@@ -200,20 +200,18 @@ def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
             yield "A site file to begin with", f"phones {again} --draft-site > site.yaml"
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}", ""
-    counted = counting(report.findings)
+    counted = worst_first(counting(report.findings))
     the_worst = "the " if len(counted) == 1 else "the worst "
     packets = [finding for finding in counted if finding.time is not None]
     if packets:
-        worst = max(packets, key=lambda finding: finding.severity.rank)
-        name, _, run = worst.id.partition("-r")   # of a store with several runs; each numbered its own
+        name, _, run = packets[0].id.partition("-r")   # of a store with several runs; each numbered its own
         where = f", with the captures of run {run} alone" if run else ""
         yield f"What led to {the_worst}finding{where}", f"ladder {again} --finding {name}"
     for incident in gravest(report.incidents, 1):
         which = "" if len(report.incidents) == 1 else "gravest "
         yield f"What the {which}incident means, and what to do", f"explain {incident.kind}"
     if counted:
-        rule = max(counted, key=lambda finding: finding.severity.rank).rule
-        yield f"What {the_worst}finding means, and what to do", f"explain {rule}"
+        yield f"What {the_worst}finding means, and what to do", f"explain {counted[0].rule}"
     if report.lines:
         yield "Every line with its settings, registrations and moves", f"phones {again}"
 

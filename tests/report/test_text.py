@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Assumption, Reason, Undecided
+from sipaudit.model.values import Assumption, Confidence, Reason, Undecided
 from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.ladder import LadderRow
@@ -42,6 +42,16 @@ def test_a_finding_shows_expected_observed_and_evidence() -> None:
     assert "failBack.timeout=60" in shown
     assert "REGISTER to 10.0.0.1:5060/udp 20 s after the move" in shown
     assert "wireshark: frame.number in {" in shown
+
+
+def test_of_findings_as_severe_the_certain_one_is_the_worst_on_a_screen_as_on_the_page() -> None:
+    report = pipeline.analyze(job())
+    first, second = report.findings
+    doubted = replace(report, findings=[replace(first, confidence=Confidence.LIKELY), second])
+    shown = text.render(doubted, "utc", 200, False)
+    assert shown.index("f-000002 error") < shown.index("f-000001 error")
+    assert "--finding f-000002" in shown
+    assert f"explain {second.rule}" in shown
 
 
 def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_where() -> None:
