@@ -39,3 +39,8 @@ def a_store(head: bytes, path: str) -> InputError | None:
         fix = f"show a store with: sipaudit report {quote(f'sqlite:///{path}')}"
         return InputError("is an SQLite file", fix=fix, file=path)
     return None
+
+
+def what_else(head: bytes, path: str) -> InputError | None:
+    """What to say of any of these where a file of settings is wanted."""
+    return a_capture(head, path) or a_report(head, path) or a_store(head, path)

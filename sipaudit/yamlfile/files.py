@@ -22,10 +22,10 @@ def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
         if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
             fix = "let the user read it as whom this runs"
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None
+    if other := mistaken.what_else(content[:mistaken.HEAD], str(path)):
+        raise InputError(f"{other.message} and cannot be {what}", fix="name a YAML file", file=other.file)
     if len(content) <= MAX_BYTES and _is_binary(content[:_HEAD]):
         raise InputError(f"this is no text and cannot be {what}", fix="name a YAML file", file=str(path))
-    if report := mistaken.a_report(content[:mistaken.HEAD], str(path)):
-        raise InputError(f"{report.message} and cannot be {what}", fix="name a YAML file", file=report.file)
     return content
 
 

@@ -47,7 +47,7 @@ def test_what_cannot_be_used_is_refused_with_the_fix(tmp_path: Path, words: list
 def test_a_capture_in_the_place_of_another_file_is_known_for_one(tmp_path: Path, words: list[str], what: str) -> None:
     refused = run(tmp_path, *words)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
-    assert refused.stderr.decode() == f"sipaudit: {SAMPLE}: this is no text and cannot be {what} (name a YAML file)\n"
+    assert refused.stderr.decode() == f"sipaudit: {SAMPLE}: is a capture and cannot be {what} (name a YAML file)\n"
 
 
 CONTENT = {
@@ -67,6 +67,13 @@ CONTENT = {
     (["report", "a.yaml"], "words", "not a sipaudit report: it is no JSON (name a report.json that sipaudit wrote, its "
                                     "directory, or the URL of a store)"),
     (["phones", "r.json"], "report", "is a report that sipaudit wrote (show it with: sipaudit report r.json)"),
+    (["config", "check", "a.pcap"], "capture", "is a capture (read it with: sipaudit analyze a.pcap)"),
+    (["config", "show", "a.pcap"], "pcapng", "is a capture (read it with: sipaudit analyze a.pcap)"),
+    (["analyze", SAMPLE, "--config", "a.db"], "store",
+     "is an SQLite file (show a store with: sipaudit report sqlite:///a.db)"),
+    (["config", "check", "r.json"], "report", "is a report that sipaudit wrote (show it with: sipaudit report r.json)"),
+    (["config", "check", "a.gz"], "gzip",
+     "is compressed (uncompress it first; if it is a capture, read it with: sipaudit analyze a.gz)"),
     (["analyze", SAMPLE, "--site", "r.json"], "report",
      "is a report that sipaudit wrote and cannot be the site file (name a YAML file)"),
 ], ids=str)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from sipaudit import mistaken
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
@@ -66,6 +67,8 @@ def _read(path: Path, layer: str) -> ConfigFile:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
+    if other := mistaken.what_else(data[:mistaken.HEAD], name):
+        raise InputErrors([other])
     if len(data) > MAX_BYTES:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
     text = as_text(data, problems)
