@@ -20,13 +20,13 @@ from sipaudit.run.job import Job, Output
 from sipaudit.run.ready import getting_ready
 
 if TYPE_CHECKING:
-    from sipaudit.model.values import Report
+    from sipaudit.model.values import Finding, Report
     from sipaudit.report.comparison import Comparison
     from sipaudit.report.configuration import Checked, ShownLine
     from sipaudit.report.dissect import Dissection
     from sipaudit.report.exhibits import PlacedMessage
     from sipaudit.report.ladder import LadderRow
-    from sipaudit.run.reading import Progress, Warn
+    from sipaudit.run.reading import Progress, Reading, Warn
     from sipaudit.sip.message import Message
 
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
@@ -120,19 +120,30 @@ def ladder(
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
     the analysis does not have, and for a line that the captures do not have."""
     from sipaudit.run.hiding import hiding_for
-    from sipaudit.run.rows import LadderRows, finding_named, must_be_of
+    from sipaudit.run.rows import LadderRows, must_be_of
     from sipaudit.run.run import Run
 
     hiding = hiding_for(job.redact, job.redact_key)
     plain = replace(job, redact=False, redact_key=None)
-    chosen = None if finding is None else finding_named(analyze(plain, warn=warn), finding)
+    reading, chosen = (None, None) if finding is None else _found(plain, finding, warn)
     if chosen is not None:
         must_be_of(chosen, line)
     rows = LadderRows(line=line, call_id=call_id, finding=chosen)
-    run = Run(job, warn, observer=rows.see)
+    run = Run(job, warn, observer=rows.see, reading=reading)
     run.drive(progress)
     drawn = rows.done(run, warn)
     return drawn if hiding is None else list(map(hiding.row, drawn))
+
+
+def _found(job: Job, name: str, warn: Warn) -> tuple[Reading, Finding]:
+    """What a finding of the job rests on, to be read again. Raises InputError where there is none of this name."""
+    from sipaudit.run.analysis import analyzed
+    from sipaudit.run.reading import Reading
+    from sipaudit.run.rows import finding_named
+
+    reading = Reading(job, warn, payloads=False, reread=True)
+    _, report = analyzed(reading, None, None, None, warn)
+    return Reading(job, warn, payloads=True, reread=False, before=reading), finding_named(report, name)
 
 
 def events(job: Job, *, line: str | None = None, progress: Progress | None = None, warn: Warn = print

@@ -7,6 +7,7 @@ work, and resolved later.
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
@@ -26,6 +27,9 @@ _COUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 _AFTER = re.compile(rf"\+(?=[0-9])(?:{_COUNT}h)?(?:{_COUNT}m)?(?:{_COUNT}s)?")   # 1h, 5m30s
 _EPOCH = re.compile(r"@([0-9]{1,11}(?:\.[0-9]{1,9})?)")
 _SECONDS = (3600.0, 60.0, 1.0)
+_ZONES = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo")   # where C libraries look
+_IS_UTC = re.compile(r"(?:Etc/)?(?:UTC|GMT|UCT|Zulu|Universal|Greenwich)", re.IGNORECASE)   # known without any file
+_RULE = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,3}")   # CET-1CEST,M3.5.0,M10.5.0/3 (POSIX)
 
 
 class Moment(Struct, frozen=True, gc=False):
@@ -178,12 +182,31 @@ def parse_zone(text: str) -> tzinfo:
         return zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         pass
+    raise InputError(f"--tz: there is no time zone {quoted(text)}", fix=_meant(text))
+
+
+def _meant(text: str, else_write: str = "write an IANA name as Europe/Berlin, or utc, or local") -> str:
+    """What to write for a zone that is not there."""
+    import zoneinfo
+
     names = zoneinfo.available_timezones()
     best = nearest(text, names)
-    fix = f"did you mean '{best}'?" if best else "write an IANA name as Europe/Berlin, or utc, or local"
     if not names:
-        fix = "install the system's time zone data (tzdata), or write utc or local"
-    raise InputError(f"--tz: there is no time zone {quoted(text)}", fix=fix)
+        return "install the system's time zone data (tzdata), or write utc or local"
+    return f"did you mean '{best}'?" if best else else_write
+
+
+def zone_doubt(zone: tzinfo) -> str | None:
+    """What to say of the zone of this computer where `TZ` names one that the system does not know: it takes it for
+    UTC, and says nothing."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    if not isinstance(zone, LocalZone) or not name or _IS_UTC.fullmatch(name) or _RULE.match(name):
+        return None
+    folders = (os.environ.get("TZDIR") or _ZONES[0], *_ZONES[1:])
+    if any(os.path.isfile(os.path.join(folder, name)) for folder in folders):  # noqa: PTH113, PTH118 - raise nothing
+        return None
+    fix = _meant(name, "name a zone with --tz")
+    return f"the environment's TZ is {quoted(name)}, a zone that is not known here: local is UTC ({fix})"
 
 
 def zone_name(seconds: float, zone: tzinfo) -> str:

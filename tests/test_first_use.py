@@ -19,12 +19,12 @@ CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 
 class Ran:
-    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT) -> None:
+    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT, tz: str = "UTC") -> None:
         command = [sys.executable, "-m", "sipaudit", *arguments]
         if shell:
             command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
-                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": tz})
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
 
@@ -82,12 +82,41 @@ def test_a_moment_within_the_capture_is_no_matter_for_a_warning(tmp_path: Path, 
 
 def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text('events:\n  - sbc1 stopped\n  - "25:00 sbc1 stopped"\n')
-    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path)
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--event", "12:05", "--event", "25:00 x", folder=tmp_path)
     assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
-        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time "]
-    ran = Ran("analyze", CAPTURE, "--event", "12:05", "--event", "25:00 sbc1 stopped", folder=tmp_path)
-    assert [line.partition("(")[0] for line in ran.err.splitlines()] == [
+        "sipaudit: site.yaml:2: events: 'sbc1' is no time ", "sipaudit: site.yaml:3: events: '25:00' is no time ",
         "sipaudit: --event: '12:05' does not say what happened ", "sipaudit: --event: '25:00' is no time "]
+
+
+def test_what_is_wrong_in_files_and_options_is_told_together(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("entry: {}\n")
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--config", "none", "--set", "x=1", "--from", "soon",
+              "--to", "later", "--tz", "Mars", folder=tmp_path)
+    assert [line.split(" ")[1] for line in ran.err.splitlines()] == [
+        "--tz:", "site.yaml:1:", "--set:", "none:", "--from:", "--to:"]
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_a_finding_in_what_comes_through_a_pipe_is_drawn(tmp_path: Path) -> None:
+    """It is looked for first, and drawn in a second reading: of captures, and of files that a shell makes up."""
+    words = ["ladder", CAPTURE, "--finding", "f-000001", "--site", SITE]
+    drawn = Ran(*words, folder=tmp_path)
+    assert "f-000001" in drawn.out
+    (tmp_path / "cat.sh").write_text(f"cat {CAPTURE} | {sys.executable} -m sipaudit ladder - --finding f-000001 "
+                                     f"--site <(cat {SITE})")
+    piped = subprocess.run(["bash", "cat.sh"], cwd=tmp_path, capture_output=True, text=True, check=False,
+                           env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "TZ": "UTC"})
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert piped.stdout == drawn.out.replace(CAPTURE, "-")
+
+
+def test_a_zone_of_the_environment_that_nobody_knows_is_told_once(tmp_path: Path) -> None:
+    said = ("sipaudit: warning: the environment's TZ is 'Europe/Berlim', a zone that is not known here: local is UTC "
+            "(did you mean 'Europe/Berlin'?)\n")
+    for words in (["phones", CAPTURE], ["ladder", CAPTURE, "--finding", "f-000001", "--site", SITE],
+                  ["report", str(SAMPLE / "report.json")]):
+        assert Ran(*words, folder=tmp_path, tz="Europe/Berlim").err == said
+        assert not Ran(*words, "--tz", "utc", folder=tmp_path, tz="Europe/Berlim").err
 
 
 @pytest.mark.parametrize(("site", "said"), [

@@ -55,7 +55,10 @@ def command(
     """
     from sipaudit import pipeline
     from sipaudit.report import text
+    from sipaudit.times import parse_zone, zone_doubt
 
+    if doubt := zone_doubt(parse_zone(zone)):
+        terminal.warn(doubt)
     report, *others = pipeline.read_reports(
         [path] if other is None else [path, other], redact, redact_key, start=start, end=end, zone=zone)
     comparison = pipeline.compare(others[0], report) if others else None

@@ -42,7 +42,7 @@ def listen(orders: Orders) -> None:
                         decoders=decoders_of(orders))
         probe = Probe(brief, open_sources(orders, limits.budget.capture), time.time(), limits.budget)
         privileges.drop(orders.user)
-        for sentence in brief.site.warnings:
+        for sentence in brief.warnings:
             log.warning("%s", sentence)
         Listening(orders, probe, early, logs, limits).run()
     finally:

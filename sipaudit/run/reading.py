@@ -11,7 +11,7 @@ from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.errors import InputError
 from sipaudit.run.job import Job
 from sipaudit.run.ready import Reader, Wanted, processes
-from sipaudit.run.scope import scope_of
+from sipaudit.run.scope import Scope, scope_of
 from sipaudit.times import TimeStyle, check_order, format_time, span_of
 
 if TYPE_CHECKING:
@@ -33,24 +33,18 @@ class Reading:
     """What a job reads. Making one checks all of the job that reading depends on, before a packet is read.
 
     `progress` is told what is read. (`payloads`) each message is wanted whole; `reread` says that the captures will be
-    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read. Raises InputError or
-    InputErrors.
+    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read; `before` has read
+    the same, its files are read again and what is declared is known. Raises InputError or InputErrors.
     """
 
-    def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool, ready: Reader | None = None) -> None:
-        scope = scope_of(job)
-        timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
-        resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
-        for skipped in resolved.skipped:
-            warn(f"skipped {skipped}")
-        for sentence in scope.site.warnings:
-            warn(sentence)
+    def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool, ready: Reader | None = None,
+                 before: Reading | None = None) -> None:
         self.job = job
-        self.scope = scope
-        self.files: list[CaptureFile] = resolved.files
+        self.scope: Scope = scope_of(job) if before is None else before.scope
+        self.files: list[CaptureFile] = self._resolved(warn, reread) if before is None else before.files
         self.progress: Progress | None = None
         self.first = min((file.first for file in self.files if file.first is not None), default=0.0)
-        self.span = span_of(scope.start, scope.end, self.first)
+        self.span = span_of(self.scope.start, self.scope.end, self.first)
         self._check_span()
         self.payloads = payloads
         self._begun: Iterator[list[Parsed]] | None = None
@@ -59,6 +53,17 @@ class Reading:
         if self._told is not None:
             self._told.read(self._wanted, payloads=payloads)   # before this one loads the same
         self.captures = self._wanted.captures(self._advance)
+
+    def _resolved(self, warn: Warn, reread: bool) -> list[CaptureFile]:
+        """The captures meant; `warn` is told what is none, and what is odd in what is declared."""
+        job, scope = self.job, self.scope
+        timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
+        resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
+        for skipped in resolved.skipped:
+            warn(f"skipped {skipped}")
+        for sentence in scope.warnings:
+            warn(sentence)
+        return resolved.files
 
     def _check_span(self) -> None:
         """A period that ends before it begins, or before there is a packet, is a slip, mostly of the time zone."""

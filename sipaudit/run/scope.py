@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, tzinfo
+from functools import partial
+from typing import TypeVar
 
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.run.job import Job
 from sipaudit.settings.catalogue import parse_set
 from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site, load_site
-from sipaudit.times import When, parse_event, parse_time, parse_zone
+from sipaudit.times import When, parse_event, parse_time, parse_zone, zone_doubt
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -28,31 +33,47 @@ class Scope:
         """The site file, with `--set` over it."""
         return self.declared.site
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd in it, and no error."""
+        doubt = zone_doubt(self.zone)
+        return (*(() if doubt is None else (doubt,)), *self.site.warnings)
+
 
 def scope_of(job: Job) -> Scope:
-    """Read the site and provisioning files that a job names, and its times. Raises InputError or InputErrors."""
-    zone = parse_zone(job.zone)
-    site = load_site(job.site) if job.site is not None else Site.empty()
-    events = _events(site, job, zone)
-    return Scope(
-        declared=Declarations(site, job.config, parse_set(job.settings, job.settings_option)),
-        zone=zone,
-        start=None if job.start is None else parse_time(job.start, zone, option="--from"),
-        end=None if job.end is None else parse_time(job.end, zone, option=job.end_option),
-        events=events,
-    )
+    """Read the site and provisioning files that a job names, and its times. Raises InputErrors with all that is wrong
+    in any of them."""
+    faults = _Faults()
+    zone = faults.of(lambda: parse_zone(job.zone)) or UTC
+    site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site.empty()
+    events = [faults.of(partial(parse_event, event.text, zone, option="events", file=event.file, line=event.line))
+              for event in site.events]
+    events += [faults.of(partial(parse_event, text, zone)) for text in job.events]
+    settings = faults.of(lambda: parse_set(job.settings, job.settings_option))
+    declared = faults.of(lambda: Declarations(site, job.config, settings))
+    start = None if job.start is None else faults.of(partial(parse_time, job.start, zone, option="--from"))
+    end = None if job.end is None else faults.of(partial(parse_time, job.end, zone, option=job.end_option))
+    faults.raise_any()
+    assert declared is not None
+    return Scope(declared, zone, start, end, tuple(event for event in events if event is not None))
 
 
-def _events(site: Site, job: Job, zone: tzinfo) -> tuple[tuple[When, str], ...]:
-    """The events of the site file and of `--event`. Raises InputErrors with all that cannot be read."""
-    events: list[tuple[When, str]] = []
-    errors: list[InputError] = []
-    for text, option, file, line in [*((event.text, "events", event.file, event.line) for event in site.events),
-                                     *((text, "--event", None, None) for text in job.events)]:
+class _Faults:
+    """What is wrong with one thing after the other, to be told together."""
+
+    def __init__(self) -> None:
+        self._errors: list[InputError] = []
+
+    def of(self, read: Callable[[], Read]) -> Read | None:
+        """What was read, None where it could not be."""
         try:
-            events.append(parse_event(text, zone, option=option, file=file, line=line))
+            return read()
+        except InputErrors as several:
+            self._errors += several.errors
         except InputError as error:
-            errors.append(error)
-    if errors:
-        raise InputErrors(errors)
-    return tuple(events)
+            self._errors.append(error)
+        return None
+
+    def raise_any(self) -> None:
+        if self._errors:
+            raise InputErrors(self._errors)

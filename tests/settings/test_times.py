@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sipaudit.errors import InputError
-from sipaudit.times import LocalZone, TimeStyle, format_time, parse_event, parse_time, parse_zone
+from sipaudit.times import LocalZone, TimeStyle, format_time, parse_event, parse_time, parse_zone, zone_doubt
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -162,6 +162,19 @@ class TestZones:
         finally:
             monkeypatch.undo()
             time.tzset()
+
+    @pytest.mark.parametrize(("name", "said"), [
+        ("Europe/Berlim", "did you mean 'Europe/Berlin'?"), (":Foo/Bar", "name a zone with --tz"),
+        ("Europe", "'Europe'"), ("x\x1b", "'x\\x1b'"), ("", None), ("UTC", None), ("Etc/UTC", None),
+        ("Europe/Berlin", None), (":Europe/Berlin", None), ("CET-1", None), ("CET-1CEST,M3.5.0,M10.5.0/3", None),
+        ("<+03>-3", None),
+    ])
+    def test_one_of_the_environment_that_the_system_takes_for_utc_in_silence_is_told(self, monkeypatch, name, said):
+        monkeypatch.setenv("TZ", name)
+        doubt = zone_doubt(LocalZone())
+        assert (doubt is None) is (said is None)
+        assert said is None or said in doubt
+        assert zone_doubt(parse_zone("Europe/Berlin")) is zone_doubt(UTC) is None
 
 
 class TestShowing:
