@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import isdir, isfile
+from socket import if_nameindex
 from typing import TYPE_CHECKING
 
 import click
@@ -9,12 +11,32 @@ import click
 from sipaudit.cli import options
 from sipaudit.cli.live_options import live_options
 from sipaudit.cli.manual import Command
+from sipaudit.yamlfile.wording import quoted
 
 if TYPE_CHECKING:
     from sipaudit.live.orders import Orders
 
 
-@click.command("live", cls=Command, short_help="Judge phones as they go, on a mirror port.")
+class Live(Command):
+    """The command that listens: what it listens to are options, and a capture belongs to another one."""
+
+    def look_at(self, ctx: click.Context, words: list[str]) -> None:
+        if words:
+            ctx.fail(f"live does not know what {quoted(words[0])} is{_meant(words[0])}")
+
+
+def _meant(word: str) -> str:
+    """What somebody may have meant who names what there is no option for."""
+    if isfile(word) or word == "-":  # noqa: PTH113 - Path's raise where a name is too long
+        return f": it reads no captures. Did you mean 'sipaudit analyze {word}'?"
+    if isdir(word):  # noqa: PTH112 - the same
+        return f". Did you mean '--follow {word}', or 'sipaudit analyze {word}'?"
+    if word in (name for _, name in if_nameindex()):
+        return f". Did you mean '-i {word}'?"
+    return ". What it listens to is named with -i, --hep or --follow."
+
+
+@click.command("live", cls=Live, short_help="Judge phones as they go, on a mirror port.")
 @live_options
 @options.verbosity_options
 def command(orders: Orders) -> None:

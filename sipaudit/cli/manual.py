@@ -28,13 +28,16 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:   # as completion does
-            self._refuse_twice(ctx, list(args))
+            _, words, given = self.make_parser(ctx).parse_args(args=list(args))
+            if not any(each.is_eager for each in given):   # --help
+                self.look_at(ctx, words)
+                self._refuse_twice(ctx, given)
         return super().parse_args(ctx, args)
 
-    def _refuse_twice(self, ctx: click.Context, args: list[str]) -> None:
-        _, _, given = self.make_parser(ctx).parse_args(args=args)
-        if any(each.is_eager for each in given):   # --help
-            return
+    def look_at(self, ctx: click.Context, words: list[str]) -> None:
+        """What a command has to say of its words that are no options, before anything else is said of them."""
+
+    def _refuse_twice(self, ctx: click.Context, given: list[click.Parameter]) -> None:
         for option, times in Counter(given).items():
             if times > 1 and _has_one_value(option):
                 often = "twice" if times == 2 else f"{times} times"
