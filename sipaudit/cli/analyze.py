@@ -54,11 +54,11 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     output.deliver(report, partial(_text, program=program, again=_again(job)), job.zone, delivery)
 
 
-def _again(job: Job) -> str | None:
-    """Arguments that make another command see the same, for a shell. None where they would not do (stdin), or must not
-    be shown."""
+def _again(job: Job) -> str:
+    """Arguments that make another command see the same, for a shell. Where they would not do (stdin), or must not be
+    shown, the reader has to name the captures."""
     if job.redact or "-" in job.paths:
-        return None
+        return "CAPTURE ..."
     named = [("--site", job.site), *(("--config", path) for path in job.config),
              *(("--set", setting) for setting in job.settings), *(("--rules", path) for path in job.rules),
              ("--suppress", job.suppress), *(("--event", event) for event in job.events),
@@ -69,7 +69,7 @@ def _again(job: Job) -> str | None:
     return shlex.join([*job.paths, *options])
 
 
-def _text(report: Report, zone: str, width: int, color: bool, program: str, again: str | None) -> str:
+def _text(report: Report, zone: str, width: int, color: bool, program: str, again: str) -> str:
     from sipaudit.report import text  # deferred: it brings much of the model, and captures can be read before
 
     return text.render(report, zone, width, color, program=program, again=again)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +67,8 @@ def command(
         lacks = pipeline.render_files(report, directory, zone, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")
     if comparison is None:
-        output.show(report, text.render, zone, form)
+        again = None if form == "text" and pipeline.was_heard(path) else "CAPTURE ..."
+        output.show(report, partial(text.render, again=again), zone, form)
     else:
         _show_comparison(comparison, report, form)
     output.fail_on(report.findings if comparison is None else comparison.new, fail_on)

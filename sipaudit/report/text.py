@@ -29,9 +29,9 @@ THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
 def render(report: Report, zone: str, width: int, color: bool, *, program: str = "sipaudit",
-           again: str | None = None) -> str:
+           again: str | None = "CAPTURE ...") -> str:
     """The summary as text of `width` columns, times in `zone` (as `--tz` names it). `program` and `again`: how another
-    command of this program is called that shall see the same, None where the reader has to name the captures."""
+    command of this program is called that shall see the same, None where there is no capture of it."""
     screen, clock = Screen(width, color), parse_zone(zone)
     for sentence in sentences(report, zone):
         screen.say(sentence)
@@ -40,7 +40,7 @@ def render(report: Report, zone: str, width: int, color: bool, *, program: str =
     _events(screen, report, clock)
     _undecided(screen, report)
     _captures(screen, report, clock)
-    _next(screen, report, program, again or "CAPTURE ...")
+    _next(screen, report, program, again)
     return screen.text()
 
 
@@ -177,7 +177,7 @@ def _most(rules: Counter[str]) -> str:
     return f"{named}, ..." if len(rules) > OPEN_SHOWN else named
 
 
-def _next(screen: Screen, report: Report, program: str, again: str) -> None:
+def _next(screen: Screen, report: Report, program: str, again: str | None) -> None:
     """What to do next, the most useful first."""
     steps = list(_steps(report, again))
     if steps:
@@ -191,19 +191,19 @@ def _next(screen: Screen, report: Report, program: str, again: str) -> None:
             screen.raw(f"    {shown}")
 
 
-def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
+def _steps(report: Report, again: str | None) -> Iterator[tuple[str, str]]:
     """What for, and the command, "" where there is none."""
     undeclared = ", ".join(f"{name} ({lines})" for name, lines in to_declare(report))
     if undeclared:
         yield f"To judge more, declare in a site file: {undeclared}. See docs/site-file.md", ""
-        if "--site" not in again:
+        if again is not None and "--site" not in again:
             yield "A site file to begin with", f"phones {again} --draft-site > site.yaml"
     if report.inconclusive:
         yield f"What to capture so that more can be decided: {CAPTURING}", ""
     counted = worst_first(counting(report.findings))
     the_worst = "the " if len(counted) == 1 else "the worst "
     packets = [finding for finding in counted if finding.time is not None]
-    if packets:
+    if packets and again is not None:
         name, _, run = packets[0].id.partition("-r")   # of a store with several runs; each numbered its own
         where = f", with the captures of run {run} alone" if run else ""
         yield f"What led to {the_worst}finding{where}", f"ladder {again} --finding {name}"
@@ -212,7 +212,7 @@ def _steps(report: Report, again: str) -> Iterator[tuple[str, str]]:
         yield f"What the {which}incident means, and what to do", f"explain {incident.kind}"
     if counted:
         yield f"What {the_worst}finding means, and what to do", f"explain {counted[0].rule}"
-    if report.lines:
+    if report.lines and again is not None:
         yield "Every line with its settings, registrations and moves", f"phones {again}"
 
 

@@ -77,6 +77,20 @@ def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command, tmp_path: 
     assert (again.code, again.out.partition(commands)[0]) == (0, first.out.partition(commands)[0])
 
 
+def test_what_next_names_captures_only_where_there_may_be_some(
+        sipaudit_command, store_url: str, tmp_path: Path) -> None:
+    kept(f"{store_url}?probe=analyst", sample())
+    with probe(f"{store_url}?probe=mirror", tmp_path / "spool") as sink:
+        for said in line(), finding(1, incident="i-0001"), incident(1, findings=("f-000001",)):
+            sink.take(said)
+    told = sipaudit_command("report", f"{store_url}?probe=analyst").out
+    assert "ladder CAPTURE ... --finding" in told
+    assert "phones CAPTURE ..." in told
+    told = sipaudit_command("report", f"{store_url}?probe=mirror").out
+    assert "explain premature-failback" in told
+    assert "CAPTURE" not in told
+
+
 def test_o_writes_the_files_of_a_store(sipaudit_command, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     kept(url, sample())
