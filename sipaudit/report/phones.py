@@ -76,7 +76,7 @@ def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
         (when(move.time), _named(line, domain), brief(line.phone), move.kind,
          f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]],
-        least=("phone", "cause"))
+        least=("phone", "cause", "kind"))
     if len(moves) > MOVES_SHOWN:
         screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
 

@@ -18,12 +18,13 @@ PARAGRAPH_SHOWN = 1_000
 GAP = 2                 # characters between two columns
 SENTENCES = 24          # characters of a line in which they can be read
 _WORDS, _ITEMS = re.compile(r"\s+"), re.compile(r"(?<=,)\s+")
+_TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")   # of the day
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 class Column:
     """A column of a table: how it is called, what it holds, whether it stands to the right, and `parted` where what it
-    holds gives way."""
+    holds gives way. Times in it are whole as long as anything else can be broken."""
 
     def __init__(self, name: str, cells: list[str], right: bool, parted: re.Pattern[str]) -> None:
         from rich.cells import cell_len
@@ -32,6 +33,7 @@ class Column:
         self.widest = max(map(cell_len, (name, *cells)))
         words = (word for text in {*name.split(), *cells} for word in parted.split(text))
         self.narrowest = max(map(cell_len, words))
+        self.whole = max((len(time[0]) for text in cells for time in _TIME.finditer(text)), default=1)
         self.readable = max(self.narrowest, min(self.widest // 3, SENTENCES))
 
 
@@ -116,7 +118,8 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
     widths = [column.narrowest if breaks else column.widest for column in columns]
     while _taken(widths) > max(width, _taken([1] * len(widths))):
         yielding = [index for index, column in enumerate(columns)
-                    if widths[index] > (1 if breaks else column.narrowest)]
+                    if widths[index] > (column.whole if breaks else column.narrowest)]
+        yielding = yielding or [index for index, each in enumerate(widths) if each > 1]
         widths[max(yielding, key=widths.__getitem__)] -= 1
     return widths
 

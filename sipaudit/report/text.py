@@ -52,7 +52,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     shown = gravest(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, names, when) for incident in shown],
-                 right=frozenset({"lines", "findings"}), least=("findings", "lines"))
+                 right=frozenset({"lines", "findings"}), least=("findings", "lines", "to", "where"))
     _more(screen, len(report.incidents) - len(shown), "incident")
 
 
@@ -80,7 +80,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
         when = when_of(report, clock)
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
                      [_finding_row(finding, when) for finding in worst[in_full:FINDINGS_SHOWN]],
-                     least=("incident", "severity"))
+                     least=("incident", "severity", "time"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
         screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")

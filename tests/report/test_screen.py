@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sipaudit import pipeline
@@ -47,6 +49,17 @@ def test_names_wider_than_the_terminal_are_broken_after_all() -> None:
     shown = drawn(20, ("a-name-in-one-word-wider-than-all", "a", 3))
     assert max(map(len, shown.splitlines())) <= 20
     assert "".join(line.partition(" ")[0] for line in shown.splitlines()) == "namea-name-in-one-word-wider-than-all"
+
+
+@pytest.mark.parametrize("width", [24, 32, 40, 45, 50])
+@pytest.mark.parametrize("name", ["first-outage", "three-servers"])
+def test_times_are_whole_on_the_narrowest_terminal(name: str, width: int) -> None:
+    found = pipeline.analyze(job(name))
+    for render in (phones.render, text.render):
+        wide, narrow = (render(found, "utc", columns, False) for columns in (500, width))
+        pieces = {word for word in narrow.split() if re.fullmatch(r"[0-9]+:[0-9:.,]*|:[0-9:.,]+", word)}
+        assert pieces
+        assert pieces <= set(wide.split())
 
 
 @pytest.mark.parametrize("width", [56, 60, 80, 100])
