@@ -58,7 +58,8 @@ class Resolved:
 
 
 def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
-    """The captures meant by files, patterns, directories (one level) and `-`; one named twice counts once.
+    """The captures meant by files, patterns, directories (one level) and `-`; one named twice counts once, and so does
+    one of which there is a copy.
 
     A pipe is spooled to an unnamed temporary file when it is to be read again (`reread`), or when its place among
     other captures must be known.  Raises InputError for a path named that is no capture with a packet in it, and when
@@ -71,20 +72,50 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
             if same is None or named:
                 paths[os.path.realpath(path)] = (same[0] if same else path, named)
     spool = reread or len(paths) > 1
-    files: list[CaptureFile] = []
-    skipped: list[InputError] = []
+    found = _Found()
     for path, named in paths.values():
         try:
-            files.append(_capture_file(path, spool))
+            found.take(_capture_file(path, spool))
         except InputError as error:
             if named:
                 raise
-            skipped.append(error)
-    if not files:
-        what = f"none of the {len(skipped)} files is a capture" if skipped else "no file there"
+            found.skipped.append(error)
+    if not found.files:
+        what = f"none of the {len(found.skipped)} files is a capture" if found.skipped else "no file there"
         fix = "name a pcap or pcapng file; folders within a folder are not searched"
         raise InputError(what, fix=fix, file=" ".join(arguments))
-    return Resolved(files, [*skipped, *_not_searched(arguments)])
+    return Resolved(found.files, [*found.skipped, *_not_searched(arguments)])
+
+
+class _Found:
+    """Captures in their order, each once, and what is passed over."""
+
+    def __init__(self) -> None:
+        self.files: list[CaptureFile] = []
+        self.skipped: list[InputError] = []
+        self._alike: dict[tuple[int, float | None], list[CaptureFile]] = {}   # by length and first packet
+
+    def take(self, file: CaptureFile) -> None:
+        """One more, unless it is a copy of one that is here."""
+        alike = self._alike.setdefault((file.size, file.first), [])
+        copied = next((other for other in alike if _same_content(file, other)), None)
+        if copied is None:
+            alike.append(file)
+            self.files.append(file)
+        else:
+            self.skipped.append(InputError(f"is a copy of {copied.path}", fix="name one of them", file=file.path))
+
+
+def _same_content(one: CaptureFile, other: CaptureFile) -> bool:
+    """Whether two files that are as long, and begin alike, are the same to the byte. Pipes are not looked at."""
+    if not one.size:
+        return False
+    from filecmp import cmp  # deferred: seldom is there anything to compare
+
+    try:
+        return cmp(one.source, other.source, shallow=False)
+    except OSError:   # whoever reads it says so
+        return False
 
 
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:

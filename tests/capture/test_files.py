@@ -77,8 +77,8 @@ def test_a_directory_gives_its_captures_sorted_and_lists_what_it_passes_over(tmp
 
 
 def test_a_pattern_is_expanded_and_one_that_matches_nothing_is_an_error(tmp_path: Path) -> None:
-    for name in ("ring_2.pcap", "ring_1.pcap", "other.pcap"):
-        (tmp_path / name).write_bytes(capture(1))
+    for time, name in enumerate(("ring_2.pcap", "ring_1.pcap", "other.pcap")):
+        (tmp_path / name).write_bytes(capture(time))
     assert paths(resolve([str(tmp_path / "ring_*.pcap")])) == ["ring_1.pcap", "ring_2.pcap"]
     assert "no file matches" in refused([tmp_path / "rung_*.pcap"])
 
@@ -92,6 +92,15 @@ def test_a_capture_named_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "a.pcap").write_bytes(capture(1))
     (tmp_path / "link.pcap").symlink_to("a.pcap")
     assert paths(resolve([str(tmp_path / "a.pcap"), str(tmp_path), str(tmp_path / "*.pcap")])) == ["a.pcap"]
+
+
+def test_a_copy_of_a_capture_is_told_and_not_read(tmp_path: Path) -> None:
+    for name, content in (("a", capture(1, 2)), ("b", capture(1, 3)), ("c", capture(1, 2)), ("d", capture(1, 2, 3))):
+        (tmp_path / f"{name}.pcap").write_bytes(content)
+    found = resolve([str(tmp_path), str(tmp_path / "c.pcap")])
+    assert paths(found) == ["a.pcap", "b.pcap", "d.pcap"]
+    assert [str(error) for error in found.skipped] == [
+        f"{tmp_path}/c.pcap: is a copy of {tmp_path}/a.pcap (name one of them)"]
 
 
 @pytest.mark.parametrize("begins", [*PCAP_MAGICS, SECTION_MAGIC], ids=bytes.hex)
