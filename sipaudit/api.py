@@ -7,6 +7,7 @@ from here when they are first asked for.
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -168,4 +169,8 @@ def _name(path: PathName) -> str:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=4)
+    """A warning that names the line which called us, so that Python shows it once for each such line."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sipaudit."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, stacklevel=level)

@@ -65,6 +65,8 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
     other captures must be known.  Raises InputError for a path named that is no capture with a packet in it, and when
     patterns and directories hold none.
     """
+    if not arguments:   # the command line sees to it
+        raise InputError("no capture is named", fix="name files, patterns or directories")
     paths: dict[str, tuple[str, bool]] = {}
     for argument in arguments:
         for path, named in _expand(argument):

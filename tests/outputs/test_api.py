@@ -173,11 +173,18 @@ def test_what_the_caller_can_mend_is_an_input_error(tmp_path: Path) -> None:
         sipaudit.read_messages([])
 
 
+def test_no_capture_is_an_error_of_its_own() -> None:
+    with pytest.raises(sipaudit.InputError, match=r"^no capture is named"):
+        sipaudit.analyze([])
+
+
 def test_warnings_are_warnings(tmp_path: Path) -> None:
     written(early_return(), tmp_path / "a.pcap")
     (tmp_path / "notes.txt").write_text("no capture")
-    with pytest.warns(UserWarning, match=r"notes\.txt"):
-        sipaudit.analyze(tmp_path)
+    for ask in sipaudit.analyze, sipaudit.read_messages:
+        with pytest.warns(UserWarning, match=r"notes\.txt") as said:
+            ask(tmp_path)
+        assert [warning.filename for warning in said] == [__file__], "of the line that asked"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sipaudit.analyze(tmp_path / "a.pcap")
