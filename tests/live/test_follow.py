@@ -26,7 +26,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.live.follow import directory
-from sipaudit.live.follow.directory import GONE_KEPT, SETTLED
+from sipaudit.live.follow.directory import GONE_KEPT, OPEN, READ_OPEN, SETTLED
 from sipaudit.live.follow.places import STRETCHES_KEPT, Places
 from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
@@ -511,6 +511,25 @@ def test_a_directory_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     (folder / "a").write_bytes(capture(1))
     assert reader.numbers() == [1]
     assert len(reader.warned) == 1
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_many_small_files_are_read_with_few_descriptors(tmp_path: Path) -> None:
+    """A backlog of small files is read within moments; a process has a thousand descriptors for all it does."""
+    reader, count = Reader(tmp_path), READ_OPEN + OPEN + 100
+    before = descriptors()
+    for number in range(count):
+        (tmp_path / f"{number:05}.pcap").write_bytes(capture(number))
+    assert reader.numbers() == list(range(count))
+    assert descriptors() - before <= READ_OPEN + OPEN
+    (tmp_path / "00000.pcap").write_bytes(capture(0, count))   # one that is closed goes on all the same
+    assert reader.numbers() == [count]
+    assert not reader.source.health.undecoded
+    reader.source.close()
+    assert descriptors() < before
 
 
 def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from sipaudit.live.follow.file import Followed, Inode, Opening, opening
 from sipaudit.turned_away import turned_away
 
 FILES = 10_000  # looked at in the directory
-OPEN = 64  # files that are kept open: while they are, they can be deleted without harm
+OPEN = 64  # files to be read that are kept open: while they are, they can be deleted without harm
+READ_OPEN = 256  # the same of those that were read: more than are written at a time, for one is read anew when it grows
 GONE_KEPT = 1000  # files remembered that are gone: perhaps they come back as FILE.gz
 SETTLED = 60.0  # seconds without growth after which a file that has a successor is taken for finished
 WARNED = 1000  # files that we complained of
@@ -56,6 +57,7 @@ class Directory:
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
         self._files: dict[str, Followed] = {}
+        self._read: dict[str, Followed] = {}   # those that are open though nothing waits in them, the last read last
         self._warned: set[str] = set()
 
     def know(self, files: Mapping[str, Known]) -> None:
@@ -95,6 +97,16 @@ class Directory:
         file.gone = True
         file.close()
         self._seen = {key: one for key, one in self._seen.items() if one.file is not file}
+
+    def was_read(self, file: Followed) -> None:
+        """Nothing of it waits. It stays open for what may yet be written, until many others were read after it."""
+        self._read.pop(file.identity, None)
+        if file.is_open:
+            self._read[file.identity] = file
+        if len(self._read) > READ_OPEN:
+            oldest = self._read.pop(next(iter(self._read)))
+            if oldest.is_open and not oldest.unread:
+                self._leave(oldest)
 
     def read_so_far(self) -> dict[str, Known]:
         """What was read of the files, by identity."""
@@ -225,11 +237,18 @@ class Directory:
         latest = max((file.first for file in self._files.values()), default=0.0)
         for file in self._files.values():
             if file.is_open and not file.unread and file.first < latest and now - file.grown >= SETTLED:
-                self._health.truncated = self._health.truncated or file.incomplete
-                file.close()
+                self._leave(file)
+
+    def _leave(self, file: Followed) -> None:
+        self._health.truncated = self._health.truncated or file.incomplete
+        file.close()
 
     def _hold(self, waiting: list[Followed]) -> None:
-        """Open those that will be read soon: a ring may delete them before."""
+        """Open those that will be read soon, a ring may delete them before; no more than OPEN of which nothing was
+        read."""
+        for file in waiting[OPEN:]:
+            if file.is_open and not file.stored and not file.gone:
+                file.close()
         for file in waiting[:OPEN]:
             try:
                 file.open()

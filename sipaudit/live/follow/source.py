@@ -133,6 +133,7 @@ class FollowSource:
                 left -= max(file.stored - before, 1)
             if not (file.is_open and file.unread):
                 del self._waiting[0]
+                self._directory.was_read(file)
         return batches
 
     def _pieces(self, file: Followed) -> list[Batch]:
