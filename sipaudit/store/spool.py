@@ -59,6 +59,7 @@ class Spool:
         self._file = min(FILE, max(bound // 4, 1))
         self._fresh = True          # the next saying begins a file: never after what another process wrote
         self._alone = threading.RLock()
+        self._read: Part | None = None     # the file that `oldest` gave
         self.dropped = 0
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -120,27 +121,35 @@ class Spool:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError:
-            self._fresh = True      # the file may end in half a line
-            part.size = part.path.stat().st_size if part.path.exists() else 0
+            self._break_off(part)
             raise
         part.size += len(data)
         part.lines += len(lines)
 
+    def _break_off(self, part: Part) -> None:
+        """A file that may end in half a line. One without a saying is none: a full disk would get one each time."""
+        self._fresh = True
+        if part.lines:
+            part.size = part.path.stat().st_size if part.path.exists() else 0
+        else:
+            self._parts.remove(part)
+            part.path.unlink(missing_ok=True)
+
     def _keep_bound(self) -> None:
         while sum(part.size for part in self._parts) > self._bound and len(self._parts) > 1:
-            self.dropped += self._parts[0].lines
-            self.remove()
+            self._drop_oldest()
 
     def oldest(self) -> tuple[RunOf, Iterator[Any]] | None:
         """The oldest file's run and sayings, None when nothing waits. `remove` it when they are in the store."""
         while self._parts:
             with self._alone:
                 self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
-                sayings = _lines_of(self._parts[0].path)
+                self._read = self._parts[0]
+                sayings = _lines_of(self._read.path)
             run = _decoded(_RUN, next(sayings, b""))
             if run is not None:
                 return run, self._readable(sayings)
-            self.dropped += self._parts[0].lines
+            self.dropped += self._read.lines
             self.remove()
         return None
 
@@ -153,11 +162,19 @@ class Spool:
                 yield saying
 
     def remove(self) -> None:
-        """The oldest file goes."""
+        """The file that `oldest` gave goes, unless it had to make room meanwhile."""
         with self._alone:
-            part = self._parts.pop(0)
-            part.path.unlink(missing_ok=True)
-            self._fresh = self._fresh or not self._parts
+            if self._parts and self._parts[0] is self._read:
+                self._go()
+
+    def _drop_oldest(self) -> None:
+        self.dropped += self._parts[0].lines
+        self._go()
+
+    def _go(self) -> None:
+        part = self._parts.pop(0)
+        part.path.unlink(missing_ok=True)
+        self._fresh = self._fresh or not self._parts
 
     def close(self) -> None:
         os.close(self._lock)
