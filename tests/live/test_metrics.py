@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -234,6 +235,30 @@ def test_clients_that_say_a_letter_now_and_then_do_not_keep_the_others_out(
     assert get(scrape, "/healthz") == (200, "ok\n")
     for client in slow:
         client.close()
+
+
+@pytest.mark.parametrize("at", [1, 2], ids=["for its thread", "for its deadline"])
+def test_requests_for_which_there_was_no_thread_keep_no_place(
+    serve: Callable[..., Scrape], monkeypatch: pytest.MonkeyPatch, at: int,
+) -> None:
+    """The system gave no more threads for a while (TasksMax of a service): each request takes two."""
+    scrape = serve()
+    assert get(scrape, "/healthz") == (200, "ok\n")
+    start, count = Thread.start, 0
+
+    def refused(thread: Thread) -> None:
+        nonlocal count
+        count += 1
+        if count % at == 0:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", refused)
+        for _ in range(REQUESTS_AT_ONCE):
+            with socket.create_connection(("127.0.0.1", scrape.port), timeout=10) as client:
+                assert client.recv(1) == b""
+    assert get(scrape, "/healthz") == (200, "ok\n")
 
 
 def test_ipv6_can_be_listened_on(serve: Callable[..., Scrape]) -> None:
