@@ -52,20 +52,21 @@ class Journal:
         self._log = log
         self._file: IO[bytes] | None = None
         self._failed = False
-        self._bytes = 0
+        self._bytes = self._apart = 0   # of the file that is written, and of those of checkpoints that did not come
 
     def take(self, saying: Saying) -> None:
         if isinstance(saying, Judged):
             self._write(saying)
         elif isinstance(saying, Seen):
-            if self._bytes < BOUND:
+            if self._bytes + self._apart < BOUND:
                 self._write(saying)
             else:
                 turned_away("journal")
 
     def _write(self, saying: Saying) -> None:
         try:
-            self._bytes += self._opened().write(to_json(saying) + b"\n")
+            file = self._opened()
+            self._bytes += file.write(to_json(saying) + b"\n")
         except OSError as error:
             self._fails(error)
 
@@ -73,7 +74,7 @@ class Journal:
         if self._file is None:
             self._file = self._new.open("ab")
             if self._file.tell():   # whoever was killed may have broken off within a line
-                self._bytes += self._file.write(b"\n")
+                self._bytes += self._file.tell() + self._file.write(b"\n")
             self._new.chmod(0o600)
             self._syncer.sync_names(self._new.parent)
         return self._file
@@ -104,7 +105,7 @@ class Journal:
             self._close()
         if self._new.exists():
             self._set_apart()
-        self._bytes = 0
+        self._bytes, self._apart = 0, self._old.stat().st_size if self._old.exists() else 0
 
     def _set_apart(self) -> None:
         if self._old.exists():   # of a checkpoint that did not come about
@@ -115,6 +116,7 @@ class Journal:
 
     def cut(self) -> None:
         """That checkpoint is there."""
+        self._apart = 0
         if self._old.exists():
             self._old.replace(self._past)
         else:

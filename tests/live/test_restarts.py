@@ -30,6 +30,7 @@ from sipaudit.model.sayings import (
 )
 from sipaudit.run.brief import understand
 from sipaudit.run.job import Job
+from sipaudit.safe_json import to_json
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.shared import ROOT
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
@@ -221,6 +222,31 @@ def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Pa
     ear.notes_in(journal)
     journal.turned()
     assert list(journal.read()) == [*whole[:-1], *whole]
+
+
+@pytest.mark.parametrize("times", [1, 5], ids=["one that ends at once", "one of minutes"])
+def test_a_journal_keeps_its_bound_while_no_checkpoint_comes_about(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int,
+) -> None:
+    """In one process after the other. What was seen is noted no more; what was found is."""
+    returned_early(ear)
+    monkeypatch.setattr("sipaudit.live.journal.BOUND", 2_000)
+    for _ in range(3):
+        journal = Journal(tmp_path / "state", print)
+        for minute in range(times):
+            if minute:
+                journal.turned()
+            ear.notes_in(journal)
+        journal.close()
+    noted = list(journal.read())
+    seen = [saying for saying in noted if not isinstance(saying, Judged)]
+    judged = [saying for saying in ear.said if isinstance(saying, Judged)]
+    assert sum(len(to_json(saying)) for saying in seen) < 2 * 2_000
+    assert len(noted) - len(seen) == 3 * times * len(judged)
+    journal.turned()
+    journal.cut()
+    ear.notes_in(journal)
+    assert any(not isinstance(saying, Judged) for saying in journal.read())
 
 
 def test_the_first_that_is_said_after_a_crash_is_read_behind_a_line_that_breaks_off(ear: Ear, tmp_path: Path) -> None:
