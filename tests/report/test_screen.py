@@ -57,7 +57,7 @@ def test_times_are_whole_on_the_narrowest_terminal(name: str, width: int) -> Non
     found = pipeline.analyze(job(name))
     for render in (phones.render, text.render):
         wide, narrow = (render(found, "utc", columns, False) for columns in (500, width))
-        pieces = {word for word in narrow.split() if re.fullmatch(r"[0-9]+:[0-9:.,]*|:[0-9:.,]+", word)}
+        pieces = {word for word in narrow.split() if re.fullmatch(r"[0-9]+:[0-9:.,]*|:[0-9]+[:.][0-9:.,]*", word)}
         assert pieces
         assert pieces <= set(wide.split())
 
