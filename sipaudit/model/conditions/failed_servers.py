@@ -15,6 +15,7 @@ from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
+from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Reason
 
 OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
@@ -90,15 +91,16 @@ def call_lives_there(case: Case) -> Ground:
     mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
     if mark is None or case.request.method == "CANCEL":
         return FAILS  # it belongs to a request from before
-    return Ground(reason=Reason.STARTED_LATER) if call is None else _is_bound(call, mark, case.request.method)
+    return Ground(reason=Reason.STARTED_LATER) if call is None else _is_bound(call, mark, case.request.method, case.now)
 
 
-def _is_bound(call: Call, mark: FailedMark, method: str) -> Ground:
+def _is_bound(call: Call, mark: FailedMark, method: str, now: float) -> Ground:
     """The call was up before the failover. One that was being set up then has its grace: it may go on until it is up,
-    and be ended."""
+    and be ended. So may one that had been answered just before, until 32 s after the life of its INVITE."""
     if call.up is None or call.began > mark.since.time:
         return FAILS
-    return HOLDS if call.up < mark.since.time else holds_if(method not in OF_SETUP)
+    graced = call.up >= mark.since.time or now <= call.up + SILENCE_MAX
+    return holds_if(not (graced and method in OF_SETUP))
 
 
 def offered_while_failed(case: Case) -> Ground:
@@ -122,7 +124,7 @@ def spoken_while_failed(case: Case) -> Ground:
         return FAILS
     if call is None:
         return Ground(reason=Reason.STARTED_LATER)
-    return accepted if _is_bound(call, mark, reply.method) is HOLDS else FAILS
+    return accepted if _is_bound(call, mark, reply.method, case.now) is HOLDS else FAILS
 
 
 def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
