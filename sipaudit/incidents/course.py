@@ -14,6 +14,7 @@ ANSWERS_AGAIN = " answers again"
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
+NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
 
@@ -26,6 +27,8 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.last_answer, f"last answer from {server}"
     yield outage.start, f"first {_came_to(outage)}"
     yield from _meanwhile(outage, server)
+    if outage.total is not None and outage.kind == OUTAGE:
+        yield outage.total, f"{server}{NOTHING}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
     again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end

@@ -31,7 +31,8 @@ class Outage(Draft):
     `beyond_options` whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when
     the last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
     `spared` is a phone that it answered and that it does not concern, and when; `late` when each phone's request was
-    sent, and answered, that had run out by then.
+    sent, and answered, that had run out by then. `doubts` is when each phone asked something else in vain while calls
+    alone run out, and `total` since when nothing is answered, where that was later than the start.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -65,6 +66,8 @@ class Outage(Draft):
         self.of_methods = False
         self.spared: tuple[int, float] | None = None
         self.late: dict[int, tuple[float, float]] = {}
+        self.doubts: dict[int, float] = {}
+        self.total: float | None = None
         self.before: tuple[Outage, ...] = ()
         self.sure = False
         self._doubtful: bool | None = None
@@ -91,9 +94,11 @@ class Outage(Draft):
         else:
             turned_away("watched-calls")
 
-    def serves(self, phone: int, sent: float, time: float, *, disproves: bool) -> None:
+    def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
-        method."""
+        method; `late`: it had run out itself."""
+        if late and phone in self.first:
+            self.late.setdefault(phone, (sent, time))
         if disproves:
             self.before = tuple(one for one in self.before if phone not in one.first)
         if phone in self.first and sent > self.last:
@@ -110,6 +115,18 @@ class Outage(Draft):
             self.answer = None
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
+
+    def lets_run_out(self, server: ServerWatch, phone: int, method: str | None, sent: float, enough: float) -> None:
+        """Of which method that is. Where calls alone ran out so far, it is one of all else once `enough` phones asked
+        that in vain, with no answer to anybody between."""
+        if self.kind == PARTIAL and method != "INVITE":
+            if self.doubts and server.keeps_between(min(self.doubts.values()), sent):
+                self.doubts.clear()
+            self.doubts[phone] = min(sent, self.doubts.get(phone, sent))
+            if len(self.doubts) < enough:
+                return
+            self.total = min(self.doubts.values())
+        self.methods.add(method)
 
     def late_to_show(self, phone: int, sent: float, event: ModelEvent, subjects: Iterable[Watched]) -> None:
         """A request came to nothing, as is seen only now: if it was sent before the end, it belongs to this."""
@@ -202,6 +219,12 @@ class Outage(Draft):
                 del known[number]
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
+
+    def release_phones(self, phones: Set[int]) -> None:
+        """These phones were forgotten."""
+        for of_phones in (self.first, self.late, self.doubts):
+            for phone in of_phones.keys() & phones:
+                del of_phones[phone]
 
     @property
     def is_of_registrations(self) -> bool:

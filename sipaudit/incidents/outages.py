@@ -49,9 +49,7 @@ class Outages:
         self.untold.release(lines)
         for outage in (*self.open.values(), *self._closed.values()):
             outage.release(lines)
-            for phone in outage.first.keys() & phones:
-                del outage.first[phone]
-                outage.late.pop(phone, None)
+            outage.release_phones(phones)
 
     def dropped(self, server: ServerWatch) -> None:
         """The server was forgotten: its outage, if it has one, ends with the last that was seen of it, for good."""
@@ -89,7 +87,7 @@ class Outages:
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
         outage.asked_in_vain(phone, sent)
-        outage.methods.add(method)
+        outage.lets_run_out(server, phone, method, sent, self._enough(server))
         outage.sure = outage.sure or failing.sure
         outage.looks_at(server)
         outage.add(subjects, event)
@@ -136,14 +134,17 @@ class Outages:
 
     # -- the start
 
+    def _enough(self, server: ServerWatch) -> float:
+        """How many phones it takes: one where only one uses the server."""
+        return 1 if len(server.users) == 1 else self._phones
+
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
         """An outage, if enough phones that use the server hold it for failed: of late, or since it last answered
         anybody."""
         lately = sent - self._within
         since = max(min(lately, server.answered), server.restored)
         failing = dict(server.failing_since(since))
-        enough = 1 if len(server.users) == 1 else self._phones
-        if not failing or len(failing) < enough:
+        if not failing or len(failing) < self._enough(server):
             return None
         if len(failing) < self._share * server.users_since(max(lately, server.restored)):
             return None
@@ -181,8 +182,8 @@ class Outages:
         if start is None:
             return None
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", LONG_AGO) >= start}
-        enough = 1 if len(server.users) == 1 else self._phones
-        if len(failing) < enough and not any(one.registered_at(server.key, start) for one in failing.values()):
+        registers = any(one.registered_at(server.key, start) for one in failing.values())
+        if len(failing) < self._enough(server) and not registers:
             return None   # one phone may have a path of its own that fails, while others register
         return self._begin(server, failing, start) if failing else None
 
@@ -240,9 +241,7 @@ class Outages:
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:
-            if late and phone in outage.first:
-                outage.late.setdefault(phone, (sent, time))
-            outage.serves(phone, sent, time, disproves=disproves)
+            outage.serves(phone, sent, time, disproves=disproves, late=late)
         if not failing.methods:
             del server.failing[phone]
 

@@ -8,8 +8,10 @@ from copy import copy
 from datetime import tzinfo
 from math import inf
 
+from msgspec.structs import replace
+
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, OTHER_PHONES
+from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES
 from sipaudit.incidents.gaps import REFUSES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
@@ -154,9 +156,18 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
     last = "" if again is None or incident.end is not None else (
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)
-    yield f"{words.server(incident.server)} {failed(incident)} {words.span(incident)}{after}."
+    yield f"{words.server(incident.server)} {_how(words, incident)}{after}."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
+
+
+def _how(words: Words, incident: Incident) -> str:
+    """How the server failed, and when; since when altogether, where it had let calls alone run out before."""
+    total = next((entry for entry in incident.timeline if entry.what.endswith(NOTHING)), None)
+    if total is None:
+        return f"{failed(incident)} {words.span(incident)}"
+    whole = words.span(replace(incident, start=total.time))
+    return f"let calls run out from {words.time(incident.start)} on, and did not answer at all {whole}"
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:

@@ -7,6 +7,7 @@ import pytest
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import Handset, P, Story
+from tests.wire import ORIGIN
 
 
 def calls_run_out(story: Story, phones: list[Handset], *, registers: bool = True) -> None:
@@ -129,3 +130,34 @@ def test_a_server_that_comes_back_without_its_calls_registers(tower: Tower) -> N
     told = [line for line in tower.see(story) if "outage" in line]
     assert [line.split()[0] for line in told] == ["server-outage", "partial-outage"]
     assert told[1].startswith("partial-outage 10.0.0.1 432.300-560.003")
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_when_it_became_one_of_all_is_told(tower: Tower, goes_on: bool) -> None:
+    """Calls run out from 300 on, and everything from 420 on; or one REGISTER alone, and others are answered."""
+    story = Story()
+    phones = registered(story, 6)
+    for turn in range(6):
+        phones[turn].silence(300 + 20 * turn)
+        phones[(turn + 3) % 6].register(310 + 20 * turn)
+    phones[0].silence(420, method="REGISTER")
+    for turn in range(1, 6):
+        if goes_on:
+            phones[turn].register(420 + 20 * turn)
+        else:
+            phones[turn].silence(420 + 20 * turn, method="REGISTER")
+    for phone in phones:
+        phone.silence(530)
+    for number, phone in enumerate(phones):
+        phone.register(600 + number)
+        phone.call(620 + number)
+    end(story, 700)
+    (told,) = [line for line in tower.see(story) if "outage" in line]
+    assert told == ("partial-outage 10.0.0.1 300.000-620.003 6" if goes_on else
+                    "server-outage 10.0.0.1 300.000-600.004 6")
+    outage = tower.of(told.split()[0])
+    said = words_of(tower.report, "utc").of(outage)[0]
+    total = [entry.time - ORIGIN for entry in outage.timeline if entry.what.endswith(" answers nothing any more")]
+    assert total == ([] if goes_on else [420.0])
+    assert said.startswith("10.0.0.1 let calls run out from 12:05:00 on, and did not answer at all from 12:07:00 to "
+                           "12:10:00.") is not goes_on
