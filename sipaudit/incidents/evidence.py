@@ -228,8 +228,10 @@ class Evidence:
                     server = self._tally.server(reach.server, request.time)
                     if not server.counts(request):
                         self._came_to_nothing(server, request, subject, sure=True)
-                    if self._outages is not None:
-                        self._outages.turned(server, subject, arrived.sent or arrived.time)
+                    turned, failing = arrived.sent or arrived.time, server.failing.get(arrived.phone)
+                    first = request.time if failing is None else failing.first
+                    if self._outages is not None and turned - first <= LATE:   # else it had left before
+                        self._outages.turned(server, subject, turned)
 
     # -- for it
 

@@ -76,3 +76,22 @@ def test_the_list_is_not_doubted_where_the_head_was_asked_and_was_out(tmp_path: 
     tower = Tower(tmp_path)
     _seen(tower)
     assert not [line for line in sentences(tower.report, "utc") if "another order than the list" in line]
+
+
+def test_who_calls_after_several_tries_in_vain_had_turned_away_before(tmp_path: Path) -> None:
+    """It left P before the capture began: its REGISTERs are tries to return, what it asks S next is not for these."""
+    story = Story()
+    phones = fleet(story, 6)
+    for index, phone in enumerate(phones):
+        for time in (10, 72, 134):
+            phone.silence(time + index * 5, P, "REGISTER")
+        phone.call(141 + index * 5, S, 5.0)
+        phone.register(160 + index * 5, S)
+    for index, phone in enumerate(phones):
+        phone.register(300 + index * 5, P)
+    end(story, 400)
+    tower = Tower(tmp_path)
+    assert tower.see(story, R3) == ["server-outage 10.0.0.1 10.000-300.004 6"]
+    outage = tower.of("server-outage")
+    assert outage.metrics["time_to_detect_max"] is None
+    assert not [entry for entry in outage.timeline if "turns to another server" in entry.what]
