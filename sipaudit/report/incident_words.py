@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import tzinfo
+from functools import reduce
 from math import inf
+from operator import and_
 
 from msgspec.structs import replace
 
@@ -28,7 +31,8 @@ GROUPS_SHOWN = 8
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
 REFUSED = re.compile(rf"(\S+){REFUSES}([0-9]+) lines? with ([0-9, ]+)")
 
-Without = tuple[str, float, float | None]   # the entry of which no server was left, and from when to when
+# The entry of which no server was left, to how many lines alone (None: to anybody), and from when to when.
+Without = tuple[str, int | None, float, float | None]
 
 
 class Words:
@@ -99,10 +103,14 @@ class Words:
         """That no server of the entry was left, which points to what they share."""
         without = self._without.get(incident.id)
         if without is not None:
-            entry, start, end = without
+            entry, lines, start, end = without
             span = f"from {self.time(start)} on" if end is None else f"from {self.time(start)} to {self.time(end)}"
-            yield (f"No server of {entry} was left {span}: what they share, the network to them or a name server, may "
-                   "have failed.")
+            if lines is None:
+                yield (f"No server of {entry} was left {span}: what they share, the network to them or a name server, "
+                       "may have failed.")
+            else:
+                yield (f"No server of {entry} was left to {self.lines(lines)} {span}: the network between may have "
+                       "failed.")
 
     def groups(self, incident: Incident) -> Iterator[str]:
         """`Concerned: 40 of 42 phones of Site A, 3 of 9 of B.`, where it reached several groups or a part of one."""
@@ -139,16 +147,22 @@ def _without(report: Report) -> dict[str, Without]:
         for last in outages:
             out = {one.server: one for one in outages
                    if (one.start, one.id) <= (last.start, last.id) and last.start < (one.end or inf)}
-            if len(known) > 1 and out.keys() == known and not any(_leaves_some(one) for one in out.values()):
+            if len(known) > 1 and out.keys() == known and not any(map(_hides_some, out.values())):
                 end = min(one.end or inf for one in out.values())
-                if end - last.start > SILENCE_MAX:
-                    found[last.id] = entry, last.start, None if end == inf else end
+                some = _in_all(out.values()) if any(tells(one, OTHER_PHONES) for one in out.values()) else None
+                if end - last.start > SILENCE_MAX and some != 0:
+                    found[last.id] = entry, some, last.start, None if end == inf else end
     return found
 
 
-def _leaves_some(incident: Incident) -> bool:
-    """Whether some phones may have been served: here, or where the captures do not show all of the entry's servers."""
-    return tells(incident, OTHER_PHONES) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+def _in_all(incidents: Iterable[Incident]) -> int:
+    """How many lines they all reached: what is left where others were served by one of the servers."""
+    return reduce(and_, (Counter(one.lines) for one in incidents)).total()
+
+
+def _hides_some(incident: Incident) -> bool:
+    """Whether its lines may have been served where the captures do not show all of the entry's servers."""
+    return any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
@@ -192,7 +206,8 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
         middle = " (median)" if moved > 1 else ""
         within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
-        who = words.lines(1) if moved + stayed == moved == 1 else f"{moved} of {words.lines(int(moved + stayed))}"
+        who = words.lines(1) if moved + stayed == moved == 1 else \
+            f"{moved or 'None'} of {words.lines(int(moved + stayed))}"
         yield f"{who} moved{within}."
     if metrics.get("registrations_lost"):
         yield f"{words.lines(int(metrics['registrations_lost'] or 0))} lost every registration."

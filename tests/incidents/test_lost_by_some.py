@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.report.incident_words import words_of
+from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import MINUTE, R0, R2, Handset, P, S, Settings, Story
 
@@ -202,3 +203,22 @@ def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
     said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
     assert "could not be reached by 10 phones, though others reached it, from" in said
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_site_that_reaches_neither_server_is_told(tower: Tower, both: bool) -> None:
+    """Its link is cut: nobody else notices. Or it has lost the first server alone."""
+    story = Story()
+    for number, phone in enumerate(two_sites(story)):
+        for late in range(0, 600, 120):
+            time = phone.silence(CUT + number * 2 + late, method="REGISTER")
+            if both:
+                phone.silence(time, S, "REGISTER")
+            else:
+                phone.register(time, S)
+        phone.register(BACK + number)
+        phone.register(BACK + 20 + number, S)
+    outages(tower, story, R2)
+    said = " ".join(sentences(tower.report, "utc"))
+    assert ("No server of sbc was left to 10 phones from 12:05:05 to 12:15:" in said) is both
+    assert "the network between may have failed" in said or not both
