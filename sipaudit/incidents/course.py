@@ -16,6 +16,8 @@ PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
+LATER = 60.0       # seconds
+GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
 
 Happened = tuple[float, str]
@@ -26,6 +28,7 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     if outage.last_answer is not None and outage.last_answer != -inf:
         yield outage.last_answer, f"last answer from {server}"
     yield outage.start, f"first {_came_to(outage)}"
+    yield from _groups_of(outage)
     yield from _meanwhile(outage, server)
     if outage.total is not None and outage.kind == OUTAGE:
         yield outage.total, f"{server}{NOTHING}"
@@ -34,6 +37,18 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
     if again is not None:   # without an end the capture does not show that it stays so
         yield again, f"{server}{ANSWERS_AGAIN}"
+
+
+def _groups_of(outage: Outage) -> Iterator[Happened]:
+    """Since when it concerned the groups that came to it later: another site, whose link was not cut."""
+    firsts: dict[str, float] = {}
+    for subject in outage.lines.values():
+        first = outage.first.get(subject.owner)
+        if first is not None and subject.group is not None:
+            firsts[subject.group] = min(first, firsts.get(subject.group, first))
+    later = sorted((first, group) for group, first in firsts.items() if first > outage.start + LATER)
+    for first, group in later[:GROUPS_TOLD]:
+        yield first, f"first request of {group} that came to nothing"
 
 
 def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:

@@ -8,6 +8,7 @@ from sipaudit.report.incident_words import words_of
 from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import MINUTE, R0, R2, Handset, P, S, Settings, Story
+from tests.wire import ORIGIN
 
 CUT, BACK = 300, 920
 
@@ -222,3 +223,26 @@ def test_a_site_that_reaches_neither_server_is_told(tower: Tower, both: bool) ->
     said = " ".join(sentences(tower.report, "utc"))
     assert ("No server of sbc was left to 10 phones from 12:05:05 to 12:15:" in said) is both
     assert "the network between may have failed" in said or not both
+
+
+@pytest.mark.parametrize("after", [30, 200])
+def test_when_it_came_to_concern_another_site_is_told(tower: Tower, after: int) -> None:
+    """First the link of one is cut, and then the server dies. Who asks within a minute may have lost it as soon."""
+    story = Story()
+    phones = registered(story, 12)
+    for number, phone in enumerate(phones[:6]):
+        for late in range(0, 400, 100):
+            phone.silence(300 + number + late, method="REGISTER")
+    for time in range(300, 300 + after, 10) if after == 200 else ():
+        phones[6 + time // 10 % 6].register(time)
+    for number, phone in enumerate(phones[6:]):
+        phone.silence(300 + after + number, method="REGISTER")
+    for number, phone in enumerate(phones):
+        phone.register(720 + number)
+    end(story, 800)
+    groups = [{"match": {"user": f"10{users}"}, "entry": "sbc", "group": group, "settings": R2}
+              for users, group in (("0[1-6]", "Branch"), ("*", "Head office"))]
+    tower.see(story, lines=groups)
+    told = [(entry.time - ORIGIN, entry.what) for entry in tower.of("server-outage").timeline
+            if entry.what.startswith("first request of ")]
+    assert told == ([(500.0, "first request of Head office that came to nothing")] if after == 200 else [])
