@@ -13,7 +13,7 @@ from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
-from sipaudit.report.series import gravest
+from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import keys_open, sentences
 from sipaudit.report.when import When, ends_of, when_of
 from sipaudit.safe_text import safe_text
@@ -49,7 +49,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
         return
     screen.title("Incidents")
     names, when = short_names(report.servers), when_of(report, clock)
-    shown = gravest(report.incidents, INCIDENTS_SHOWN)
+    shown, _ = shown_in_full(report.incidents, INCIDENTS_SHOWN)
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, names, when) for incident in shown],
                  right=frozenset({"lines", "findings"}), least=("findings", "lines", "to", "where"))
