@@ -17,6 +17,7 @@ AWAY = 120.0          # seconds of silence after which a phone may have been off
 CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
+AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
 REFUSES = " refuses REGISTERs of "   # how a timeline says so, between the server and how many lines
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
 
@@ -24,9 +25,10 @@ SOONER = 0.9          # of the time after which a phone renews: what asks again 
 class Spell:
     """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
     seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it,
-    `refused` by server the first answer that refused the line's REGISTER since one was last granted there."""
+    `refused` by server the first answer that refused the line's REGISTER since one was last granted there, `challenged`
+    the last that asked for credentials."""
 
-    __slots__ = ("end", "event", "refused", "seen", "start", "subject")
+    __slots__ = ("challenged", "end", "event", "refused", "seen", "start", "subject")
 
     def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
         self.start = start
@@ -35,6 +37,7 @@ class Spell:
         self.event = event
         self.seen = event.time
         self.refused: dict[str, Answered] = {}
+        self.challenged: Answered | None = None
 
     def refused_by(self, bindings: Iterable[Binding]) -> None:
         """Who refuses the line, as its bindings tell."""
@@ -105,6 +108,15 @@ class Gaps:
         if until > request.time:
             self._keep(self._may_be, subject.number, until)
         return until
+
+    def challenged(self, number: int, answer: Answered) -> None:
+        """A REGISTER of a line was answered with 401 or 407. One that comes as soon as the credentials refuses them."""
+        spell = self.open.get(number)
+        if spell is None:
+            return
+        before, spell.challenged = spell.challenged, answer
+        if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
+            spell.refused.setdefault(answer.server, answer)
 
     @staticmethod
     def _keep(table: dict[int, float], number: int, time: float) -> None:

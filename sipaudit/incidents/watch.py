@@ -30,6 +30,7 @@ from sipaudit.model.routine import Renewals
 from sipaudit.model.state import Binding, PhoneState, Stay
 from sipaudit.rulebook.rules import IncidentKind
 
+CHALLENGES = frozenset({401, 407})
 Siblings = Callable[[int], Sequence[Watched]]
 
 
@@ -200,6 +201,8 @@ class Watch(Detectors):
             binding = step.after.binding(event.server)
             if binding is not None and binding.granted is event:
                 self.gaps.granted(subject, event.time)
+        elif method == "REGISTER" and self.gaps.open and status in CHALLENGES:
+            self.gaps.challenged(subject.number, event)
         elif method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
 

@@ -8,7 +8,7 @@ import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CREDENTIALS, Handset, P, Packet, S, Story
+from tests.stories import CHALLENGE, CREDENTIALS, Handset, P, Packet, S, Story
 from tests.wire import ORIGIN
 
 
@@ -213,3 +213,26 @@ def test_a_refusal_of_long_ago_is_not_why(tower: Tower) -> None:
     end(story, 700)
     tower.see(story)
     assert not [entry for entry in tower.of("registration-gap").timeline if "refuses" in entry.what]
+
+
+@pytest.mark.parametrize(("late", "seen"), [(0.005, True), (None, False)])
+def test_who_is_asked_for_its_password_for_ever_is_refused(tower: Tower, late: float | None, seen: bool) -> None:
+    """The registrar does not know the passwords any more. One that challenges, and then says nothing, is silent."""
+    story = Story()
+    phones = registered(story, 3, granted=300, asks=300)
+    for turn in range(5):
+        for number, phone in enumerate(phones):
+            time = 305 + number + 30 * turn
+            phone.told(time + 0.005, phone.ask(time, P, "REGISTER", expires=300), 401, headers=CHALLENGE)
+            again = phone.ask(time + 0.01, P, "REGISTER", expires=300, headers=CREDENTIALS)
+            if late is not None:
+                phone.told(time + 0.01 + late, again, 401, headers=CHALLENGE)
+            for after in (0.5, 1.5, 3.5) if late is None else ():
+                phone.again(time + after, again)
+    for number, phone in enumerate(phones):
+        phone.register(480 + number)
+    end(story, 600)
+    tower.see(story)
+    gap = tower.of("registration-gap")
+    told = [entry.what for entry in gap.timeline if "refuses" in entry.what]
+    assert told == (["10.0.0.1:5060/udp refuses REGISTERs of 3 lines with 401"] if seen else [])
