@@ -42,12 +42,17 @@ def stays(line: LineSummary, end: float) -> Iterator[Stay]:
 
 
 def _leaving(move: Move, since: float) -> float | None:
-    """When the line began to look: at its first unanswered packet, else the first one sent elsewhere. One that returns
-    needs no other server, however long it tries: where it works, it works until the first one has it back."""
-    if move.kind != "failover":
-        return None
+    """When the line began to look. One that returns needs no other server, however long it tries: where it works, it
+    works until the first one has it back."""
+    return noticed(move, since) if move.kind == "failover" else None
+
+
+def noticed(move: Move, since: float) -> float:
+    """When a line that worked with a server `since` then began to look for another: at its first unanswered packet,
+    else the first one sent elsewhere. What had run out there before it came back speaks against the server still, and
+    is evidence of the move."""
     first = move.time if move.first_packet is None else move.first_packet
-    return max(since, min([first, move.time, *(frame.time for frame in move.evidence)]))
+    return max(since, min([first, move.time, *(frame.time for frame in move.evidence if frame.time >= since)]))
 
 
 def _seen_until(line: LineSummary, end: float) -> float:

@@ -15,7 +15,7 @@ from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import LineSummary, Move, Report
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import inert
-from sipaudit.report.html.lanes import stays
+from sipaudit.report.html.lanes import noticed, stays
 
 STEPS = 480        # points of the stacked area
 MINUTES = 720      # points of a server's rates: longer captures have several minutes in one
@@ -130,16 +130,18 @@ def _most(delays: Iterable[float | None]) -> float | None:
 def _recovery(report: Report) -> dict[str, Any]:
     """A histogram of the seconds from the first unanswered packet to the first packet elsewhere, and to the answer
     that ended the failover, over all failovers."""
-    moves = [move for line in report.lines for move in line.moves if move.kind == "failover" and move.evidence]
-    recovered = [max(move.time - _noticed(move), 0.0) for move in moves]
-    detected = [max(move.first_packet - _noticed(move), 0.0) for move in moves if move.first_packet is not None]
+    moves = [(move, noticed(move, since)) for line in report.lines for since, move in _after(line)
+             if move.kind == "failover" and move.evidence]
+    recovered = [max(move.time - start, 0.0) for move, start in moves]
+    detected = [max(move.first_packet - start, 0.0) for move, start in moves if move.first_packet is not None]
     width = _nice(_usual([*recovered, *detected]) / BARS)
     return {"width": width, "count": len(moves), "detected": _bars(detected, width),
             "recovered": _bars(recovered, width)}
 
 
-def _noticed(move: Move) -> float:
-    return min(frame.time for frame in move.evidence)
+def _after(line: LineSummary) -> Iterable[tuple[float, Move]]:
+    """Its moves, each with since when it had worked where it was."""
+    return zip([line.first, *(move.time for move in line.moves)], line.moves, strict=False)
 
 
 def _usual(seconds: list[float]) -> float:

@@ -159,6 +159,23 @@ def test_a_line_that_tries_its_first_server_in_vain_looks_for_no_other() -> None
     assert all(ms <= (away.time - START) * 1000 + 1 for ms in looked)
 
 
+def test_what_ran_out_before_a_line_came_back_is_not_when_it_began_to_look() -> None:
+    """A server that registers and lets calls run out: that of the first stay speaks against it as before (section 1,
+    *failure*), and yet the line has worked with it in between."""
+    report = Fleet(1, 0).report()
+    (line,) = report.lines
+    away, back = line.moves
+    asked = replace(away.evidence[0], time=back.time + 100)
+    again = replace(away, time=back.time + 106, first_packet=back.time + 105, evidence=[*away.evidence, asked])
+    told = replace(report, lines=[replace(line, moves=[away, back, again])])
+    assert [row.leaving for row in stays(told.lines[0], END)] == [away.evidence[0].time, None, asked.time, None]
+    drawn = pictures(Index(told))["recovery"]
+    longest = max(place for place, count in enumerate(drawn["recovered"]) if count) * drawn["width"]
+    assert longest <= max(away.time - away.evidence[0].time, 6.0)
+    unseen = replace(again, evidence=away.evidence)   # nothing of this time is seen but where it turned
+    assert list(stays(replace(line, moves=[away, back, unseen]), END))[2].leaving == unseen.first_packet
+
+
 def test_where_every_line_was_is_told_first_of_the_gravest_incident() -> None:
     report = Fleet(10, 0).report()
     (outage,) = report.incidents
