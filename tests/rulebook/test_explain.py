@@ -37,7 +37,8 @@ CODES = [
 WORDS = [
     "AOR", "binding", "Contact", "failover", "fallback", "failback", "try", "regime", "T0", "grace", "primary",
     "secondary", "working server", "server entry", "move", "dialog", "transaction", "branch", "retransmission", "idle",
-    "boot", "TTL", "SRV", "tolerance", "severity", "Timer B", "Timer F", "challenger", "dns_ttl", "tap",
+    "boot", "TTL", "SRV", "tolerance", "severity", "Timer B", "Timer F", "challenger", "dns_ttl", "tap", "HEP", "NAPTR",
+    "outbound proxy", "group", "label", "minutes", "first_packet", "blind_s", "lag_s", "interface_drops",
 ]
 FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]
 
