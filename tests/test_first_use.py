@@ -274,3 +274,9 @@ def test_what_to_do_next_names_the_program_as_it_was_called(tmp_path: Path, monk
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/sipaudit/__main__.py"])
     assert terminal.program() == "python -m sipaudit"
+
+
+def test_a_report_that_is_shown_again_calls_the_program_as_analyze_does(tmp_path: Path) -> None:
+    report = str(SAMPLE / "report.json")
+    assert "python -m sipaudit explain server-outage" in Ran("report", report, folder=tmp_path).out
+    assert "python -m" not in Ran("report", report, "--redact", folder=tmp_path).out

@@ -68,7 +68,8 @@ def command(
         terminal.note(f"wrote the report into {directory}; {lacks}")
     if comparison is None:
         again = None if form == "text" and pipeline.was_heard(path) else "CAPTURE ..."
-        output.show(report, partial(text.render, again=again), zone, form)
+        program = "sipaudit" if redact else terminal.program()   # a path may name its user
+        output.show(report, partial(text.render, program=program, again=again), zone, form)
     else:
         _show_comparison(comparison, report, form)
     output.fail_on(report.findings if comparison is None else comparison.new, fail_on)
