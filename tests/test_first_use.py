@@ -74,6 +74,20 @@ def test_a_moment_after_the_capture_is_shown_as_it_was_at_its_end(tmp_path: Path
     assert ran.out.startswith("4 phones, 4 lines at 18:00; the last packet read is of 2026-11-22 12:07:13.568 UTC")
 
 
+def test_a_moment_and_another_end_are_not_both_taken(tmp_path: Path) -> None:
+    ran = Ran("phones", CAPTURE, "--at", "+5m", "--to", "+1m", folder=tmp_path)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "sipaudit: --at and --to both say where reading ends (leave --to out)\n"
+
+
+def test_a_redacted_draft_of_a_site_file_does_not_name_the_captures(tmp_path: Path) -> None:
+    named = Ran("phones", CAPTURE, "--draft-site", folder=tmp_path).out
+    hidden = Ran("phones", CAPTURE, "--draft-site", "--redact", folder=tmp_path).out
+    assert "first-outage/capture.pcap --site site.yaml" in named
+    assert "first-outage" not in hidden
+    assert ".pcap --site site.yaml" in hidden
+
+
 @pytest.mark.parametrize("moment", ["+5m", "12:00:30", "12:03"])
 def test_a_moment_within_the_capture_is_no_matter_for_a_warning(tmp_path: Path, moment: str) -> None:
     ran = Ran("phones", CAPTURE, "--at", moment, folder=tmp_path)

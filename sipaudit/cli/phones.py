@@ -47,6 +47,8 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
 
     if draft_site and (job.site is not None or delivery.form != "text"):
         raise InputError("--draft-site prints a site file, of captures alone", fix="leave out --site and --format")
+    if at is not None and job.end is not None:
+        raise InputError("--at and --to both say where reading ends", fix="leave --to out")
     with progress(show_progress) as display:
         report = pipeline.phones(job, at=at, output=delivery.output, progress=display, warn=terminal.warn,
                                  ending=True)
@@ -62,7 +64,8 @@ def _draft(report: Report, job: Job) -> str:
     if not any(line.working or line.registrations for line in report.lines):
         raise InputError("no phone was seen working with any server, so that there is nothing to draft",
                          fix="name captures in which phones register")
-    return site_draft.draft(report, shlex.join(job.paths))
+    paths = [capture.path for capture in report.captures] if job.redact else job.paths
+    return site_draft.draft(report, shlex.join(paths))
 
 
 def _text(at: str | None, report: Report, zone: str, width: int, color: bool) -> str:
