@@ -3,15 +3,14 @@ that can be reached from it."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
-from types import FunctionType, ModuleType
 
 import pytest
 
 from sipaudit.model.events import Contacted
 from sipaudit.reconstruct.bounds import Bounds
 from sipaudit.sip.datagram import ErrorKind, Sought, Start, StartKind, TransportError, flow
+from tests.bounds.reach import size as reached
 from tests.factories import START, dns_answer, dns_query, path, request, response
 from tests.reconstruct.desk import PHONE, Desk, Handset, P, S, entry
 
@@ -33,17 +32,8 @@ Flood = Callable[[Desk, Handset, int], None]
 
 
 def size(desk: Desk) -> int:
-    """How many things hang on a reconstruction, without what the desk remembers of it."""
-    seen = {id(desk), id(desk.seen), id(desk.events)}
-    waiting: list[object] = [desk.rec]
-    keys = 0
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen and not isinstance(one, type | ModuleType | FunctionType):
-            seen.add(id(one))
-            keys += len(one) if isinstance(one, dict) else 0   # the collector passes over those that are text
-            waiting += gc.get_referents(one)
-    return len(seen) + keys
+    """How much hangs on a reconstruction, without what the desk remembers of it."""
+    return reached(desk.rec, desk, desk.seen, desk.events)
 
 
 def host(index: int) -> str:
