@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ LOW = 8
 Flood = Callable[[Handset, int], None]   # what a phone does in one second
 
 
-def sent(phone: Handset, second: int, server: tuple[str, int] = P, method: str = "INVITE", **more: str) -> Asked:
+def sent(phone: Handset, second: int, server: tuple[str, int] = P, method: str = "INVITE", **more: Any) -> Asked:
     return phone.ask(second, server, method, **more)
 
 
