@@ -42,6 +42,21 @@ def test_a_subscription_is_dead_past_its_refresh_time(
     assert tower.see(story, only="dead-subscriptions") == seen
 
 
+@pytest.mark.parametrize(("calls", "dead"), [(653.0, False), (656.0, True)])
+def test_a_moment_too_late_is_in_time(tower: Tower, calls: float, dead: bool) -> None:
+    """It ran out at 650.1, and the phone that calls then subscribes anew a second later."""
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(50.1, asked, 202)
+    phone.fail_over(300)
+    phone.call(calls, S, 0.5)
+    asked = phone.ask(calls + 1, S, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(calls + 1.1, asked, 202)
+    phone.call(1000, S, 2.0)
+    assert bool(tower.see(story, only="dead-subscriptions")) is dead
+
+
 def lapsed(drafts: Drafts, until: float) -> Draft:
     """A subscription that ran out then, and the incident that it belongs to."""
     sent = Sent(until - 600, 0, 1, 1, 1, P[0], "SUBSCRIBE", 1)

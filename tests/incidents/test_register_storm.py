@@ -51,6 +51,24 @@ def test_a_storm_ends_below_twice_the_usual_and_tells_its_rates(tower: Tower) ->
     assert (metrics["register_rate_median"], metrics["register_rate_peak"]) == (0.2, 8.2)
 
 
+def test_a_storm_lasts_while_there_are_twice_as_many_as_usual(tower: Tower) -> None:
+    """The usual is one in 5 s; three in 5 s go on for half a minute, and one in 5 s after that."""
+    story = Story()
+    rush(story, 40, 600, 0.1, usual=5.0)
+    for index in range(18):
+        Handset(story, f"{4000 + index}", (f"10.4.0.{index + 1}", 5060), challenges=False).register(604.2 + index * 1.7)
+    assert tower.see(story, only="register-storm") == ["register-storm 10.0.0.1 600.000-638.000 59"]
+
+
+def test_two_rushes_with_silence_between_are_two_storms(tower: Tower) -> None:
+    story = Story()
+    rush(story, 20, 615, 0.01, usual=61.0)
+    for index in range(20):
+        Handset(story, f"{4000 + index}", (f"10.4.0.{index + 1}", 5060), challenges=False).register(640 + index / 100)
+    assert tower.see(story, only="register-storm") == [
+        "register-storm 10.0.0.1 615.000-620.000 20", "register-storm 10.0.0.1 640.000-645.000 20"]
+
+
 def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Tower) -> None:
     story = Story()
     rush(story, 40, 600, 0.1, usual=5.0)

@@ -269,6 +269,20 @@ def test_phones_that_were_switched_off_before_did_not_stay(tower: Tower) -> None
     assert (metrics["lines_moved"], metrics["lines_stayed"]) == (2, 1)
 
 
+def test_who_left_before_enough_phones_had_noticed_is_counted_too(tower: Tower) -> None:
+    """A tenth of 30 phones tell an outage: the first of the three has been away for 40 s by then."""
+    story = Story()
+    phones = registered(story, 30, apart=0.5)
+    for index, phone in enumerate(phones[3:]):
+        phone.register(295 + index / 10)
+    for index, phone in enumerate(phones[:3]):
+        phone.fail_over(300 + 20 * index)
+    end(story, 500)
+    tower.see(story)
+    metrics = tower.of("server-outage").metrics
+    assert metrics["lines_moved"] == 3
+
+
 def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
     """The phone heard it: it does not send the request again."""
     story = Story()

@@ -30,6 +30,38 @@ def test_stuck_is_twice_the_delay_after_the_primary_came_back(tower: Tower, call
     assert tower.see(story, only="stuck-on-secondary") == seen
 
 
+@pytest.mark.parametrize(("again_at", "stuck"), [(473.0, False), (477.0, True)])
+def test_who_has_just_hung_up_is_not_stuck_yet(tower: Tower, again_at: float, stuck: bool) -> None:
+    """A call of 430 to 470 kept 1001 at S past 440 by right: it has five seconds from there (B5)."""
+    story = Story()
+    phones = registered(story, 4)
+    for phone in phones[:2]:
+        phone.fail_over(300)
+    phones[1].register(380)
+    for time in range(320, 800, 20):
+        phones[2 + time // 20 % 2].register(time)
+    phones[0].call(430, S, 40.0)
+    phones[0].register(again_at, S)
+    phones[0].register(again_at + 2, P)
+    end(story, 900)
+    assert bool(tower.see(story, only="stuck-on-secondary")) is stuck
+
+
+@pytest.mark.parametrize(("others", "stuck"), [(0, False), (1, True)])
+def test_a_phone_alone_does_not_show_that_the_primary_serves_others(tower: Tower, others: int, stuck: bool) -> None:
+    """The primary answers its OPTIONS, and it alone uses it."""
+    story = Story()
+    away, *rest = registered(story, 1 + others)
+    away.fail_over(300)
+    for time in range(320, 800, 20):
+        away.told(time + 0.01, away.ask(time, P, "OPTIONS"), 200)
+    for phone in rest:
+        phone.register(700)
+    away.call(750.0, S, 2.0)
+    end(story, 900)
+    assert bool(tower.see(story, only="stuck-on-secondary")) is stuck
+
+
 def test_it_ends_with_the_return(tower: Tower) -> None:
     story = Story()
     stays_away(story, 500.0)
