@@ -17,10 +17,10 @@ def test_a_source_that_is_out_of_order_is_named_once() -> None:
     a, b = CaptureHealth("a"), CaptureHealth("b")
     disorder = Disorder([a, b], said.append)
     disorder.turn()
-    a.late, a.late_by, b.late, b.late_by = 1, 0.0002, 3, 0.25
+    a.late, a.late_by, b.late, b.late_by = 1, 0.0008, 3, 0.0012
     for _ in range(3):
         disorder.turn()
-    assert [one.partition(", so")[0] for one in said] == ["packets of b come up to 0.250 s behind later ones"]
+    assert [one.partition(", so")[0] for one in said] == ["packets of b come up to 0.001 s behind later ones"]
 
 
 def test_agents_whose_clocks_differ_are_named_once() -> None:
