@@ -17,6 +17,7 @@ AWAY = 120.0          # seconds of silence after which a phone may have been off
 CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
+REFUSERS_KEPT = 8     # servers that refuse one line
 AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
 REFUSES = " refuses REGISTERs of "   # how a timeline says so, between the server and how many lines
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
@@ -43,7 +44,12 @@ class Spell:
         """Who refuses the line, as its bindings tell."""
         for binding in bindings:
             if binding.refused is not None:
-                self.refused.setdefault(binding.server, binding.refused)
+                self.refused_with(binding.refused)
+
+    def refused_with(self, answer: Answered) -> None:
+        """Such an answer refuses the line."""
+        if len(self.refused) < REFUSERS_KEPT:
+            self.refused.setdefault(answer.server, answer)
 
 
 class Gaps:
@@ -116,7 +122,7 @@ class Gaps:
             return
         before, spell.challenged = spell.challenged, answer
         if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
-            spell.refused.setdefault(answer.server, answer)
+            spell.refused_with(answer)
 
     @staticmethod
     def _keep(table: dict[int, float], number: int, time: float) -> None:
