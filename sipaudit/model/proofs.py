@@ -156,19 +156,21 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.ACQUITTED if success(event.status) else Outcome.CONDEMNED
 
 
-def _call(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
-    dialog outlive it (RFC 5057 2). The answer to a BYE that came sooner does not: the BYE had ended the call."""
+    dialog outlive it (RFC 5057 2)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     speaks = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
-    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS and not _hears_of_its_end(awaited, event)
+    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS and not _may_be_over(one, awaited, event)
     return Outcome.CONDEMNED if speaks and getattr(event, "call", None) in awaited.calls else None
 
 
-def _hears_of_its_end(awaited: Awaited, event: ModelEvent) -> bool:
-    """Whether the phone answers a BYE that it may have had before the request in question was sent."""
-    return isinstance(event, Replied) and event.method == "BYE" and event.time < awaited.since + HANGS_UP
+def _may_be_over(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
+    """Whether the call may have been over when the request in question was sent: the phone answers a BYE that it may
+    have had before, or another tap shows, by its own clock, as later what was sent before."""
+    ends = HANGS_UP if isinstance(event, Replied) and event.method == "BYE" else 0.0
+    return event.time < awaited.since + (ends if event.capture == one.event.capture else SKEW)
 
 
 def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:

@@ -91,6 +91,20 @@ def test_the_far_end_hangs_up_long_after_the_return(court: Court, regime: str) -
 
 
 @any_regime
+@pytest.mark.parametrize("ahead", [0.02, 0.4])
+def test_the_phone_hangs_up_before_the_return_and_another_tap_says_after(court: Court, regime: str,
+                                                                         ahead: float) -> None:
+    """Each server has a tap; that at S has a clock of its own."""
+    phone = moved(regime)
+    phone.hang_up(RETURN - 0.01, in_a_call(phone))
+    returns(phone, regime)
+    at_s = [packet for packet in phone.story.packets if S in (packet.source, packet.destination)]
+    second = replace(phone.story, packets=at_s).retimed(lambda time: time + ahead)
+    taps = [phone.story.without(at_s.__contains__), second]
+    assert accused(court(taps, minute(regime))) == []
+
+
+@any_regime
 def test_the_second_server_refuses_only_subscriptions(court: Court, regime: str) -> None:
     """A 503 for one method may send the line on, back to the head of the list."""
     phone = moved(regime)
