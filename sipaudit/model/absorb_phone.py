@@ -143,8 +143,8 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
         if phone.calls else (None, ())
     if change.state == "over":
         return PhoneState(phone.reaches, phone.lost, others, _over(phone, known, change.time), phone.started)
-    up = change.time if change.state == "up" else None
-    call = Call(change.call, change.line, change.server, known.began if known else change.time, up)
+    up, answered = (change.time, change) if change.state == "up" else (None, None)
+    call = Call(change.call, change.line, change.server, known.began if known else change.time, up, answered)
     if len(others) >= CALLS_KEPT:
         turned_away("line-state")
     return PhoneState(phone.reaches, phone.lost, (*others[-CALLS_KEPT + 1:], call), phone.quiet, phone.started)

@@ -139,8 +139,9 @@ class Calling:
                 return False   # it has run out, and was over before that was noticed
             self.call, self.quiet = None, time
         else:
-            self.call = Call(change.call, change.line, change.server, time if call is None else call.began,
-                             time if change.state == "up" else None)
+            up, answered = (time, change) if change.state == "up" else (None, None)
+            began = time if call is None else call.began
+            self.call = Call(change.call, change.line, change.server, began, up, answered)
         return True
 
     # -- what is left of them

@@ -165,11 +165,13 @@ class Replied(Event, frozen=True, gc=False):
 
 
 class CallChanged(Event, frozen=True, gc=False):
-    """A call of the line begins (first INVITE), is up (2xx), or ends (last final response, BYE, expiry)."""
+    """A call of the line begins (first INVITE), is up (2xx), or ends (last final response, BYE, expiry). `own`: the
+    phone sent the packet that shows it up."""
 
     server: str
     call: int
     state: str  # ringing | up | over
+    own: bool = False
 
 
 class Booted(Event, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 from msgspec import Struct
 
-from sipaudit.model.events import Answered, Booted, EntryChanged, Received, Sent
+from sipaudit.model.events import Answered, Booted, CallChanged, EntryChanged, Received, Sent
 from sipaudit.model.reach import LONG_AGO, Evidence, Reach
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import NO_EXPIRY
@@ -172,13 +172,15 @@ def _lasts(granted: Answered) -> float:
 
 
 class Call(Struct, frozen=True, gc=False):
-    """A call of the phone that is not over: `line` may be NO_LINE, `up` is when its 2xx passed (None: it rings)."""
+    """A call of the phone that is not over: `line` may be NO_LINE, `up` is when its 2xx passed (None: it rings), and
+    `answered` tells of that packet."""
 
     number: int
     line: int
     server: str
     began: float
     up: float | None = None
+    answered: CallChanged | None = None
 
 
 class FailedMark(Struct, frozen=True, gc=False):

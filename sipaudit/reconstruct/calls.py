@@ -92,7 +92,7 @@ class Calls:
         elif method == "BYE" and outward:
             self._end(leg, request.to.tag, item)
         elif leg.state is NONE and method in ("INVITE", "UPDATE", "INFO"):
-            self.up(leg, item)  # the middle of a call that began before the capture
+            self.up(leg, item, own=outward)  # the middle of a call that began before the capture
         return leg.jumps(request.cseq.number, outward)
 
     def answered(self, leg: Leg, transaction: Transaction, response: Response, item: Item, clock: float) -> None:
@@ -110,10 +110,10 @@ class Calls:
         ):
             self._end(leg, response.to.tag if outward else response.from_.tag, item)
 
-    def up(self, leg: Leg, item: Item) -> None:
-        """The call is up: a 2xx to its INVITE, or what only comes after one."""
+    def up(self, leg: Leg, item: Item, *, own: bool) -> None:
+        """The call is up: a 2xx to its INVITE, or what only comes after one. `own`: the phone sent it."""
         if leg.number is not None and leg.state is not UP:
-            self._change(leg, UP, item)
+            self._change(leg, UP, item, own)
 
     def given_up(self, leg: Leg, invite: Transaction, item: Item) -> None:
         """An INVITE transaction was forgotten: the call rang, and will never be answered."""
@@ -147,7 +147,7 @@ class Calls:
         if status < 300:
             if leg.note(tag, CONFIRMED if status >= 200 else EARLY) and status >= 200:
                 leg.server = invite.server
-                self.up(leg, item)
+                self.up(leg, item, own=not invite.from_phone)
         elif leg.invite == invite.number and leg.state is RINGING:
             self._change(leg, OVER, item)
 
@@ -158,7 +158,7 @@ class Calls:
         if leg.number is not None and leg.state is not OVER and CONFIRMED not in forks and ACKNOWLEDGED not in forks:
             self._change(leg, OVER, item)
 
-    def _change(self, leg: Leg, state: CallState, item: Item) -> None:
+    def _change(self, leg: Leg, state: CallState, item: Item, own: bool = False) -> None:
         leg.state = state
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
@@ -168,7 +168,7 @@ class Calls:
             _show(leg, line, state, item.time)
             number = line.number
         event = CallChanged(
-            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state])
+            item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state], own)
         if line is None or line.goes_on is None or self._registry.out or line.revision != line.view.revision \
                 or not line.goes_on.changes(event):
             self._registry.emit(leg.phone, line, event)

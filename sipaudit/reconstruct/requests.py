@@ -255,7 +255,7 @@ class Requests:
         unheard, leg.seen = memory.clock - leg.seen, memory.clock
         if leg.state is CallState.RINGING:
             memory.missing(leg.phone, item, "an ACK without its final response", item.time - unheard)
-            memory.calls.up(leg, item)
+            memory.calls.up(leg, item, own=flow.source_host == leg.phone.host)
         return leg
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.events import Answered, ModelEvent, Received
+from sipaudit.model.events import Answered, CallChanged, ModelEvent, Received
 from sipaudit.model.values import Frame
 
 Locate = Callable[[int, int], tuple[str, int | None]]   # of a capture and a frame, by their numbers
@@ -48,8 +48,11 @@ def _summary(event: ModelEvent, phone: str) -> str:
     """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was and which way it went, in a few words."""
     server = getattr(event, "server", "").rpartition(":")[0]
     method, status = getattr(event, "method", None), getattr(event, "status", None)
-    if method is None:
+    if isinstance(event, CallChanged):
+        what, from_server = f"call {event.state}", not event.own
+    elif method is None:
         return f"{getattr(event, 'kind', type(event).__name__)} {server}"
-    what = method if status is None else f"{status} {method}"
-    from_server = isinstance(event, Answered | Received)
+    else:
+        what = method if status is None else f"{status} {method}"
+        from_server = isinstance(event, Answered | Received)
     return f"{what} {server} → {phone}" if from_server else f"{what} {phone} → {server}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from sipaudit.model.absorb_moves import only_registers
 from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
@@ -11,7 +13,7 @@ from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import LOSS_REACH, clock_was_set
 from sipaudit.model.conditions.unseen import lacking, missed, no_move_by
 from sipaudit.model.conditions.whereabouts import boot_was_seen, came_up, in_mid_life, older_binding_may_live
-from sipaudit.model.events import Answered, Sent
+from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
@@ -103,11 +105,22 @@ def not_registered_since_left(case: Case) -> Ground:
     if unseen is not HOLDS:
         return unseen
     if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
-        return _pending_binding(case, binding, binding.register)
+        pending = _pending_binding(case, binding, binding.register)
+        return replace(pending, proof=(*_left(case, binding), *pending.proof))
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
     if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
         return Ground(reason=Reason.LOSS_NEARBY)
-    return Ground(facts={"registered": "invalidated"})
+    return Ground(facts={"registered": "invalidated"}, proof=_left(case, binding))
+
+
+def _left(case: Case, binding: Binding) -> tuple[ModelEvent, ...]:
+    """What shows that the line left the server of the binding, by its failure or by working elsewhere, and is not back.
+    """
+    stay, refused, left = case.stay, binding.refused, binding.left
+    moved = stay.first is not None and stay.origin == binding.server
+    went = (*stay.failed[:2], stay.first) if moved and stay.first is not None else ()
+    no = (refused,) if refused is not None and left is not None and refused.time >= left else ()
+    return (*went, stay.arrived, *no)
 
 
 # -- the server's answer ---------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ def call_is_up(case: Case) -> Ground:
     if not up:
         return Ground(reason=Reason.BUSY_UNPROVEN) if open_calls(case) else FAILS
     since = min(call.up for call in up if call.up is not None)
-    return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)},
+    answered = tuple(call.answered for call in up if call.answered is not None)
+    return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)}, proof=answered,
                   awaited=Awaited(Sign.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
 
 
