@@ -14,6 +14,7 @@ ANSWERS_AGAIN = " answers again"
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
+GRANTS = " grants other requests"   # of one that refuses some
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
 LATER = 60.0       # seconds
@@ -59,6 +60,8 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         return
     elif outage.pings and outage.others is not None:
         yield outage.others, f"{server}{PINGED}"
+    elif outage.is_of_refusals and outage.service is not None:
+        yield outage.service, f"{server}{GRANTS}"
     elif outage.spared is not None:
         yield outage.spared[1], f"{server}{OTHER_PHONES}"
 

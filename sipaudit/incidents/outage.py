@@ -28,8 +28,8 @@ class Outage(Draft):
     if somebody said so; `sure` whether more than silence tells it.
 
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
-    `beyond_options` whether anything but OPTIONS, `others` the first answer to anything but a REGISTER; `called` when
-    the last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
+    `service` the first answer to anything but OPTIONS, `others` the first to anything but a REGISTER; `called` when the
+    last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
     `spared` is a phone that it answered and that it does not concern, and when; `late` when each phone's request was
     sent, and answered, that had run out by then. `doubts` is when each phone asked something else in vain while calls
     alone run out, and `total` since when nothing is answered, where that was later than the start.
@@ -51,7 +51,7 @@ class Outage(Draft):
         self.methods: set[str | None] = set()
         self.keeps = False
         self.registers = False
-        self.beyond_options = False
+        self.service: float | None = None
         self.others: float | None = None
         self.turned: dict[int, float] = {}
         self.calls: list[CallUp] = []
@@ -154,7 +154,8 @@ class Outage(Draft):
         if self.others is None and other is not None and other < self.last:
             self.others, self.answer = other, None
         service = server.first_service_after(self.start)
-        self.beyond_options = self.beyond_options or (service is not None and service < self.last)
+        if self.service is None and service is not None and service < self.last:
+            self.service = service
         self._whom_it_answers(server, self.last)
         self._settle_kind()
 
@@ -199,7 +200,7 @@ class Outage(Draft):
         self.methods |= before.methods
         self.keeps = self.keeps or before.keeps
         self.registers = self.registers or before.registers
-        self.beyond_options = self.beyond_options or before.beyond_options
+        self.service = self.service if before.service is None else before.service
         self.of_methods = self.of_methods or before.of_methods
         self.sure = self.sure or before.sure
         self.refusals += before.refusals
@@ -236,6 +237,11 @@ class Outage(Draft):
     def is_of_refusals(self) -> bool:
         """Whether nothing but responses 503 speaks against the server."""
         return self.methods == {None} and all(isinstance(event, Answered) for event, _ in self.evidence)
+
+    @property
+    def beyond_options(self) -> bool:
+        """Whether it answered anything but OPTIONS."""
+        return self.service is not None
 
     @property
     def pings(self) -> bool:

@@ -14,7 +14,7 @@ from operator import and_
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES
+from sipaudit.incidents.course import ANSWERS_AGAIN, GRANTS, NOTHING, OTHER_PHONES
 from sipaudit.incidents.gaps import REFUSES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
@@ -161,8 +161,9 @@ def _in_all(incidents: Iterable[Incident]) -> int:
 
 
 def _hides_some(incident: Incident) -> bool:
-    """Whether its lines may have been served where the captures do not show all of the entry's servers."""
-    return any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+    """Whether its lines were served otherwise, or may have been, where the captures do not show all of the entry's
+    servers."""
+    return tells(incident, GRANTS) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from sipaudit.incidents.course import OTHER_PHONES, OTHERS, PINGED, TOO_LATE
+from sipaudit.incidents.course import GRANTS, OTHER_PHONES, OTHERS, PINGED, TOO_LATE
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.screen import count_of
 
-MANNERS = (OTHERS, PINGED, OTHER_PHONES)   # entries of a timeline that say how a server failed
+MANNERS = (OTHERS, PINGED, GRANTS, OTHER_PHONES)   # entries of a timeline that say how a server failed
+REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"\S+{TOO_LATE}([0-9.]+) s \(median\)")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
@@ -35,6 +36,9 @@ def failed(incident: Incident) -> str:
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if tells(incident, PINGED):
         return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
+    if tells(incident, GRANTS):
+        asked = {" ".join(frame.summary.split()[1:2]) for frame in incident.evidence}
+        return f"refused {REFUSED.get(' '.join(asked), 'requests')} with 503, though it granted other requests,"
     if tells(incident, OTHER_PHONES):
         return _failed_some(count_of(incident.phones, "phone"), shown)
     if shown == {"503"}:

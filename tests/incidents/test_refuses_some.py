@@ -1,0 +1,40 @@
+"""A server that refuses one thing with 503 for minutes, and grants another: what is said of it is true of both."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, end, registered
+from tests.stories import Handset, P, Story
+
+
+def asks(phone: Handset, time: float, method: str, status: int) -> None:
+    asked = phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
+    phone.told(time + 0.01, asked, status, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+
+
+@pytest.mark.parametrize(("refused", "granted", "said"), [
+    ("INVITE", "REGISTER", "refused calls with 503, though it granted other requests, from"),
+    ("REGISTER", "INVITE", "refused REGISTERs with 503, though it granted other requests, from"),
+    ("INVITE", "OPTIONS", "answered everything but OPTIONS with 503 from"),
+    ("INVITE", None, "answered nothing but 503 from"),
+])
+def test_what_it_refuses_and_that_it_grants_the_rest_is_said(
+    tower: Tower, refused: str, granted: str | None, said: str
+) -> None:
+    story = Story()
+    phones = registered(story, 8)
+    for turn in range(30):
+        asks(phones[turn % 8], 300 + 7 * turn, refused, 503)
+        if turn in (10, 20) and granted is not None:
+            asks(phones[turn % 8], 303 + 7 * turn, granted, 200)
+    for number, phone in enumerate(phones):
+        phone.call(600 + number)
+        phone.register(620 + number)
+    end(story, 700)
+    tower.see(story, None, P)
+    outage = tower.of("server-outage")
+    assert words_of(tower.report, "utc").of(outage)[0].startswith(f"10.0.0.1 {said} 12:05:00 to 12:")
+    assert any(entry.what.endswith(" grants other requests") for entry in outage.timeline) is (
+        "though it granted" in said)
