@@ -6,12 +6,12 @@ from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import Calls, comes_through
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.gaps import SOONER, renewed_after
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.refused import Refusals
 from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import ServerWatch
+from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.failures import RETRY_WAIT

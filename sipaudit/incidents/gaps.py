@@ -7,49 +7,15 @@ from math import inf
 from typing import Any
 
 from sipaudit.incidents.draft import Draft, Watched
-from sipaudit.incidents.requests import went_on
-from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.incidents.spells import Spell, found_no_answer, tell
+from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, PhoneState
-from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 from sipaudit.turned_away import turned_away
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
 CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
 SPELLS_KEPT = 100_000
 OPEN_KEPT = 100_000
-REFUSERS_KEPT = 8     # servers that refuse one line
-AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
-REFUSES = " refuses REGISTERs of "   # how a timeline says so, between the server and how many lines
-SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
-
-
-class Spell:
-    """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
-    seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it,
-    `refused` by server the first answer that refused the line's REGISTER since one was last granted there, `challenged`
-    the last that asked for credentials."""
-
-    __slots__ = ("challenged", "end", "event", "refused", "seen", "start", "subject")
-
-    def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
-        self.start = start
-        self.end: float | None = None
-        self.subject = subject
-        self.event = event
-        self.seen = event.time
-        self.refused: dict[str, Answered] = {}
-        self.challenged: Answered | None = None
-
-    def refused_by(self, bindings: Iterable[Binding]) -> None:
-        """Who refuses the line, as its bindings tell."""
-        for binding in bindings:
-            if binding.refused is not None:
-                self.refused_with(binding.refused)
-
-    def refused_with(self, answer: Answered) -> None:
-        """Such an answer refuses the line."""
-        if len(self.refused) < REFUSERS_KEPT:
-            self.refused.setdefault(answer.server, answer)
 
 
 class Gaps:
@@ -82,7 +48,7 @@ class Gaps:
                 self._returns(request, subject, tuple(bindings))
             else:
                 spell.seen = now
-                spell.refused_by(bindings)
+                spell.met(bindings, request)
             return
         bindings = tuple(bindings)
         ended = _ended(bindings)
@@ -94,7 +60,7 @@ class Gaps:
         spoke = max((time for time in (failed, *(reach.touched for reach in phone.reaches)) if time < now - CONNECTS),
                     default=-inf)
         if now - spoke <= AWAY:
-            self._begin(Spell(ended, subject, request), bindings)
+            self._begin(Spell(ended, subject, request), bindings, request)
         else:
             self._returns(request, subject, bindings)
 
@@ -102,7 +68,7 @@ class Gaps:
         """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may
         have renewed where the capture did not show it."""
         if isinstance(request, Failed) or request.method == "REGISTER":
-            self._begin(Spell(request.time, subject, request), ())   # what was refused before it was off is long ago
+            self._begin(Spell(request.time, subject, request), (), request)   # what was before it was off is long ago
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
             self._keep(self._may_be, subject.number, request.time + lasts)
@@ -116,13 +82,10 @@ class Gaps:
         return until
 
     def challenged(self, number: int, answer: Answered) -> None:
-        """A REGISTER of a line was answered with 401 or 407. One that comes as soon as the credentials refuses them."""
+        """A REGISTER of a line was answered with 401 or 407."""
         spell = self.open.get(number)
-        if spell is None:
-            return
-        before, spell.challenged = spell.challenged, answer
-        if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
-            spell.refused_with(answer)
+        if spell is not None:
+            spell.challenges(answer)
 
     @staticmethod
     def _keep(table: dict[int, float], number: int, time: float) -> None:
@@ -177,9 +140,9 @@ class Gaps:
         for spell in tuple(self.open.values()):
             self._end(spell, spell.seen)
 
-    def _begin(self, spell: Spell, bindings: Iterable[Binding]) -> None:
+    def _begin(self, spell: Spell, bindings: Iterable[Binding], request: Sent | Failed) -> None:
         self.begun += 1
-        spell.refused_by(bindings)
+        spell.met(bindings, request)
         if len(self.open) < OPEN_KEPT:
             self.open[spell.subject.number] = spell
         else:
@@ -218,26 +181,11 @@ class Gaps:
             draft.add([spell.subject], spell.event)
             next(spells for known, spells in reversed(made) if known is draft).append(spell)
         for draft, spells in made:
-            _tell(draft, spells)
+            tell(draft, spells)
         return [draft for draft, _ in made]
 
     def _is_long(self, spell: Spell) -> bool:
         return (spell.seen if spell.end is None else spell.end) - spell.start > self._lasting
-
-
-def _tell(draft: Draft, spells: list[Spell]) -> None:
-    """What an incident says beside whom it reached: who was the first, and who refused them."""
-    draft.happened(spells[0].start, f"first line without a registration: {spells[0].subject.line}")
-    by: dict[str, dict[int, tuple[Answered, Watched]]] = {}
-    for spell in spells:
-        for server, answer in spell.refused.items():
-            by.setdefault(server, {}).setdefault(spell.subject.number, (answer, spell.subject))
-    for server, refused in by.items():
-        answer, subject = min(refused.values(), key=lambda one: one[0].time)
-        codes = ", ".join(str(status) for status in sorted({one.status for one, _ in refused.values()}))
-        lines = "1 line" if len(refused) == 1 else f"{len(refused)} lines"
-        draft.happened(answer.time, f"{subject.server(server)}{REFUSES}{lines} with {codes}")
-        draft.add([subject], answer)
 
 
 def lapsed(spells: Iterable[Spell], lines: Mapping[int, object], start: float, end: float) -> int:
@@ -268,7 +216,7 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
     vain, unseen = False, -inf
     for binding in bindings:
         asked, refused = binding.register, binding.refused
-        if asked is not None and _found_no_answer(binding, asked, request, subject):
+        if asked is not None and found_no_answer(binding, asked, request, subject):
             vain = vain or asked.time > since
         elif asked is not None and asked.time > granted:
             unseen = max(unseen, asked.time)
@@ -276,18 +224,3 @@ def _may_be_granted(bindings: tuple[Binding, ...], phone: PhoneState, request: S
     if phone.lost is not None and phone.lost > granted and not vain:
         unseen = max(unseen, phone.lost)
     return unseen + lasts
-
-
-def _found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subject: Watched) -> bool:
-    """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
-    renews; not if it does so at once, with credentials."""
-    if binding.resent is not None and went_on(asked, binding.resent, subject.silence):
-        return True
-    passed = request.time - asked.time
-    asks_anew = isinstance(request, Sent) and request.method == "REGISTER"
-    return asks_anew and subject.silence <= passed < SOONER * renewed_after(binding, subject)
-
-
-def renewed_after(binding: Binding, subject: Watched) -> float:
-    """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
-    return first_renewal(binding.expires or DEFAULT_EXPIRES, subject.profile().settings)

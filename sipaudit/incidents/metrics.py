@@ -7,8 +7,9 @@ from math import ceil
 
 from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import Watched, was_registered
-from sipaudit.incidents.gaps import Spell, lapsed
+from sipaudit.incidents.gaps import lapsed
 from sipaudit.incidents.outage import FailedAttempt, Outage
+from sipaudit.incidents.spells import Spell
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.timers import SILENCE_MAX

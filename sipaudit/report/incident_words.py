@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
@@ -15,7 +14,6 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
 from sipaudit.incidents.course import ANSWERS_AGAIN, GRANTS, NOTHING, OTHER_PHONES
-from sipaudit.incidents.gaps import REFUSES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.timers import SILENCE_MAX
@@ -25,11 +23,11 @@ from sipaudit.report.names import short_names
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of
 from sipaudit.report.when import ends_of, style_of
+from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 GROUPS_SHOWN = 8
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
-REFUSED = re.compile(rf"(\S+){REFUSES}([0-9]+) lines? with ([0-9, ]+)")
 
 # The entry of which no server was left, to how many lines alone (None: to anybody), and from when to when.
 Without = tuple[str, int | None, float, float | None]
@@ -48,7 +46,8 @@ class Words:
         self._alone = alone
         self._rests = rests
         self._without = without
-        self.again: Sequence[Incident] = ()   # those that are told as one
+        self.again: Sequence[Incident] = ()     # those that are told as one
+        self.outages: Sequence[Incident] = ()   # all that are told of servers
 
     def over(self, incidents: Sequence[Incident]) -> Words:
         """The same words for what these came to."""
@@ -124,8 +123,10 @@ def words_of(report: Report, zone: str) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     clock = parse_zone(zone)
     alone = len({line.phone for line in report.lines}) == len(report.lines)
-    return Words(clock, short_names(report.servers), style_of(report, clock), alone,
-                 _rests(report, max(ends_of(report), default=0.0)), _without(report))
+    words = Words(clock, short_names(report.servers), style_of(report, clock), alone,
+                  _rests(report, max(ends_of(report), default=0.0)), _without(report))
+    words.outages = [incident for incident in report.incidents if incident.kind == OUTAGE]
+    return words
 
 
 def _rests(report: Report, end: float) -> dict[str, float]:
@@ -246,18 +247,11 @@ def _stuck(words: Words, incident: Incident) -> Iterator[str]:
 
 def _gap(words: Words, incident: Incident) -> Iterator[str]:
     yield f"{words.lines(len(incident.lines))} had no registration anywhere {words.span(incident)}."
-    yield from _refused(words, incident)
+    out = frozenset(one.server or "" for one in words.outages
+                    if one.start <= (incident.end or inf) and incident.start <= (one.end or inf))
+    for server, said in causes(incident, out):
+        yield f"{words.server(server)} {said}."
     yield from words.groups(incident)
-
-
-def _refused(words: Words, incident: Incident) -> Iterator[str]:
-    """Who refused to register the lines."""
-    for entry in incident.timeline:
-        said = REFUSED.fullmatch(entry.what)   # names of lines stand in other entries, and may be anything
-        if said is not None:
-            server, count, codes = said.groups()
-            whose = "their REGISTERs" if int(count) == len(incident.lines) else f"REGISTERs of {count} of them"
-            yield f"{words.server(server)} refused {whose} with {codes}."
 
 
 def _calls_lost(words: Words, incident: Incident) -> Iterator[str]:

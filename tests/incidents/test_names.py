@@ -105,3 +105,19 @@ def test_a_phone_whose_connections_are_refused_has_no_registration_either(tower:
         phone.register(1210 + number)
     end(story, 1300)
     assert "registration-gap sbc 601.011-1213.011 3" in tower.see(story)
+
+
+def test_that_some_do_not_find_it_is_why_they_are_not_registered(tower: Tower) -> None:
+    """Their name server is dead; the server serves others, and is not out."""
+    story = Story()
+    phones = known(story)
+    cannot_find(phones[:2])
+    for phone in phones[2:]:
+        for time in range(310, 1300, 290):
+            phone.register(time)
+    end(story, 1400)
+    tower.see(story)
+    gap = tower.of("registration-gap")
+    assert "10.0.0.1:5060/udp is not reached by 2 lines: dns" in [entry.what for entry in gap.timeline]
+    said = " ".join(words_of(tower.report, "utc").of(gap))
+    assert "sbc1 could not be found by them, since its name did not resolve." in said

@@ -236,3 +236,29 @@ def test_who_is_asked_for_its_password_for_ever_is_refused(tower: Tower, late: f
     gap = tower.of("registration-gap")
     told = [entry.what for entry in gap.timeline if "refuses" in entry.what]
     assert told == (["10.0.0.1:5060/udp refuses REGISTERs of 3 lines with 401"] if seen else [])
+
+
+@pytest.mark.parametrize(("alone", "said"), [
+    (True, ["10.0.0.1 did not answer their REGISTERs."]),
+    (False, []),   # an outage tells of it
+])
+def test_who_does_not_answer_them_is_said_where_no_outage_tells_of_it(
+    tower: Tower, alone: bool, said: list[str]
+) -> None:
+    """The path of one phone has gone, and others are served all the while."""
+    story = Story()
+    phones = registered(story, 8, granted=300, asks=300)
+    lost = phones[:1] if alone else phones
+    for phone in lost:
+        for time in range(240, 600, 45):
+            phone.silence(time, method="REGISTER")
+        phone.register(620)
+    for time in range(50, 700, 25):
+        for phone in phones[1:] if alone else ():
+            phone.register(time)
+    end(story, 760)
+    tower.see(story, None, P)
+    gap = tower.of("registration-gap")
+    assert words_of(tower.report, "utc").of(gap)[1:] == said
+    told = [entry.what for entry in gap.timeline if "does not answer" in entry.what]
+    assert told == [f"10.0.0.1:5060/udp does not answer REGISTERs of {'1 line' if alone else '8 lines'}"]

@@ -1,0 +1,94 @@
+"""A time without any registration, of one line, and why it is said to have had none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipaudit.incidents.draft import Draft, Watched
+from sipaudit.incidents.requests import went_on
+from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
+from sipaudit.model.state import Binding
+from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
+
+AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
+SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
+# How a timeline says why, between the server and how many lines.
+REFUSES = " refuses REGISTERs of "
+IS_SILENT = " does not answer REGISTERs of "
+IS_NOT_REACHED = " is not reached by "
+
+Cause = Answered | Sent | Failed
+
+
+class Spell:
+    """A time without any live binding, of one line: from `start`, when the last binding ended or the phone was first
+    seen after that, to the 200 that ended it, or until when it is known. `seen` is the last request of the line in it,
+    `causes` by server what kept the line from registering there: the first answer that refused it, the first REGISTER
+    without an answer, or what could not be delivered; `challenged` the last answer that asked for credentials."""
+
+    __slots__ = ("causes", "challenged", "end", "event", "seen", "start", "subject")
+
+    def __init__(self, start: float, subject: Watched, event: ModelEvent) -> None:
+        self.start = start
+        self.end: float | None = None
+        self.subject = subject
+        self.event = event
+        self.seen = event.time
+        self.causes: dict[tuple[str, type[Cause]], Cause] = {}
+        self.challenged: Answered | None = None
+
+    def met(self, bindings: Iterable[Binding], request: Sent | Failed) -> None:
+        """What the line has met by now, as its bindings tell before this request of it."""
+        for binding in bindings:
+            if binding.refused is not None:
+                self._cause(binding.refused)
+            elif binding.register is not None and found_no_answer(binding, binding.register, request, self.subject):
+                self._cause(binding.register)
+        if isinstance(request, Failed):
+            self._cause(request)
+
+    def challenges(self, answer: Answered) -> None:
+        """A REGISTER was answered with 401 or 407. One that comes as soon as the credentials refuses them."""
+        before, self.challenged = self.challenged, answer
+        if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
+            self._cause(answer)
+
+    def _cause(self, event: Cause) -> None:
+        self.causes.setdefault((event.server, type(event)), event)
+
+
+def tell(draft: Draft, spells: list[Spell]) -> None:
+    """What an incident says beside whom it reached: who was the first, and why they were not registered."""
+    draft.happened(spells[0].start, f"first line without a registration: {spells[0].subject.line}")
+    by: dict[tuple[str, type[Cause]], dict[int, tuple[Cause, Watched]]] = {}
+    for spell in spells:
+        for key, event in spell.causes.items():
+            by.setdefault(key, {}).setdefault(spell.subject.number, (event, spell.subject))
+    for (server, _), met in by.items():
+        event, subject = min(met.values(), key=lambda one: one[0].time)
+        lines = "1 line" if len(met) == 1 else f"{len(met)} lines"
+        draft.happened(event.time, subject.server(server) + _said([one for one, _ in met.values()], lines))
+        draft.add([subject], event)
+
+
+def _said(met: list[Cause], lines: str) -> str:
+    codes = sorted({str(one.status) for one in met if isinstance(one, Answered)})
+    kinds = sorted({str(one.kind) for one in met if isinstance(one, Failed)})
+    if codes:
+        return f"{REFUSES}{lines} with {', '.join(codes)}"
+    return f"{IS_NOT_REACHED}{lines}: {', '.join(kinds)}" if kinds else f"{IS_SILENT}{lines}"
+
+
+def found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subject: Watched) -> bool:
+    """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
+    renews; not if it does so at once, with credentials."""
+    if binding.resent is not None and went_on(asked, binding.resent, subject.silence):
+        return True
+    passed = request.time - asked.time
+    asks_anew = isinstance(request, Sent) and request.method == "REGISTER"
+    return asks_anew and subject.silence <= passed < SOONER * renewed_after(binding, subject)
+
+
+def renewed_after(binding: Binding, subject: Watched) -> float:
+    """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
+    return first_renewal(binding.expires or DEFAULT_EXPIRES, subject.profile().settings)
