@@ -17,6 +17,7 @@ OTHER_PHONES = " answers other phones"   # of one that some phones alone have lo
 GRANTS = " grants other requests"   # of one that refuses some
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
+FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
 LATER = 60.0       # seconds
 GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
@@ -49,7 +50,7 @@ def _groups_of(outage: Outage) -> Iterator[Happened]:
             firsts[subject.group] = min(first, firsts.get(subject.group, first))
     later = sorted((first, group) for group, first in firsts.items() if first > outage.start + LATER)
     for first, group in later[:GROUPS_TOLD]:
-        yield first, f"first request of {group} that came to nothing"
+        yield first, f"{FIRST_OF}{group}{IN_VAIN}"
 
 
 def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:

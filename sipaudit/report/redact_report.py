@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from sipaudit.incidents.course import FIRST_OF, IN_VAIN
 from sipaudit.model.captures import CaptureSummary, ServerSummary
 from sipaudit.model.values import (
     Finding,
@@ -223,8 +224,15 @@ class Redaction:
             entry=self._maybe(incident.entry), lines=list(map(names.uri, incident.lines)),
             groups=[replace(share, group=names.word(share.group)) for share in incident.groups],
             evidence=[self._frame(frame) for frame in incident.evidence],
-            timeline=[Happening(entry.time, self.sentence(entry.what)) for entry in incident.timeline],
+            timeline=[Happening(entry.time, self._happened(entry.what)) for entry in incident.timeline],
         )
+
+    def _happened(self, what: str) -> str:
+        """An entry of a timeline. A group's name may be too short to be looked for in all sentences."""
+        group = what.removeprefix(FIRST_OF).removesuffix(IN_VAIN)
+        if what == f"{FIRST_OF}{group}{IN_VAIN}":
+            return f"{FIRST_OF}{self.names.word(group)}{IN_VAIN}"
+        return self.sentence(what)
 
 
 def _is_plain(attribute: str) -> bool:

@@ -376,3 +376,15 @@ def test_a_key_without_redact_is_a_mistake(place: Path) -> None:
     ran = subprocess.run(command, cwd=place, capture_output=True, check=False)
     assert ran.returncode == 2
     assert b"--redact is missing" in ran.stderr
+
+
+@pytest.mark.parametrize("group", ["HQ", "1", "of nothing"])
+def test_a_group_of_two_letters_is_not_told_in_a_timeline(group: str) -> None:
+    report, _ = pages.sample()
+    lost = replace(report.incidents[0], groups=[GroupShare(group, 1, 2)], timeline=[
+        Happening(1.0, f"first request of {group} that came to nothing")])
+    redaction = Redaction(Pseudonyms(b"k" * 32))
+    (told, *_) = redaction.report(replace(report, incidents=[lost])).incidents
+    (shown,) = told.groups
+    assert told.timeline[0].what == f"first request of {shown.group} that came to nothing"
+    assert shown.group != group
