@@ -11,6 +11,7 @@ from sipaudit.model.state import Binding
 from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 
 AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
+RECENT = 120.0        # seconds before the last registration ended in which what went wrong may be why
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
 # How a timeline says why, between the server and how many lines.
 REFUSES = " refuses REGISTERs of "
@@ -54,7 +55,8 @@ class Spell:
             self._cause(answer)
 
     def _cause(self, event: Cause) -> None:
-        self.causes.setdefault((event.server, type(event)), event)
+        if event.time >= self.start - RECENT:   # else it was at its ease since, or registered elsewhere
+            self.causes.setdefault((event.server, type(event)), event)
 
 
 def tell(draft: Draft, spells: list[Spell]) -> None:

@@ -262,3 +262,18 @@ def test_who_does_not_answer_them_is_said_where_no_outage_tells_of_it(
     assert words_of(tower.report, "utc").of(gap)[1:] == said
     told = [entry.what for entry in gap.timeline if "does not answer" in entry.what]
     assert told == [f"10.0.0.1:5060/udp does not answer REGISTERs of {'1 line' if alone else '8 lines'}"]
+
+
+def test_what_ran_out_minutes_before_the_last_registration_ended_is_not_why(tower: Tower) -> None:
+    """P did not answer at 240, and S registered them; now they do not renew there, whatever the reason."""
+    story = Story()
+    phones = registered(story, 3, granted=300, asks=300)
+    for number, phone in enumerate(phones):
+        phone.register(phone.silence(240 + number, method="REGISTER"), S)
+        for time in range(270, 780, 30):
+            phone.call(time + number, S, 5.0)
+        phone.register(800 + number, S)
+    end(story, 900)
+    tower.see(story)
+    gap = tower.of("registration-gap")
+    assert not [entry for entry in gap.timeline if "REGISTERs" in entry.what]
