@@ -27,6 +27,7 @@ from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time, parse_zone
 
 GROUPS_SHOWN = 8
+NEARLY_ALL = 0.9   # lines of an outage that another server's reached as well
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
 
 # The entry of which no server was left, to how many lines alone (None: to anybody), and from when to when.
@@ -157,8 +158,11 @@ def _without(report: Report) -> dict[str, Without]:
 
 
 def _in_all(incidents: Iterable[Incident]) -> int:
-    """How many lines they all reached: what is left where others were served by one of the servers."""
-    return reduce(and_, (Counter(one.lines) for one in incidents)).total()
+    """How many lines they all reached, where these are nearly all that any did: they are cut off then, and others are
+    served. Who is one of many that one server did not answer may have been served by it a moment later."""
+    reached = [Counter(one.lines) for one in incidents]
+    common = reduce(and_, reached).total()
+    return common if common >= NEARLY_ALL * max(lines.total() for lines in reached) else 0
 
 
 def _hides_some(incident: Incident) -> bool:

@@ -127,6 +127,18 @@ def test_where_no_server_of_an_entry_was_left_they_share_something(
         [True] if said else [])
 
 
+@pytest.mark.parametrize(("lines", "said"), [((10, 10), True), ((10, 9), True), ((20, 6), False)])
+def test_to_a_site_none_was_left_where_both_have_lost_the_same_lines(
+    report: Report, lines: tuple[int, int], said: bool
+) -> None:
+    others = [Happening(1795349112.0, "10.0.0.1:5060/udp answers other phones")]
+    out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp", timeline=others,
+                    lines=[f"sip:{user}@pbx.example.com" for user in range(count)])
+           for number, count in zip((1, 2), lines, strict=True)]
+    told = " ".join(sentences(replace(report, incidents=out), "utc"))
+    assert (f"No server of sbc was left to {min(lines)} phones from " in told) is said
+
+
 def test_nobody_knows_that_of_servers_of_which_one_was_never_seen(report: Report) -> None:
     out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp",
                     timeline=[Happening(1795349112.0, "nothing is seen of 10.0.0.3:5060/udp")]) for number in (1, 2)]
