@@ -168,18 +168,19 @@ class Gaps:
         """The incidents: spells of one entry that overlap are one."""
         long = sorted((spell for spell in self.spells() if self._is_long(spell)),
                       key=lambda spell: (spell.start, spell.subject.number))
-        last: dict[str | None, Draft] = {}
+        last: dict[str | None, tuple[Draft, list[Spell]]] = {}
         made: list[tuple[Draft, list[Spell]]] = []
         for spell in long:
             entry = spell.subject.entry
-            draft = last.get(entry)
+            draft, spells = last.get(entry) or (None, [])
             if draft is None or (draft.end is not None and draft.end < spell.start):
-                draft = last[entry] = Draft("registration-gap", spell.start, None, entry)
+                draft, spells = Draft("registration-gap", spell.start, None, entry), []
                 draft.end = spell.end
-                made.append((draft, []))
+                last[entry] = draft, spells
+                made.append((draft, spells))
             draft.end = None if draft.end is None or spell.end is None else max(draft.end, spell.end)
             draft.add([spell.subject], spell.event)
-            next(spells for known, spells in reversed(made) if known is draft).append(spell)
+            spells.append(spell)
         for draft, spells in made:
             tell(draft, spells)
         return [draft for draft, _ in made]
