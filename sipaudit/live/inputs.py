@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from os.path import realpath
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.decode import Decoder
@@ -40,9 +41,10 @@ def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Sour
 
 def _check_that_none_is_named_twice(orders: Orders) -> None:
     """All that it shows would be read twice, and count so."""
-    for option, names in (("-i", orders.interfaces), ("--follow", orders.follow)):
+    for option, names, meant in (("-i", orders.interfaces, orders.interfaces),
+                                 ("--follow", orders.follow, tuple(map(realpath, orders.follow)))):
         for place, name in enumerate(names):
-            if name in names[:place]:
+            if meant[place] in meant[:place]:
                 raise InputError(f"{option} {name}: is named twice", fix="name it once")
 
 
@@ -54,6 +56,8 @@ def _check_that_each_is_of_use(orders: Orders) -> None:
         ("--hep-key", orders.hep_key, "--hep", orders.hep),
         ("--hep-cert", orders.hep_cert, "--hep tls://...", secret),
         ("--hep-keyfile", orders.hep_keyfile, "--hep tls://...", secret),
+        ("--notify-severity", None if orders.notify_severity == "warning" else orders.notify_severity, "--notify",
+         orders.notify),
     ):
         if value is not None and not there:
             raise InputError(f"{option} has no effect without {of}", fix="leave it out, or name what it is for")

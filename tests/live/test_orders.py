@@ -20,6 +20,8 @@ from sipaudit.run.job import Job
     ({"hep": ("udp://127.0.0.1:0",), "hep_cert": "cert.pem"}, "--hep-cert has no effect without --hep tls://"),
     ({"hep": ("tcp://127.0.0.1:0",), "hep_keyfile": "key.pem"}, "--hep-keyfile has no effect without --hep tls://"),
     ({"follow": ("a", "b", "a")}, "--follow a: is named twice"),
+    ({"follow": ("a", "b", "./c/../a/")}, "--follow ./c/../a/: is named twice"),
+    ({"interfaces": ("lo",), "notify_severity": "error"}, "--notify-severity has no effect without --notify"),
 ])
 def test_what_has_no_effect_is_refused_before_anything_is_opened(
     tmp_path: Path, given: dict[str, Any], said: str
