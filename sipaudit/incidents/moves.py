@@ -42,9 +42,9 @@ class Flapping:
             return
         times = self._times[subject.number] = (*times, move.time)[-self._moves:]
         key = subject.entry or " ".join(sorted((move.source, move.target)))
-        often = self._often.setdefault(key, {})
-        if len(times) == self._moves:
-            often[subject.number] = times[0], subject, move.evidence[-1]
+        if len(times) == self._moves and not self._note(key, times[0], subject, move):
+            return
+        often = self._often.get(key, {})
         draft = self._open.get(key)
         if draft is not None and move.time - (draft.end or 0.0) <= self._quiet:
             if subject.number in draft.lines or often.get(subject.number, (LONG_AGO,))[0] >= draft.start:
@@ -53,9 +53,20 @@ class Flapping:
             return
         self._may_open(key, subject, move)
 
+    def _note(self, key: str, first: float, subject: Watched, move: MoveSeen) -> bool:
+        """A line has moved often since `first`. Whether there was room: without an entry each two servers are a key."""
+        often = self._often.get(key)
+        if often is None:
+            if len(self._often) >= LINES_KEPT:
+                turned_away("watched-lines")
+                return False
+            often = self._often[key] = {}
+        often[subject.number] = first, subject, move.evidence[-1]
+        return True
+
     def _may_open(self, key: str, subject: Watched, move: MoveSeen) -> None:
         """Whether enough lines have moved often enough, all within one span."""
-        often = self._often[key]
+        often = self._often.get(key, {})
         for number in [number for number, (first, _, _) in often.items() if move.time - first > self._within]:
             del often[number]
         if len(often) < self._lines:
@@ -70,17 +81,18 @@ class Flapping:
         """Forget the moves before that time."""
         self._times = {number: times for number, times in self._times.items() if times[-1] >= before}
         self._open = {key: draft for key, draft in self._open.items() if draft.goes_on_after(before)}
-        self._thin()
+        self._thin(before)
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
         self._times = {number: times for number, times in self._times.items() if number not in lines}
-        self._thin()
+        self._thin(LONG_AGO)
 
-    def _thin(self) -> None:
-        """Of those that move often only lines are left whose moves are remembered."""
-        self._often = {key: kept for key, often in self._often.items()
-                       if (kept := {number: one for number, one in often.items() if number in self._times})}
+    def _thin(self, before: float) -> None:
+        """Of those that move often only lines are left whose moves are remembered, and since then count."""
+        self._often = {key: kept for key, often in self._often.items() if (kept := {
+            number: one for number, one in often.items()
+            if number in self._times and one[0] >= before - self._within})}
 
 
 class Spread:

@@ -144,3 +144,38 @@ def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -
     faults.forget(ORIGIN + 4000, set(faults.checks))
     faults.take_back(replay, replay.owner, held)
     assert faults.checks.totals().reached == before
+
+
+def wanders(story: Story, moves: int, apart: float) -> Handset:
+    """A line that goes to a server that nobody has asked before, again and again."""
+    phone = Handset(story, challenges=False)
+    for index in range(moves):
+        phone.register(index * apart, (f"10.7.{index // 250}.{index % 250}", 5060))
+    return phone
+
+
+def pairs_moved_between(post: Post) -> int:
+    flapping = post.listener.route.auditor.watch._flapping
+    assert flapping is not None
+    return sum(map(len, flapping._often.values()))
+
+
+def test_of_a_line_that_wanders_for_hours_the_moves_of_late_are_remembered(tmp_path: Path) -> None:
+    story = Story()
+    wanders(story, 400, 30.0)
+    post = Post(tmp_path, small(64 << 20))
+    post.hear((packet.time, packet.frame) for packet in story.packets)
+    assert 3 < pairs_moved_between(post) < 100   # of an hour at the most
+    assert post.listener.upkeep.evicted.get("watched-lines", 0) == 0
+
+
+def test_moves_between_so_many_servers_are_remembered_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sipaudit.incidents.moves.LINES_KEPT", 8)
+    story = Story()
+    wanders(story, 30, 1.0)
+    post = Post(tmp_path, small(64 << 20))
+    post.hear((packet.time, packet.frame) for packet in story.packets)
+    assert pairs_moved_between(post) == 8
+    assert post.listener.upkeep.evicted["watched-lines"] > 0
