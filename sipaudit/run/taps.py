@@ -16,7 +16,7 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
 OVERLAP = 1.0       # seconds that two captures must overlap: those of a ring follow each other
-PACKETS_SHARED = 3          # packets that two captures share
+PACKETS_SHARED = 3  # packets that two captures share: fewer may be chance
 AGREE = 0.05        # seconds within which half of these must tell the same
 CLOSE = 0.005       # seconds: so soon after an answer no phone turns to another server
 HOSTS_KEPT = 262_144

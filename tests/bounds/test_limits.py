@@ -90,6 +90,14 @@ def test_tables_get_their_room_back_when_there_has_been_ample_for_a_while() -> N
     assert given[-1] == before
 
 
+def test_what_is_neither_near_the_limit_nor_far_from_it_stays_as_it_is() -> None:
+    held = 190 * MB
+    limits = Limits(200 * MB, base=50 * MB, measure=lambda: held)
+    limits.check(0, lambda _: None)
+    held = 145 * MB   # more than 70 %
+    assert [limits.check(time, lambda _: None) for time in (1, RELAX, 2 * RELAX)] == [None, None, None]
+
+
 def test_without_a_limit_nothing_is_measured() -> None:
     assert Limits(None, base=0, measure=lambda: 1 << 50).check(0, lambda _: None) is None
 

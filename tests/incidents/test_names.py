@@ -56,6 +56,17 @@ def test_without_a_name_server_phones_lose_their_registrations(
     assert "sbc1 could not be found, since its name did not resolve, from 12:05:01 to 12:20:" in said
 
 
+@pytest.mark.parametrize(("tries", "out"), [((0.0, 4.0, 8.0), False), ((0.0, 4.0, 8.0, 12.0), True)])
+def test_a_fourth_query_shows_that_nobody_answers(tower: Tower, tries: tuple[float, ...], out: bool) -> None:
+    """One query, or its answer, may be lost. What is asked again after more than two minutes is asked anew."""
+    story = Story()
+    for number, phone in enumerate(known(story), 1):
+        for time in range(300, 900, 150):
+            asks(phone, time + number, tries=tries)
+    end(story, 1000)
+    assert any(line.startswith("server-outage") for line in tower.see(story)) is out
+
+
 def test_where_others_are_served_the_server_is_there(tower: Tower) -> None:
     """Half of the phones have a name server that is dead; only they lose something."""
     story = Story()

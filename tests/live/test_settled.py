@@ -9,8 +9,10 @@ import pytest
 
 from sipaudit.incidents import chronicle
 from sipaudit.incidents.settled import Settled
-from sipaudit.model.sayings import FindingSaid
+from sipaudit.live.said_incidents import SaidIncidents
+from sipaudit.model.sayings import FindingSaid, IncidentSaid
 from tests.live.ear import Ear, incidents
+from tests.live.said import incident
 from tests.stories import MINUTE, R2, P, S, Story, handsets, site
 
 STEADY = ("lines_moved", "registrations_lost", "calls_lost", "calls_failed")
@@ -91,3 +93,12 @@ def test_a_call_that_turns_out_to_live_on_is_lost_no_longer(ear: Ear) -> None:
     ear.hears(story, since=700)
     ear.turn(1300)
     assert not [one for one in ear.probe.chronicle().incidents() if one.kind == "calls-lost"]
+
+
+def test_an_incident_of_an_earlier_run_has_ten_minutes_to_show_that_it_goes_on() -> None:
+    known = SaidIncidents()
+    known.said_before(incident().incident)
+    assert [list(known.turn(now, [], 0.0)) for now in (1000.0, 1001.0, 1599.0)] == [[], [], []]
+    (given_up,) = known.turn(1600.0, [], 0.0)
+    assert isinstance(given_up, IncidentSaid)
+    assert given_up.incident.state == "closed"

@@ -65,6 +65,18 @@ def test_filled_in_it_judges_as_the_site_file_of_the_sample_does(tmp_path: Path)
     assert [(one.rule, one.line, one.time) for one in findings] == [(one.rule, one.line, one.time) for one in known]
 
 
+def test_a_server_that_lines_turn_to_is_not_the_first_where_the_capture_begins_in_an_outage(tmp_path: Path) -> None:
+    """The phone is seen at the second server first, comes back, and leaves the first one again."""
+    story, first, second = Story(), ("10.0.0.9", 5060), ("10.0.0.2", 5060)
+    phone = Handset(story)
+    phone.register(0, second)
+    phone.register(100, first)
+    phone.call(105, first)
+    phone.fail_over(300, first, second)
+    (entry,) = yaml.safe_load(drafted(written(story, tmp_path), tmp_path).read_text())["entries"].values()
+    assert [server["address"] for server in entry] == ["10.0.0.9", "10.0.0.2"]
+
+
 def test_lines_of_other_servers_get_items_of_their_own(tmp_path: Path) -> None:
     """Of two offices in one domain each has its pair of servers, and its network; one phone knows a single server."""
     story = Story()

@@ -70,6 +70,13 @@ def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
     assert "expected: After 10.0.0.1" in text.render(none, "utc", 200, False)
 
 
+def test_what_is_suppressed_comes_last() -> None:
+    report = pipeline.analyze(job())
+    first, second = report.findings
+    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), "utc", 200, False)
+    assert shown.index(second.id) < shown.index(first.id)
+
+
 def test_whose_clock_it_is_stands_with_the_capture() -> None:
     report = pipeline.analyze(job())
     assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, "utc", 200, False)

@@ -13,7 +13,9 @@ from sipaudit import pipeline
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
 from sipaudit.report import html, markdown, text
+from sipaudit.report.answering import Served
 from sipaudit.report.incident_words import SAID
+from sipaudit.report.names import short_names
 from sipaudit.report.series import gravest
 from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
@@ -38,6 +40,20 @@ def incident(kind: str, **more: object) -> Incident:
 def finding(rule: str, phone: str, severity: Severity = Severity.ERROR, suppressed: str | None = None) -> Finding:
     return Finding("f-000001", rule, severity, Confidence.CERTAIN, "sip:1001@pbx.example.com", phone, None, 0.0, "", "",
                    [], {}, [], [], None, None, suppressed, None, [])
+
+
+@pytest.mark.parametrize(("refused", "refusing"), [(4, False), (5, True)])
+def test_a_server_refuses_all_when_it_has_refused_five_requests(refused: int, refusing: bool) -> None:
+    one = Served()
+    one.add(ServerMinute(0.0, "10.0.0.1:5060/udp", {"INVITE": refused}, {"1xx": 20, "4xx": refused}, 0, 0, None, None))
+    assert one.refusing is refusing
+
+
+def test_a_name_that_begins_with_a_number_is_not_cut(report: Report) -> None:
+    """`1` would be no name to anybody."""
+    servers = [replace(report.servers[0], server=f"10.0.0.{number}:5060/udp", name=name)
+               for number, name in enumerate(("1.sbc.example.com", "sbc2.example.com"))]
+    assert list(short_names(servers).values()) == ["1.sbc.example.com", "sbc2"]
 
 
 def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:

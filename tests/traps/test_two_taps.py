@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from sipaudit.capture.health import CaptureHealth
 from sipaudit.report import document
+from sipaudit.run.taps import Taps
 from tests.stories import Court, Handset, P, Packet, S, Story
 from tests.traps.ground import EARLY, PREMATURE, accused, gated_regime, minute, moved, returns
 
@@ -133,3 +135,10 @@ def test_who_does_as_it_says_gets_a_judgement(court: Court) -> None:
 def test_it_does_not_matter_how_many_processes_read(court: Court, taps: Any) -> None:
     one, two = (document.to_json(court.report(taps(hasty("R2"), 0.7), minute("R2"), jobs=jobs)) for jobs in (1, 2))
     assert one.replace(b"/1-", b"/2-").replace(b"site1", b"site2") == two
+
+
+@pytest.mark.parametrize(("shared", "ahead"), [(2, None), (3, 0.3)])
+def test_three_packets_that_both_show_tell_how_far_clocks_are_apart(shared: int, ahead: float | None) -> None:
+    first, later = CaptureHealth("a.pcap"), CaptureHealth("b.pcap")
+    later.apart[0] = [0.3] * shared
+    assert [pair.ahead for pair in Taps([first, later]).pairs()] == [ahead]
