@@ -15,6 +15,7 @@ from sipaudit.model.values import Confidence, Finding, Frame, Happening, Inciden
 from sipaudit.report import html, markdown, text
 from sipaudit.report.answering import Served
 from sipaudit.report.incident_words import SAID
+from sipaudit.report.junit import to_junit
 from sipaudit.report.names import short_names
 from sipaudit.report.series import gravest
 from sipaudit.report.verdict import DID, sentences
@@ -47,6 +48,14 @@ def test_a_server_refuses_all_when_it_has_refused_five_requests(refused: int, re
     one = Served()
     one.add(ServerMinute(0.0, "10.0.0.1:5060/udp", {"INVITE": refused}, {"1xx": 20, "4xx": refused}, 0, 0, None, None))
     assert one.refusing is refusing
+
+
+@pytest.mark.parametrize(("undecided", "skipped"), [(2, False), (3, True)])
+def test_a_rule_that_was_decided_once_has_passed_for_a_build_server(report: Report, undecided: int, skipped: bool
+                                                                    ) -> None:
+    one = replace(report, findings=[], reached=[replace(report.reached[0], rule="flapping", count=3)],
+                  inconclusive=[Undecided("flapping", Reason.LOSS_NEARBY, undecided)])
+    assert (b"<skipped" in to_junit(one)) is skipped
 
 
 def test_a_name_that_begins_with_a_number_is_not_cut(report: Report) -> None:

@@ -69,6 +69,23 @@ def test_a_transfer_to_a_uri_goes_where_that_leads(court: Court, regime: str, ho
     assert court(phone.story, minute(regime)) == []
 
 
+@any_regime
+@pytest.mark.parametrize(("later", "excused"), [(45.0, True), (70.0, False)])
+def test_a_transfer_may_take_its_user_a_while(court: Court, regime: str, later: float, excused: bool) -> None:
+    """A call to another domain, a minute after a REFER at the most, may be the one that it asked for."""
+    phone = moved(regime)
+    asked = phone.ask(309, S, "INVITE")
+    phone.told(310, asked, 200)
+    phone.acknowledge(310.1, asked)
+    phone.replies(311, phone.called(310.9, S, "REFER", call_id=asked.call_id, tag="near",
+                                    headers="Refer-To: <sip:3000@b.example.net>\r\n"), 202)
+    phone.hang_up(312, asked)
+    there = "sip:3000@b.example.net"
+    phone.call(310.9 + later, P, 4, uri=there, to=there)
+    declared = site({**REGIMES[regime], "failBack.mode": "duration", "failBack.timeout": 120})
+    assert (court(phone.story, declared) == []) is excused
+
+
 @pytest.mark.parametrize("regime", ["R0", "R1"])
 def test_a_call_at_s_for_an_address_there_need_not_try_p(court: Court, regime: str) -> None:
     phone = moved(regime)
