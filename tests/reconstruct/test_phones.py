@@ -93,13 +93,17 @@ def test_two_phones_behind_a_nat_are_parted_by_mac() -> None:
         (("sip:1001@192.168.1.10", "sip:1002@192.168.1.10"), (VVX, "Other/1.0")),    # User-Agents
     ],
 )
-def test_with_nothing_to_part_them_the_identity_is_unsure(contacts: tuple[str, str], agents: tuple[str, str]) -> None:
+@pytest.mark.parametrize("times", [(0,), (0, 60)])
+def test_with_nothing_to_part_them_the_identity_is_unsure(
+    contacts: tuple[str, str], agents: tuple[str, str], times: tuple[int, ...]
+) -> None:
+    """At once, by a look that a line has which never had the other."""
     desk = Desk()
     handsets = [
         Handset(desk, f"100{index + 1}", f"203.0.113.1:4000{index}", contact=contacts[index], user_agent=agents[index])
         for index in (0, 1)
     ]
-    for time in (0, 60):
+    for time in times:
         for handset in handsets:
             handset.register(time)
     assert all(phone.identity_unsure for phone in desk.rec.phones.values())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.model.events import Answered, Contacted, ContactKind, EntryChanged, Failed, FailureKind, Lost, Sent
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Declaration
+from sipaudit.reconstruct.records import RecordSet
 from sipaudit.sip.datagram import (
     Connection,
     ConnectionKind,
@@ -208,6 +210,14 @@ def test_a_chain_whose_names_fail() -> None:
     desk.feed(dns_answer(11, "10.1.0.5", SRV, "SRV", rcode=2))
     assert [event.server for event in desk.of(Contacted)] == [P, S]
     assert [event.server for event in desk.of(Failed)] == [P, S]
+
+
+@pytest.mark.parametrize(("later", "until"), [(59.0, 60.0), (61.0, LONG_AGO)])
+def test_another_answer_is_in_dispute_while_the_one_before_lives(later: float, until: float) -> None:
+    """Whoever was told the first may go by it until it has run out."""
+    before = RecordSet(("10.0.0.1",), 60, 60, 0.0, "10.1.0.5")
+    after = RecordSet(("10.0.0.2",), 60, 60, later, "10.1.0.6").after(before)
+    assert (after.disputed_until, after.known_to) == (until, "")
 
 
 def test_a_chain_over_naptr_for_another_transport() -> None:
