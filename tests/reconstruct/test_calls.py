@@ -287,6 +287,8 @@ def test_an_ack_without_its_final_response_is_a_loss() -> None:
     phone.invite(50, branch="z9hG4bK-y")
     phone.send(51, P, phone.compose("ACK", FAR, call_id="call-1", cseq=1, from_tag="me", to_tag="t",
                                     branch="z9hG4bK-y"))
+    phone.send(51.5, P, phone.compose("ACK", FAR, call_id="call-1", cseq=1, from_tag="me", to_tag="t",
+                                      branch="z9hG4bK-y"))   # the response came twice: that is one loss
     assert [event.why for event in desk.of(Lost)] == ["an ACK without its final response"]
     phone.invite(60, call_id="call-2")
     phone.send(61, P, phone.compose("ACK", FAR, call_id="call-2", cseq=1, from_tag="me", to_tag="t"))
