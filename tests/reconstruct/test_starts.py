@@ -7,8 +7,8 @@ import pytest
 from sipaudit.model.events import Booted
 from sipaudit.reconstruct.bounds import STARTS_KEPT
 from sipaudit.sip.datagram import Start, StartKind
-from tests.factories import START, dns_answer
-from tests.reconstruct.desk import Desk, Handset, Knowledge, P, S, entry
+from tests.factories import START, dns_answer, request, response
+from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, S, entry
 
 HOST, MAC, OTHER_MAC = "10.1.0.5", "0004f2aabbcc", "0004f2000009"
 AGENT = f"PolycomVVX-VVX_500-UA/5.9.0.9373_{MAC}"
@@ -178,4 +178,16 @@ def test_the_head_of_the_list_may_not_resolve(silence: int, said: list[str]) -> 
     Handset(desk, call_id="old").register(0, P)
     desk.feed(dns_answer(200, HOST, "sbc1.example.com", "A", rcode=3))
     Handset(desk, call_id="new").register(200 + silence, S)
+    assert boots(desk) == said
+
+
+@pytest.mark.parametrize(("later", "said"), [(8, ["possible"]), (14, [])])
+def test_who_starts_may_answer_before_it_registers(later: int, said: list[str]) -> None:
+    """What is asked after a silence, and answered a few seconds before, is asked of one that has just started."""
+    desk = desk_with(P)
+    asked = request("OPTIONS", f"sip:1001@{PHONE}", source=P, branch="z9hG4bK-o", call_id="o", cseq=1,
+                    from_="sip:ping@pbx.example.com", to="sip:1001@pbx.example.com")
+    desk.send(100, P, PHONE, asked)
+    desk.send(100.1, PHONE, P, response(200, asked, to_tag="me"))
+    Handset(desk, call_id="new").register(100 + later)
     assert boots(desk) == said
