@@ -11,6 +11,7 @@ from sipaudit.model.state import Binding
 from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 
 AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
+CAUSES_KEPT = 8       # of one line
 RECENT = 120.0        # seconds before the last registration ended in which what went wrong may be why
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
 # How a timeline says why, between the server and how many lines.
@@ -55,7 +56,8 @@ class Spell:
             self._cause(answer)
 
     def _cause(self, event: Cause) -> None:
-        if event.time >= self.start - RECENT:   # else it was at its ease since, or registered elsewhere
+        is_recent = event.time >= self.start - RECENT   # else it was at its ease since, or registered elsewhere
+        if is_recent and len(self.causes) < CAUSES_KEPT:
             self.causes.setdefault((event.server, type(event)), event)
 
 
