@@ -62,7 +62,7 @@ class Mutant:
 
 def mutants() -> Iterator[Mutant]:
     """Every mutant, in order of file and line."""
-    for path in sorted([*(ROOT / MODEL / "conditions").glob("*.py"), ROOT / MODEL / "proofs.py",
+    for path in sorted([*(ROOT / MODEL / "conditions").glob("*.py"), *(ROOT / MODEL).glob("proofs*.py"),
                         ROOT / MODEL / "timers.py"]):
         tree = ast.parse(path.read_text())
         yield from _changed(path, tree, _flips(tree))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
+from enum import Enum, StrEnum
 from math import inf
 
 from msgspec import Struct
@@ -62,6 +62,17 @@ class Awaited(Struct, frozen=True, gc=False):
     rests: float = inf
     behind: float = 0.0
     why: Reason | None = None
+
+
+class Outcome(Enum):
+    """What has become of a verdict that waited."""
+
+    CONDEMNED = "condemned"
+    DOUBTED = "doubted"      # condemned, where the capture is in order
+    ACQUITTED = "acquitted"
+
+
+Told = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
 
 
 class Observation(Struct, frozen=True):

@@ -4,15 +4,14 @@ the proof comes, at the time of the request)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success, tells_failure
-from sipaudit.model.events import Answered, Booted, ModelEvent, Replied, Resent, Sent
-from sipaudit.model.observations import Awaited, Observation, Sign, Verdict
+from sipaudit.model.events import Answered, Booted, ModelEvent, Received, Replied, Resent, Sent
+from sipaudit.model.observations import Awaited, Observation, Outcome, Sign, Told, Verdict
 from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
-from sipaudit.model.reach import repeated_until
+from sipaudit.model.proofs_by_time import DEADLINES
 from sipaudit.model.state import PhoneState
 from sipaudit.turned_away import turned_away
 
@@ -20,21 +19,12 @@ SKEW = 1.0               # seconds by which the clocks of two captures may diffe
 REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
 BEHIND = 0.1             # and by which its queue can make it: 12 MB, at 1 Gbit/s
 WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
-HANGS_UP = 1.0           # seconds in which a phone answers a BYE: its first repetition comes after T1, 0.5 s
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
-GOES_ON = 96.0           # seconds in which a try goes on, or a line that was not logged out
 WAITING_KEPT = 8         # observations of one line that may wait
 
 
-class Outcome(Enum):
-    CONDEMNED = "condemned"
-    DOUBTED = "doubted"      # condemned, where the capture is in order
-    ACQUITTED = "acquitted"
-
-
 CONDEMN = (Outcome.CONDEMNED, Outcome.DOUBTED)
-Told = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
 Waiting = tuple[Observation, ...]
 
 
@@ -78,7 +68,7 @@ def awaits_call(waiting: Waiting) -> bool:
     return any(awaited.sign is Sign.CALL for one in waiting for awaited in one.awaited)
 
 
-def spoken(waiting: Waiting, event: Sent | Replied) -> tuple[Waiting, Waiting]:
+def spoken(waiting: Waiting, event: Sent | Replied | Received) -> tuple[Waiting, Waiting]:
     """What of a line another line of its phone settles: a call that is up there shows the phone busy (B5)."""
     def tell(one: Observation) -> Observation:
         return _with(one, lambda awaited: _call(one, awaited, event) if awaited.sign is Sign.CALL else None, event)
@@ -158,19 +148,25 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
-    dialog outlive it (RFC 5057 2)."""
+    dialog outlive it (RFC 5057 2). The answer to a BYE does only if that came since."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    speaks = isinstance(event, Sent) or (isinstance(event, Replied) and event.status < 300)
-    speaks = speaks and getattr(event, "method", None) not in OF_SUBSCRIPTIONS and not _may_be_over(one, awaited, event)
-    return Outcome.CONDEMNED if speaks and getattr(event, "call", None) in awaited.calls else None
+    method = getattr(event, "method", None)
+    if method in OF_SUBSCRIPTIONS or getattr(event, "call", None) not in awaited.calls:
+        return None
+    if isinstance(event, Received):
+        return replace(awaited, transaction=event.transaction) if method == "BYE" else None
+    answers = isinstance(event, Replied) and event.status < 300 and (
+        method != "BYE" or event.transaction == awaited.transaction)
+    speaks = answers or isinstance(event, Sent)
+    return Outcome.CONDEMNED if speaks and not _may_be_earlier(one, awaited, event) else None
 
 
-def _may_be_over(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
-    """Whether the call may have been over when the request in question was sent: the phone answers a BYE that it may
-    have had before, or another tap shows, by its own clock, as later what was sent before."""
-    ends = HANGS_UP if isinstance(event, Replied) and event.method == "BYE" else 0.0
-    return event.time < awaited.since + (ends if event.capture == one.event.capture else SKEW)
+def _may_be_earlier(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
+    """Whether the call may have been over when the request on trial was sent, though this comes behind it: the BYE that
+    is answered crossed it in a mirror, or another tap has another clock."""
+    queued = BEHIND if isinstance(event, Replied) and event.method == "BYE" else 0.0
+    return event.time < awaited.since + (queued if event.capture == one.event.capture else SKEW)
 
 
 def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
@@ -256,45 +252,7 @@ def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.CONDEMNED if event.server == awaited.server and not again else None
 
 
-# -- what time proves ------------------------------------------------------------------------------------------------
-
-def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
-    return Outcome.ACQUITTED
-
-
-def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
-    return Outcome.CONDEMNED
-
-
-def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
-    """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
-    missing is a sign that the phone lives."""
-    reach = phone.reach(awaited.server)
-    elsewhere = any(other.server != awaited.server and awaited.since <= other.touched for other in phone.reaches
-                    if not awaited.others or other.server in awaited.others)
-    request = next((one for one in reach.waiting if one.transaction == awaited.transaction), None)
-    lost = phone.lost is not None and phone.lost >= awaited.since
-    if elsewhere or lost or request is None:
-        return Outcome.ACQUITTED
-    if not awaited.repeats <= repeated_until(reach, request) < awaited.rests:
-        return Outcome.ACQUITTED  # given up, or asked for longer than the first was
-    return replace(awaited, seen=True, until=float("inf"))
-
-
-def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> Told:
-    """No log-out elsewhere; whether the line goes on registering has been seen, or still may be for some time."""
-    if awaited.seen:
-        return Outcome.CONDEMNED
-    last = awaited.since + GOES_ON
-    return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
-
-
 SETTLES: dict[Sign, Callable[[Observation, Awaited, ModelEvent], Told]] = {
     Sign.WAITED: _waited, Sign.ANSWERED: _answered, Sign.REFUSED: _refused, Sign.CALL: _call,
     Sign.SILENCE: _silence, Sign.WORKS_ON: _works_on, Sign.REGISTERS: _registers, Sign.STAYS: _stays,
-}
-DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], Told]] = {
-    Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
-    Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
-    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits,
 }

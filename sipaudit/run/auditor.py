@@ -128,7 +128,7 @@ class Auditor:
             replay.own_history().take(taken, replay)
         if kind is Answered and event.line in self.replays.dispersed:
             self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)   # type: ignore[arg-type]
-        if number in self._timed and (kind is Sent or kind is Replied) and event.call is not None:   # type: ignore[union-attr]
+        if number in self._timed and (kind is Sent or kind is Replied or kind is Received) and event.call is not None:   # type: ignore[union-attr]
             self._deadlines.spoken(number, event, replay)   # type: ignore[arg-type]
         self.watch.follow(taken, replay, phone)
         if (taken.observations or faults.open) and event.time >= self.since:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import inf
 
-from sipaudit.model.events import Replied, Sent
+from sipaudit.model.events import Received, Replied, Sent
 from sipaudit.model.observations import Observation
 from sipaudit.model.proofs import awaits_call, next_deadline, pass_time, spoken
 from sipaudit.model.state import PhoneState
@@ -47,8 +47,8 @@ class Deadlines:
                 self.wait(phone, replay, waiting)
                 self._say(said, replay)
 
-    def spoken(self, phone: int, event: Sent | Replied, own: LineReplay) -> None:
-        """The phone speaks in a call: what that settles of lines other than the call's `own`."""
+    def spoken(self, phone: int, event: Sent | Replied | Received, own: LineReplay) -> None:
+        """The phone speaks in a call, or is spoken to: what that settles of lines other than the call's `own`."""
         for replay in tuple(self.by_phone[phone]):
             if replay is not own and awaits_call(replay.waiting):
                 said, waiting = spoken(replay.waiting, event)

@@ -1,0 +1,51 @@
+"""What the passing of time proves, or disproves, of verdicts that wait; `proofs` has what events do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from sipaudit.model.observations import Awaited, Observation, Outcome, Sign, Told
+from sipaudit.model.reach import repeated_until
+from sipaudit.model.state import PhoneState
+
+GOES_ON = 96.0   # seconds in which a try goes on, or a line that was not logged out
+
+
+def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+    return Outcome.ACQUITTED
+
+
+def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+    return Outcome.CONDEMNED
+
+
+def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
+    """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
+    missing is a sign that the phone lives."""
+    reach = phone.reach(awaited.server)
+    elsewhere = any(other.server != awaited.server and awaited.since <= other.touched for other in phone.reaches
+                    if not awaited.others or other.server in awaited.others)
+    request = next((one for one in reach.waiting if one.transaction == awaited.transaction), None)
+    lost = phone.lost is not None and phone.lost >= awaited.since
+    if elsewhere or lost or request is None:
+        return Outcome.ACQUITTED
+    if not awaited.repeats <= repeated_until(reach, request) < awaited.rests:
+        return Outcome.ACQUITTED  # given up, or asked for longer than the first was
+    return replace(awaited, seen=True, until=float("inf"))
+
+
+def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> Told:
+    """No log-out elsewhere; whether the line goes on registering has been seen, or still may be for some time."""
+    if awaited.seen:
+        return Outcome.CONDEMNED
+    last = awaited.since + GOES_ON
+    return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
+
+
+DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], Told]] = {
+    Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
+    Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
+    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits,
+}
