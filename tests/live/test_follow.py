@@ -23,6 +23,7 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.engine import batches
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.records import LINK_TYPES_KEPT
 from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.live.follow import directory
@@ -530,6 +531,15 @@ def test_many_small_files_are_read_with_few_descriptors(tmp_path: Path) -> None:
     assert not reader.source.health.undecoded
     reader.source.close()
     assert descriptors() < before
+
+
+def test_of_files_of_ever_new_kinds_so_many_link_types_are_named(tmp_path: Path) -> None:
+    reader = Reader(tmp_path)
+    for number in range(2 * LINK_TYPES_KEPT):
+        with (tmp_path / f"{number}").open("wb") as stream:
+            PcapWriter(stream, 300 + number).write(START + number, message(number))
+    reader.read()
+    assert len(reader.source.health.link_types) == LINK_TYPES_KEPT
 
 
 def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.intake import Intake
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.prefilter import Prefilter
+from sipaudit.capture.records import LINK_TYPES_KEPT
 from sipaudit.errors import InputError
 from sipaudit.live.follow.directory import OVERWRITTEN, VANISHED, Directory, Known
 from sipaudit.live.follow.file import Followed, OverwrittenError
@@ -157,7 +158,7 @@ class FollowSource:
         self.health.undecoded.update(health.undecoded)
         health.undecoded.clear()
         self.health.truncated = self.health.truncated or health.truncated
-        self.health.link_types += [name for name in health.link_types if name not in self.health.link_types]
+        self.health.link_types = list(dict.fromkeys([*self.health.link_types, *health.link_types]))[:LINK_TYPES_KEPT]
         drops = health.kernel_drops
         if drops is not None:
             more = drops - self._drops if drops >= self._drops else drops
