@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 
 from sipaudit.model.events import NO_LINE, ModelEvent
 from sipaudit.model.profile import Profile
@@ -18,6 +19,9 @@ from sipaudit.safe_text import safe_text
 EVENTS_KEPT = 1_000_000
 LETTERS = "PSTUVWXYZ"
 
+Open = tuple[str, str, float, str, Reason]
+"""A check that could not be decided: line, phone, time, rule and why."""
+
 
 class Transcripts:
     """Keeps the model events of a run and writes them out by line."""
@@ -25,7 +29,7 @@ class Transcripts:
     def __init__(self) -> None:
         self._events: list[ModelEvent] = []
         self._more = 0
-        self._open: list[tuple[str, str, float, str, Reason]] = []
+        self._open: list[Open] = []
 
     def take(self, event: ModelEvent) -> None:
         """Keep an event."""
@@ -48,33 +52,62 @@ class Transcripts:
         return self._text(run, wanted, warn)
 
     def _text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
-        findings = run.report().findings
         if self._more:
             warn(f"{self._more} events and open checks more are not printed: choose --from and --to")
+        told = _Told(run, self._events, self._open)
         for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
             if wanted is None or means(wanted, line.aor):
-                yield from map(safe_text, self._line(run, line, findings))
+                yield from map(safe_text, _line(run, line, told))
 
-    def _line(self, run: Run, line: Line, findings: list[Finding]) -> Iterator[str]:
-        events = [event for event in self._events if run.span.holds(event.time)
-                  and (event.line == line.number or (event.line == NO_LINE and event.phone == line.phone))]
-        if not events:
-            return
-        names = _names(line, events)
-        origin = events[0].time
-        transcript = Transcript(names, origin)
-        replays = run.auditor.replays.of_line(line.number)
-        yield f"# {line.aor} at {line.owner.address}, 0 is {origin:.6f}"
-        yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.profiles.began)
-        yield from (transcript.line(event) for event in events)
-        yield "----"
-        said = [finding_line(finding, (finding.time or 0.0) - origin,
-                             transcript.name((finding.server or "-").partition("/")[0]))
-                for finding in findings if finding.line == line.aor and finding.phone == line.owner.address]
-        said += [left_open_line(time - origin, rule, reason) for aor, phone, time, rule, reason in self._open
-                 if (aor, phone) == (line.aor, line.owner.address) and run.span.holds(time)]
-        yield from by_time(said)
-        yield ""
+
+class _Told:
+    """What a run has told within its span, by whom it is of: looked through once, not for each line."""
+
+    def __init__(self, run: Run, events: list[ModelEvent], left_open: list[Open]) -> None:
+        self._of_lines: dict[int, list[tuple[int, ModelEvent]]] = {}
+        self._of_phones: dict[int, list[tuple[int, ModelEvent]]] = {}
+        self._findings: dict[tuple[str | None, str | None], list[Finding]] = {}
+        self._open: dict[tuple[str, str], list[Open]] = {}
+        for place, event in enumerate(events):
+            if run.span.holds(event.time):
+                whose, table = (event.phone, self._of_phones) if event.line == NO_LINE else (event.line, self._of_lines)
+                table.setdefault(whose, []).append((place, event))
+        for finding in run.report().findings:
+            self._findings.setdefault((finding.line, finding.phone), []).append(finding)
+        for one in left_open:
+            if run.span.holds(one[2]):
+                self._open.setdefault(one[:2], []).append(one)
+
+    def events(self, line: Line) -> list[ModelEvent]:
+        """Those of the line, and of its phone as a whole, as they came."""
+        both = [*self._of_lines.get(line.number, ()), *self._of_phones.get(line.phone, ())]
+        return [event for _, event in sorted(both, key=itemgetter(0))]
+
+    def findings(self, line: Line) -> list[Finding]:
+        return self._findings.get((line.aor, line.owner.address), [])
+
+    def left_open(self, line: Line) -> list[Open]:
+        return self._open.get((line.aor, line.owner.address), [])
+
+
+def _line(run: Run, line: Line, told: _Told) -> Iterator[str]:
+    events = told.events(line)
+    if not events:
+        return
+    names = _names(line, events)
+    origin = events[0].time
+    transcript = Transcript(names, origin)
+    replays = run.auditor.replays.of_line(line.number)
+    yield f"# {line.aor} at {line.owner.address}, 0 is {origin:.6f}"
+    yield from _headers(names, replays[0].profile() if replays else None, line, origin - run.auditor.profiles.began)
+    yield from (transcript.line(event) for event in events)
+    yield "----"
+    said = [finding_line(finding, (finding.time or 0.0) - origin,
+                         transcript.name((finding.server or "-").partition("/")[0]))
+            for finding in told.findings(line)]
+    said += [left_open_line(time - origin, rule, reason) for _, _, time, rule, reason in told.left_open(line)]
+    yield from by_time(said)
+    yield ""
 
 
 def _names(line: Line, events: list[ModelEvent]) -> dict[str, str]:

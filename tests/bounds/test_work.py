@@ -5,18 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
 
+from bench.floods import granted
+from sipaudit import pipeline
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tcp import Streams
 from sipaudit.capture.tcp_lifecycle import SYN
+from sipaudit.capture.write import PcapWriter
 from sipaudit.reconstruct.bounds import Bounds
+from sipaudit.run.job import Job
 from sipaudit.sip.datagram import flow
 from tests.factories import dns_answer
 from tests.reconstruct.desk import Desk, Handset
+from tests.wire import ORIGIN
 
 FEW, MANY = 200, 1_600   # of what was there before
 GROWS = 1.3              # of the work for what comes then
@@ -146,3 +152,17 @@ def test_syns_of_one_host_to_one_server() -> None:
         one_more = flow("tcp", "10.1.0.5", 60_000, "10.0.0.1", 5060)
         taken.append(work(partial(streams.segment, 0.999, 0, 1, one_more, 7, 0, SYN, b"", False)))
     assert taken[1] < 2 * taken[0]
+
+
+def test_lines_written_in_the_scenario_language(tmp_path: Path) -> None:
+    """Each with its own events, findings and open checks: nobody looks through those of all."""
+    taken = []
+    for count in (FEW, MANY):
+        path = tmp_path / f"{count}.pcap"
+        with path.open("wb") as stream:
+            writer = PcapWriter(stream)
+            for number, frame in enumerate(granted(count)):
+                writer.write(ORIGIN + number / 100, frame)
+        told = pipeline.events(Job((str(path),), jobs=1))
+        taken.append(work(partial(list, told)))
+    assert taken[1] < GROWS * taken[0] * MANY / FEW
