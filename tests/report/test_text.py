@@ -17,6 +17,7 @@ from sipaudit.report.ladder import LadderRow
 from tests.shared import ROOT
 from tests.stories import Court, Handset, P, Story
 from tests.traps.ground import minute
+from tests.wire import ORIGIN
 
 SAMPLES = ROOT / "samples"
 SAMPLE = SAMPLES / "first-outage"
@@ -60,6 +61,18 @@ def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_wher
     assert said in pipeline.analyze(job(start="+6m")).notes
     assert said in " ".join(text.render(pipeline.analyze(job(start="+6m")), "utc", 100, False).split())
     assert pipeline.analyze(job(start="+0s")).notes == pipeline.analyze(job(end="+6m")).notes == []
+
+
+def test_the_calls_of_a_line_are_those_of_the_time_that_is_reported(tmp_path: Path) -> None:
+    """One that began before it is among them, and one that goes on after it, of which the end is not looked at."""
+    phone = Handset(Story())
+    phone.register(0)
+    for began, seconds in ((20, 10), (90, 20), (140, 10), (190, 30), (300, 10)):
+        phone.call(began, seconds=seconds)
+    (line,) = Court(tmp_path).report(phone.story, None, start=f"@{ORIGIN + 100}", end=f"@{ORIGIN + 200}").lines
+    assert [(span.from_, span.until) for span in line.call_spans] == [
+        (ORIGIN + 90, pytest.approx(ORIGIN + 110, abs=0.1)), (ORIGIN + 140, pytest.approx(ORIGIN + 150, abs=0.1)),
+        (ORIGIN + 190, None)]
 
 
 def test_a_finding_names_the_requirement_that_it_rests_on() -> None:

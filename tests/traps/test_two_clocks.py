@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.run.clocks import Clocks, ClockSet
+from sipaudit.sip.datagram import Start, StartKind
 from tests.stories import CHALLENGE, Court, Handset, P, S, Story
 from tests.traps.ground import EARLY, PREMATURE, accused, gated_regime, minute, moved, returns
 
@@ -85,3 +88,12 @@ def test_a_nonce_that_is_used_again_shows_nothing(court: Court) -> None:
     phone.told(103.2, first, 401, headers=CHALLENGE)
     phone.register(103.0, P, challenged=False)
     assert court.report(phone.story, minute("R2")).captures[0].loss.missing_halves == 0
+
+
+def test_a_step_passes_with_the_first_item_from_its_frame_on_and_once() -> None:
+    health = CaptureHealth("a.pcap")
+    health.clock_step(5, 100.0, -60.0)
+    clocks = Clocks([health])
+    clocks.look()
+    items = [Start(100.0, 0, frame, StartKind.FILE, None, None) for frame in (4, 5, 6)]
+    assert [clocks.passed(item) for item in items] == [[], [ClockSet(5, 160.0, 100.0)], []]
