@@ -21,7 +21,7 @@ from sipaudit.run.budget import Budget, budget
 NEAR = 0.9          # of the size: beyond, the tables are made smaller
 SMALLER = 0.75      # each time, to this part of what they had
 STEPS = 8           # times at the most: to a tenth
-FAR = 0.7         # of the size: below, for as long as RELAX seconds, they get back one step
+FAR = 0.7           # of the size: below, for as long as RELAX seconds, they get back one step
 RELAX = 600.0
 GROWN = 1.01        # as against the resident set after the last step
 FILLED = 0.6        # of what is left for tables: the rest is the allocator's, and what is under way
