@@ -12,18 +12,12 @@ from sipaudit.capture import captures as under_test
 from sipaudit.capture import linktypes
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
-from sipaudit.capture.write import (
-    PcapWriter,
-    ethernet_frame,
-    icmp_unreachable_packet,
-    ip_packet,
-    udp_frame,
-    udp_packet,
-)
+from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, ip_packet, udp_packet
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, TransportError
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import Tls, certificate, register, upgrade, websocket_frame, write_capture
+from tests.frames import udp_frame
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_700_000_000.0

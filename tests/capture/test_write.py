@@ -20,9 +20,9 @@ from sipaudit.capture.write import (
     ethernet_frame,
     icmp_unreachable_packet,
     tcp_packet,
-    udp_frame,
     udp_packet,
 )
+from tests.frames import udp_frame
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 PHONE6, SERVER6 = ("2001:db8::5", 5060), ("2001:db8::1", 5060)

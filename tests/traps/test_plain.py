@@ -167,9 +167,9 @@ def test_the_early_return_is_found_after_all_that_is_no_return(court: Court, reg
     """Keepalives, calls to the phone, old dialogs and retransmissions hide nothing; in R2 the BYE to the failed server
     is a fault of its own (F9)."""
     phone = handset()
-    old = phone.ask(280, P, "INVITE")
-    phone.told(281, old, 200)
-    phone.acknowledge(281.1, old)
+    old = phone.ask(260, P, "INVITE")
+    phone.told(261, old, 200)
+    phone.acknowledge(261.1, old)
     phone.fail_over(300, registers=regime != "R0")
     phone.hang_up(312, old, answered=False)
     ping = phone.ask(313, S, "OPTIONS")
