@@ -148,24 +148,26 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
 
 def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
-    dialog outlive it (RFC 5057 2). The answer to a BYE does only if that came since."""
+    dialog outlive it (RFC 5057 2). The answer to a BYE does only if the BYE came since, for with that the call is over.
+    """
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     method = getattr(event, "method", None)
     if method in OF_SUBSCRIPTIONS or getattr(event, "call", None) not in awaited.calls:
         return None
+    if _may_be_earlier(one, awaited, event):
+        return None
     if isinstance(event, Received):
         return replace(awaited, transaction=event.transaction) if method == "BYE" else None
     answers = isinstance(event, Replied) and event.status < 300 and (
         method != "BYE" or event.transaction == awaited.transaction)
-    speaks = answers or isinstance(event, Sent)
-    return Outcome.CONDEMNED if speaks and not _may_be_earlier(one, awaited, event) else None
+    return Outcome.CONDEMNED if answers or isinstance(event, Sent) else None
 
 
 def _may_be_earlier(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
-    """Whether the call may have been over when the request on trial was sent, though this comes behind it: the BYE that
-    is answered crossed it in a mirror, or another tap has another clock."""
-    queued = BEHIND if isinstance(event, Replied) and event.method == "BYE" else 0.0
+    """Whether this may have passed the phone before the request on trial, though it comes behind it: what comes to the
+    phone may have crossed that in a mirror, and another tap has another clock."""
+    queued = BEHIND if isinstance(event, Received) else 0.0
     return event.time < awaited.since + (queued if event.capture == one.event.capture else SKEW)
 
 

@@ -98,8 +98,10 @@ def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, spea
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 @pytest.mark.parametrize("of", ["its-own", "the-other"])
-@pytest.mark.parametrize(("bye", "found"), [(449.997, False), (450.02, False), (450.2, True)])
-def test_a_line_returns_as_the_far_end_hangs_up(court: Court, regime: str, of: str, bye: float, found: bool) -> None:
+@pytest.mark.parametrize(("bye", "answered", "found"), [
+    (449.997, 450.007, False), (450.02, 450.03, False), (450.02, 450.17, False), (450.2, 450.21, True)])
+def test_a_line_returns_as_the_far_end_hangs_up(
+        court: Court, regime: str, of: str, bye: float, answered: float, found: bool) -> None:
     """The BYE ends the call, and its answer may leave when the REGISTER has left; a mirror may show both behind it."""
     first, second = handset(), Handset(Story(), user="1002")
     second.story = first.story
@@ -110,7 +112,7 @@ def test_a_line_returns_as_the_far_end_hangs_up(court: Court, regime: str, of: s
     speaks.replies(401, speaks.called(400, S, "INVITE", call_id="theirs"), 200)
     speaks.called(401.1, S, "ACK", call_id="theirs", tag="near")
     first.register(450, P)
-    speaks.replies(bye + 0.01, speaks.called(bye, S, "BYE", call_id="theirs", number=2, tag="near"), 200)
+    speaks.replies(answered, speaks.called(bye, S, "BYE", call_id="theirs", number=2, tag="near"), 200)
     first.call(600, P, 5)
     said = Court(court.folder, ["failback-during-call"])(first.story, minute(regime))
     assert accused(said) == ["450.000 failback-during-call 1001 10.0.0.1 certain"] * found
