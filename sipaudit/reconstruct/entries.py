@@ -207,7 +207,8 @@ class Entries:
         if any(state.said.get(owner, said) != said for owner, said in lists.items()):
             state.reordered = True
             self._changed(state)
-        state.said = lists or state.said
+        known = state.said | lists   # an owner says nothing while the addresses of its targets are awaited
+        state.said = {owner: said for owner, said in known.items() if owner in state.names}
 
     def _lists_of(self, state: EntryState) -> dict[str, list[frozenset[str]]]:
         """The lists that SRV sets give of an entry's addresses, for its transports, by their owners."""

@@ -24,8 +24,8 @@ class EntryState:
     """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
     answers concern it, `answer` the last that did; `ends`, the TTLs, `disputed_until` and `known_to` are those of its
     last chain, empty before any; `changed` is the revision of its last other list, which `reordered` one that was known
-    before; `said` are the lists that SRV sets gave of a declared one's addresses, by owner; `doubtful`: DNS shows an
-    address that the declared list lacks, or another list."""
+    before; `said` are the last lists that SRV sets gave of a declared one's addresses, by owner; `doubtful`: DNS shows
+    an address that the declared list lacks, or another list."""
 
     __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
                  "names", "owner", "port", "reordered", "said", "transport", "ttl_high", "ttl_low")

@@ -75,14 +75,13 @@ def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, in
 
 
 def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int | None, int | None] = (10, 20),
-             srv: int | None = None) -> None:
+             srv: int | None = None, owner: str = "_sip._udp.pbx.example.com.", target: str = "sbc") -> None:
     """The phone learns its servers: SRV, and the addresses of its targets. What has no place in the order is no longer
     listed. `srv` is the TTL of the list, if it is another than that of the addresses."""
-    owner = "_sip._udp.pbx.example.com."
     listed = [(number, place) for number, place in enumerate(order, 1) if place is not None]
     lives = ttl if srv is None else srv
-    phone.story.lookup(time, phone.place, owner, "SRV",
-                       *(f"{owner} {lives} IN SRV {place} 1 5060 sbc{number}.example.com." for number, place in listed))
+    phone.story.lookup(time, phone.place, owner, "SRV", *(
+        f"{owner} {lives} IN SRV {place} 1 5060 {target}{number}.example.com." for number, place in listed))
     for number, _ in listed:
-        phone.story.lookup(time + 0.01 * number, phone.place, f"sbc{number}.example.com.", "A",
-                           f"sbc{number}.example.com. {ttl} IN A 10.0.0.{number}")
+        phone.story.lookup(time + 0.01 * number, phone.place, f"{target}{number}.example.com.", "A",
+                           f"{target}{number}.example.com. {ttl} IN A 10.0.0.{number}")

@@ -127,6 +127,21 @@ def test_dns_gives_another_list_than_before(
 
 
 @any_regime
+@any_mode
+def test_dns_gives_another_list_by_other_names_than_before(court: Court, regime: str, mode: str) -> None:
+    """Two domains lead to the servers; one gets another order by new targets, whose addresses come an answer later."""
+    phone = handset()
+    looks_up(phone, -2, owner="_sip._udp.branch.example.com.")
+    looks_up(phone, -1)
+    phone.fail_over(300, registers=regime != "R0")
+    looks_up(phone, 320, order=(20, 10), target="new")
+    phone.call(400, S)
+    phone.call(500, S)
+    phone.call(600, S)
+    assert accused(court(phone.story, site({**REGIMES[regime], **MODES[mode]}))) == []
+
+
+@any_regime
 def test_dns_that_says_what_is_declared_puts_nothing_in_doubt(court: Court, regime: str) -> None:
     phone = Handset(Story())
     looks_up(phone, -1)
