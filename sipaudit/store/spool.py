@@ -141,17 +141,25 @@ class Spool:
 
     def oldest(self) -> tuple[RunOf, Iterator[Any]] | None:
         """The oldest file's run and sayings, None when nothing waits. `remove` it when they are in the store."""
-        while self._parts:
-            with self._alone:
-                self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
-                self._read = self._parts[0]
-                sayings = _lines_of(self._read.path)
+        while (part := self._begin_reading()) is not None:
+            sayings = _lines_of(part.path)
             run = _decoded(_RUN, next(sayings, b""))
             if run is not None:
                 return run, self._readable(sayings)
-            self.dropped += self._read.lines
-            self.remove()
+            with self._alone:
+                if self._is_there(part):
+                    self._drop_oldest()
         return None
+
+    def _begin_reading(self) -> Part | None:
+        with self._alone:
+            self._read = self._parts[0] if self._parts else None
+            self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
+            return self._read
+
+    def _is_there(self, part: Part | None) -> bool:
+        """Whether what was the oldest file had not to make room meanwhile."""
+        return bool(self._parts) and self._parts[0] is part
 
     def _readable(self, lines: Iterator[bytes]) -> Iterator[Any]:
         for line in lines:
@@ -164,7 +172,7 @@ class Spool:
     def remove(self) -> None:
         """The file that `oldest` gave goes, unless it had to make room meanwhile."""
         with self._alone:
-            if self._parts and self._parts[0] is self._read:
+            if self._is_there(self._read):
                 self._go()
 
     def _drop_oldest(self) -> None:

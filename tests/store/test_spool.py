@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from errno import ENOSPC
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -71,4 +74,23 @@ def test_what_the_bound_costs_while_it_is_read_takes_nothing_else_along(tmp_path
     list(found[1])
     spool.remove()      # the store has taken it after all
     assert waiting(spool) == [f"f-{one:06d}" for one in range(1 + dropped, number)]
+    spool.close()
+
+
+def test_who_reads_while_a_full_disk_takes_nothing_finds_nothing(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, RUN)
+    found: list[Any] = []
+    reader = Thread(target=lambda: found.append(spool.oldest()))
+
+    def full(_: int) -> None:
+        reader.start()
+        time.sleep(0.05)
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.append([finding(1)])
+    reader.join()
+    assert found == [None]
     spool.close()
