@@ -74,7 +74,8 @@ class Journal:
         if self._file is None:
             self._file = self._new.open("ab")
             if self._file.tell():   # whoever was killed may have broken off within a line
-                self._bytes += self._file.tell() + self._file.write(b"\n")
+                self._file.write(b"\n")
+            self._bytes = self._file.tell()
             self._new.chmod(0o600)
             self._syncer.sync_names(self._new.parent)
         return self._file

@@ -249,6 +249,31 @@ def test_a_journal_keeps_its_bound_while_no_checkpoint_comes_about(
     assert any(not isinstance(saying, Judged) for saying in journal.read())
 
 
+def test_what_is_noted_counts_once_where_no_checkpoint_can_begin(
+        ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full for what it takes to set it apart, again and again."""
+    returned_early(ear)
+    journal = Journal(tmp_path / "state", print)
+    ear.notes_in(journal)
+    size = (tmp_path / "state.said").stat().st_size
+    monkeypatch.setattr("sipaudit.live.journal.BOUND", 4 * size)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "rename", full)
+        for _ in range(5):
+            with pytest.raises(OSError, match="No space"):
+                journal.turned()
+            journal.take(next(saying for saying in ear.said if isinstance(saying, Judged)))
+    journal.turn(0.0)
+    before = len(list(journal.read()))
+    ear.notes_in(journal)
+    noted = [saying for saying in ear.said if isinstance(saying, Judged | Seen)]
+    assert len(list(journal.read())) == before + len(noted)
+
+
+def full(*_: object) -> None:
+    raise OSError(ENOSPC, "No space left on device")
+
+
 def test_the_first_that_is_said_after_a_crash_is_read_behind_a_line_that_breaks_off(ear: Ear, tmp_path: Path) -> None:
     returned_early(ear)
     journal = Journal(tmp_path / "state", print)
