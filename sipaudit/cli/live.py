@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from os.path import isdir, isfile
+from shlex import quote
 from socket import if_nameindex
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from sipaudit.cli import options
 from sipaudit.cli.live_options import live_options
 from sipaudit.cli.manual import Command
+from sipaudit.safe_text import safe_text
 from sipaudit.yamlfile.wording import quoted
 
 if TYPE_CHECKING:
@@ -27,12 +29,13 @@ class Live(Command):
 
 def _meant(word: str) -> str:
     """What somebody may have meant who names what there is no option for."""
+    name = quote(safe_text(word))
     if isfile(word) or word == "-":  # noqa: PTH113 - Path's raise where a name is too long
-        return f": it reads no captures. Did you mean 'sipaudit analyze {word}'?"
+        return f": it reads no captures. Read one with: sipaudit analyze {name}"
     if isdir(word):  # noqa: PTH112 - the same
-        return f". Did you mean '--follow {word}', or 'sipaudit analyze {word}'?"
-    if word in (name for _, name in if_nameindex()):
-        return f". Did you mean '-i {word}'?"
+        return f". Follow a directory with --follow {name}, or read it with: sipaudit analyze {name}"
+    if word in (each for _, each in if_nameindex()):
+        return f". Did you mean '-i {name}'?"
     return ". What it listens to is named with -i, --hep or --follow."
 
 

@@ -114,15 +114,21 @@ def test_of_two_values_none_is_silently_left_out(tmp_path: Path, words: list[str
 
 
 @pytest.mark.parametrize(("word", "said"), [
-    (SAMPLE, f"is: it reads no captures. Did you mean 'sipaudit analyze {SAMPLE}'?"),
-    ("-", "is: it reads no captures. Did you mean 'sipaudit analyze -'?"),
-    (SAMPLES, f"is. Did you mean '--follow {SAMPLES}', or 'sipaudit analyze {SAMPLES}'?"),
+    (SAMPLE, f"is: it reads no captures. Read one with: sipaudit analyze {SAMPLE}"),
+    ("-", "is: it reads no captures. Read one with: sipaudit analyze -"),
+    (SAMPLES, f"is. Follow a directory with --follow {SAMPLES}, or read it with: sipaudit analyze {SAMPLES}"),
     ("lo", "is. Did you mean '-i lo'?"), ("none.pcap", "is. What it listens to is named with -i, --hep or --follow."),
 ])
 def test_what_live_does_not_take_is_told_with_what_does(tmp_path: Path, word: str, said: str) -> None:
     refused = run(tmp_path, "live", "--site", "no.yaml", word)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
     assert said in refused.stderr.decode()
+
+
+def test_what_live_does_not_take_is_told_for_a_shell_and_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "my \x1b]0;owned\x07.pcap").touch()
+    refused = run(tmp_path, "live", "my \x1b]0;owned\x07.pcap")
+    assert refused.stderr.endswith(b"Read one with: sipaudit analyze 'my \\x1b]0;owned\\x07.pcap'\n")
 
 
 def test_a_setting_has_one_value(tmp_path: Path) -> None:
