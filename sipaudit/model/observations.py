@@ -43,11 +43,11 @@ class Awaited(Struct, frozen=True, gc=False):
     """What would prove the case: see `Sign`.
 
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
-    `server` and `calls` say whose packets count (of REGISTERS: which calls' do not), `others` which servers are meant
-    by elsewhere (none: all); `seen` is that one half of the proof has come. `behind` is by how many seconds answers may
-    stand behind what the phone sent because of them. `repeats` is when the request must have
-    been retransmitted last, at the earliest, and `rests` before when (a phone is as patient the second time). `why` is
-    why the verdict is open until then.
+    `server` and `calls` say whose packets count (of REGISTERS: which calls' do not; of CALL: `transaction` is that of a
+    BYE that came since), `others` which servers are meant by elsewhere (none: all); `seen` is that one half of the
+    proof has come. `behind` is by how many seconds answers may stand behind what the phone sent because of them.
+    `repeats` is when the request must have been retransmitted last, at the earliest, and `rests` before when (a phone
+    is as patient the second time). `why` is why the verdict is open until then.
     """
 
     sign: Sign

@@ -23,7 +23,6 @@ LOG_OUT = 5.0            # seconds in which a log-out removes the line's other b
 LOGS_IN = 20.0           # seconds in which no user has logged in again
 WAITING_KEPT = 8         # observations of one line that may wait
 
-
 CONDEMN = (Outcome.CONDEMNED, Outcome.DOUBTED)
 Waiting = tuple[Observation, ...]
 
