@@ -329,6 +329,41 @@ def test_files_deleted_before_they_were_read_are_read_all_the_same_when_they_wer
     assert reader.numbers() == list(range(first, 4000))
 
 
+def test_a_file_that_goes_before_its_turn_to_be_opened_is_missed_in_its_place(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "OPEN", 2)
+    monkeypatch.setattr("sipaudit.live.follow.source.PIECE", 100_000)
+    for number in range(10):
+        (tmp_path / f"{number}").write_bytes(capture(10 * number, 10 * number + 1, size=40_000))
+    source = Reader(tmp_path).source
+    source.read()
+    (tmp_path / "7").unlink()
+    blind: list[tuple[float, float]] = []
+    while source.descriptors():
+        before, items = source.blind, source.read()
+        if source.blind > before:
+            blind.append((items[0].time - START, source.blind - before))
+    assert blind == [(80, 80 - 61)]
+    assert source.read() == []
+    assert source.health.undecoded == {"file-vanished": 1}
+    source.close()
+
+
+def test_files_that_go_before_their_turn_count_however_many_they_are(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory, "OPEN", 2)
+    monkeypatch.setattr(directory, "GONE_KEPT", 5)
+    reader = Reader(tmp_path)
+    for number in range(20):
+        (tmp_path / f"{number:02}").write_bytes(capture(number))
+    reader.source._directory.look(0.0)
+    for number in range(20):
+        (tmp_path / f"{number:02}").unlink()
+    assert reader.numbers() == [0, 1]
+    assert reader.source.health.undecoded == {"file-vanished": 18}
+    assert len(reader.source._directory._files) <= 5 + 2
+
+
 def test_what_is_no_capture_is_passed_over_and_said_once(tmp_path: Path) -> None:
     (tmp_path / "dumpcap.log").write_text("Capturing on 'eth0'\n")
     (tmp_path / "empty").touch()

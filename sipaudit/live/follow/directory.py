@@ -74,8 +74,9 @@ class Directory:
         self._note_gone(now)
         self._known = self._latest(self._known)  # those that are not there
         self._finish(now)
-        waiting = sorted((file for file in self._files.values() if file.unread and (file.is_open or not file.gone)),
-                         key=lambda file: file.order)
+        waiting = [file for file in self._files.values()
+                   if file.unread and (file.is_open or file.missed or not file.gone)]
+        waiting.sort(key=lambda file: file.order)
         self._hold(waiting)
         return waiting
 
@@ -94,7 +95,7 @@ class Directory:
 
     def _let_go(self, file: Followed) -> None:
         """Nothing more is read of it, and its name means nothing."""
-        file.gone = True
+        file.gone, file.missed = True, False
         file.close()
         self._seen = {key: one for key, one in self._seen.items() if one.file is not file}
 
@@ -219,11 +220,14 @@ class Directory:
                 file.see_itself(now)
         gone = [file for file in self._files.values() if file.gone and not file.is_open]
         for file in gone[: max(0, len(gone) - GONE_KEPT)]:
+            if file.missed:
+                self.lost(file, VANISHED)
             del self._files[file.identity]
             turned_away("followed")
 
     def _find(self, file: Followed, names: list[str]) -> None:
         """What a file is called that has these names in the directory."""
+        file.missed = not names and file.unread and not file.is_open and (file.missed or not file.gone)
         file.gone = not names
         if file.path.name in names or not names:
             return
@@ -251,10 +255,10 @@ class Directory:
                 file.close()
         for file in waiting[:OPEN]:
             try:
-                file.open()
+                if not file.missed:   # its name may be another's by now
+                    file.open()
             except OSError:
-                self.lost(file, VANISHED)
-        waiting[:] = [file for file in waiting if file.unread]
+                file.missed = True
 
     def _complain(self, what: str, sentence: str) -> None:
         if what not in self._warned and len(self._warned) < WARNED:

@@ -93,8 +93,9 @@ class Followed:
 
     `path` is where it was seen last, `inode` what was read under that name, `size` how many bytes it had then, `grown`
     when that was seen to change (our monotonic clock), `stored` how many of them were read, `gone` whether it is in the
-    directory no more.  `frames` is the number of its last packet that was read; a file that is opened again is read
-    from its beginning, and those are passed over.  `health` has what the file says of itself.
+    directory no more, `missed` whether it went before it was opened, which is told when its turn comes.  `frames` is
+    the number of its last packet that was read; a file that is opened again is read from its beginning, and those are
+    passed over.  `health` has what the file says of itself.
     """
 
     def __init__(self, opening: Opening, path: Path, inode: Inode, frames: int = 0) -> None:
@@ -104,7 +105,7 @@ class Followed:
         self.frames = frames
         self.size = 0
         self.grown = 0.0
-        self.gone = False
+        self.gone = self.missed = False
         self.health = CaptureHealth(str(path))
         self._descriptor = -1
         self._reset()

@@ -128,6 +128,8 @@ class FollowSource:
         left = PIECE
         while self._waiting and left > 0:
             file = self._waiting[0]
+            if file.missed and batches:
+                break   # it lacks behind these
             before = file.stored
             batches += self._pieces(file)
             if file.is_open:
@@ -139,6 +141,9 @@ class FollowSource:
 
     def _pieces(self, file: Followed) -> list[Batch]:
         batches: list[Batch] = []
+        if file.missed:
+            self._directory.lost(file, VANISHED)
+            return batches
         try:
             for batch in file.read(PIECE):
                 number = self._places.numbered(file, lambda: str(file.path), batch.first_frame, batch.length)
