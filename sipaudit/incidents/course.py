@@ -32,8 +32,8 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield outage.start, f"first {_came_to(outage)}"
     yield from _groups_of(outage)
     yield from _meanwhile(outage, server)
-    if outage.total is not None and outage.kind == OUTAGE:
-        yield outage.total, f"{server}{NOTHING}"
+    if outage.silent_since is not None:
+        yield outage.silent_since, f"{server}{NOTHING}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
     again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end

@@ -32,7 +32,7 @@ class Outage(Draft):
     last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
     `spared` is a phone that it answered and that it does not concern, and when; `late` when each phone's request was
     sent, and answered, that had run out by then. `doubts` is when each phone asked something else in vain while calls
-    alone run out, and `total` since when nothing is answered, where that was later than the start.
+    alone run out, and `total` since when nothing was answered, when that was later than the start.
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
@@ -156,6 +156,9 @@ class Outage(Draft):
         service = server.first_service_after(self.start)
         if self.service is None and service is not None and service < self.last:
             self.service = service
+        life = None if self.total is None else server.first_life_after(self.total)
+        if life is not None and life < self.last:
+            self.total = None
         self._whom_it_answers(server, self.last)
         self._settle_kind()
 
@@ -242,6 +245,12 @@ class Outage(Draft):
     def beyond_options(self) -> bool:
         """Whether it answered anything but OPTIONS."""
         return self.service is not None
+
+    @property
+    def silent_since(self) -> float | None:
+        """Since when it answers nothing any more, where it had let calls alone run out until then: not late, and no
+        others either."""
+        return None if self.kind == PARTIAL or self.late or self.meanwhile is not None else self.total
 
     @property
     def pings(self) -> bool:

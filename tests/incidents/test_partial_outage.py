@@ -6,7 +6,7 @@ import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import Handset, P, Story
+from tests.stories import CHALLENGE, Handset, P, Story
 from tests.wire import ORIGIN
 
 
@@ -161,3 +161,40 @@ def test_when_it_became_one_of_all_is_told(tower: Tower, goes_on: bool) -> None:
     assert total == ([] if goes_on else [420.0])
     assert said.startswith("10.0.0.1 let calls run out from 12:05:00 on, and did not answer at all from 12:07:00 to "
                            "12:10:00.") is not goes_on
+
+
+@pytest.mark.parametrize(("method", "late", "said"), [
+    (None, None, "let calls run out from 12:05:00 on, and did not answer at all from 12:05:30 to 12:10:00"),
+    ("OPTIONS", None, "answered nothing but OPTIONS from 12:05:00 to 12:10:00"),
+    ("REGISTER", None, "did not answer 8 phones, though it answered others, from 12:05:00 to 12:10:00"),
+    (None, 6.5, "answered 8 phones too late (after 6.5 s, median), though it answered others, from 12:05:00 to 12:"),
+])
+def test_one_that_answers_something_or_somebody_later_did_not_become_silent(
+    tower: Tower, method: str | None, late: float | None, said: str
+) -> None:
+    """Calls run out while the last phone is answered; soon after, REGISTERs do, and what the last one asks may not."""
+    story = Story()
+    phones = registered(story, 20)
+    before = "REGISTER" if method is None else method
+    times = [303 + 6 * turn for turn in range(5)] + [365 + 3 * turn for turn in range(75) if method is not None]
+    for time in times:
+        phones[19].told(time + 0.01, phones[19].ask(time, P, before, expires=3600), 200,
+                        headers=f"Contact: <{phones[19].contact}>;expires=3600\r\n")
+    for turn, phone in enumerate(phones[:5]):
+        phone.silence(300 + 6 * turn)
+    for start in (330, 350, 390, 450, 510) if late is None else (330, 338):
+        for number, phone in enumerate(phones[:8]):
+            sent = start + number / 2
+            asked = phone.ask(sent, P, "REGISTER", expires=3600)
+            for after in (0.5, 1.5, 3.5):
+                phone.again(sent + after, asked)
+            if late is not None:
+                phone.told(sent + late, asked, 401, headers=CHALLENGE)
+    for number, phone in enumerate(phones):
+        phone.register(600 + number)
+    end(story, 700)
+    tower.see(story, None, P)
+    outage = tower.of("server-outage")
+    assert words_of(tower.report, "utc").of(outage)[0].startswith(f"10.0.0.1 {said}")
+    silent = any(entry.what.endswith(" answers nothing any more") for entry in outage.timeline)
+    assert silent is ("did not answer at all" in said)
