@@ -14,7 +14,7 @@ ANSWERS_AGAIN = " answers again"
 OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
-GRANTS = " grants other requests"   # of one that refuses some
+OTHER_REQUESTS = " answers other requests"   # of one that refuses some
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
@@ -62,7 +62,7 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
     elif outage.pings and outage.others is not None:
         yield outage.others, f"{server}{PINGED}"
     elif outage.is_of_refusals and outage.service is not None:
-        yield outage.service, f"{server}{GRANTS}"
+        yield outage.service, f"{server}{OTHER_REQUESTS}"
     elif outage.spared is not None:
         yield outage.spared[1], f"{server}{OTHER_PHONES}"
 
@@ -70,8 +70,13 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
     """That it answers what its phones have given up already."""
     if outage.late and len(outage.late) >= MOSTLY_LATE * len(outage.first):
-        median = percentile([time - sent for sent, time in outage.late.values()], 50)
-        yield min(time for _, time in outage.late.values()), f"{server}{TOO_LATE}{median:.1f} s (median)"
+        median = percentile([time - sent for sent, time in outage.late.values()], 50) or 0.0
+        yield min(time for _, time in outage.late.values()), too_late(server, median)
+
+
+def too_late(server: str | None, median: float) -> str:
+    """How a timeline says that a server is slow, and after how many seconds it answers."""
+    return f"{server}{TOO_LATE}{median:.1f} s (median)"
 
 
 def _lines_of(outage: Outage) -> Iterator[Happened]:

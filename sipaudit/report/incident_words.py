@@ -13,12 +13,12 @@ from operator import and_
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, GRANTS, NOTHING, OTHER_PHONES
+from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES, OTHER_REQUESTS
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
-from sipaudit.report.manners import failed, tells
+from sipaudit.report.manners import entry_of, failed, tells
 from sipaudit.report.names import short_names
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of
@@ -92,6 +92,15 @@ class Words:
         """`3 phones` where every phone has one line, else `3 lines`."""
         return count_of(count, "phone" if self._alone else "line")
 
+    def whom(self, incident: Incident) -> str:
+        """The lines that it reached; of several that are told as one not each of them reached all."""
+        return self.lines(len(incident.lines)) + (" in all" if self.again else "")
+
+    def phones(self, incident: Incident) -> str:
+        """How many phones it concerned, or the largest of several."""
+        differ = len({one.phones for one in self.again}) > 1
+        return ("up to " if differ else "") + count_of(incident.phones, "phone")
+
     def unseen(self, incident: Incident) -> Iterator[str]:
         """Where the captures do not show whether somebody was served."""
         servers = [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
@@ -111,6 +120,19 @@ class Words:
             else:
                 yield (f"No server of {entry} was left to {self.lines(lines)} {span}: the network between may have "
                        "failed.")
+
+    def why(self, incident: Incident) -> Iterator[str]:
+        """Who kept the lines of a gap from registering, and how; of several that are told as one, what all of them
+        say."""
+        gaps = self.again or [incident]
+        said = [dict.fromkeys(f"{self.server(server)} {how}." for server, how in causes(one, self._out(one)))
+                for one in gaps]
+        yield from (sentence for sentence in said[0] if all(sentence in each for each in said))
+
+    def _out(self, gap: Incident) -> frozenset[str]:
+        """The servers that were out meanwhile."""
+        return frozenset(one.server or "" for one in self.outages
+                         if one.start <= (gap.end or inf) and gap.start <= (one.end or inf))
 
     def groups(self, incident: Incident) -> Iterator[str]:
         """`Concerned: 40 of 42 phones of Site A, 3 of 9 of B.`, where it reached several groups or a part of one."""
@@ -168,11 +190,11 @@ def _in_all(incidents: Iterable[Incident]) -> int:
 def _hides_some(incident: Incident) -> bool:
     """Whether its lines were served otherwise, or may have been, where the captures do not show all of the entry's
     servers."""
-    return tells(incident, GRANTS) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+    return tells(incident, OTHER_REQUESTS) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
-    again = next((entry for entry in incident.timeline if entry.what.endswith(ANSWERS_AGAIN)), None)
+    again = entry_of(incident, ANSWERS_AGAIN)
     last = "" if again is None or incident.end is not None else (
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)
@@ -183,9 +205,9 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 def _how(words: Words, incident: Incident) -> str:
     """How the server failed, and when; since when altogether, where it had let calls alone run out before."""
-    total = next((entry for entry in incident.timeline if entry.what.endswith(NOTHING)), None)
+    total = entry_of(incident, NOTHING)
     if total is None:
-        return f"{failed(incident)} {words.span(incident)}"
+        return f"{failed(incident, words.phones(incident))} {words.span(incident)}"
     whole = words.span(replace(incident, start=total.time))
     return f"let calls run out from {words.time(incident.start)} on, and did not answer at all {whole}"
 
@@ -193,7 +215,7 @@ def _how(words: Words, incident: Incident) -> str:
 def _partial(words: Words, incident: Incident) -> Iterator[str]:
     some = ", though it took those of others," if tells(incident, OTHER_PHONES) else ""
     yield (f"{words.server(incident.server)} answered registrations but let the calls of "
-           f"{words.lines(len(incident.lines))} run out{some} {words.span(incident)}.")
+           f"{words.whom(incident)} run out{some} {words.span(incident)}.")
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 
@@ -220,7 +242,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _overload(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.server(incident.server)} refused {words.lines(len(incident.lines))} with "
+    yield (f"{words.server(incident.server)} refused {words.whom(incident)} with "
            f"{count_of(int(incident.metrics.get('responses_503') or 0), 'response')} 503 {words.span(incident)}.")
     yield from words.groups(incident)
 
@@ -228,12 +250,12 @@ def _overload(words: Words, incident: Incident) -> Iterator[str]:
 def _storm(words: Words, incident: Incident) -> Iterator[str]:
     peak, median = incident.metrics.get("register_rate_peak") or 0, incident.metrics.get("register_rate_median") or 0
     server = words.server(incident.server)
-    hit = f"{words.lines(len(incident.lines))} hit {server} with" if incident.lines else f"{server} was hit by"
+    hit = f"{words.whom(incident)} hit {server} with" if incident.lines else f"{server} was hit by"
     yield f"{hit} up to {peak:g} REGISTERs a second (usual: {median:g}) {words.span(incident)}."
 
 
 def _flapping(words: Words, incident: Incident) -> Iterator[str]:
-    yield f"{words.lines(len(incident.lines))} kept moving between servers {words.span(incident)}."
+    yield f"{words.whom(incident)} kept moving between servers {words.span(incident)}."
     yield from words.groups(incident)
 
 
@@ -244,17 +266,14 @@ def _split(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _stuck(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.lines(len(incident.lines))} did not return to {words.server(incident.server)}, which served "
+    yield (f"{words.whom(incident)} did not return to {words.server(incident.server)}, which served "
            f"others, {words.span(incident)}.")
     yield from words.groups(incident)
 
 
 def _gap(words: Words, incident: Incident) -> Iterator[str]:
-    yield f"{words.lines(len(incident.lines))} had no registration anywhere {words.span(incident)}."
-    out = frozenset(one.server or "" for one in words.outages
-                    if one.start <= (incident.end or inf) and incident.start <= (one.end or inf))
-    for server, said in causes(incident, out):
-        yield f"{words.server(server)} {said}."
+    yield f"{words.whom(incident)} had no registration anywhere {words.span(incident)}."
+    yield from words.why(incident)
     yield from words.groups(incident)
 
 
@@ -271,17 +290,17 @@ def _calls_lost(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _ghosts(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"Calls of {words.lines(len(incident.lines))} lived on{words.at(incident)} that the phones had forgotten, "
+    yield (f"Calls of {words.whom(incident)} lived on{words.at(incident)} that the phones had forgotten, "
            f"{words.span(incident)}.")
 
 
 def _dead(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.lines(len(incident.lines))} did not renew subscriptions after leaving "
+    yield (f"{words.whom(incident)} did not renew subscriptions after leaving "
            f"{words.server(incident.server)}, {words.span(incident)}.")
 
 
 def _stale(words: Words, incident: Incident) -> Iterator[str]:
-    yield (f"{words.lines(len(incident.lines))} went on using {words.server(incident.server)}, which DNS no longer "
+    yield (f"{words.whom(incident)} went on using {words.server(incident.server)}, which DNS no longer "
            f"lists, {words.span(incident)}.")
 
 

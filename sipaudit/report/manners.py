@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import re
 
-from sipaudit.incidents.course import GRANTS, OTHER_PHONES, OTHERS, PINGED, TOO_LATE
+from sipaudit.incidents.course import OTHER_PHONES, OTHER_REQUESTS, OTHERS, PINGED, TOO_LATE
 from sipaudit.model.values import Happening, Incident
-from sipaudit.report.screen import count_of
 
-MANNERS = (OTHERS, PINGED, GRANTS, OTHER_PHONES)   # entries of a timeline that say how a server failed
+MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES)   # entries of a timeline that say how a server failed
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
-LATE = re.compile(rf"\S+{TOO_LATE}([0-9.]+) s \(median\)")
+LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 
+def entry_of(incident: Incident, ending: str) -> Happening | None:
+    """The entry of its timeline that says this of its server. What users write of known events may end so, too."""
+    return next((entry for entry in incident.timeline if entry.what == f"{incident.server}{ending}"), None)
+
+
 def tells(incident: Incident, ending: str) -> bool:
-    """Whether an entry of its timeline ends so."""
-    return any(entry.what.endswith(ending) for entry in incident.timeline)
+    """Whether its timeline says this of its server."""
+    return entry_of(incident, ending) is not None
 
 
-def late_entry(incident: Incident) -> Happening | None:
-    """The entry of its timeline that says that it answers, and too late."""
-    return next((entry for entry in incident.timeline if LATE.fullmatch(entry.what)), None)
+def lateness(incident: Incident) -> float | None:
+    """After how many seconds (median) it answers, where its timeline says that this is too late."""
+    for entry in incident.timeline:
+        told = LATE.fullmatch(entry.what.removeprefix(incident.server or ""))
+        if told is not None:
+            return float(told[1])
+    return None
 
 
-def failed(incident: Incident) -> str:
-    """How the server failed, as far as the first packets that show it agree."""
-    late = late_entry(incident)
+def failed(incident: Incident, phones: str) -> str:
+    """How the server failed, as far as the first packets that show it agree; `phones` is how many that concerned."""
+    late = lateness(incident)
     if late is not None:
         some = tells(incident, OTHER_PHONES)
-        whom, though = (f" {count_of(incident.phones, 'phone')}", ", though it answered others,") if some else ("", "")
-        return f"answered{whom} too late (after {late.what.partition(TOO_LATE)[2].split()[0]} s, median){though}"
+        whom, though = (f" {phones}", ", though it answered others,") if some else ("", "")
+        return f"answered{whom} too late (after {late:.1f} s, median){though}"
     if tells(incident, OTHERS):
         return "answered no REGISTER, though it answered other requests,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
     if tells(incident, PINGED):
         return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
-    if tells(incident, GRANTS):
+    if tells(incident, OTHER_REQUESTS):
         asked = {" ".join(frame.summary.split()[1:2]) for frame in incident.evidence}
-        return f"refused {REFUSED.get(' '.join(asked), 'requests')} with 503, though it granted other requests,"
+        return f"refused {REFUSED.get(' '.join(asked), 'requests')} with 503, though it answered other requests,"
     if tells(incident, OTHER_PHONES):
-        return _failed_some(count_of(incident.phones, "phone"), shown)
+        return _failed_some(phones, shown)
     if shown == {"503"}:
         return "answered nothing but 503"
     if shown == {"dns"}:

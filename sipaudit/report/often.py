@@ -20,4 +20,5 @@ def each(incidents: Sequence[Incident]) -> str:
     if not lasted or max(lasted) < 1:
         return ""
     shortest, longest = min(lasted), max(lasted)
-    return f", for {longest} s each" if shortest == longest else f", for {shortest} to {longest} s each"
+    span = f"{longest} s" if shortest == longest else f"{shortest} to {longest} s" if shortest else f"up to {longest} s"
+    return f", for {span} each" + ("" if len(lasted) == len(incidents) else " but the last")

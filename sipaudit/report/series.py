@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import UNSEEN
+from sipaudit.incidents.course import too_late
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
-from sipaudit.report.manners import MANNERS, late_entry, tells
+from sipaudit.report.manners import MANNERS, entry_of, lateness, tells
 from sipaudit.report.screen import count_of
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
@@ -59,11 +60,13 @@ def _without(incidents: Iterable[Incident], some: Iterable[Incident]) -> list[In
 
 
 def _runs(incidents: Iterable[Incident]) -> Iterator[list[Incident]]:
-    """Those of one kind at one place that follow each other soon, where they are several; all others one by one."""
+    """Those of one kind at one place that follow each other soon, where they are several; all others one by one. What
+    follows one of which no end is known, as in a store with several runs, does not: only the last may be open."""
     runs: dict[tuple[str, str | None, str | None], list[list[Incident]]] = {}
     for incident in sorted(incidents, key=lambda one: one.start):
         known = runs.setdefault((incident.kind, incident.server, incident.entry), [])
-        if known and incident.start - (known[-1][-1].end or incident.start) <= SOON:
+        ended = known[-1][-1].end if known else None
+        if ended is not None and incident.start - ended <= SOON:
             known[-1].append(incident)
         else:
             known.append([incident])
@@ -86,7 +89,6 @@ def told_as(words: Words, told: Told) -> str:
 
 def _whole(members: Sequence[Incident]) -> Incident:
     """What several incidents have in common, the lines of all of them, and what they come to."""
-    open_ = any(one.end is None for one in members)
     metrics = dict.fromkeys(members[0].metrics)
     for names, taken in ((SUMMED, sum), (GREATEST, max)):
         for name in names:
@@ -94,7 +96,7 @@ def _whole(members: Sequence[Incident]) -> Incident:
             metrics[name] = taken(known) if known else None
     return replace(
         members[0], id="", start=min(one.start for one in members), metrics=metrics, groups=[],
-        end=None if open_ else max(one.end or one.start for one in members),
+        end=None if members[-1].end is None else max(one.end or one.start for one in members),
         lines=_lines_of(members), phones=max(one.phones for one in members),
         evidence=[frame for one in members for frame in one.evidence], timeline=_shared(members))
 
@@ -109,9 +111,11 @@ def _lines_of(members: Sequence[Incident]) -> list[str]:
 
 def _shared(members: Sequence[Incident]) -> list[Happening]:
     """Of their timelines what says how the server failed, where it holds for all of them."""
-    kept = [next(entry for entry in members[0].timeline if entry.what.endswith(manner))
-            for manner in MANNERS if all(tells(one, manner) for one in members)]
-    late = [entry for entry in map(late_entry, members) if entry is not None]
-    kept += late[:1] if len(late) == len(members) else []
+    first = members[0]
+    kept = [entry for manner in MANNERS if (entry := entry_of(first, manner)) is not None
+            and all(tells(one, manner) for one in members)]
+    late = sorted(seconds for one in members if (seconds := lateness(one)) is not None)
+    if len(late) == len(members):
+        kept.append(Happening(first.start, too_late(first.server, late[len(late) // 2])))
     unseen = [entry for one in members for entry in one.timeline if entry.what.startswith(UNSEEN)]
     return [*kept, *unseen[:1]]

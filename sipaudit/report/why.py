@@ -9,7 +9,7 @@ from sipaudit.incidents.spells import IS_NOT_REACHED, IS_SILENT, REFUSES
 from sipaudit.model.values import Incident
 
 # names of lines stand in other entries, and may be anything
-CAUSE = re.compile(rf"(\S+)({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]+) lines?(?: with|:)? ?([a-z0-9, ]*)")
+CAUSE = re.compile(rf"(\S+)({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]{{1,9}}) lines?(?: with|:)? ?([a-z0-9, ]*)")
 
 Why = tuple[str, str]   # the server, and what is said of it
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES, OTHER_REQUESTS, OTHERS, PINGED, too_late
+from sipaudit.model.values import Happening
 from sipaudit.report.incident_words import words_of
+from sipaudit.report.redact import Pseudonyms
+from sipaudit.report.redact_report import Redaction
+from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, Handset, P, S, Story
 
@@ -50,3 +56,45 @@ def test_of_some_phones_alone_that_others_were_answered_is_said_too(tower: Tower
     tower.see(story)
     said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
     assert "answered 10 phones too late (after 8.0 s, median), though it answered others, from " in said
+
+
+def test_how_many_it_concerned_at_most_is_said_of_several(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    for turn, lost in enumerate((10, 6, 8)):
+        for number, phone in enumerate(phones[:lost]):
+            gives_up(story, phone, 300 + 150 * turn + 2 * number, 8.0)
+            phone.register(350 + 150 * turn + number)
+    for time in range(300, 800, 3):
+        phones[10 + time // 3 % 30].register(time)
+    end(story, 900)
+    assert len(tower.see(story, only="server-outage")) == 3
+    said = "10.0.0.1 answered up to 10 phones too late (after 8.0 s, median), though it answered others, three times "
+    assert sentences(tower.report, "utc")[0].startswith(said)
+
+
+def test_a_redacted_report_says_the_same(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    for number, phone in enumerate(phones[:10]):
+        gives_up(story, phone, 300 + 2 * number, 8.0)
+    for time in range(300, 500, 3):
+        phones[10 + time // 3 % 30].register(time)
+    end(story, 600)
+    tower.see(story)
+    hidden = Redaction(Pseudonyms(b"k" * 32)).report(tower.report)
+    assert " answered 10 phones too late (after 8.0 s, median), though it answered others, from " in sentences(
+        hidden, "utc")[0]
+
+
+def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower: Tower) -> None:
+    story = Story()
+    for number, phone in enumerate(registered(story, 5)):
+        gives_up(story, phone, 300 + number, None)
+    end(story, 400)
+    tower.see(story)
+    outage = tower.of("server-outage")
+    written = [Happening(outage.start + 60, f"known: the server{told}") for told in (
+        ANSWERS_AGAIN, OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, NOTHING, too_late("", 6.5))]
+    words = words_of(tower.report, "utc")
+    assert words.of(replace(outage, timeline=[*outage.timeline, *written])) == words.of(outage)
