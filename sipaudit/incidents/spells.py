@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from math import inf
 
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
@@ -55,6 +56,11 @@ class Spell:
         if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
             self._cause(answer)
 
+    def kept_from_registering(self) -> Iterator[tuple[tuple[str, type[Cause]], Cause]]:
+        """The causes; not what it was told just before it registered: a stale nonce, too short an expiry."""
+        until = inf if self.end is None else self.end - AT_ONCE
+        return ((key, event) for key, event in self.causes.items() if event.time < until)
+
     def _cause(self, event: Cause) -> None:
         is_recent = event.time >= self.start - RECENT   # else it was at its ease since, or registered elsewhere
         if is_recent and len(self.causes) < CAUSES_KEPT:
@@ -66,7 +72,7 @@ def tell(draft: Draft, spells: list[Spell]) -> None:
     draft.happened(spells[0].start, f"first line without a registration: {spells[0].subject.line}")
     by: dict[tuple[str, type[Cause]], dict[int, tuple[Cause, Watched]]] = {}
     for spell in spells:
-        for key, event in spell.causes.items():
+        for key, event in spell.kept_from_registering():
             by.setdefault(key, {}).setdefault(spell.subject.number, (event, spell.subject))
     for (server, _), met in by.items():
         event, subject = min(met.values(), key=lambda one: one[0].time)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
+from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.incidents.course import FIRST_OF, IN_VAIN
 from sipaudit.model.captures import CaptureSummary, ServerSummary
 from sipaudit.model.values import (
@@ -22,7 +23,9 @@ from sipaudit.model.values import (
     Report,
     SettingValue,
 )
+from sipaudit.report.manners import ENDINGS, LATE
 from sipaudit.report.redact import Pseudonyms, is_address
+from sipaudit.report.why import CAUSE
 
 ADDRESSES = frozenset({"address", "outboundProxy.address"})  # settings whose value is a host
 PLAIN_SETTINGS = frozenset({
@@ -224,14 +227,22 @@ class Redaction:
             entry=self._maybe(incident.entry), lines=list(map(names.uri, incident.lines)),
             groups=[replace(share, group=names.word(share.group)) for share in incident.groups],
             evidence=[self._frame(frame) for frame in incident.evidence],
-            timeline=[Happening(entry.time, self._happened(entry.what)) for entry in incident.timeline],
+            timeline=[Happening(one.time, self._happened(one.what, incident.server)) for one in incident.timeline],
         )
 
-    def _happened(self, what: str) -> str:
-        """An entry of a timeline. A group's name may be too short to be looked for in all sentences."""
+    def _happened(self, what: str, server: str | None) -> str:
+        """An entry of a timeline. Where reports are told from it our words stay, though a group may be called like one
+        of them; a group's name may be too short to be looked for in all sentences."""
         group = what.removeprefix(FIRST_OF).removesuffix(IN_VAIN)
         if what == f"{FIRST_OF}{group}{IN_VAIN}":
             return f"{FIRST_OF}{self.names.word(group)}{IN_VAIN}"
+        if what.startswith(UNSEEN):
+            return f"{UNSEEN}{self.names.endpoint(what.removeprefix(UNSEEN))}"
+        cause = CAUSE.fullmatch(what)
+        whose = (server or "") if cause is None else cause[1]
+        ours = what.removeprefix(whose)
+        if cause is not None or ours in ENDINGS or LATE.fullmatch(ours):
+            return f"{self.names.endpoint(whose)}{ours}"
         return self.sentence(what)
 
 

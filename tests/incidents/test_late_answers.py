@@ -73,7 +73,9 @@ def test_how_many_it_concerned_at_most_is_said_of_several(tower: Tower) -> None:
     assert sentences(tower.report, "utc")[0].startswith(said)
 
 
-def test_a_redacted_report_says_the_same(tower: Tower) -> None:
+@pytest.mark.parametrize("group", [None, "phones", "late"])
+def test_a_redacted_report_says_the_same(tower: Tower, group: str | None) -> None:
+    """Also where a group is called by a word that timelines use."""
     story = Story()
     phones = registered(story, 40, apart=1.0)
     for number, phone in enumerate(phones[:10]):
@@ -82,7 +84,8 @@ def test_a_redacted_report_says_the_same(tower: Tower) -> None:
         phones[10 + time // 3 % 30].register(time)
     end(story, 600)
     tower.see(story)
-    hidden = Redaction(Pseudonyms(b"k" * 32)).report(tower.report)
+    plain = replace(tower.report, lines=[replace(line, group=group) for line in tower.report.lines])
+    hidden = Redaction(Pseudonyms(b"k" * 32)).report(plain)
     assert " answered 10 phones too late (after 8.0 s, median), though it answered others, from " in sentences(
         hidden, "utc")[0]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from sipaudit.report.incident_words import words_of
+from sipaudit.report.redact import Pseudonyms
+from sipaudit.report.redact_report import Redaction
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, CREDENTIALS, Handset, P, Packet, S, Story
 from tests.wire import ORIGIN
@@ -198,6 +201,31 @@ def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
     assert said == ["4 phones had no registration anywhere from 12:05:00 to 12:07:03.",
                     "10.0.0.1 refused their REGISTERs with 403.", "10.0.0.2 refused REGISTERs of 1 of them with 500."]
     assert any(frame.summary.startswith("403") for frame in gap.evidence)
+    named = replace(tower.report, lines=[replace(line, group="lines") for line in tower.report.lines])
+    hidden = Redaction(Pseudonyms(b"k" * 32)).report(named)
+    assert [words.partition(" ")[2] for words in words_of(hidden, "utc").of(hidden.incidents[0])[1:]] == [
+        "refused their REGISTERs with 403.", "refused REGISTERs of 1 of them with 500."]
+
+
+@pytest.mark.parametrize(("status", "more"), [(423, "Min-Expires: 600\r\n"), (401, CHALLENGE)])
+def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
+    tower: Tower, status: int, more: str
+) -> None:
+    """Nobody refused them until they asked; the nonce was too old, or the time too short."""
+    story = Story()
+    phones = registered(story, 2, granted=300, asks=300)
+    for number, phone in enumerate(phones):
+        for time in range(120, 420, 40):
+            phone.call(time + number)
+        for time in (430.0, 430.05):
+            asked = phone.ask(time + number, P, "REGISTER", expires=300, headers=CREDENTIALS)
+            phone.told(time + number + 0.01, asked, status, headers=more)
+        phone.register(430.1 + number)
+    end(story, 500)
+    tower.see(story, None, P)
+    gap = tower.of("registration-gap")
+    assert words_of(tower.report, "utc").of(gap) == [
+        "2 phones had no registration anywhere from 12:05:00 to 12:07:11."]
 
 
 def test_a_refusal_of_long_ago_is_not_why(tower: Tower) -> None:
