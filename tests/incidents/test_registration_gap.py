@@ -207,6 +207,23 @@ def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
         "refused their REGISTERs with 403.", "refused REGISTERs of 1 of them with 500."]
 
 
+def test_of_very_many_servers_those_that_refused_most_lines_are_said(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 5, granted=300, asks=300)
+    for number, phone in enumerate(phones):
+        for other in range(5 - number):
+            sent = 310 + 8.0 * other + number
+            phone.told(sent + 0.01, phone.ask(sent, (f"10.0.3.{other}", 5060), "REGISTER", expires=300), 403)
+        phone.register(420 + number)
+    end(story, 500)
+    tower.see(story, None, P, *((f"10.0.3.{other}", 5060) for other in range(5)))
+    said = words_of(tower.report, "utc").of(tower.of("registration-gap"))
+    assert said[1:5] == [
+        "10.0.3.0 refused their REGISTERs with 403.",
+        *(f"10.0.3.{other} refused REGISTERs of {5 - other} of them with 403." for other in range(1, 4))]
+    assert "10.0.3.4" not in " ".join(said)
+
+
 @pytest.mark.parametrize(("status", "more"), [(423, "Min-Expires: 600\r\n"), (401, CHALLENGE)])
 def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
     tower: Tower, status: int, more: str
@@ -217,9 +234,9 @@ def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
     for number, phone in enumerate(phones):
         for time in range(120, 420, 40):
             phone.call(time + number)
-        for time in (430.0, 430.05):
-            asked = phone.ask(time + number, P, "REGISTER", expires=300, headers=CREDENTIALS)
-            phone.told(time + number + 0.01, asked, status, headers=more)
+        for asks in (430.0 + number, 430.05 + number):
+            asked = phone.ask(asks, P, "REGISTER", expires=300, headers=CREDENTIALS)
+            phone.told(asks + 0.01, asked, status, headers=more)
         phone.register(430.1 + number)
     end(story, 500)
     tower.see(story, None, P)
