@@ -167,11 +167,12 @@ def _without(report: Report) -> dict[str, Without]:
             servers.setdefault(server.entry, set()).add(server.server)
     found: dict[str, Without] = {}
     for entry, known in servers.items():
-        outages = [one for one in report.incidents if one.kind == OUTAGE and one.server in known]
-        for last in outages:
-            out = {one.server: one for one in outages
-                   if (one.start, one.id) <= (last.start, last.id) and last.start < (one.end or inf)}
-            if len(known) > 1 and out.keys() == known and not any(map(_hides_some, out.values())):
+        out: dict[str, Incident] = {}
+        outages = (one for one in report.incidents if one.kind == OUTAGE and one.server in known and len(known) > 1)
+        for last in sorted(outages, key=lambda one: (one.start, one.id)):
+            out = {server: one for server, one in out.items() if last.start < (one.end or inf)}
+            out[last.server or ""] = last
+            if out.keys() == known and not any(map(_hides_some, out.values())):
                 end = min(one.end or inf for one in out.values())
                 some = _in_all(out.values()) if any(tells(one, OTHER_PHONES) for one in out.values()) else None
                 if end - last.start > SILENCE_MAX and some != 0:
