@@ -766,3 +766,15 @@ def test_who_cannot_even_connect_has_asked(tower: Tower) -> None:
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000- 6"]
     said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 could not be reached from 12:05:00 on; nobody asked it again after 12:10:00.")
+
+
+def test_of_the_only_phone_it_is_said_that_it_stayed(tower: Tower) -> None:
+    story = Story()
+    (phone,) = registered(story, 1)
+    for time in range(300, 500, 40):
+        phone.silence(time, method="REGISTER")
+    phone.register(520)
+    end(story, 600)
+    tower.see(story, None, P)
+    assert words_of(tower.report, "utc").of(tower.of("server-outage")) == [
+        "10.0.0.1 did not answer from 12:05:00 to 12:08:40.", "1 phone did not move."]
