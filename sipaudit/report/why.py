@@ -10,8 +10,9 @@ from sipaudit.model.values import Incident
 
 CAUSES_SAID = 4   # whoever registers at many servers fills the timeline
 
-# names of lines stand in other entries, and may be anything
-CAUSE = re.compile(rf"(\S+)({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]{{1,9}}) lines?(?: with|:)? ?([a-z0-9, ]*)")
+# names of lines, and what users wrote of known events (behind `known:`), stand in other entries, and may be anything
+CAUSE = re.compile(
+    rf"(\S*[^\s:])({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]{{1,9}}) lines?(?: with|:)? ?([a-z0-9, ]*)")
 
 Why = tuple[str, str]   # the server, and what is said of it
 

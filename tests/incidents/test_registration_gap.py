@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from sipaudit.model.values import Happening
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_report import Redaction
@@ -201,6 +202,8 @@ def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
     assert said == ["4 phones had no registration anywhere from 12:05:00 to 12:07:03.",
                     "10.0.0.1 refused their REGISTERs with 403.", "10.0.0.2 refused REGISTERs of 1 of them with 500."]
     assert any(frame.summary.startswith("403") for frame in gap.evidence)
+    written = Happening(gap.start, "known: refuses REGISTERs of 4 lines with love")
+    assert words_of(tower.report, "utc").of(replace(gap, timeline=[*gap.timeline, written])) == said
     named = replace(tower.report, lines=[replace(line, group="lines") for line in tower.report.lines])
     hidden = Redaction(Pseudonyms(b"k" * 32)).report(named)
     assert [words.partition(" ")[2] for words in words_of(hidden, "utc").of(hidden.incidents[0])[1:]] == [

@@ -1,0 +1,57 @@
+"""When no server of an entry was left, which points to what they share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import reduce
+from math import inf
+from operator import and_
+
+from sipaudit.incidents.chronicle import UNSEEN
+from sipaudit.incidents.course import OTHER_PHONES, OTHER_REQUESTS
+from sipaudit.incidents.outage import OUTAGE
+from sipaudit.model.timers import SILENCE_MAX
+from sipaudit.model.values import Incident, Report
+from sipaudit.report.manners import tells
+
+NEARLY_ALL = 0.9   # lines of an outage that another server's reached as well
+
+# The entry of which no server was left, to how many lines alone (None: to anybody), and from when to when.
+Without = tuple[str, int | None, float, float | None]
+
+
+def without_any(report: Report) -> dict[str, Without]:
+    """By the last incident of it, when all of several servers of an entry were out at once: for longer than a phone may
+    take to turn from one to the next, which had not been asked until then and may have been back."""
+    servers: dict[str, set[str]] = {}
+    for server in report.servers:
+        if server.entry is not None:
+            servers.setdefault(server.entry, set()).add(server.server)
+    found: dict[str, Without] = {}
+    for entry, known in servers.items():
+        out: dict[str, Incident] = {}
+        outages = (one for one in report.incidents if one.kind == OUTAGE and one.server in known and len(known) > 1)
+        for last in sorted(outages, key=lambda one: (one.start, one.id)):
+            out = {server: one for server, one in out.items() if last.start < (one.end or inf)}
+            out[last.server or ""] = last
+            if out.keys() == known and not any(map(_hides_some, out.values())):
+                end = min(one.end or inf for one in out.values())
+                some = _in_all(out.values()) if any(tells(one, OTHER_PHONES) for one in out.values()) else None
+                if end - last.start > SILENCE_MAX and some != 0:
+                    found[last.id] = entry, some, last.start, None if end == inf else end
+    return found
+
+
+def _in_all(incidents: Iterable[Incident]) -> int:
+    """How many lines they all reached, where these are nearly all that any did: they are cut off then, and others are
+    served. Who is one of many that one server did not answer may have been served by it a moment later."""
+    reached = [Counter(one.lines) for one in incidents]
+    common = reduce(and_, reached).total()
+    return common if common >= NEARLY_ALL * max(lines.total() for lines in reached) else 0
+
+
+def _hides_some(incident: Incident) -> bool:
+    """Whether its lines were served otherwise, or may have been, where the captures do not show all of the entry's
+    servers."""
+    return tells(incident, OTHER_REQUESTS) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
