@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sipaudit.model.events import Sent
+from sipaudit.model.events import ModelEvent, Sent
 from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Finding, Frame
@@ -75,8 +75,17 @@ class Who:
     def server(self, key: str) -> str:
         return key.replace(":5060", "/udp")
 
-    def frame(self, event: object) -> Frame:
-        return Frame("a.pcap", event.frame, event.time, "INVITE")  # type: ignore[attr-defined]
+    def sees(self, key: str) -> bool:
+        return True
+
+    def loses_sight(self, key: str, time: float) -> bool:
+        return False
+
+    def skew(self) -> float:
+        return 0.0
+
+    def frame(self, event: ModelEvent) -> Frame:
+        return Frame("a.pcap", event.frame, event.time, "INVITE")
 
 
 def seen(time: float, expectation: str = "failback-before-due", verdict: Verdict = Verdict.EARLY, **facts: Fact
@@ -94,3 +103,10 @@ def found(faults: Faults) -> list[tuple[float | None, str, str, list[str]]]:
 def only(faults: Faults) -> Finding:
     (finding,) = faults.findings()
     return finding
+
+
+def frames(finding: Finding) -> list[Frame]:
+    """The packets that are its evidence, and nothing else is."""
+    found = [proof for proof in finding.evidence if isinstance(proof, Frame)]
+    assert len(found) == len(finding.evidence)
+    return found

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.model.events import Lost
+from sipaudit.model.events import Lost, ModelEvent
 from sipaudit.model.observations import Verdict
 from sipaudit.model.scenario import parse
-from sipaudit.model.values import Reason
+from sipaudit.model.values import Frame, Reason
 from sipaudit.rulebook import conditions
 from sipaudit.rulebook.conditions import Condition
 from sipaudit.rulebook.facts import FACTS
@@ -134,8 +134,8 @@ def test_conditions_hold_with_an_engine_that_lies_elsewhere_in_its_package(monke
 
 def test_evidence_without_frame_numbers_has_no_display_filter(mine: Rule) -> None:
     class Live(Who):
-        def frame(self, event):  # type: ignore[no-untyped-def]
-            return type(Who().frame(event))("hep", None, event.time, "INVITE")
+        def frame(self, event: ModelEvent) -> Frame:
+            return Frame("hep", None, event.time, "INVITE")
 
     faults = Faults([mine])
     faults.judge([seen(10)], Live())

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sipaudit.model.observations import Verdict
 from sipaudit.model.replay import replay
 from sipaudit.model.scenario import parse
+from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Reason
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.pack import load_pack
@@ -31,8 +32,8 @@ def live(faults: Faults, who: Who, text: str) -> None:
         faults.take(step, replace_settings(who, scenario.profile.settings))
 
 
-def replace_settings(who: Who, settings: object) -> Who:
-    return Who(who.line, who.phone, who.entry, settings)  # type: ignore[arg-type]
+def replace_settings(who: Who, settings: LineSettings) -> Who:
+    return Who(who.line, who.phone, who.entry, settings)
 
 
 # -- what is over ----------------------------------------------------------------------------------------------------

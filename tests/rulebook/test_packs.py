@@ -10,7 +10,7 @@ import pytest
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.settings import Tolerances
 from sipaudit.rulebook.pack import load_pack
-from sipaudit.rulebook.rules import Group, RulePack
+from sipaudit.rulebook.rules import Group, Rule, RulePack
 from tests.rulebook.stories import PREMATURE, pack_in, rule_text
 
 SITE = Tolerances(timer=5.0)
@@ -28,7 +28,7 @@ def errors(*named: Path) -> list[str]:
     return [str(error) for error in caught.value.errors]
 
 
-def rule(pack: RulePack, name: str):
+def rule(pack: RulePack, name: str) -> Rule:
     return next(rule for rule in pack.rules if rule.id == name)
 
 

@@ -12,7 +12,7 @@ from sipaudit.model.scenario import parse
 from sipaudit.rulebook.pack import pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
-from tests.rulebook.stories import pack_in
+from tests.rulebook.stories import frames, pack_in
 
 PACK = pack_in(pack_folder())
 RULES = {rule.id: rule for rule in PACK.rules}  # those of settings have other cases: tests/settings/test_rule_cases.py
@@ -51,7 +51,7 @@ def test_a_finding_says_what_was_expected_and_by_which_setting() -> None:
     assert "30 s after the move" in finding.observed
     assert finding.facts["elapsed"] == 30.0
     assert finding.facts["times"] == 1
-    assert [frame.frame for frame in finding.evidence] == [3, 4, 5, 8]
+    assert [frame.frame for frame in frames(finding)] == [3, 4, 5, 8]
     assert finding.wireshark == "frame.number in {3, 4, 5, 8}"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit.rulebook.faults import Faults
-from tests.rulebook.stories import Who, found, only, rule_text, rules, seen
+from tests.rulebook.stories import Who, found, frames, only, rule_text, rules, seen
 
 BY_REGIME = """\
 severities:
@@ -37,7 +37,7 @@ def test_an_error_that_joins_an_info_is_what_the_finding_tells(tmp_path: Path) -
     faults.judge([seen(30)], Who())
     finding = only(faults)
     assert (finding.time, finding.severity, finding.facts["times"]) == (20, "error", 3)
-    assert [frame.time for frame in finding.evidence] == [10, 20, 30]
+    assert [frame.time for frame in frames(finding)] == [10, 20, 30]
 
 
 def rearmed(faults: Faults) -> None:
