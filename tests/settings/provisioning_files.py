@@ -41,17 +41,17 @@ def only_line(folder: Path, **attributes: object) -> LineBlock:
     return block
 
 
-def stated(folder: Path, name: str, **attributes: object) -> Setting:
+def stated(folder: Path, name: str, /, **attributes: object) -> Setting:
     """What a single file states of one setting at the first server of its line."""
     return only_line(folder, **attributes).servers[0].settings[name]
 
 
-def declare(config: list[str], site: Path | None = None, *, entry: str | None = None, user: str = "1001",
+def declare(config: list[str], site: Path | None = None, /, *, entry: str | None = None, user: str = "1001",
             **known: str) -> LineSettings:
     """The settings of a line at an entry."""
     return declared(config, site, user=user, **known).at(entry)
 
 
-def declared(config: list[str], site: Path | None = None, *, user: str = "1001", **known: str) -> Declaration:
+def declared(config: list[str], site: Path | None = None, /, *, user: str = "1001", **known: str) -> Declaration:
     read = load_site(site) if site is not None else Site.empty()
     return Declarations(read, config).declare(line(user, **known))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from textwrap import dedent
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +13,7 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings.site import Site, load_site
 
+T = TypeVar("T")
 MANUAL = Path(__file__).resolve().parents[2] / "docs" / "site-file.md"
 
 FULL = """\
@@ -55,6 +57,12 @@ def errors_of(folder: Path, text: str) -> list[InputError]:
         load_site(path)
     assert all(error.file == str(path) for error in raised.value.errors)
     return raised.value.errors
+
+
+def present(value: T | None) -> T:
+    """What may be None elsewhere, and is there in this test."""
+    assert value is not None
+    return value
 
 
 def line(user: str = "1001", address: str = "10.1.0.5", **known: str) -> LineIdentity:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -53,7 +55,8 @@ LAUGHS = b"a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + b"".join(
         ),
     ],
 )
-def test_it_is_refused_with_the_place_and_the_reason(tmp_path, data, line, message):
+def test_it_is_refused_with_the_place_and_the_reason(
+        tmp_path: Path, data: bytes, line: int | None, message: str) -> None:
     path = tmp_path / "site.yaml"
     path.write_bytes(data)
     with pytest.raises(InputErrors) as raised:
@@ -63,14 +66,14 @@ def test_it_is_refused_with_the_place_and_the_reason(tmp_path, data, line, messa
     assert error.fix
 
 
-def test_a_device_that_never_ends_is_read_only_so_far():
+def test_a_device_that_never_ends_is_read_only_so_far() -> None:
     with pytest.raises(InputError, match="larger than 4 MB"):
         load_site("/dev/zero")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 @given(st.data())
-def test_any_damage_gives_a_site_or_an_input_error(tmp_path, data):
+def test_any_damage_gives_a_site_or_an_input_error(tmp_path: Path, data: st.DataObject) -> None:
     """The whole example, with any piece replaced by anything: never another exception."""
     raw = FULL.encode()
     start = data.draw(st.integers(0, len(raw)))

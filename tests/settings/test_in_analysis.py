@@ -48,14 +48,14 @@ def config(folder: Path, **said: object) -> dict[str, Any]:
     return {"config": (str(folder / "site.cfg"),)}
 
 
-def test_settings_and_servers_come_from_the_files_alone(court, tmp_path):
+def test_settings_and_servers_come_from_the_files_alone(court: Court, tmp_path: Path) -> None:
     found = court(faulty(), None, **config(tmp_path, **DURATION, **{f"{F}failBack__timeout": 60}))
     assert [line for line in found if not line.startswith("?")] == [
         f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain", f"336.000 {PREMATURE} 1001 10.0.0.1 certain"]
 
 
 @pytest.mark.parametrize("agent", ["PolycomVVX-VVX_500-UA/4.0.1.13681", "PolycomVVX-VVX_500-UA/4.0.1_0004f2000001"])
-def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court, tmp_path, agent):
+def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court: Court, tmp_path: Path, agent: str) -> None:
     """RFC 3261 19.1.2, 25.1: "#" and what is no ASCII cannot stand in a URI as they are."""
     said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__address": "büro#1"}
     found = court(faulty(user="b%c3%bcro%231", agent=agent), None, **config(tmp_path, **said))
@@ -63,7 +63,7 @@ def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court, tmp_pat
         f"305.500 {UNREGISTERED} b%c3%bcro%231 10.0.0.2 certain", f"336.000 {PREMATURE} b%c3%bcro%231 10.0.0.1 certain"]
 
 
-def test_what_no_source_orders_convicts_nobody(court, tmp_path):
+def test_what_no_source_orders_convicts_nobody(court: Court, tmp_path: Path) -> None:
     said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__server__1__address": "pbx.example.com"}
     found = court(faulty(), None, **config(tmp_path, **said))
     assert f"? {PREMATURE} settings-ambiguous" in found
@@ -71,7 +71,7 @@ def test_what_no_source_orders_convicts_nobody(court, tmp_path):
     assert not [line for line in found if line.endswith("certain") and "config-" not in line]
 
 
-def test_values_that_all_condemn_do(court, tmp_path):
+def test_values_that_all_condemn_do(court: Court, tmp_path: Path) -> None:
     """Whether failRegistrationOn is 1 or the default 0: the line has to register first."""
     said = {f"{F}failRegistrationOn": 1, "reg__1__server__1__address": "pbx.example.com",
             "reg__1__server__1__failOver__reRegisterOn": 1}
@@ -79,7 +79,7 @@ def test_values_that_all_condemn_do(court, tmp_path):
     assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in found
 
 
-def test_an_invalid_value_leaves_the_line_open(court, tmp_path):
+def test_an_invalid_value_leaves_the_line_open(court: Court, tmp_path: Path) -> None:
     found = court(faulty(), None, **config(tmp_path, **{**DURATION, f"{F}failBack__timeout": "soon"}))
     assert f"? {PREMATURE} settings-unknown" in found
     assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in found
@@ -93,7 +93,7 @@ class TestAFileThatIsNotHere:
             line=flat(**{**LINE, **SERVERS}), failover=flat(**DURATION, **more))
         return {"config": (str(tmp_path),)}
 
-    def test_accuses_nobody_by_a_default(self, court, tmp_path):
+    def test_accuses_nobody_by_a_default(self, court: Court, tmp_path: Path) -> None:
         """A call at the secondary breaks newRequests, the default, and no other mode."""
         phone = Handset(Story())
         phone.register(0)
@@ -107,31 +107,31 @@ class TestAFileThatIsNotHere:
         assert "? unexpected-re-registration settings-unknown" in found
         assert not [line for line in found if "certain" in line and "config-missing-file" not in line]
 
-    def test_leaves_what_the_others_state(self, court, tmp_path):
+    def test_leaves_what_the_others_state(self, court: Court, tmp_path: Path) -> None:
         files = self.files(tmp_path, "line.cfg, failover.cfg, gone.cfg", **{f"{F}failBack__timeout": 60})
         found = court(faulty(), None, **files)
         assert f"336.000 {PREMATURE} 1001 10.0.0.1 certain" in found
 
-    def test_makes_an_assumption_of_what_is_stated_behind_it(self, court, tmp_path):
+    def test_makes_an_assumption_of_what_is_stated_behind_it(self, court: Court, tmp_path: Path) -> None:
         """Of two statements the phone takes the first (C7), which may stand in the file that was not copied."""
         files = self.files(tmp_path, "line.cfg, gone.cfg, failover.cfg", **{f"{F}failBack__timeout": 60})
         found = court(faulty(), None, **files)
         assert f"336.000 {PREMATURE} 1001 10.0.0.1 likely settings-in-force" in found
         assert not [line for line in found if line.endswith("certain") and "config-" not in line]
 
-    def test_is_named_where_a_setting_is_not_known_for_it(self, court, tmp_path):
+    def test_is_named_where_a_setting_is_not_known_for_it(self, court: Court, tmp_path: Path) -> None:
         (line,) = court.report(faulty(), None, **self.files(tmp_path, "line.cfg, gone.cfg")).lines
         said = line.settings["failBack.mode"]
         assert (line.regime, said.value, said.origin) == (None, None, "unknown")
         assert said.source == f"{tmp_path}/000000000000.cfg:1 CONFIG_FILES: gone.cfg is not here, and may say it"
 
 
-def test_an_invalid_register_leaves_open_whether_the_line_registers(court, tmp_path):
+def test_an_invalid_register_leaves_open_whether_the_line_registers(court: Court, tmp_path: Path) -> None:
     found = court(faulty(), None, **config(tmp_path, **DURATION, voIpProt__server__1__register="x"))
     assert f"? {UNREGISTERED} settings-unknown" in found
 
 
-def test_where_concurrent_registration_may_be_on_nothing_is_judged(court, tmp_path):
+def test_where_concurrent_registration_may_be_on_nothing_is_judged(court: Court, tmp_path: Path) -> None:
     found = court(faulty(), None, **config(tmp_path, **DURATION, **{f"{F}concurrentRegistration": "x"}))
     assert f"? {UNREGISTERED} concurrent-registration" in found
 
@@ -141,7 +141,7 @@ class TestFindings:
         return court.report(faulty(agent="PolycomSoundPointIP-SPIP_650-UA/3.2.3.1734"), None, **config(
             tmp_path, **{**DURATION, f"{F}failBack__timeout": 30, **said}))
 
-    def test_each_issue_is_one_finding_without_time_or_phone(self, court, tmp_path):
+    def test_each_issue_is_one_finding_without_time_or_phone(self, court: Court, tmp_path: Path) -> None:
         report = self.report(court, tmp_path)
         of_files = [finding for finding in report.findings if finding.rule.startswith("config-")]
         assert [(finding.id, finding.rule, finding.line, finding.time) for finding in of_files] == [
@@ -152,27 +152,27 @@ class TestFindings:
         assert [finding.id for finding in report.findings] == [
             f"f-{number:06d}" for number in range(1, len(report.findings) + 1)]
 
-    def test_the_report_says_where_each_setting_comes_from(self, court, tmp_path):
+    def test_the_report_says_where_each_setting_comes_from(self, court: Court, tmp_path: Path) -> None:
         (line,) = self.report(court, tmp_path).lines
         said = line.settings["failBack.timeout"]
         assert (line.entry, line.regime, line.mode) == ("pbx.example.com", "R2", "duration")
         assert (said.value, said.origin) == (30, "inherited")
         assert said.source == f"{tmp_path}/site.cfg:1 voIpProt.server.1.failOver.failBack.timeout"
 
-    def test_it_comes_back_from_json_as_it_was(self, court, tmp_path):
+    def test_it_comes_back_from_json_as_it_was(self, court: Court, tmp_path: Path) -> None:
         report = self.report(court, tmp_path)
         again = document.from_json(document.to_json(report))
         assert [finding.evidence for finding in again.findings] == [finding.evidence for finding in report.findings]
         assert json.loads(document.to_json(report))["findings"][0]["evidence"][0]["file"] == f"{tmp_path}/site.cfg"
 
-    def test_the_text_shows_file_and_line_as_evidence(self, court, tmp_path):
+    def test_the_text_shows_file_and_line_as_evidence(self, court: Court, tmp_path: Path) -> None:
         report = self.report(court, tmp_path)
         first = [finding for finding in report.findings if finding.rule.startswith("config-")][:1]
         shown = text.render(replace(report, findings=first), "utc", 400, False)
         assert (f"evidence: {tmp_path}/site.cfg:1 voIpProt.server.1.failOver.failBack.timeout=30") in shown
         assert "phone -" not in shown
 
-    def test_a_phone_that_was_not_seen_is_not_spoken_of(self, court, tmp_path):
+    def test_a_phone_that_was_not_seen_is_not_spoken_of(self, court: Court, tmp_path: Path) -> None:
         report = self.report(court, tmp_path, reg__1__address="1002")
         assert [finding.rule for finding in report.findings] == []
         assert report.lines[0].settings == {}

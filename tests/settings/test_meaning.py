@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from sipaudit.model.settings import EntryServer, Origin, ServerEntry, Setting
+from sipaudit.model.settings import EntryServer, LineSettings, Origin, ServerEntry, Setting, Value
 from sipaudit.run.meaning import MEANINGS, meaning, predictions
 from sipaudit.settings.catalogue import DEFAULTS, SETTINGS, declared_block
 
+Said = Value | Setting
+
 SERVERS = (EntryServer("10.0.0.1", 5060, "udp", 1), EntryServer("10.0.0.2", 5060, "udp", 2))
 TWO = ServerEntry("sbc", SERVERS, dns_ttl=300)
-R2 = {"reRegisterOn": 1, "failRegistrationOn": 1}
+R2: dict[str, Said] = {"reRegisterOn": 1, "failRegistrationOn": 1}
 
 
-def block(**said: object):
+def block(**said: Said) -> LineSettings:
     """Declared settings; `__` in a name is a dot."""
     return declared_block({name.replace("__", "."): value if isinstance(value, Setting)
                            else Setting(value, "a.cfg:1", Origin.EXPLICIT) for name, value in said.items()})
 
 
 UNKNOWN = Setting(None, "a.cfg:1", Origin.UNKNOWN)
-MEANT = [
+MEANT: list[tuple[str, dict[str, Said], str]] = [
     ("reRegisterOn", {"reRegisterOn": 1}, "after a failover the line registers with the next server before"),
     ("reRegisterOn", {}, "servers share registrations"),
     ("failRegistrationOn", {}, "does nothing while reRegisterOn is 0"),
@@ -50,18 +52,18 @@ MEANT = [
 
 
 @pytest.mark.parametrize(("name", "said", "words"), MEANT)
-def test_a_setting_in_plain_words(name, said, words):
+def test_a_setting_in_plain_words(name: str, said: dict[str, Said], words: str) -> None:
     settings = block(**said)
     assert meaning(name, settings.get(name), settings).startswith(words) or words in meaning(
         name, settings.get(name), settings)
 
 
-def test_every_setting_has_a_meaning():
+def test_every_setting_has_a_meaning() -> None:
     assert set(MEANINGS) == set(SETTINGS)
     assert all(meaning(name, block().get(name), block()) for name in DEFAULTS)
 
 
-PREDICTED = [
+PREDICTED: list[tuple[dict[str, Said], int, str]] = [
     ({"retryTimeOut": 1000, "retryMaxCount": 40}, 0, "Silence is noticed 36.0-41 s after"),
     ({"transport": "TCPOnly", "tcpFastFailover": 0}, 0, "Silence is noticed 28.8-32 s after"),
     ({"retryTimeOut": UNKNOWN}, 0, "How long a silence it takes until the next server is tried cannot be told."),
@@ -80,9 +82,9 @@ PREDICTED = [
 
 
 @pytest.mark.parametrize(("said", "place", "words"), PREDICTED)
-def test_what_happens_when_the_first_server_falls_silent(said, place, words):
+def test_what_happens_when_the_first_server_falls_silent(said: dict[str, Said], place: int, words: str) -> None:
     assert words in list(predictions(block(**said), TWO))[place]
 
 
-def test_a_ttl_that_only_dns_knows():
+def test_a_ttl_that_only_dns_knows() -> None:
     assert list(predictions(block(failBack__mode="DNSTTL"), None))[2].endswith("the servers' name has run out.")

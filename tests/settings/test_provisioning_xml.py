@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ ENCODINGS = {
 
 
 @pytest.mark.parametrize(("text", "line"), [(OLD, 4), (NEW, 4), (FLAT, 4)], ids=["3.2", "3.3", "flat"])
-def test_every_shape_says_the_same(tmp_path, text, line):
+def test_every_shape_says_the_same(tmp_path: Path, text: str, line: int) -> None:
     lay(tmp_path, site=text)
     ((_, block),) = Provisioning([str(tmp_path / "site.cfg")]).lines()
     setting = block.servers[0].settings["reRegisterOn"]
@@ -59,7 +60,7 @@ def test_every_shape_says_the_same(tmp_path, text, line):
 
 
 @pytest.mark.parametrize("data", ENCODINGS.values(), ids=ENCODINGS)
-def test_every_encoding_is_read(tmp_path, data):
+def test_every_encoding_is_read(tmp_path: Path, data: bytes) -> None:
     lay(tmp_path, site=data)
     ((_, block),) = Provisioning([str(tmp_path / "site.cfg")]).lines()
     assert block.servers[0].settings["reRegisterOn"].value == 1
@@ -79,7 +80,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(("text", "message"), HOSTILE.values(), ids=HOSTILE)
-def test_it_is_refused_with_file_and_reason(tmp_path, text, message):
+def test_it_is_refused_with_file_and_reason(tmp_path: Path, text: str, message: str) -> None:
     lay(tmp_path, site=text)
     with pytest.raises(InputErrors) as raised:
         Provisioning([str(tmp_path / "site.cfg")])
@@ -90,13 +91,13 @@ def test_it_is_refused_with_file_and_reason(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")])
-def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path, mark, encoding):
+def test_utf_16_that_ends_in_half_a_character_is_refused(tmp_path: Path, mark: bytes, encoding: str) -> None:
     lay(tmp_path, site=mark + OLD.encode(encoding) + b"\n")
     with pytest.raises(InputErrors, match="not well-formed"):
         Provisioning([str(tmp_path / "site.cfg")])
 
 
-def test_too_much_of_anything_is_refused(tmp_path, monkeypatch):
+def test_too_much_of_anything_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xml, "MAX_ATTRIBUTES", 3)
     with pytest.raises(InputErrors, match="more than 3 attributes"):
         Provisioning(one_file(tmp_path, a=1, b=2, c=3, d=4))
@@ -111,7 +112,7 @@ def test_too_much_of_anything_is_refused(tmp_path, monkeypatch):
         Provisioning([str(tmp_path)])
 
 
-def test_all_files_that_are_wrong_are_said_at_once(tmp_path):
+def test_all_files_that_are_wrong_are_said_at_once(tmp_path: Path) -> None:
     lay(tmp_path, _000000000000='<A CONFIG_FILES="a.cfg, b.cfg, a.cfg"/>', a="<a", b=BOMB)
     with pytest.raises(InputErrors) as raised:
         Provisioning([str(tmp_path)])
@@ -126,7 +127,7 @@ ELEMENTS = st.lists(st.tuples(NAMES, st.dictionaries(NAMES, TEXTS, max_size=3), 
 
 
 @given(ELEMENTS)
-def test_each_attribute_has_the_line_it_stands_in(elements):
+def test_each_attribute_has_the_line_it_stands_in(elements: list[tuple[str, dict[str, str], str]]) -> None:
     text, expected = "<a>", []
     for name, attributes, space in elements:
         text += f"<!-- <{name} x=\"1\" -->😀<{name}"
@@ -140,13 +141,13 @@ def test_each_attribute_has_the_line_it_stands_in(elements):
 
 
 @given(st.binary(max_size=200) | st.text("<>a=\"' &;!-?/\n", max_size=60).map(str.encode))
-def test_no_bytes_at_all_do_more_than_be_refused(data):
+def test_no_bytes_at_all_do_more_than_be_refused(data: bytes) -> None:
     problems = Problems("a.cfg")
     with suppress(InputErrors):
         read_attributes(as_text(data, problems), problems)
 
 
-def test_the_first_of_two_statements_in_a_file_counts(tmp_path):
+def test_the_first_of_two_statements_in_a_file_counts(tmp_path: Path) -> None:
     text = flat(reg__1__address="1001", voIpProt__server__1__expires=60).replace(
         "</PHONE", '<B voIpProt.server.1.expires="90"/></PHONE')
     lay(tmp_path, site=text)
@@ -156,7 +157,8 @@ def test_the_first_of_two_statements_in_a_file_counts(tmp_path):
     assert blanks.common["expires"].value == 90
 
 
-def test_what_was_meant_is_guessed_for_so_many_names_and_no_more(tmp_path, monkeypatch):
+def test_what_was_meant_is_guessed_for_so_many_names_and_no_more(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parameters, "MOST_GUESSES", 3)
     misspelt = {f"voIpProt__server__1__failOver__reRegister{letter}": 1 for letter in "ABCDEFGH"}
     issues = [issue.rule for issue, _ in Provisioning(one_file(tmp_path, reg__1__address="1001", **misspelt)).issues()]

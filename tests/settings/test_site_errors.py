@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,13 +14,13 @@ from tests.settings.site_files import errors_of, write
 ONE = "entries: {sbc: [{address: 10.0.0.1}]}\n"
 
 
-def one_error(tmp_path, text):
+def one_error(tmp_path: Path, text: str) -> tuple[int | None, str, str | None]:
     (error,) = errors_of(tmp_path, text)
     return error.line, error.message, error.fix
 
 
 class TestEverythingAtOnce:
-    def test_all_errors_come_together_in_line_order(self, tmp_path):
+    def test_all_errors_come_together_in_line_order(self, tmp_path: Path) -> None:
         errors = errors_of(
             tmp_path,
             """\
@@ -73,17 +74,17 @@ class TestEverythingAtOnce:
              "write a time and what happened: '12:03:04 sbc1 stopped'"),
         ]
 
-    def test_an_error_reads_as_file_line_message_and_fix(self, tmp_path):
+    def test_an_error_reads_as_file_line_message_and_fix(self, tmp_path: Path) -> None:
         (error,) = errors_of(tmp_path, "\n\nentries: [1]\n")
         fix = "write it as NAME: [{address: 10.0.0.1}, {address: 10.0.0.2}]"
         assert str(error) == f"{tmp_path}/site.yaml:3: entries must be a mapping, not a list ({fix})"
 
-    def test_an_item_without_a_match_hides_none_of_its_other_errors(self, tmp_path):
+    def test_an_item_without_a_match_hides_none_of_its_other_errors(self, tmp_path: Path) -> None:
         said = [error.message for error in errors_of(tmp_path, "lines: [{entry: nobody, settings: {x: 1}}]")]
         assert said == ["lines[0] has no match", "lines[0].entry: there is no entry 'nobody'",
                         "lines[0].settings: there is no setting 'x'"]
 
-    def test_a_flood_of_errors_is_cut(self, tmp_path):
+    def test_a_flood_of_errors_is_cut(self, tmp_path: Path) -> None:
         errors = errors_of(tmp_path, "lines:\n" + "  - {match: {}, settings: {x: 1}}\n" * 500)
         assert len(errors) == 101
         assert errors[-1].message == "more errors follow and are not listed"
@@ -122,11 +123,11 @@ class TestEntries:
             ),
         ],
     )
-    def test_what_cannot_be_an_entry(self, tmp_path, entry, message, fix):
+    def test_what_cannot_be_an_entry(self, tmp_path: Path, entry: str, message: str, fix: str) -> None:
         expected = (2, "entries.sbc" + ("" if message[0] in ".[" else " ") + message, fix)
         assert one_error(tmp_path, f"entries:\n  sbc: {entry}\n") == expected
 
-    def test_an_entry_with_an_error_still_exists_for_the_lines_that_use_it(self, tmp_path):
+    def test_an_entry_with_an_error_still_exists_for_the_lines_that_use_it(self, tmp_path: Path) -> None:
         text = "entries: {sbc: [{address: x.y}]}\nlines: [{match: {}, entry: sbc}]\n"
         assert one_error(tmp_path, text)[1] == "entries.sbc[0].address: 'x.y' is no IP address"
 
@@ -214,11 +215,11 @@ class TestLines:
             ),
         ],
     )
-    def test_what_cannot_be_a_line(self, tmp_path, item, message, fix):
+    def test_what_cannot_be_a_line(self, tmp_path: Path, item: str, message: str, fix: str) -> None:
         expected = (4, "lines[0]" + message.replace("{folder}", str(tmp_path)), fix)
         assert one_error(tmp_path, f"{ONE}lines:\n\n  - {item}\n") == expected
 
-    def test_a_line_cannot_use_an_entry_when_none_is_defined(self, tmp_path):
+    def test_a_line_cannot_use_an_entry_when_none_is_defined(self, tmp_path: Path) -> None:
         assert one_error(tmp_path, "lines: [{match: {}, entry: sbc}]")[2] == "none is defined"
 
 
@@ -238,10 +239,10 @@ class TestTheRest:
             ("tolerances: {idel_retry: 1}\n", "tolerances: unknown key 'idel_retry'"),
         ],
     )
-    def test_wrong_types_and_values(self, tmp_path, text, message):
+    def test_wrong_types_and_values(self, tmp_path: Path, text: str, message: str) -> None:
         assert one_error(tmp_path, text)[:2] == (1, message)
 
-    def test_a_key_that_is_like_none_gets_them_all_and_not_the_least_unlike(self, tmp_path):
+    def test_a_key_that_is_like_none_gets_them_all_and_not_the_least_unlike(self, tmp_path: Path) -> None:
         assert one_error(tmp_path, "servers: []\n") == (
             1, "the site file: unknown key 'servers'", "valid: entries, lines, tolerances, events, emergency")
 
@@ -263,14 +264,15 @@ class TestTheRest:
             ("tolerances: {timer: [1]}", "tolerances.timer must be a text, not a list"),
         ],
     )
-    def test_a_block_where_a_value_belongs_or_the_other_way_round(self, tmp_path, text, message):
+    def test_a_block_where_a_value_belongs_or_the_other_way_round(
+            self, tmp_path: Path, text: str, message: str) -> None:
         assert [error.message for error in errors_of(tmp_path, text)] == [message]
 
-    def test_a_path_that_no_file_can_have(self, tmp_path):
+    def test_a_path_that_no_file_can_have(self, tmp_path: Path) -> None:
         (error,) = errors_of(tmp_path, f"lines: [{{match: {{}}, config: {'x' * 300}}}]")
         assert error.message.endswith("does not exist")
 
-    def test_a_key_given_twice_is_no_silent_choice(self, tmp_path):
+    def test_a_key_given_twice_is_no_silent_choice(self, tmp_path: Path) -> None:
         text = "entries: {}\nlines:\n  - match: {}\n    label: a\n    label: b\n"
         assert one_error(tmp_path, text) == (
             5,
@@ -286,20 +288,21 @@ class TestTheRest:
             ("lines:\n  - match: {}\n   label: x\n", 3, "check indentation, quotes and brackets here and above"),
         ],
     )
-    def test_what_is_no_yaml_is_said_with_its_line(self, tmp_path, text, line, fix):
+    def test_what_is_no_yaml_is_said_with_its_line(self, tmp_path: Path, text: str, line: int, fix: str) -> None:
         error_line, message, error_fix = one_error(tmp_path, text)
         assert (error_line, error_fix) == (line, fix)
         assert message.startswith("not valid YAML: ")
 
-    def test_a_file_that_cannot_be_read(self, tmp_path):
+    def test_a_file_that_cannot_be_read(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="cannot be read: no such file or directory") as raised:
             load_site(tmp_path / "none.yaml")
         assert raised.value.file == str(tmp_path / "none.yaml")
         with pytest.raises(InputError, match="cannot be read: is a directory"):
             load_site(tmp_path)
 
-    def test_a_file_that_may_not_be_read_is_not_said_to_have_another_name(self, tmp_path, monkeypatch):
-        def refuse(self, *_):
+    def test_a_file_that_may_not_be_read_is_not_said_to_have_another_name(
+            self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(self: Path, *_: object) -> NoReturn:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(Path, "open", refuse)
@@ -307,7 +310,7 @@ class TestTheRest:
             load_site(tmp_path / "site.yaml")
         assert raised.value.fix == "let the user read it as whom this runs"
 
-    def test_merging_what_is_no_mapping(self, tmp_path):
+    def test_merging_what_is_no_mapping(self, tmp_path: Path) -> None:
         write(tmp_path, "")
         text = "emergency: &list ['112']\ntolerances: {<<: *list}\n"
         assert one_error(tmp_path, text)[1] == "'<<' merges a mapping and nothing else"

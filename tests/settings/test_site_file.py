@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 
 from sipaudit.errors import InputErrors
-from sipaudit.model.settings import Declaration, LineSettings, Mode, Origin, Regime, Setting, Tolerances
+from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Mode, Origin, Regime, Setting, Tolerances
 from sipaudit.settings.catalogue import DEFAULTS, SETTINGS, parse_set
 from sipaudit.settings.site import Site, load_site
-from tests.settings.site_files import FULL, MANUAL, line, load, manual_examples, write
+from tests.settings.site_files import FULL, MANUAL, line, load, manual_examples, present, write
 
 PHONE = line(user_agent="PolycomVVX-VVX_500-UA/4.0.1.13681")
 
 
-def settings_of(tmp_path, item, *overrides, identity=PHONE, entry="sbc"):
+def settings_of(tmp_path: Path, item: str, *overrides: str, identity: LineIdentity = PHONE,
+                entry: str = "sbc") -> LineSettings:
     """The settings that one item of `lines:` gives a line, with `--set` options over them."""
     site = load(tmp_path, f"entries: {{sbc: [{{address: 10.0.0.1}}], two: [{{address: 10.0.0.2}}]}}\nlines: [{item}]")
     return site.override(parse_set(overrides)).declare(identity).at(entry)
 
 
 class TestEntries:
-    def test_servers_are_kept_in_order_with_their_defaults_filled_in(self, tmp_path):
+    def test_servers_are_kept_in_order_with_their_defaults_filled_in(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
         sbc, branch = site.entries["sbc"], site.entries["branch"]
         assert (sbc.name, sbc.dns_ttl, sbc.proxy, sbc.origin) == ("sbc", 300, False, "site")
@@ -32,33 +34,33 @@ class TestEntries:
         assert sbc.servers[0].name == "sbc1.example.com"
         assert [(server.key, server.transport) for server in branch.servers] == [("[2001:db8::1]:5061", "tls")]
 
-    def test_a_stated_priority_beats_the_position_and_equal_ones_share_the_load(self, tmp_path):
+    def test_a_stated_priority_beats_the_position_and_equal_ones_share_the_load(self, tmp_path: Path) -> None:
         site = load(tmp_path, "entries: {e: [{address: 10.0.0.1, priority: 9}, {address: 10.0.0.2, priority: 2}]}")
-        assert site.entries["e"].primary.address == "10.0.0.2"
+        assert present(site.entries["e"].primary).address == "10.0.0.2"
         site = load(tmp_path, "entries: {e: [{address: 10.0.0.1, priority: 1}, {address: 10.0.0.2, priority: 1}]}")
         assert site.entries["e"].primary is None
 
-    def test_a_name_alone_waits_for_dns(self, tmp_path):
+    def test_a_name_alone_waits_for_dns(self, tmp_path: Path) -> None:
         (server,) = load(tmp_path, "entries: {e: [{name: sbc.example.com, address: }]}").entries["e"].servers
         assert (server.address, server.key) == (None, "sbc.example.com:5060")
 
-    def test_an_outbound_proxy_is_marked(self, tmp_path):
+    def test_an_outbound_proxy_is_marked(self, tmp_path: Path) -> None:
         assert load(tmp_path, "entries: {p: {proxy: true, servers: [{address: 10.0.0.1}]}}").entries["p"].proxy
 
 
 class TestLines:
-    def test_the_first_item_that_matches_counts(self, tmp_path):
+    def test_the_first_item_that_matches_counts(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
         reception = site.declare(PHONE)
         assert (reception.label, reception.group, reception.entries) == ("Reception", "Site A", ("sbc", "branch"))
         assert site.declare(line(user="2001")).entries == ("sbc",)
 
-    def test_a_line_that_matches_nothing_is_undeclared(self, tmp_path):
+    def test_a_line_that_matches_nothing_is_undeclared(self, tmp_path: Path) -> None:
         site = load(tmp_path, 'lines: [{match: {user: "20*"}, settings: {}}]')
         assert site.declare(PHONE) == Declaration()
         assert site.declare(PHONE).at("sbc") == LineSettings()
 
-    def test_no_site_file_declares_nothing(self):
+    def test_no_site_file_declares_nothing(self) -> None:
         assert Site.empty().declare(PHONE) == Declaration()
         assert not Site.empty().declares_phone("10.1.0.5", None)
 
@@ -92,11 +94,11 @@ class TestLines:
             ('{user: "10*", domain: other.example.com}', line(), False),  # all keys must hold
         ],
     )
-    def test_globs(self, tmp_path, match, identity, holds):
+    def test_globs(self, tmp_path: Path, match: str, identity: LineIdentity, holds: bool) -> None:
         site = load(tmp_path, f"lines: [{{match: {match}, label: found}}]")
         assert (site.declare(identity).label == "found") is holds
 
-    def test_order_counts_whatever_way_an_item_is_found(self, tmp_path):
+    def test_order_counts_whatever_way_an_item_is_found(self, tmp_path: Path) -> None:
         site = load(
             tmp_path,
             """\
@@ -125,18 +127,18 @@ class TestLines:
             ("{mac: 0004f2aabbcc, address: 10.1.0.6}", False),
         ],
     )
-    def test_only_an_address_or_a_mac_declares_a_phone(self, tmp_path, match, declares):
+    def test_only_an_address_or_a_mac_declares_a_phone(self, tmp_path: Path, match: str, declares: bool) -> None:
         site = load(tmp_path, f"lines: [{{match: {match}}}]")
         assert site.declares_phone("10.1.0.5", "0004F2AABBCC") is declares
 
-    def test_a_phone_of_unknown_mac_is_not_declared_by_one(self, tmp_path):
+    def test_a_phone_of_unknown_mac_is_not_declared_by_one(self, tmp_path: Path) -> None:
         assert not load(tmp_path, 'lines: [{match: {mac: "*"}}]').declares_phone("10.1.0.5", None)
         elsewhere = load(tmp_path, "lines: [{match: {address: 10.2.0.0/16}}]")
         assert not elsewhere.declares_phone("10.1.0.5", None)
 
 
 class TestSettings:
-    def test_a_declared_block_means_defaults_for_what_it_leaves_out(self, tmp_path):
+    def test_a_declared_block_means_defaults_for_what_it_leaves_out(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
         settings = site.declare(PHONE).at("sbc")
         assert (settings.regime, settings.mode, settings.failback_timeout) == (Regime.R2, Mode.DURATION, 60)
@@ -145,21 +147,21 @@ class TestSettings:
         assert settings.get("retryMaxCount") == Setting(3, None, Origin.DEFAULT)
         assert settings.declared
 
-    def test_an_empty_block_declares_the_defaults(self, tmp_path):
+    def test_an_empty_block_declares_the_defaults(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path, "{match: {}, settings: {}}")
         assert {name: setting.value for name, setting in settings.values.items()} == DEFAULTS
         assert settings.get("failoverOn503Response").origin is Origin.UNKNOWN
 
     @pytest.mark.parametrize("item", ["{match: {}, entry: sbc}", "{match: {}, settings: }"])
-    def test_no_block_leaves_everything_unknown(self, tmp_path, item):
+    def test_no_block_leaves_everything_unknown(self, tmp_path: Path, item: str) -> None:
         assert settings_of(tmp_path, item) == LineSettings()
 
-    def test_an_empty_value_is_an_unset_one(self, tmp_path):
+    def test_an_empty_value_is_an_unset_one(self, tmp_path: Path) -> None:
         settings = settings_of(tmp_path, '{match: {}, settings: {reRegisterOn: "", failBack.mode: , port: ~}}')
         assert settings.get("reRegisterOn") == Setting(0, None, Origin.DEFAULT)
         assert settings.mode is Mode.NEW_REQUESTS
 
-    def test_every_setting_has_a_place(self, tmp_path):
+    def test_every_setting_has_a_place(self, tmp_path: Path) -> None:
         samples = {name: kind.words[0] if kind.words else str(kind.high or "x") for name, kind in SETTINGS.items()}
         samples |= {"dns.cache.A.1.ttl": "300", "dns.cache.SRV.12.target": "a.example.com"}
         block = ", ".join(f"{name}: {value}" for name, value in samples.items())
@@ -167,44 +169,44 @@ class TestSettings:
         assert {name: str(settings.get(name).value) for name in samples} == samples
 
     @pytest.mark.parametrize(("timeout", "acts_as"), [(0, 0), (1, 60), (59, 60), (60, 60), (65535, 65535)])
-    def test_short_timeouts_are_kept_as_written_and_act_as_60(self, tmp_path, timeout, acts_as):
+    def test_short_timeouts_are_kept_as_written_and_act_as_60(self, tmp_path: Path, timeout: int, acts_as: int) -> None:
         settings = settings_of(tmp_path, f"{{match: {{}}, settings: {{failBack.timeout: {timeout}}}}}")
         assert (settings.number("failBack.timeout"), settings.failback_timeout) == (timeout, acts_as)
 
-    def test_one_entry_of_the_line_may_differ(self, tmp_path):
+    def test_one_entry_of_the_line_may_differ(self, tmp_path: Path) -> None:
         declaration = load(tmp_path, FULL).declare(PHONE)
         assert [declaration.at(entry).number("register") for entry in ("sbc", "branch", "other")] == [1, 0, 1]
-        assert declaration.at("branch").get("register").source.endswith(":15 lines[0].entry_settings.branch")
+        assert present(declaration.at("branch").get("register").source).endswith(":15 lines[0].entry_settings.branch")
         assert declaration.at("branch").mode is Mode.DURATION
 
-    def test_settings_of_an_entry_alone_declare_only_what_they_name(self, tmp_path):
+    def test_settings_of_an_entry_alone_declare_only_what_they_name(self, tmp_path: Path) -> None:
         item = "{match: {}, entry: [sbc, two], entry_settings: {two: {register: 0}}}"
         assert settings_of(tmp_path, item, entry="sbc") == LineSettings()
         two = settings_of(tmp_path, item, entry="two")
         assert (two.number("register"), two.number("reRegisterOn"), two.declared) == (0, None, False)
 
-    def test_set_beats_everything_suffix_by_suffix(self, tmp_path):
+    def test_set_beats_everything_suffix_by_suffix(self, tmp_path: Path) -> None:
         item = "{match: {}, entry: sbc, settings: {expires: 300, register: 0}, entry_settings: {sbc: {expires: 600}}}"
         settings = settings_of(tmp_path, item, "expires=180", "expires = 180")
         assert settings.get("expires") == Setting(180, "--set", Origin.EXPLICIT)
         assert settings.number("register") == 0
 
-    def test_set_declares_an_undeclared_line_only_in_what_it_names(self):
+    def test_set_declares_an_undeclared_line_only_in_what_it_names(self) -> None:
         site = Site.empty().override(parse_set(["failBack.mode=duration", "failBack.timeout=60"]))
         settings = site.declare(PHONE).at(None)
         assert (settings.mode, settings.failback_timeout, settings.regime) == (Mode.DURATION, 60, None)
         assert not settings.declared
 
-    def test_re_registration_forces_optimised_authentication(self, tmp_path):
+    def test_re_registration_forces_optimised_authentication(self, tmp_path: Path) -> None:
         item = "{match: {}, settings: {reRegisterOn: 1, authOptimizedInFailover: 0}}"
         forced = settings_of(tmp_path, item).get("authOptimizedInFailover")
         assert forced.value == 1
-        assert forced.source.endswith("site.yaml:2 lines[0].settings: forced by reRegisterOn=1")
+        assert present(forced.source).endswith("site.yaml:2 lines[0].settings: forced by reRegisterOn=1")
         assert settings_of(tmp_path, item, "reRegisterOn=0").number("authOptimizedInFailover") == 0
         by_option = settings_of(tmp_path, "{match: {}}", "reRegisterOn=1").get("authOptimizedInFailover")
         assert by_option == Setting(1, "--set: forced by reRegisterOn=1", Origin.EXPLICIT)
 
-    def test_set_options_are_checked_all_at_once(self):
+    def test_set_options_are_checked_all_at_once(self) -> None:
         with pytest.raises(InputErrors) as raised:
             parse_set(["reRegisteron=1", "failOver.failBack.mode=x", "expires", "register=2", "failBack.mode=Duration"])
         assert [error.fix for error in raised.value.errors] == [
@@ -219,26 +221,26 @@ class TestSettings:
 class TestProvisioning:
     """`config` names provisioning files; what they say is told in test_declaring.py."""
 
-    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path):
+    def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "phone.cfg")
         with pytest.raises(InputErrors, match=r"phone.cfg' is a pipe, which cannot be read again \(name a file\)$"):
             load(tmp_path, "lines:\n  - match: {}\n    config: phone.cfg\n")
 
-    def test_its_path_counts_from_the_folder_of_the_file(self, tmp_path):
+    def test_its_path_counts_from_the_folder_of_the_file(self, tmp_path: Path) -> None:
         (tmp_path / "provisioning").mkdir()
         site = load(tmp_path, "lines:\n  - match: {}\n    config: provisioning/\n")
         assert site.lines[0].config == str(tmp_path / "provisioning")
         assert site.declare(PHONE).at("sbc") == LineSettings()
         assert site.warnings == ()
 
-    def test_settings_beside_it_declare_what_they_name_and_no_defaults(self, tmp_path):
+    def test_settings_beside_it_declare_what_they_name_and_no_defaults(self, tmp_path: Path) -> None:
         (tmp_path / "phone.cfg").touch()
         settings = settings_of(tmp_path, "{match: {}, settings: {failBack.timeout: 90}, config: phone.cfg}")
         assert (settings.failback_timeout, settings.regime, settings.declared) == (90, None, False)
 
 
 class TestTheRest:
-    def test_tolerances_events_and_emergency_numbers(self, tmp_path):
+    def test_tolerances_events_and_emergency_numbers(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
         assert site.tolerances == Tolerances(timer=3.0, idle_retry=1.5, overdue=7.5)
         assert site.stated_tolerances == ("timer", "overdue")
@@ -249,21 +251,21 @@ class TestTheRest:
         assert site.warnings == ()
 
     @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "entries:\nlines:\nevents:\n"])
-    def test_an_empty_file_is_a_site_that_declares_nothing(self, tmp_path, text):
+    def test_an_empty_file_is_a_site_that_declares_nothing(self, tmp_path: Path, text: str) -> None:
         assert load(tmp_path, text).declare(PHONE) == Declaration()
 
-    def test_an_item_that_nothing_reaches_is_pointed_out(self, tmp_path):
+    def test_an_item_that_nothing_reaches_is_pointed_out(self, tmp_path: Path) -> None:
         site = load(tmp_path, "lines:\n  - match: {}\n  - match: {user: 1001}\n")
         path = tmp_path / "site.yaml"
         assert site.warnings == (f"{path}:3: lines[1] is never used: lines[0] matches every line before it",)
 
-    def test_an_item_with_the_match_of_an_earlier_one_is_said(self, tmp_path):
+    def test_an_item_with_the_match_of_an_earlier_one_is_said(self, tmp_path: Path) -> None:
         site = load(tmp_path, "lines:\n  - match: {user: 1001, address: 10.1.0.5}\n"
                               "  - match: {address: 10.1.0.5/32, user: '1001'}\n  - match: {user: 1001}\n")
         path = tmp_path / "site.yaml"
         assert site.warnings == (f"{path}:3: lines[1] is never used: lines[0] has the same match",)
 
-    def test_blocks_may_be_shared_by_anchor_alias_and_merge(self, tmp_path):
+    def test_blocks_may_be_shared_by_anchor_alias_and_merge(self, tmp_path: Path) -> None:
         site = load(
             tmp_path,
             """\
@@ -280,26 +282,26 @@ class TestTheRest:
         assert timeouts == [300, 300, 60]
         assert site.declare(line("3")).at(None).regime is Regime.R1
 
-    def test_a_byte_order_mark_and_dos_line_ends_do_no_harm(self, tmp_path):
+    def test_a_byte_order_mark_and_dos_line_ends_do_no_harm(self, tmp_path: Path) -> None:
         path = tmp_path / "site.yaml"
         path.write_bytes(b"\xef\xbb\xbf" + FULL.replace("\n", "\r\n").encode())
         assert load_site(path).declare(PHONE).at("sbc").get("register").origin is Origin.DEFAULT
         assert load_site(str(path)).events[0].line == 19
 
     @pytest.mark.parametrize("example", manual_examples(), ids=lambda text: text.split("\n", 1)[0])
-    def test_every_example_of_the_manual_loads(self, tmp_path, example):
+    def test_every_example_of_the_manual_loads(self, tmp_path: Path, example: str) -> None:
         (tmp_path / "provisioning").mkdir()
         assert load_site(write(tmp_path, example)).path is not None
 
-    def test_the_manual_names_every_setting_with_its_default(self):
+    def test_the_manual_names_every_setting_with_its_default(self) -> None:
         manual = MANUAL.read_text(encoding="utf-8")
         for name, value in DEFAULTS.items():
             row = next(row for row in manual.splitlines() if row.startswith(f"| `{name}` |"))
             assert row.endswith(f"| {value} |")
         assert all(f"`{name}`" in manual for name in SETTINGS)
 
-    def test_a_site_is_a_frozen_value_that_workers_can_be_given(self, tmp_path):
+    def test_a_site_is_a_frozen_value_that_workers_can_be_given(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
         assert pickle.loads(pickle.dumps(site)).declare(PHONE) == site.declare(PHONE)
         with pytest.raises(AttributeError):
-            site.path = "other"
+            site.path = "other"  # type: ignore[misc]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,7 +23,7 @@ PARTS = SCHEMA["$defs"]
 VALID = Draft202012Validator(SCHEMA)
 
 
-def test_it_is_a_schema():
+def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
@@ -38,7 +40,7 @@ def test_it_is_a_schema():
     ],
     ids=["site", "entry", "server", "line", "match", "settings", "tolerances"],
 )
-def test_it_has_the_keys_of_the_loader_and_describes_each(part, keys):
+def test_it_has_the_keys_of_the_loader_and_describes_each(part: dict[str, Any], keys: tuple[str, ...]) -> None:
     assert tuple(part["properties"]) == keys
     assert part["additionalProperties"] is False
     for key, value in part["properties"].items():
@@ -47,7 +49,7 @@ def test_it_has_the_keys_of_the_loader_and_describes_each(part, keys):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_setting_has_the_values_and_the_default_of_the_loader(name):
+def test_a_setting_has_the_values_and_the_default_of_the_loader(name: str) -> None:
     stated, kind = PARTS["settings"]["properties"][name], SETTINGS[name]
     assert stated.get("default") == kind.default
     if kind.words:
@@ -56,19 +58,19 @@ def test_a_setting_has_the_values_and_the_default_of_the_loader(name):
         assert stated["anyOf"][0] == {"type": "integer", "minimum": kind.low, "maximum": kind.high}
 
 
-def test_the_static_dns_cache_is_known_to_it():
+def test_the_static_dns_cache_is_known_to_it() -> None:
     names = {
         f"^dns\\.cache\\.{kind}\\.([1-9]|1[0-2])\\.{field}$" for kind, fields in DNS_CACHE.items() for field in fields
     }
     assert set(PARTS["settings"]["patternProperties"]) == names
 
 
-def test_transports_are_those_of_the_loader():
+def test_transports_are_those_of_the_loader() -> None:
     assert PARTS["server"]["properties"]["transport"]["enum"] == [*TRANSPORTS, None]
 
 
 @pytest.mark.parametrize("example", [FULL, *manual_examples()], ids=lambda text: text.split("\n", 1)[0])
-def test_what_the_loader_takes_is_valid(example):
+def test_what_the_loader_takes_is_valid(example: str) -> None:
     assert [error.message for error in VALID.iter_errors(yaml.safe_load(example))] == []
 
 
@@ -90,6 +92,6 @@ def test_what_the_loader_takes_is_valid(example):
         "tolerances: {timer: 1, unknown: 2}",
     ],
 )
-def test_neither_takes_what_is_wrong(tmp_path, text):
+def test_neither_takes_what_is_wrong(tmp_path: Path, text: str) -> None:
     assert errors_of(tmp_path, text)
     assert not VALID.is_valid(yaml.safe_load(text))

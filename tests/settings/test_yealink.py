@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sipaudit.errors import InputErrors
 from sipaudit.settings import yealink
+from sipaudit.settings.polycom.line import LineBlock
 from sipaudit.settings.provisioning import Provisioning
 from tests.settings.provisioning_files import lay
+from tests.settings.site_files import present
 
 DESK = """\
 #!version:1.0.0.1
@@ -33,28 +37,28 @@ dns_cache_a.2.address = 10.0.0.2
 """
 
 
-def block(folder, text=DESK):
+def block(folder: Path, text: str = DESK) -> LineBlock:
     lay(folder, desk=text)
     ((_, one),) = Provisioning([str(folder / "desk.cfg")]).lines()
     return one
 
 
-def test_names_and_numbers_are_those_of_the_same_thing(tmp_path):
+def test_names_and_numbers_are_those_of_the_same_thing(tmp_path: Path) -> None:
     line = block(tmp_path)
     settings = line.servers[0].settings
     assert (line.user, settings["reRegisterOn"].value, settings["failBack.mode"].value) == ("1001", 1, "duration")
     assert settings["failBack.mode"].source == f"{tmp_path}/desk.cfg:8 account.1.sip_server.1.failback_mode"
     assert "retryMaxCount" not in settings
-    assert [server.key for server in line.servers[0].entry.servers] == ["10.0.0.1:5060", "10.0.0.2:5060"]
+    assert [server.key for server in present(line.servers[0].entry).servers] == ["10.0.0.1:5060", "10.0.0.2:5060"]
 
 
-def test_defaults_are_their_own(tmp_path):
+def test_defaults_are_their_own(tmp_path: Path) -> None:
     line = block(tmp_path)
     assert line.servers[0].settings["onlySignalWithRegistered"].value == 0
     assert (line.defaults["useOutboundProxy"], line.yealink) == (0, True)
 
 
-def test_what_is_their_default_all_the_same_is_no_failover_at_a_fallback_server(tmp_path):
+def test_what_is_their_default_all_the_same_is_no_failover_at_a_fallback_server(tmp_path: Path) -> None:
     text = DESK.partition("account.1")[0] + """
 account.1.user_name = 1001
 account.1.sip_server.1.address = 10.0.0.1
@@ -69,21 +73,21 @@ account.1.sip_server.1.only_signal_with_registered = 0
     assert "config-failover-on-fallback" in rules
 
 
-def test_a_proxy_counts_when_it_is_enabled(tmp_path):
+def test_a_proxy_counts_when_it_is_enabled(tmp_path: Path) -> None:
     text = DESK.replace("proxy.2.", "proxy.1.")
-    assert block(tmp_path, text).servers[0].host.name == "sbc.example.com"
-    host = block(tmp_path, text + "account.1.outbound_proxy_enable = 1\n").servers[0].host
+    assert present(block(tmp_path, text).servers[0].host).name == "sbc.example.com"
+    host = present(block(tmp_path, text + "account.1.outbound_proxy_enable = 1\n").servers[0].host)
     assert (host.name, host.proxy) == ("10.0.0.9", True)
 
 
-def test_a_number_that_is_none_of_theirs_is_told(tmp_path):
+def test_a_number_that_is_none_of_theirs_is_told(tmp_path: Path) -> None:
     lay(tmp_path, desk=DESK.replace("mode = 3", "mode = 7"))
     issues = [issue for issue, _ in Provisioning([str(tmp_path / "desk.cfg")]).issues()]
     assert ("config-invalid-value", "account.1.sip_server.1.failback_mode", "7") in [
         (issue.rule, issue.statements[0].attribute, issue.statements[0].text) for issue in issues]
 
 
-def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path):
+def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path: Path) -> None:
     lay(tmp_path, _001565000001="account.1.user_name = 1001\naccount.1.sip_server.1.expires = 90\n",
         y000000000028="account.1.sip_server.1.expires = 60\naccount.1.sip_server.1.address = a.b\n")
     ((phone, line),) = Provisioning([str(tmp_path)]).lines()
@@ -93,7 +97,7 @@ def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path):
     assert line.aor == "sip:1001"  # which of the two is this model's is not known
 
 
-def test_a_file_of_any_length_is_not_read(tmp_path, monkeypatch):
+def test_a_file_of_any_length_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yealink, "MAX_LINES", 5)
     with pytest.raises(InputErrors, match="more than 5 lines"):
         block(tmp_path)
