@@ -76,6 +76,13 @@ class Tap:
         return [item.payload for item in self.of(Datagram)]
 
 
+def read(items: list[Item]) -> list[Datagram]:
+    """What came, of which all are messages."""
+    messages = [item for item in items if isinstance(item, Datagram)]
+    assert messages == items
+    return messages
+
+
 class Side:
     """One end of a connection, which counts its sequence numbers."""
 

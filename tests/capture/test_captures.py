@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import lz4.frame
 import pytest
@@ -221,12 +221,18 @@ def test_a_damaged_record_ends_the_reading_and_is_counted(tmp_path: Path) -> Non
     assert (read.health[0].truncated, read.health[0].undecoded) == (True, {"damaged-record": 1})
 
 
+class Interface(TypedDict, total=False):
+    link_type: int
+    snaplen: int
+    resolution: int
+
+
 @pytest.mark.parametrize(
     "second", [{"link_type": linktypes.RAW}, {"snaplen": 2000}, {"resolution": 9}], ids=["link", "snaplen", "clock"]
 )
 @pytest.mark.parametrize("late", [False, True], ids=["declared-first", "declared-late"])
 def test_interfaces_that_differ_are_read_as_one_capture(
-    second: dict[str, int], late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    second: Interface, late: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "BATCH", 8)
     cut = 14 if "link_type" in second else 0

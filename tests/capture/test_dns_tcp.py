@@ -20,7 +20,8 @@ from sipaudit.pipeline import Job, analyze
 from sipaudit.sip.datagram import DnsMessage, Flow, flow
 from sipaudit.turned_away import since, so_far
 from tests.capture.test_dns import SRV, reply
-from tests.stories import ORIGIN, RESOLVER, Handset, Story
+from tests.stories import RESOLVER, Handset, Story
+from tests.wire import ORIGIN
 
 ANSWER = flow("tcp", "10.0.0.53", 53, "10.1.0.5", 40_053)
 MESSAGES = [reply(SRV, "SRV", [f"{SRV} 300 SRV {number} 5 5060 sbc{number}.example.com."]).to_wire()

@@ -258,7 +258,7 @@ def test_standard_input_that_is_no_capture_is_explained_when_it_is_read(
 
 def test_standard_input_without_a_descriptor_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(
-        buffer=io.BufferedReader(io.BytesIO(capture(1, 2))), fileno=io.StringIO().fileno,  # type: ignore[arg-type]
+        buffer=io.BufferedReader(io.BytesIO(capture(1, 2))), fileno=io.StringIO().fileno,
     ))
     assert _times(resolve(["-"])) == [1, 2]
 

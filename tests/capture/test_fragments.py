@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from sipaudit.capture.bounds import FOR_FILES
-from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.datagram import Datagram, Item
 from tests.capture.packets import PHONE_MAC, REGISTER, Wire, ethernet, fragment6, ip4, ip6, udp
 
 MESSAGE = REGISTER[:-2] + b"X-Filler: " + b"abcdefgh" * 60 + b"\r\n\r\n"
@@ -35,7 +35,7 @@ def pieces(fragment: Fragment) -> list[bytes]:
     return [fragment(start, end) for start, end in itertools.pairwise(CUTS)]
 
 
-def only(items: list[object]) -> Datagram:
+def only(items: list[Item]) -> Datagram:
     (item,) = items
     assert isinstance(item, Datagram)
     return item

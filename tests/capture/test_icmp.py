@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from sipaudit.sip.datagram import ErrorKind, TransportError
+from sipaudit.sip.datagram import ErrorKind, Item, TransportError
 from tests.capture.packets import PHONE, PHONE6, REGISTER, SERVER, SERVER6, Wire, ethernet, ip4, ip6, tcp, udp
 
 
@@ -26,7 +26,7 @@ def from_server6(message: bytes) -> bytes:
     return ethernet(ip6(message, 58, SERVER6, PHONE6), 0x86DD)
 
 
-def error(items: list[object]) -> TransportError:
+def error(items: list[Item]) -> TransportError:
     (item,) = items
     assert isinstance(item, TransportError)
     return item

@@ -14,7 +14,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.segments import WAITING_LIMIT
 from sipaudit.capture.tcp_connections import FRAMES_KEPT
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Gap, TransportError
-from tests.capture.tcpstory import ACK, FIN, RST, SYN, Tap, answer, connected, message, sides
+from tests.capture.tcpstory import ACK, FIN, RST, SYN, Tap, answer, connected, message, read, sides
 from tests.shared import CAPTURES, needs_captures
 
 
@@ -34,7 +34,7 @@ class TestMessages:
         assert phone.sends(whole[:50]) == []
         server.sends(flags=ACK)
         phone.sends(whole[50:90])
-        (first, second) = phone.sends(whole[90:])
+        (first, second) = read(phone.sends(whole[90:]))
         assert (first.frame, first.frames, first.time) == (7, (4, 6, 7), tap.time)
         assert (second.frame, second.frames) == (7, ())
 
@@ -46,7 +46,7 @@ class TestMessages:
         phone.sends(whole[:20])
         phone.next += 20
         phone.sends(whole[40:])
-        (got,) = phone.again(len(whole) - 20, whole[20:40])
+        (got,) = read(phone.again(len(whole) - 20, whole[20:40]))
         assert (got.payload, got.frame, got.frames, got.time) == (whole, 6, (4, 5, 6), tap.time)
 
     def test_keepalives_between_messages_are_silent(self) -> None:
@@ -74,14 +74,14 @@ class TestMessages:
         phone, _ = connected(tap)
         phone.sends(message(1))
         assert phone.again(len(message(1)), message(1)) == []
-        assert phone.again(len(message(1)), message(1) + message(2))[0].payload == message(2)
+        assert read(phone.again(len(message(1)), message(1) + message(2)))[0].payload == message(2)
 
     def test_where_segments_overlap_the_first_bytes_win(self) -> None:
         tap = Tap()
         phone, _ = connected(tap)
         whole = message(1, b"abcdefgh")
         phone.sends(whole[:-4])
-        (got,) = phone.again(4, b"ABCD" + whole[-4:])
+        (got,) = read(phone.again(4, b"ABCD" + whole[-4:]))
         assert got.payload == whole
 
     def test_where_waiting_segments_overlap_the_first_bytes_win(self) -> None:
@@ -130,7 +130,7 @@ class TestMessages:
         phone.sends(whole[:20])
         tap.capture, tap.frame = 1, 0
         phone.sends(whole[20:40])
-        (got,) = phone.sends(whole[40:])
+        (got,) = read(phone.sends(whole[40:]))
         assert (got.capture, got.frame, got.frames) == (1, 2, (1, 2))
 
     def test_data_on_a_syn(self) -> None:
@@ -140,7 +140,7 @@ class TestMessages:
         whole = message(1)
         tap.see(phone.way, phone.next, 0, SYN, whole[:30])
         phone.next += 31
-        (got,) = phone.sends(whole[30:])
+        (got,) = read(phone.sends(whole[30:]))
         assert got.payload == whole
 
 
@@ -390,7 +390,7 @@ class TestBounds:
             phone.sends(message(1, b"x" * 5000)[:3000])
             assert tap.streams.held <= 100_000
         assert tap.health[0].undecoded["tcp-evicted"] > 150
-        (got,) = phone.sends(message(1, b"x" * 5000)[3000:])
+        (got,) = read(phone.sends(message(1, b"x" * 5000)[3000:]))
         assert got.payload == message(1, b"x" * 5000)
         assert len(got.frames) == 2
 

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipaudit.capture import tshark
 from sipaudit.capture.beside import AHEAD_KEPT, LOOK_AHEAD, merge
 from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.exported import ExportedSip
@@ -131,10 +131,11 @@ def test_no_process_is_left_when_reading_stops(tmp_path: Path, monkeypatch: pyte
             started.append(self)
 
     path = udp_capture(tmp_path / "udp.pcap", 20_000)
-    monkeypatch.setattr(tshark.subprocess, "Popen", Noted)
+    monkeypatch.setattr(subprocess, "Popen", Noted)
     items = tshark_items(capture_file(path), capture=0, health=CaptureHealth(""))
     assert next(iter(items)).frame == 1
-    items.close()  # type: ignore[attr-defined]
+    assert isinstance(items, Generator)
+    items.close()
     assert started[0].returncode is not None
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 
@@ -34,8 +35,15 @@ from tests.capture.packets import (
 )  # fmt: skip
 
 NULL, RAW, LOOP, SLL, SLL2, IPV4, IPV6, PPP = 0, 101, 108, 113, 276, 228, 229, 9
-OUTER = {"source": "192.0.2.1", "destination": "192.0.2.2"}
-OUTER6 = {"source": "2001:db8:ffff::1", "destination": "2001:db8:ffff::2"}
+
+
+class Ends(TypedDict):
+    source: str
+    destination: str
+
+
+OUTER: Ends = {"source": "192.0.2.1", "destination": "192.0.2.2"}
+OUTER6: Ends = {"source": "2001:db8:ffff::1", "destination": "2001:db8:ffff::2"}
 
 INNER = {4: ip4(udp()), 6: ip6(udp())}
 ETHERTYPE = {4: 0x0800, 6: 0x86DD}
