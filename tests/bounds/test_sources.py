@@ -11,6 +11,7 @@ from bench.floods import connections
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.write import PcapWriter
 from sipaudit.live.ends import Source
+from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.listen import hep_source
 from sipaudit.live.inputs import decoders_of, open_sources
 from sipaudit.live.limits import Limits
@@ -67,6 +68,7 @@ def test_what_decoders_hold_is_divided_among_them(tmp_path: Path) -> None:
 def test_packets_that_came_in_part_take_no_more_than_their_share() -> None:
     """Three agents begin packets of 60 kB and never end them; one that has proven itself is spared longest."""
     source = hep_source("tcp://127.0.0.1:0", 0, bounds=CaptureBounds(stream_bytes=100_000))
+    assert isinstance(source, ConnectionSource)
     begun = hep3(REGISTER + b" " * 60_000, time=time.time())[:50_000]
     with connect(source.port) as agent, connect(source.port) as one, connect(source.port) as two:
         agent.sendall(hep3(REGISTER, time=time.time()))
@@ -74,19 +76,20 @@ def test_packets_that_came_in_part_take_no_more_than_their_share() -> None:
         for peer in (agent, one, two):
             peer.sendall(begun)
             quiet(source)
-        assert sum(each.packets.held for each in source._connections.values()) <= 100_000   # type: ignore[union-attr]
-        assert [each.proven for each in source._connections.values()].count(True) == 1   # type: ignore[union-attr]
+        assert sum(each.packets.held for each in source._connections.values()) <= 100_000
+        assert [each.proven for each in source._connections.values()].count(True) == 1
     assert source.evicted == {"hep-connections": 1}
     source.close()
 
 
 def test_connections_beyond_a_smaller_bound_are_ended() -> None:
     source = hep_source("tcp://127.0.0.1:0", 0)
+    assert isinstance(source, ConnectionSource)
     with connect(source.port) as agent, connect(source.port), connect(source.port):
         agent.sendall(hep3(REGISTER, time=time.time()))
         assert len(heard(source, 1)) == 1
         quiet(source)
         source.tighten(CaptureBounds(streams=1))
-        assert [each.proven for each in source._connections.values()] == [True]   # type: ignore[union-attr]
+        assert [each.proven for each in source._connections.values()] == [True]
     assert source.evicted == {"hep-connections": 2}
     source.close()

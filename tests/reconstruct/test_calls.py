@@ -15,8 +15,8 @@ def states(desk: Desk) -> list[str]:
     return [event.state for event in desk.of(CallChanged)]
 
 
-def registered(**known: object) -> tuple[Desk, Handset]:
-    desk = Desk(Knowledge(**known))  # type: ignore[arg-type]
+def registered(knowledge: Knowledge | None = None) -> tuple[Desk, Handset]:
+    desk = Desk(knowledge)
     phone = Handset(desk)
     phone.register(0)
     return desk, phone
@@ -47,7 +47,7 @@ def test_a_call_from_first_invite_to_bye() -> None:
     assert states(desk) == ["ringing", "up", "over"]
     sent = [event for event in desk.of(Sent) if event.method != "REGISTER"]
     assert [(event.method, event.in_dialog) for event in sent] == [("INVITE", False), ("BYE", True)]
-    assert {event.call for event in (*sent, *desk.of(CallChanged))} == {sent[0].call}
+    assert {event.call for event in sent} == {event.call for event in desk.of(CallChanged)} == {sent[0].call}
     assert sent[0].call is not None
     assert [event.status for event in desk.of(Answered)][1:] == [100, 180, 200, 200]
     assert desk.line.calls == 1
@@ -231,7 +231,9 @@ def test_what_came_after_something_that_was_seen_did_not_begin_before_the_captur
     unseen = phone.compose("REGISTER", expires=60)
     lost, answered = phone.hear(2, P, response(200, unseen, contact=f"{phone.contact};expires=60"))
     assert isinstance(lost, Lost)
-    assert (lost.since, answered.sent) == (pytest.approx(lost.time - 2, abs=0.1), None)
+    assert lost.since == pytest.approx(lost.time - 2, abs=0.1)
+    assert isinstance(answered, Answered)
+    assert answered.sent is None
     phone.send(3, P, phone.compose("REGISTER", expires=60))
     assert desk.rec.traffic[0].missing_halves == 1
     invite = phone.compose("INVITE", FAR, call_id="call", cseq=1, from_tag="me")
@@ -325,7 +327,7 @@ def test_a_missing_request_inside_a_dialog() -> None:
 
 
 def test_emergency_numbers() -> None:
-    desk, phone = registered(emergency=("112",))
+    desk, phone = registered(Knowledge(emergency=("112",)))
     phone.invite(10, to="sip:112@pbx.example.com", call_id="a")
     phone.invite(20, to="urn:service:sos", call_id="b")
     phone.invite(30, to="sip:1120@pbx.example.com", call_id="c")
@@ -370,7 +372,7 @@ def test_a_server_taken_for_a_phone_is_withdrawn() -> None:
 
 
 def test_a_line_remembers_its_calls_as_spans() -> None:
-    desk, phone = registered(entries={"sbc": entry(P, S)})
+    desk, phone = registered(Knowledge({"sbc": entry(P, S)}))
     answered = phone.invite(10)
     phone.hear(12, P, response(200, answered))
     phone.send(30, P, in_dialog(phone, "BYE", 2))

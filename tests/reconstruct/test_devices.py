@@ -22,7 +22,7 @@ def on_segment(desk: Desk, mac: str, at: str = PHONE, server: str = P) -> None:
 def registered(desk: Desk, mac: str | None, at: str = PHONE, **said: str) -> Phone:
     if mac is not None:
         on_segment(desk, mac, at)
-    Handset(desk, at=at, **said).register(0)  # type: ignore[arg-type]
+    Handset(desk, at=at, **said).register(0)
     return list(desk.rec.phones.values())[-1]
 
 

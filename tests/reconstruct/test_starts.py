@@ -13,12 +13,12 @@ from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, S, entry
 HOST, MAC, OTHER_MAC = "10.1.0.5", "0004f2aabbcc", "0004f2000009"
 AGENT = f"PolycomVVX-VVX_500-UA/5.9.0.9373_{MAC}"
 ADDRESS, LEASE, FILE, UPDATER = StartKind
-TWO = {"entries": {"sbc": entry(P, S)}}
+TWO = {"sbc": entry(P, S)}
 
 
 def desk_with(*registered: str, agent: str | None = None) -> Desk:
     """A phone that registered at these servers, 100 s apart, from 0 on."""
-    desk = Desk(Knowledge(**TWO))
+    desk = Desk(Knowledge(TWO))
     for number, server in enumerate(registered):
         Handset(desk, call_id="old", user_agent=agent).register(100 * number, server, cseq=number + 1)
     return desk

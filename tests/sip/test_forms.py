@@ -12,7 +12,7 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram, Flow, flow
 from sipaudit.sip.forms import Forms, Repeat
-from sipaudit.sip.message import Malformed, Message, Request, Response
+from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
 from sipaudit.sip.parse import Parser
 from tests.shared import ROOT
 from tests.sip.test_usual import PROOF, USUAL, changed
@@ -58,7 +58,7 @@ class Reading:
                 form.known = lasting(message)
 
 
-def proof(message: Request | Response) -> tuple[object, ...]:
+def proof(message: Request | Response) -> tuple[Challenge, ...]:
     return message.credentials if isinstance(message, Request) else message.challenges
 
 

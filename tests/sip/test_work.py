@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sipaudit.sip.lines import LineParser
-from sipaudit.sip.parse import MAX_LASTING, Parser
+from sipaudit.sip.lines import MAX_LASTING, LineParser
+from sipaudit.sip.parse import Parser
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
 
