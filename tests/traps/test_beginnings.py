@@ -36,7 +36,7 @@ def test_capture_begins_in_a_registration(court: Court, regime: str) -> None:
     returns(phone, regime, 30)
     whole = phone.story
     for first in range(5):
-        begun = whole.without(lambda packet, first=first: packet in whole.packets[:first])
+        begun = whole.without(whole.packets[:first].__contains__)
         assert set(court(begun, minute(regime), covered=0)) <= {f"? {PREMATURE} started-later"}
 
 

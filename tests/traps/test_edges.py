@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ class BehindNat(Handset):
 
     def _carry(self, time: float, source: Endpoint, destination: Endpoint, text: str, what: str,
                transport: str | None = None) -> bytes:
-        ends = [(host, 40_000 + int(other[0][-1])) if (host, port) == self.place else (host, port)
-                for (host, port), other in ((source, destination), (destination, source))]
-        return super()._carry(time, *ends, text, what, transport)
+        source, destination = self._outside(source, destination), self._outside(destination, source)
+        return super()._carry(time, source, destination, text, what, transport)
+
+    def _outside(self, end: Endpoint, other: Endpoint) -> Endpoint:
+        return (end[0], 40_000 + int(other[0][-1])) if end == self.place else end
 
 
 def declared(regime: str, mode: str, *servers: Endpoint, **more: Any) -> dict[str, Any]:
@@ -102,9 +105,8 @@ def test_a_caller_who_stays_anonymous(court: Court, regime: str, mode: str) -> N
 @pytest.mark.parametrize("how", ["anonymous", "behind-nat", "other-port"])
 def test_and_none_of_that_hides_a_fault(court: Court, regime: str, how: str) -> None:
     one, other = PORTS if how == "other-port" else (P, S)
-    kind, known = (BehindNat, {"place": ("203.0.113.9", 40_000), "contact": "sip:1001@192.168.1.5"}) \
-        if how == "behind-nat" else (Handset, {})
-    phone = kind(Story(), **known)
+    phone = BehindNat(Story(), place=("203.0.113.9", 40_000), contact="sip:1001@192.168.1.5") \
+        if how == "behind-nat" else Handset(Story())
     phone.register(0, one)
     said = {"sender": ANONYMOUS} if how == "anonymous" else {}
     phone.call(phone.silence(300, one, **said), other, 5, **said)
@@ -179,8 +181,8 @@ def test_all_servers_are_down_for_minutes(court: Court, regime: str, mode: str, 
 def test_the_other_entry_of_the_line_fails_over_by_itself(court: Court, regime: str, mode: str) -> None:
     phone = Handset(Story(), granted=600)
     mine = phone.registration
-    for time in (0, 540, 1080):
-        phone.register(time, P, call_id=mine)
+    for begun in (0, 540, 1080):
+        phone.register(begun, P, call_id=mine)
     phone.register(0.5, T, call_id="second")
     time = phone.register(phone.silence(540.5, T, "REGISTER", call_id="second"), BRANCH, call_id="second")
     phone.call(560, P)
@@ -201,13 +203,14 @@ def test_holds_that_collide_are_challenged_and_a_transfer(court: Court, regime: 
     call = phone.ask(start, S, "INVITE")
     phone.told(start + 0.1, call, 200)
     phone.acknowledge(start + 0.2, call)
-    inside, own = {"call_id": call.call_id, "tag": "far"}, f"near{call.call_id[:6]}"
-    held = phone.ask(start + 3, S, "INVITE", **inside)
+    reinvite = partial(phone.ask, server=S, method="INVITE", call_id=call.call_id, tag="far")
+    own = f"near{call.call_id[:6]}"
+    held = reinvite(start + 3)
     theirs = phone.called(start + 3.01, S, "INVITE", call_id=call.call_id, number=5, tag=own)
     phone.replies(start + 3.02, theirs, 491)
     phone.told(start + 3.03, held, 491)
-    phone.told(start + 5.1, phone.ask(start + 5, S, "INVITE", **inside), 401, headers=CHALLENGE)
-    phone.told(start + 5.3, phone.ask(start + 5.2, S, "INVITE", headers=CREDENTIALS, **inside), 200)
+    phone.told(start + 5.1, reinvite(start + 5), 401, headers=CHALLENGE)
+    phone.told(start + 5.3, reinvite(start + 5.2, headers=CREDENTIALS), 200)
     refer = phone.called(start + 6, S, "REFER", call_id=call.call_id, number=7, tag=own)
     phone.replies(start + 6.1, refer, 202)
     phone.call(start + 6.2, S, 4, to="sip:3000@pbx.example.com")

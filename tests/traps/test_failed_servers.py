@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories import BRANCH, R2, Asked, Court, Handset, P, S, Story, site
-from tests.traps.ground import MINUTE, accused, handset
+from tests.stories import BRANCH, MINUTE, R2, Asked, Court, Handset, P, S, Story, site
+from tests.traps.ground import accused, handset
 
 LONG = {"failBack.mode": "duration", "failBack.timeout": 3600}
 SENT, TAKEN = "signalling-to-failed-server", "accepted-from-failed-server"

@@ -3,26 +3,36 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pytest
 
 from tests.stories import Court, Handset, P, S, Story, site
 from tests.traps.ground import PREMATURE, REGIMES, accused, any_regime, looks_up, minute, moved, returns
 
-NOT_TOLD = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {},
-            "no answer": {"answered": False}}
+
+class Answer(TypedDict, total=False):
+    """To a lookup, without records."""
+
+    rcode: int
+    answered: bool
+
+
+NOT_TOLD: dict[str, Answer] = {"not there": {"rcode": 3}, "server failure": {"rcode": 2}, "no address": {},
+                               "no answer": {"answered": False}}
 LISTED, NEAR = "_sip._udp.pbx.example.com.", "sbc1.example.com."
 
 no_answer = pytest.mark.parametrize("answer", NOT_TOLD.values(), ids=NOT_TOLD)
 was_seen = pytest.mark.parametrize("seen", [True, False], ids=["resolved before", "never resolved"])
 
 
-def asks_for(phone: Handset, time: float, name: str, kind: str, answer: dict[str, object]) -> None:
+def asks_for(phone: Handset, time: float, name: str, kind: str, answer: Answer) -> None:
     """The phone looks a name up in vain, as often as a resolver tries."""
     for second in (0, 1, 3):
-        phone.story.lookup(time + second, phone.place, name, kind, **answer)  # type: ignore[arg-type]
+        phone.story.lookup(time + second, phone.place, name, kind, **answer)
 
 
-def turns_away(phone: Handset, regime: str, name: str, kind: str, answer: dict[str, object]) -> None:
+def turns_away(phone: Handset, regime: str, name: str, kind: str, answer: Answer) -> None:
     """It looks for P in vain, and goes to S."""
     asks_for(phone, 300, name, kind, answer)
     if regime != "R0":
@@ -43,7 +53,7 @@ def at_p(story: Story, *, seen: bool) -> Handset:
 @no_answer
 @any_regime
 def test_who_finds_no_address_for_the_first_server_may_leave_it(
-    court: Court, regime: str, answer: dict[str, object], seen: bool,
+    court: Court, regime: str, answer: Answer, seen: bool,
 ) -> None:
     phone = at_p(Story(), seen=seen)
     turns_away(phone, regime, NEAR, "A", answer)
@@ -55,7 +65,7 @@ def test_who_finds_no_address_for_the_first_server_may_leave_it(
 @pytest.mark.parametrize("answer", [{"rcode": 2}, {"answered": False}], ids=["server failure", "no answer"])
 @any_regime
 def test_who_does_not_get_the_list_may_leave_the_first_server(
-    court: Court, regime: str, answer: dict[str, object]
+    court: Court, regime: str, answer: Answer
 ) -> None:
     phone = at_p(Story(), seen=True)
     turns_away(phone, regime, LISTED, "SRV", answer)
@@ -66,7 +76,7 @@ def test_who_does_not_get_the_list_may_leave_the_first_server(
 @no_answer
 @any_regime
 def test_a_try_that_is_due_may_end_at_the_name(
-    court: Court, regime: str, answer: dict[str, object], seen: bool,
+    court: Court, regime: str, answer: Answer, seen: bool,
 ) -> None:
     phone = at_p(Story(), seen=seen)
     phone.fail_over(300, registers=regime != "R0")
@@ -101,7 +111,7 @@ def stays_in_vain(phone: Handset) -> None:
                          ids=["not there", "no address", "resolves"])
 @any_regime
 def test_who_finds_no_address_for_the_second_server_has_none(
-    court: Court, regime: str, answer: dict[str, int] | None, found: bool, known: bool
+    court: Court, regime: str, answer: Answer | None, found: bool, known: bool
 ) -> None:
     """What it was told it need not ask again when P fails, however long ago that was (RFC 2308)."""
     phone = Handset(Story())
@@ -125,13 +135,13 @@ ITS_DOMAIN = "pbx.example.com."
     ids=["not there", "server failure", "no records", "two addresses"])
 @any_regime
 def test_who_gets_no_list_and_one_address_knows_one_server(
-    court: Court, regime: str, answer: dict[str, int], addresses: tuple[tuple[str, int], ...], found: bool, comes: int
+    court: Court, regime: str, answer: Answer, addresses: tuple[tuple[str, int], ...], found: bool, comes: int
 ) -> None:
     """RFC 3263 4.2: where a domain lists no servers, those are at its own addresses."""
     phone = Handset(Story())
     if comes > 0:
         phone.register(-900)
-    phone.story.lookup(comes, phone.place, LISTED, "SRV", **answer)  # type: ignore[arg-type]
+    phone.story.lookup(comes, phone.place, LISTED, "SRV", **answer)
     phone.story.lookup(comes + 0.1, phone.place, ITS_DOMAIN, "A",
                        *(f"{ITS_DOMAIN} 3600 IN A {host}" for host, _ in addresses))
     phone.register(200)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import pytest
 
 from tests.stories import (
@@ -29,7 +31,13 @@ from tests.traps.ground import (
 
 ABOUT = ("signalling-to-unregistered-server", "premature-failback")
 
-HELP = [{"uri": "sip:112@pbx.example.com", "to": "sip:112@pbx.example.com"},
+
+class Dialled(TypedDict):
+    uri: str
+    to: str
+
+
+HELP: list[Dialled] = [{"uri": "sip:112@pbx.example.com", "to": "sip:112@pbx.example.com"},
         {"uri": "sip:112@10.0.0.2;user=phone", "to": "sip:112@10.0.0.2;user=phone"},
         {"uri": "urn:service:sos", "to": "urn:service:sos"},
         {"uri": "tel:112", "to": "tel:112"}]
@@ -37,7 +45,7 @@ HELP = [{"uri": "sip:112@pbx.example.com", "to": "sip:112@pbx.example.com"},
 
 @any_regime
 @pytest.mark.parametrize("number", HELP, ids=lambda number: number["uri"])
-def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number: dict[str, str]) -> None:
+def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number: Dialled) -> None:
     phone = handset()
     phone.call(phone.silence(300, **number), S, 5, **number)
     phone.call(320, P)

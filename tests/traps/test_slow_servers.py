@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import CHALLENGE, CREDENTIALS, R2, Court, Endpoint, Handset, P, S, Story, site
+from sipaudit.capture.write import Endpoint
+from tests.stories import CHALLENGE, CREDENTIALS, R2, Court, Handset, P, S, Story, site
 from tests.traps.ground import PREMATURE, accused, any_regime, minute, moved, returns
 
 T = ("10.0.0.3", 5060)
