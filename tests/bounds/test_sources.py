@@ -9,6 +9,7 @@ import pytest
 
 from bench.floods import connections
 from sipaudit.capture.bounds import CaptureBounds
+from sipaudit.capture.decode import Decoder
 from sipaudit.capture.write import PcapWriter
 from sipaudit.live.ends import Source
 from sipaudit.live.hep.connections import ConnectionSource
@@ -43,7 +44,8 @@ def test_a_followed_directory_has_its_share_and_says_what_it_evicted(tmp_path: P
     source, = open_sources(Orders(Job(()), follow=(str(tmp_path),)), bounds)
     upkeep = kept_by(source)
     source.read()
-    assert len(source.reader.streams) <= bounds.streams   # type: ignore[attr-defined]
+    assert isinstance(source.reader, Decoder)
+    assert len(source.reader.streams) <= bounds.streams
     assert upkeep.evicted["streams"] >= 600 - bounds.streams
     source.close()
 
