@@ -58,9 +58,9 @@ class _String:
         elif kind == "received" or (kind == "replied" and not self.received):
             self._receive()
         elif kind == "replied":
-            request = self.draw(st.sampled_from(self.received))
-            self._say(Replied(self.now, 0, 0, 0, 0, request.server, request.method, request.transaction,
-                              self.draw(st.sampled_from((180, 200, 486, 503))), request.in_dialog, request.call))
+            asked = self.draw(st.sampled_from(self.received))
+            self._say(Replied(self.now, 0, 0, 0, 0, asked.server, asked.method, asked.transaction,
+                              self.draw(st.sampled_from((180, 200, 486, 503))), asked.in_dialog, asked.call))
         else:
             self._beside(kind)
 
@@ -103,10 +103,11 @@ class _String:
         if kind == "failed":
             self._say(Failed(now, 0, 0, 0, 0, server, draw(st.sampled_from(tuple(FailureKind))), now))
             return
-        self._say(draw(st.sampled_from((
+        others: tuple[ModelEvent, ...] = (
             Booted(now, 0, 0, 0, 0, True), Booted(now, 0, 0, 0, 0, False), Lost(now, 0, 0, 0, 0, "x"),
             EntryChanged(now, 0, 0, 0, 0, "sbc", now + 60, 60, 120, False),
             EntryChanged(now, 0, 0, 0, 0, "sbc", now + 60, 60, 120, True),
             Contacted(now, 0, 0, 0, 0, server, ContactKind.SYN),
             CallChanged(now, 0, 0, 0, 0, server, 1, "up"), CallChanged(now, 0, 0, 0, 0, server, 1, "over"),
-        ))))
+        )
+        self._say(draw(st.sampled_from(others)))

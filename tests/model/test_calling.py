@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from sipaudit.model.scenario import parse
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run.calls import Calls
+from sipaudit.run.replays import Replays
 from tests.incidents.test_properties import KINDS, Told
 from tests.model.fleet.story import disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS
@@ -69,7 +71,8 @@ class Beside:
         self.phone = PhoneState()
         self.phones: dict[int, PhoneState] = {}
         self.timed: set[int] = set()
-        self.calls = Calls(SimpleNamespace(only=self.replays.get), self.phones, self.timed, self.calm_watch)  # type: ignore[arg-type]
+        replays = cast(Replays, SimpleNamespace(only=self.replays.get))
+        self.calls = Calls(replays, self.phones, self.timed, self.calm_watch)
         self.taken: Counter[str | int] = Counter()
 
     def follow(self, event: ModelEvent) -> None:

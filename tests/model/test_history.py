@@ -93,7 +93,7 @@ def test_what_is_over_is_forgotten_but_where_the_line_is_and_why() -> None:
     seen.forget(5000.0)
     assert [move.time for move in seen.moves] == [1000.1]
     assert seen.moves[-1].evidence == ()  # it was told with it
-    assert seen.tries == seen.ended == ()
+    assert (seen.tries, seen.ended) == ((), ())
 
 
 def test_a_try_to_return_is_one_though_the_servers_are_far_away() -> None:

@@ -176,10 +176,8 @@ def test_phones_side_by_side_are_judged_as_each_alone(seed: int) -> None:
 
 
 def _of_another_phone(event: ModelEvent) -> ModelEvent:
-    number = getattr(event, "transaction", None)
-    changes = {} if number is None else {"transaction": number + 1_000_000}
-    if getattr(event, "follows", None) is not None:
-        changes["follows"] = event.follows + 1_000_000  # type: ignore[union-attr]
+    numbers = {name: getattr(event, name, None) for name in ("transaction", "follows")}
+    changes = {name: number + 1_000_000 for name, number in numbers.items() if number is not None}
     return msgspec.structs.replace(event, phone=1, **changes)
 
 

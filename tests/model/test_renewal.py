@@ -57,9 +57,11 @@ def test_a_first_registration_is_what_it_was(one: Registered, anew: bool, challe
 @given(registered(), st.booleans())
 def test_so_it_is_once_a_renewal_has_come_after_it(one: Registered, anew: bool) -> None:
     first = arrived(one, anew=anew)
-    renewed = past(first).renewed()
+    packed = past(first)
+    renewed = packed.renewed()
+    assert isinstance(packed, Past)
     assert isinstance(renewed, Past)
-    assert len(renewed.packed) < len(past(first).packed)   # type: ignore[union-attr]
+    assert len(renewed.packed) < len(packed.packed)
     assert renewed.arrived(WHOSE) == first.renewed()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tests.model.fleet.clock import Task
 from tests.model.fleet.line import Line
 from tests.model.fleet.phone import Outcome
-from tests.model.fleet.wire import Callee
+from tests.model.fleet.wire import Callee, Details
 
 
 @dataclass
@@ -32,11 +32,12 @@ def _outgoing(line: Line) -> Task:
     final = chance.choice((200, 200, 200, 200, 486, 404, 0))
     callee = Callee(chance.uniform(0.1, 2.0), chance.uniform(0.1, 12.0), final)
     hang_up = phone.now + chance.uniform(0.2, 60) if final == 0 or chance.random() < 0.15 else None
-    request: dict[str, object] = {"call": number, "call_id": call_id, "callee": callee, "target": f"t{number}"}
+    request: Details = {"call": number, "call_id": call_id, "callee": callee, "target": f"t{number}"}
     phone.calls += 1
     if line.habits.emergencies and chance.random() < 0.2:
-        outcome: Outcome = yield from phone.ask(line.number, chance.choice(phone.order), "INVITE", emergency=True,
-                                                hang_up=hang_up, **request)
+        request["emergency"] = True
+        outcome: Outcome = yield from phone.ask(line.number, chance.choice(phone.order), "INVITE", hang_up=hang_up,
+                                                **request)
     else:
         outcome = yield from line.originate("INVITE", hang_up=hang_up, **request)
     exchange = outcome.exchange

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypedDict
 
 from sipaudit.model.profile import Profile, Vendor
 from sipaudit.model.settings import EntryServer, LineSettings, Origin, ServerEntry, Setting
@@ -126,6 +126,18 @@ def names(count: int) -> tuple[str, ...]:
     return tuple(f"10.0.0.{number}:5060" for number in range(1, count + 1))
 
 
+class Retries(TypedDict):
+    retry_timeout: int
+    retry_count: int
+
+
+class Lives(TypedDict):
+    """Of names."""
+
+    ttl: tuple[int, int] | None
+    ttl_seen: bool
+
+
 @dataclass
 class Draw:
     """Draws habits from a seed."""
@@ -180,14 +192,14 @@ class Draw:
         )
         return replace(habits, **what.habits)
 
-    def _retries(self) -> dict[str, int]:
+    def _retries(self) -> Retries:
         """retryTimeOut in ms and retryMaxCount, mostly the defaults."""
         if self.rare(0.6):
             return {"retry_timeout": 0, "retry_count": 3}
         return {"retry_timeout": self.chance.choice((0, 0, 500, 1000, 2000)),
                 "retry_count": self.chance.choice((0, 1, 2, 3, 6, 20))}
 
-    def _names(self) -> dict[str, Any]:
+    def _names(self) -> Lives:
         """What is known of TTLs: nothing, a declared one, or the phone's own DNS."""
         if self.rare(0.1):
             return {"ttl": None, "ttl_seen": False}

@@ -7,7 +7,7 @@ missing; an answer whose request lacks tells it, as reconstruction would.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sipaudit.model.events import NO_LINE, Answered, CallChanged, Lost, ModelEvent, Resent, Sent
 from sipaudit.model.packets import MOVERS
@@ -35,7 +35,7 @@ def unasked(seed: int) -> History:
     """A phone that obeys, of which one sending of a request was not seen."""
     history = obedient(seed)
     chance = random.Random(f"unasked{seed}")
-    sends = [event for event in history.events if isinstance(event, Sent | Resent)]
+    sends: Sequence[Sent | Resent] = [event for event in history.events if isinstance(event, Sent | Resent)]
     answered = {event.transaction for event in history.events if isinstance(event, Answered) and event.status >= 200}
     in_vain = [event for event in sends if isinstance(event, Sent) and event.transaction not in answered
                and event.method in MOVERS and not event.in_dialog]

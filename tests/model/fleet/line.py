@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 from tests.model.fleet.clock import Task
 from tests.model.fleet.phone import Outcome
 from tests.model.fleet.returning import Returning
+from tests.model.fleet.wire import Details
 
 
 class Line(Returning):
     """One registration of a phone."""
 
-    def originate(self, method: str, *, hang_up: float | None = None, **request: object) -> Task:
+    def originate(self, method: str, *, hang_up: float | None = None, **request: Unpack[Details]) -> Task:
         """Send it where it belongs now, move on when that fails; returns the Outcome."""
         yield from self.settled()
         server, trying = yield from self._first(method)

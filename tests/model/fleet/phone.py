@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Unpack
 
 from tests.model.fleet.clock import Clock, Life, Task
 from tests.model.fleet.habits import Habits
 from tests.model.fleet.retries import waits
-from tests.model.fleet.wire import CHALLENGES, Exchange, Wire
+from tests.model.fleet.wire import CHALLENGES, Details, Exchange, Wire
 
 RINGS_AT_MOST = 180.0
 FRESH = 28.0  # seconds for which a phone trusts what it learned of a server (B1: a contact within 32 s is enough)
@@ -101,7 +102,7 @@ class Phone:
 
     def ask(self, line: int, server: str, method: str, *, hang_up: float | None = None, wrong_target: str | None = None,
             began: Callable[[Exchange], None] | None = None, wanted: Callable[[], bool] = lambda: True,
-            **details: object) -> Task:
+            **details: Unpack[Details]) -> Task:
         """Ask, with retransmissions, credentials and 423; returns the Outcome. `hang_up`: when the user gives up.
 
         `wrong_target` is where credentials go by mistake; `began` is told of every transaction, and no other follows
@@ -112,7 +113,7 @@ class Phone:
         for again in range(4):
             if self._unresolved(server, again):
                 return Outcome(None, failure="dns")
-            exchange = self.wire.send(line, server, method, self.primary, follows=follows, **details)  # type: ignore[arg-type]
+            exchange = self.wire.send(line, server, method, self.primary, follows=follows, **details)
             self.touched[server] = self.now
             if began is not None:
                 began(exchange)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -40,6 +40,20 @@ class Callee:
     rings_after: float
     answers_after: float
     final: int
+
+
+class Details(TypedDict, total=False):
+    """What a request may say beside its method."""
+
+    in_dialog: bool
+    expires: float
+    call: int | None
+    call_id: str
+    callee: Callee | None
+    target: str
+    emergency: bool
+    proves: bool
+    fresh: bool
 
 
 @dataclass
