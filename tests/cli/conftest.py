@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -103,6 +102,12 @@ class Result:
     err: str
 
 
+class Command(Protocol):
+    """`sipaudit` with these arguments."""
+
+    def __call__(self, *arguments: str) -> Result: ...
+
+
 @pytest.fixture(autouse=True)
 def as_wide_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who runs the tests, on a narrow terminal or in processes side by side, may have said how wide it is."""
@@ -110,9 +115,7 @@ def as_wide_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sipaudit_command(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Callable[..., Result]:
+def sipaudit_command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
     """Runs the command line in this process and gives exit code, stdout and stderr."""
 
     def run(*arguments: str) -> Result:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
 
 import pytest
 
@@ -18,8 +19,18 @@ from tests.shared import ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
 PROGRAM = [sys.executable, "-m", "sipaudit.cli.main"]
-NOBODY = {"user": 65_534, "group": 65_534, "extra_groups": []} if os.geteuid() == 0 else {}
 UNUSABLE = 2
+
+
+class User(TypedDict, total=False):
+    """Who runs the program; nobody named, who runs the tests."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+NOBODY: User = {"user": 65_534, "group": 65_534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 @pytest.fixture

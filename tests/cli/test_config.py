@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Command
 from tests.settings.provisioning_files import MAC, flat, lay
 
 GOOD = {"reg__1__address": "1001", "reg__1__server__1__address": "sbc.example.com"}
@@ -24,17 +25,17 @@ def one(folder: Path, **said: object) -> str:
 
 
 class TestCheck:
-    def test_nothing_wrong_is_said_and_is_0(self, sipaudit_command, tmp_path) -> None:
+    def test_nothing_wrong_is_said_and_is_0(self, sipaudit_command: Command, tmp_path: Path) -> None:
         result = sipaudit_command("config", "check", one(tmp_path))
         assert (result.code, result.out, result.err) == (0, "1 line. Nothing to say against them.\n", "")
 
-    def test_what_is_no_provisioning_file_is_not_approved_of(self, sipaudit_command, tmp_path) -> None:
+    def test_what_is_no_provisioning_file_is_not_approved_of(self, sipaudit_command: Command, tmp_path: Path) -> None:
         (tmp_path / "site.cfg").write_text("<html><body>404 Not Found</body></html>")
         result = sipaudit_command("config", "check", str(tmp_path / "site.cfg"))
         assert (result.code, result.out) == (
             0, "0 lines. No parameter of a line or of failover is in them: are these the files that the phones get?\n")
 
-    def test_an_error_is_3_with_its_place_and_remedy(self, sipaudit_command, tmp_path) -> None:
+    def test_an_error_is_3_with_its_place_and_remedy(self, sipaudit_command: Command, tmp_path: Path) -> None:
         path = one(tmp_path, reg__1__server__1__failOver__reRegisterOn="yes", reg__1__server__1__failOver__RegisterOn=1)
         result = sipaudit_command("config", "check", path)
         assert result.code == 3
@@ -46,11 +47,12 @@ class TestCheck:
         assert "line:     sip:1001@sbc.example.com\n" in rest
 
     @pytest.mark.parametrize(("least", "code"), [("never", 0), ("error", 0), ("warning", 3), ("info", 3)])
-    def test_how_bad_it_may_be_is_the_user_s_choice(self, sipaudit_command, tmp_path, least, code) -> None:
+    def test_how_bad_it_may_be_is_the_user_s_choice(
+            self, sipaudit_command: Command, tmp_path: Path, least: str, code: int) -> None:
         path = one(tmp_path, reg__1__server__1__failOver__failBack__timeout=90)
         assert sipaudit_command("config", "check", path, "--fail-on", least).code == code
 
-    def test_json_is_one_document_with_findings_as_in_a_report(self, sipaudit_command, tmp_path) -> None:
+    def test_json_is_one_document_with_findings_as_in_a_report(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000='<A CONFIG_FILES="gone.cfg"/>', **{f"_{MAC}": '<A CONFIG_FILES="site.cfg"/>'},
             site=flat(**GOOD))
         result = sipaudit_command("config", "check", str(tmp_path), "--format", "json")
@@ -63,7 +65,8 @@ class TestCheck:
         assert finding["evidence"] == [{"file": f"{tmp_path}/000000000000.cfg", "line": 1, "attribute": "CONFIG_FILES",
                                         "summary": "CONFIG_FILES=gone.cfg"}]
 
-    def test_every_statement_of_an_issue_is_shown_and_every_line_counted(self, sipaudit_command, tmp_path) -> None:
+    def test_every_statement_of_an_issue_is_shown_and_every_line_counted(
+            self, sipaudit_command: Command, tmp_path: Path) -> None:
         said = {"reg__2__address": "1002", "voIpProt__SIP__outboundProxy__address": "p.example.com",
                 "voIpProt__SIP__outboundProxy__failOver__reRegisterOn": 0}
         said |= {f"reg__{line}__server__1__failOver__reRegisterOn": 1 for line in (1, 2)}
@@ -71,7 +74,7 @@ class TestCheck:
         assert f"see also: {tmp_path}/site.cfg:1 voIpProt.SIP.outboundProxy.failOver.reRegisterOn=0" in result.out
         assert result.code == 0
 
-    def test_what_is_known_can_be_suppressed(self, sipaudit_command, tmp_path) -> None:
+    def test_what_is_known_can_be_suppressed(self, sipaudit_command: Command, tmp_path: Path) -> None:
         path = one(tmp_path, reg__1__server__1__port="x")
         known = tmp_path / "known.yaml"
         known.write_text("- {rule: config-invalid-value, reason: on its way}\n- {rule: 'config-no-*', reason: none}\n")
@@ -80,7 +83,7 @@ class TestCheck:
         assert "(suppressed: on its way)" in result.out
         assert "suppresses nothing" in result.err
 
-    def test_rules_can_be_laid_over(self, sipaudit_command, tmp_path) -> None:
+    def test_rules_can_be_laid_over(self, sipaudit_command: Command, tmp_path: Path) -> None:
         mine = tmp_path / "mine.yaml"
         mine.write_text("override: {config-no-effect: {severity: error}, config-single-server: {enabled: false}}\n")
         path = one(tmp_path, reg__1__server__1__failOver__failBack__timeout=90, reg__1__server__1__address="10.0.0.1")
@@ -88,24 +91,24 @@ class TestCheck:
         assert result.code == 3
         assert "single-server" not in result.out
 
-    def test_what_cannot_be_read_is_2_a_line_for_each_file(self, sipaudit_command, tmp_path) -> None:
+    def test_what_cannot_be_read_is_2_a_line_for_each_file(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, a="<a", b="<b")
         result = sipaudit_command("config", "check", str(tmp_path / "a.cfg"), str(tmp_path / "b.cfg"))
         assert (result.code, result.out) == (2, "")
         assert len(result.err.splitlines()) == 2
 
-    def test_a_thousand_findings_do_not_flood_the_terminal(self, sipaudit_command, tmp_path) -> None:
+    def test_a_thousand_findings_do_not_flood_the_terminal(self, sipaudit_command: Command, tmp_path: Path) -> None:
         said = {f"reg__1__server__{server}__failOver__x{number}": 1 for server in range(1, 7) for number in range(99)}
         result = sipaudit_command("config", "check", one(tmp_path, **said))
         assert result.out.endswith("94 more: see --format json.\n")
 
-    def test_what_a_file_says_cannot_move_the_cursor(self, sipaudit_command, tmp_path) -> None:
+    def test_what_a_file_says_cannot_move_the_cursor(self, sipaudit_command: Command, tmp_path: Path) -> None:
         result = sipaudit_command("config", "check", one(tmp_path, reg__1__server__1__port="\u202e\u009b2J"))
         assert "\\u202e\\x9b2J" in result.out
 
 
 class TestShow:
-    def test_each_setting_with_its_source_and_meaning(self, sipaudit_command, tmp_path) -> None:
+    def test_each_setting_with_its_source_and_meaning(self, sipaudit_command: Command, tmp_path: Path) -> None:
         folder = tmp_path / ("a-name-that-is-long-" * 5)
         folder.mkdir()
         path = one(folder, reg__1__server__1__failOver__reRegisterOn=1, voIpProt__server__1__expires=600)
@@ -126,25 +129,25 @@ class TestShow:
             "It returns with the next call that the first server answers.",
         ]
 
-    def test_lines_that_are_alike_are_shown_once(self, sipaudit_command, tmp_path) -> None:
+    def test_lines_that_are_alike_are_shown_once(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, site=flat(reg__1__address="1001", reg__2__address="1002@a.b", voIpProt__server__1__address="a.b"))
         out = sipaudit_command("config", "show", str(tmp_path / "site.cfg")).out
         assert out.startswith("sip:1001@a.b, sip:1002@a.b (any phone)\n")
 
-    def test_a_phone_is_found_by_its_mac_however_it_is_written(self, sipaudit_command, tmp_path) -> None:
+    def test_a_phone_is_found_by_its_mac_however_it_is_written(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, site=flat(**GOOD), **{f"_{MAC}": '<A CONFIG_FILES="site.cfg"/>'})
         for mac in (MAC, "00:04:F2:00:00:01"):
             result = sipaudit_command("config", "show", mac, "--config", str(tmp_path))
             assert result.out.startswith(f"sip:1001@sbc.example.com (phone {MAC})\n")
 
-    def test_models_that_differ_are_shown_apart(self, sipaudit_command, tmp_path) -> None:
+    def test_models_that_differ_are_shown_apart(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000='<A CONFIG_FILES="site.cfg" CONFIG_FILES_VVX500="site.cfg" CONFIG_FILES_SPIP650='
             '"old.cfg, site.cfg"/>', site=flat(**GOOD), old=flat(reg__1__server__1__expires=60))
         out = sipaudit_command("config", "show", str(tmp_path)).out
         assert "(any phone, as any other model or VVX500)\n" in out
         assert "(any phone, as SPIP650)\n" in out
 
-    def test_json_for_programs(self, sipaudit_command, tmp_path) -> None:
+    def test_json_for_programs(self, sipaudit_command: Command, tmp_path: Path) -> None:
         path = one(tmp_path, reg__1__outboundProxy__address="10.0.0.9")
         (line,) = json.loads(sipaudit_command("config", "show", path, "--format", "json").out)["lines"]
         (server,) = line["servers"]
@@ -152,7 +155,7 @@ class TestShow:
             "sip:1001@sbc.example.com", None, "10.0.0.9", True)
         assert server["predictions"] == ["The server has one address: there is nothing to fail over to."]
 
-    def test_settings_for_all_lines_are_shown_as_such(self, sipaudit_command, tmp_path) -> None:
+    def test_settings_for_all_lines_are_shown_as_such(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, site=flat(voIpProt__server__1__failOver__reRegisterOn=1))
         out = sipaudit_command("config", "show", str(tmp_path / "site.cfg")).out
         assert out.startswith("All lines (any phone)\nServer not known: addresses by DNS. Regime R1")
@@ -164,7 +167,8 @@ class TestShow:
         (["0004f2000002", "--config", "{folder}"], "no phone 0004f2000002 in these files"),
         (["{folder}/empty.cfg"], "nothing is said of any line here"),
     ])
-    def test_what_cannot_be_shown_is_2(self, sipaudit_command, tmp_path, arguments, said) -> None:
+    def test_what_cannot_be_shown_is_2(
+            self, sipaudit_command: Command, tmp_path: Path, arguments: list[str], said: str) -> None:
         lay(tmp_path, site=flat(**GOOD), empty="<a/>", **{f"_{MAC}": '<A CONFIG_FILES="site.cfg"/>'})
         result = sipaudit_command("config", "show", *(text.format(folder=tmp_path) for text in arguments))
         assert (result.code, result.out) == (2, "")

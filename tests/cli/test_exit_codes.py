@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from sipaudit.errors import InputError, InputErrors
 from sipaudit.model.values import Severity
-from tests.cli.conftest import finding, report
+from tests.cli.conftest import Command, Fake, finding, report
 
 
-def raises(error: BaseException):
-    def answer(_asked):
+def raises(error: BaseException) -> Callable[[object], NoReturn]:
+    def answer(_asked: object) -> NoReturn:
         raise error
 
     return answer
 
 
-def test_done_is_0_and_only_results_are_on_stdout(pipeline, sipaudit_command) -> None:
+def test_done_is_0_and_only_results_are_on_stdout(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = lambda asked: asked["warn"]("a clock step") or report()
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 0
@@ -26,7 +28,7 @@ def test_done_is_0_and_only_results_are_on_stdout(pipeline, sipaudit_command) ->
     assert result.err == "sipaudit: warning: a clock step\n"
 
 
-def test_unusable_input_is_2_and_one_line_with_place_and_fix(pipeline, sipaudit_command) -> None:
+def test_unusable_input_is_2_and_one_line_with_place_and_fix(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = raises(InputError("unknown setting mode", fix="failBack.mode?", file="site.yaml", line=7))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 2
@@ -34,14 +36,14 @@ def test_unusable_input_is_2_and_one_line_with_place_and_fix(pipeline, sipaudit_
     assert result.out == ""
 
 
-def test_several_input_errors_get_a_line_each(pipeline, sipaudit_command) -> None:
+def test_several_input_errors_get_a_line_each(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = raises(InputErrors([InputError("first", file="s.yaml", line=1), InputError("second")]))
     result = sipaudit_command("phones", "a.pcap")
     assert result.code == 2
     assert result.err.splitlines() == ["sipaudit: s.yaml:1: first", "sipaudit: second"]
 
 
-def test_a_bug_is_1_and_one_line(pipeline, sipaudit_command) -> None:
+def test_a_bug_is_1_and_one_line(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = raises(KeyError("branch"))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 1
@@ -50,7 +52,7 @@ def test_a_bug_is_1_and_one_line(pipeline, sipaudit_command) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-v", "analyze", "a.pcap"], ["analyze", "a.pcap", "-v"]])
-def test_verbose_shows_the_traceback_of_a_bug(pipeline, sipaudit_command, arguments: list[str]) -> None:
+def test_verbose_shows_the_traceback_of_a_bug(pipeline: Fake, sipaudit_command: Command, arguments: list[str]) -> None:
     pipeline.answer = raises(KeyError("branch"))
     result = sipaudit_command(*arguments)
     assert result.code == 1
@@ -58,7 +60,7 @@ def test_verbose_shows_the_traceback_of_a_bug(pipeline, sipaudit_command, argume
     assert "this is a bug" in result.err.splitlines()[-1]
 
 
-def test_a_full_disk_is_a_failure_but_no_bug(pipeline, sipaudit_command) -> None:
+def test_a_full_disk_is_a_failure_but_no_bug(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = raises(OSError(28, "No space left on device"))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 1
@@ -69,19 +71,20 @@ def test_a_full_disk_is_a_failure_but_no_bug(pipeline, sipaudit_command) -> None
 @pytest.mark.parametrize(
     ("least", "code"), [("info", 3), ("warning", 3), ("error", 0), ("never", 0)]
 )
-def test_fail_on_is_3_from_its_severity_upwards(pipeline, sipaudit_command, least: str, code: int) -> None:
+def test_fail_on_is_3_from_its_severity_upwards(
+        pipeline: Fake, sipaudit_command: Command, least: str, code: int) -> None:
     pipeline.answer = report(finding(Severity.WARNING))
     result = sipaudit_command("analyze", "a.pcap", "--fail-on", least)
     assert result.code == code
     assert result.out  # the report is printed all the same
 
 
-def test_suppressed_findings_do_not_fail(pipeline, sipaudit_command) -> None:
+def test_suppressed_findings_do_not_fail(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = report(finding(Severity.ERROR, suppressed="known, ticket 4711"))
     assert sipaudit_command("analyze", "a.pcap", "--fail-on", "info").code == 0
 
 
-def test_ctrl_c_is_130_and_nothing_is_written(pipeline, sipaudit_command, tmp_path) -> None:
+def test_ctrl_c_is_130_and_nothing_is_written(pipeline: Fake, sipaudit_command: Command, tmp_path: Path) -> None:
     pipeline.answer = raises(KeyboardInterrupt())
     result = sipaudit_command("analyze", "a.pcap", "-o", str(tmp_path / "out"))
     assert result.code == 130
@@ -89,7 +92,7 @@ def test_ctrl_c_is_130_and_nothing_is_written(pipeline, sipaudit_command, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quiet_silences_warnings_and_notes_but_not_errors(pipeline, sipaudit_command) -> None:
+def test_quiet_silences_warnings_and_notes_but_not_errors(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = lambda asked: asked["warn"]("a clock step") or report(finding(Severity.ERROR))
     result = sipaudit_command("-q", "analyze", "a.pcap", "--fail-on", "error")
     assert (result.code, result.err) == (3, "")
@@ -97,14 +100,14 @@ def test_quiet_silences_warnings_and_notes_but_not_errors(pipeline, sipaudit_com
     assert sipaudit_command("analyze", "a.pcap", "-q").err == "sipaudit: a.pcap: no such file\n"
 
 
-def test_a_hostile_word_cannot_steer_the_terminal(pipeline, sipaudit_command) -> None:
+def test_a_hostile_word_cannot_steer_the_terminal(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = raises(InputError("header \x1b]0;owned\x07 and \u202e and \udcff\nsecond line"))
     result = sipaudit_command("analyze", "a.pcap")
     assert result.err == "sipaudit: header \\x1b]0;owned\\x07 and \\u202e and \\udcff\\nsecond line\n"
 
 
 def test_a_file_that_may_not_be_read_is_left_to_who_opens_it(
-        pipeline, sipaudit_command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        pipeline: Fake, sipaudit_command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It says so in a line, with the file and what to do; a check of the command line would say less in four."""
     closed = tmp_path / "closed.pcap"
     closed.write_bytes(b"")
@@ -114,7 +117,7 @@ def test_a_file_that_may_not_be_read_is_left_to_who_opens_it(
     assert result.err == "sipaudit: x: cannot be read: Permission denied (check its permissions)\n"
 
 
-def test_options_reach_the_pipeline_as_one_job(pipeline, sipaudit_command) -> None:
+def test_options_reach_the_pipeline_as_one_job(pipeline: Fake, sipaudit_command: Command) -> None:
     sipaudit_command(
         "analyze", "a.pcap", "b.pcap", "--site", "site.yaml", "--set", "reRegisterOn=1", "--set", "failBack.timeout=60",
         "--engine", "libpcap", "--filter", "udp", "--tls-keylog", "keys", "--from", "+90s", "--to", "12:03",
@@ -129,7 +132,7 @@ def test_options_reach_the_pipeline_as_one_job(pipeline, sipaudit_command) -> No
     assert job.jobs == 2
 
 
-def test_each_command_passes_its_own_choices_on(pipeline, sipaudit_command) -> None:
+def test_each_command_passes_its_own_choices_on(pipeline: Fake, sipaudit_command: Command) -> None:
     sipaudit_command("phones", "a.pcap", "--at", "12:03")
     assert pipeline.asked["at"] == "12:03"
     pipeline.answer = []
@@ -141,7 +144,7 @@ def test_each_command_passes_its_own_choices_on(pipeline, sipaudit_command) -> N
     assert result.out == "0.0 > REGISTER\n0.1 < 200\n"
 
 
-def test_inspect_asks_for_frames_as_wireshark_counts_them(pipeline, sipaudit_command) -> None:
+def test_inspect_asks_for_frames_as_wireshark_counts_them(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = [("frame 812", []), ("frame 815", [])]
     result = sipaudit_command("inspect", "a.pcap", "812", "815", "--tls-keylog", "keys")
     assert pipeline.job == "a.pcap"
@@ -150,7 +153,7 @@ def test_inspect_asks_for_frames_as_wireshark_counts_them(pipeline, sipaudit_com
     assert sipaudit_command("inspect", "a.pcap", "0").code == 2
 
 
-def test_inspect_takes_ranges_of_frames(pipeline, sipaudit_command) -> None:
+def test_inspect_takes_ranges_of_frames(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = []
     sipaudit_command("inspect", "a.pcap", "7", "100-103", "102-102")
     assert pipeline.asked["frames"] == (7, 100, 101, 102, 103)
@@ -162,7 +165,8 @@ def test_inspect_takes_ranges_of_frames(pipeline, sipaudit_command) -> None:
     (["-5"], "No such option"), (["x"], "'x' is neither"), (["1-999999999999"], "at most 1000 frames"),
     (["1-600", "1001-1600"], "at most 1000 frames"), (["1" * 5000], "is neither"),
 ])
-def test_what_is_no_range_of_frames_is_2(pipeline, sipaudit_command, frames: list[str], said: str) -> None:
+def test_what_is_no_range_of_frames_is_2(
+        pipeline: Fake, sipaudit_command: Command, frames: list[str], said: str) -> None:
     ran = sipaudit_command("inspect", "a.pcap", *frames)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err

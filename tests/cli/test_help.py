@@ -11,6 +11,7 @@ import pytest
 
 from sipaudit import __version__
 from sipaudit.cli.root import COMMANDS, root
+from tests.cli.conftest import Command
 from tests.shared import ROOT
 
 HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",
@@ -75,14 +76,14 @@ def test_each_command_explains_itself_with_examples(name: str) -> None:
             assert parameter.help, parameter.name
 
 
-def test_options_stand_under_headings_in_the_help(sipaudit_command) -> None:
+def test_options_stand_under_headings_in_the_help(sipaudit_command: Command) -> None:
     page = sipaudit_command("analyze", "--help").out
     places = [page.index(heading) for heading in ("What is known:", "What is read:", "What is reported:", "Output:")]
     assert places == sorted(places)
     assert page.index("--site FILE") < places[1] < page.index("--tls-keylog FILE") < places[2] < page.index("--tz ZONE")
 
 
-def test_an_unknown_command_is_a_usage_error(sipaudit_command) -> None:
+def test_an_unknown_command_is_a_usage_error(sipaudit_command: Command) -> None:
     result = sipaudit_command("analyse", "x.pcap")
     assert result.code == 2
     assert "analyse" in result.err
@@ -90,7 +91,7 @@ def test_an_unknown_command_is_a_usage_error(sipaudit_command) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_prints_the_script_of_a_shell(sipaudit_command, shell: str) -> None:
+def test_completion_prints_the_script_of_a_shell(sipaudit_command: Command, shell: str) -> None:
     result = sipaudit_command("completion", shell)
     assert result.code == 0
     assert "_SIPAUDIT_COMPLETE" in result.out

@@ -18,9 +18,11 @@ LONG = "a" * 300
 UNUSABLE = 2
 
 
-def run(folder: Path, *words: str | bytes, **streams: int) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-m", "sipaudit.cli.main", *words], cwd=folder, capture_output=not streams,
-                          check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}, **streams)
+def run(
+        folder: Path, *words: str | bytes, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE,
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-m", "sipaudit.cli.main", *words], cwd=folder, stdout=stdout,
+                          stderr=stderr, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 @pytest.mark.parametrize("words", [

@@ -13,16 +13,17 @@ import pytest
 
 from sipaudit.cli import terminal
 from sipaudit.model.values import Severity
-from tests.cli.conftest import Output, finding, report
+from tests.cli.conftest import Command, Fake, Output, finding, report
 
 
-def test_without_o_nothing_is_written(pipeline, sipaudit_command, tmp_path: Path, monkeypatch) -> None:
+def test_without_o_nothing_is_written(
+        pipeline: Fake, sipaudit_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert sipaudit_command("analyze", "a.pcap").code == 0
     assert list(tmp_path.iterdir()) == []
 
 
-def test_o_is_handed_on_with_its_numbers(pipeline, sipaudit_command, tmp_path: Path) -> None:
+def test_o_is_handed_on_with_its_numbers(pipeline: Fake, sipaudit_command: Command, tmp_path: Path) -> None:
     result = sipaudit_command("analyze", "a.pcap", "-o", str(tmp_path), "--evidence", "all", "--embed", "7")
     assert result.code == 0
     assert pipeline.asked["output"] == Output(str(tmp_path), None, 7)
@@ -32,12 +33,12 @@ def test_o_is_handed_on_with_its_numbers(pipeline, sipaudit_command, tmp_path: P
 
 
 @pytest.mark.parametrize("number", ["-1", "few", "", "9999999999"])
-def test_evidence_is_a_number_or_all(pipeline, sipaudit_command, tmp_path: Path, number: str) -> None:
+def test_evidence_is_a_number_or_all(pipeline: Fake, sipaudit_command: Command, tmp_path: Path, number: str) -> None:
     assert sipaudit_command("analyze", "a.pcap", "-o", str(tmp_path), f"--evidence={number}").code == 2
     assert pipeline.job is None
 
 
-def test_o_that_is_a_file_is_refused_before_any_work(pipeline, sipaudit_command, tmp_path: Path) -> None:
+def test_o_that_is_a_file_is_refused_before_any_work(pipeline: Fake, sipaudit_command: Command, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     for place in (tmp_path / "out", tmp_path / "out" / "below"):
         result = sipaudit_command("analyze", "a.pcap", "-o", str(place))
@@ -48,7 +49,7 @@ def test_o_that_is_a_file_is_refused_before_any_work(pipeline, sipaudit_command,
     assert (tmp_path / "out").read_text() == "a file"
 
 
-def test_json_lines_are_one_object_a_line(pipeline, sipaudit_command) -> None:
+def test_json_lines_are_one_object_a_line(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = report(finding(Severity.INFO), finding(Severity.ERROR))
     lines = sipaudit_command("analyze", "a.pcap", "--format", "jsonl").out.splitlines()
     assert [json.loads(line)["finding"]["severity"] for line in lines] == ["info", "error"]
@@ -74,7 +75,8 @@ class Terminal:
         (True, {"TERM": "dumb"}, False),
     ],
 )
-def test_colour_only_on_a_terminal_that_wants_it(monkeypatch, is_terminal, environment, colour) -> None:
+def test_colour_only_on_a_terminal_that_wants_it(
+        monkeypatch: pytest.MonkeyPatch, is_terminal: bool, environment: dict[str, str], colour: bool) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     for name, value in environment.items():
@@ -83,14 +85,14 @@ def test_colour_only_on_a_terminal_that_wants_it(monkeypatch, is_terminal, envir
     assert terminal.has_color() is colour
 
 
-def test_progress_into_a_log_is_plain_lines_on_stderr(pipeline, sipaudit_command) -> None:
+def test_progress_into_a_log_is_plain_lines_on_stderr(pipeline: Fake, sipaudit_command: Command) -> None:
     result = sipaudit_command("analyze", "a.pcap", "--progress")
     assert "read 0.0 MB of 0.0 MB" in result.err
     assert "\x1b" not in result.err
     assert sipaudit_command("analyze", "a.pcap").err == ""
 
 
-def test_progress_that_is_asked_for_is_shown_beside_q(pipeline, sipaudit_command) -> None:
+def test_progress_that_is_asked_for_is_shown_beside_q(pipeline: Fake, sipaudit_command: Command) -> None:
     pipeline.answer = lambda asked: asked["warn"]("a clock step") or report()
     for words in (["-q", "analyze"], ["analyze", "-q"]):
         assert sipaudit_command(*words, "a.pcap").err == ""

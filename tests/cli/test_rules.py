@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import Command
 from tests.rulebook.stories import PREMATURE, rule_text
 
 
-def test_list_shows_rules_and_incident_kinds(sipaudit_command) -> None:
+def test_list_shows_rules_and_incident_kinds(sipaudit_command: Command) -> None:
     shown = sipaudit_command("rules", "list")
     assert shown.code == 0
     rows = {line.split()[0]: line.split()[1:3] for line in shown.out.splitlines()[1:] if line[:1].strip()}
@@ -18,7 +19,7 @@ def test_list_shows_rules_and_incident_kinds(sipaudit_command) -> None:
     assert rows["server-outage"] == ["incidents", "-"]
 
 
-def test_list_as_json_holds_what_overrides_make_of_them(sipaudit_command, tmp_path: Path) -> None:
+def test_list_as_json_holds_what_overrides_make_of_them(sipaudit_command: Command, tmp_path: Path) -> None:
     (tmp_path / "over.yaml").write_text("override: {premature-failback: {severity: info}, overload: {responses: 9}}")
     shown = sipaudit_command("rules", "list", "--rules", str(tmp_path / "over.yaml"), "--format", "json")
     rows = {(row["id"], row["group"]): row for row in json.loads(shown.out)}
@@ -27,8 +28,7 @@ def test_list_as_json_holds_what_overrides_make_of_them(sipaudit_command, tmp_pa
 
 
 def test_list_says_which_severity_is_above_that_of_the_pack(
-    sipaudit_command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+        sipaudit_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pack").mkdir()
     (tmp_path / "pack" / "mine.yaml").write_text(rule_text())
     (tmp_path / "over.yaml").write_text("override: {mine: {severity: error}}")
@@ -36,7 +36,7 @@ def test_list_says_which_severity_is_above_that_of_the_pack(
     assert "mine is error by" in sipaudit_command("rules", "list", "--rules", str(tmp_path / "over.yaml")).out
 
 
-def test_show_of_a_rule_for_settings_takes_no_observations(sipaudit_command, tmp_path: Path) -> None:
+def test_show_of_a_rule_for_settings_takes_no_observations(sipaudit_command: Command, tmp_path: Path) -> None:
     text = "\n".join(line for line in rule_text().splitlines() if not line.startswith(("on:", "  - exp", "    obs")))
     text = text.replace("message:", "message: [{expected: one value, observed: two}]")
     (tmp_path / "mine.yaml").write_text(text)
@@ -46,7 +46,7 @@ def test_show_of_a_rule_for_settings_takes_no_observations(sipaudit_command, tmp
     assert "Rests on B4" in shown.out
 
 
-def test_show_tells_everything_of_a_rule(sipaudit_command, tmp_path: Path) -> None:
+def test_show_tells_everything_of_a_rule(sipaudit_command: Command, tmp_path: Path) -> None:
     more = ("severities: [{when: regime == 'R2', severity: error}]\nwhen: kind == 'call'\n"
             "escalate:\n- {severity: warning, count: 2, group_by: line, within: 600}\n"
             "- {severity: warning, count: 3, group_by: entry, within: 600}")
@@ -61,7 +61,7 @@ def test_show_tells_everything_of_a_rule(sipaudit_command, tmp_path: Path) -> No
         assert words in shown
 
 
-def test_show_says_how_a_finding_reads_and_when(sipaudit_command) -> None:
+def test_show_says_how_a_finding_reads_and_when(sipaudit_command: Command) -> None:
     shown = sipaudit_command("rules", "show", "premature-failback").out
     assert 'when clause == "B4"' in shown
     assert "observed: {method} to {server} {elapsed} after the move" in shown
@@ -69,7 +69,7 @@ def test_show_says_how_a_finding_reads_and_when(sipaudit_command) -> None:
     assert "else" not in sipaudit_command("rules", "show", "failover-missing").out.splitlines()
 
 
-def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipaudit_command) -> None:
+def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipaudit_command: Command) -> None:
     shown = sipaudit_command("rules", "show", "flapping").out
     assert "flapping (incident kind)" in shown
     assert "each moved 3 times or more within 10 min" in shown
@@ -77,19 +77,19 @@ def test_show_of_a_word_that_is_a_rule_and_an_incident_kind_shows_the_kind(sipau
     assert "Thresholds" not in sipaudit_command("rules", "show", "stale-dns").out
 
 
-def test_show_of_an_unknown_id_names_the_nearest(sipaudit_command) -> None:
+def test_show_of_an_unknown_id_names_the_nearest(sipaudit_command: Command) -> None:
     result = sipaudit_command("rules", "show", "premature-failbck")
     assert result.code == 2
     assert "did you mean 'premature-failback'?" in result.err
     assert "rules list" in sipaudit_command("rules", "show", "xyzzy").err
 
 
-def test_check_of_good_rules_is_0(sipaudit_command) -> None:
+def test_check_of_good_rules_is_0(sipaudit_command: Command) -> None:
     result = sipaudit_command("rules", "check", str(PREMATURE))
     assert (result.code, result.out) == (0, f"{PREMATURE}: rule premature-failback, 3 cases as expected\n")
 
 
-def test_check_of_a_case_that_comes_out_otherwise_is_3(sipaudit_command, tmp_path: Path) -> None:
+def test_check_of_a_case_that_comes_out_otherwise_is_3(sipaudit_command: Command, tmp_path: Path) -> None:
     cases = PREMATURE.with_suffix(".test.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(PREMATURE.read_text())
     (tmp_path / "mine.test.yaml").write_text(cases.replace("333.500 premature", "333.400 premature"))
@@ -102,7 +102,7 @@ def test_check_of_a_case_that_comes_out_otherwise_is_3(sipaudit_command, tmp_pat
     assert "overrides of nothing" in result.out
 
 
-def test_check_of_faulty_rules_is_2_and_names_every_fault(sipaudit_command, tmp_path: Path) -> None:
+def test_check_of_faulty_rules_is_2_and_names_every_fault(sipaudit_command: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(rule_text().replace("severity", "severty"))
     result = sipaudit_command("rules", "check", str(tmp_path / "mine.yaml"))
     assert result.code == 2
@@ -116,13 +116,13 @@ def test_check_of_faulty_rules_is_2_and_names_every_fault(sipaudit_command, tmp_
     (["server", "entry"], "server entry (term)"), (["premature-failback"], "premature-failback (rule, error)"),
     (["reg.1.server.1.failOver.failBack.mode"], "failBack.mode (setting)"),
 ])
-def test_explain_says_what_it_is_and_what_to_do(sipaudit_command, words: list[str], said: str) -> None:
+def test_explain_says_what_it_is_and_what_to_do(sipaudit_command: Command, words: list[str], said: str) -> None:
     shown = sipaudit_command("explain", *words)
     assert shown.code == 0
     assert said in shown.out
 
 
-def test_explain_gives_advice_only_where_there_is_some(sipaudit_command) -> None:
+def test_explain_gives_advice_only_where_there_is_some(sipaudit_command: Command) -> None:
     assert "What to do:" in sipaudit_command("explain", "503").out
     silent = sipaudit_command("explain", "100").out
     assert "What to do:" not in silent
@@ -130,7 +130,7 @@ def test_explain_gives_advice_only_where_there_is_some(sipaudit_command) -> None
     assert "See also" not in sipaudit_command("explain", "606").out
 
 
-def test_explain_alone_lists_what_it_knows(sipaudit_command) -> None:
+def test_explain_alone_lists_what_it_knows(sipaudit_command: Command) -> None:
     shown = sipaudit_command("explain").out
     for heading in ("rule", "incident kind", "setting", "requirement", "SIP response", "term"):
         assert f"\n{heading}\n" in f"\n{shown}"
@@ -139,21 +139,21 @@ def test_explain_alone_lists_what_it_knows(sipaudit_command) -> None:
     assert "clock_steps, malformed, loss" in " ".join(shown.split())
 
 
-def test_explain_of_an_id_says_what_to_do_with_it(sipaudit_command) -> None:
+def test_explain_of_an_id_says_what_to_do_with_it(sipaudit_command: Command) -> None:
     for name in ("f-000001", "i-0001", "f-000001-r7"):
         ran = sipaudit_command("explain", name)
         assert (ran.code, ran.out) == (2, "")
         assert f"{name} is of a report, and only that knows it" in ran.err
 
 
-def test_no_output_is_wider_than_anybody_can_read(sipaudit_command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_output_is_wider_than_anybody_can_read(sipaudit_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """COLUMNS may hold any number."""
     monkeypatch.setenv("COLUMNS", "9" * 18)
     ran = sipaudit_command("explain")
     assert 200 < max(map(len, ran.out.splitlines())) <= 1000
 
 
-def test_explain_of_an_unknown_word_is_2(sipaudit_command) -> None:
+def test_explain_of_an_unknown_word_is_2(sipaudit_command: Command) -> None:
     result = sipaudit_command("explain", "failbck")
     assert result.code == 2
     assert result.err == "sipaudit: nothing is known of 'failbck' (did you mean 'failback'?)\n"

@@ -14,8 +14,11 @@ from msgspec.structs import replace
 
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import comparison, document
+from tests.cli.conftest import Command
 from tests.outputs.desk import early_return, judged, written
 from tests.stories import Handset, P, Story
+
+Runs = tuple[Path, Path]
 
 
 def run(folder: Path, *users: str, host: str = "10.1.0") -> tuple[Report, Path]:
@@ -28,7 +31,7 @@ def run(folder: Path, *users: str, host: str = "10.1.0") -> tuple[Report, Path]:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """Before: phones 11 and 12 are at fault. After: 12, which has another address now, and 13."""
     folder = tmp_path_factory.mktemp("runs")
     _, before = run(folder / "before", "11", "12")
@@ -37,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "junit"])
-def test_what_is_rendered_again_is_what_was_written(runs, sipaudit_command, form: str) -> None:
+def test_what_is_rendered_again_is_what_was_written(runs: Runs, sipaudit_command: Command, form: str) -> None:
     before, _ = runs
     capture = str(before.parent / "a.pcap")
     first = sipaudit_command("analyze", capture, "--site", str(before.parent / "site.yaml"), "--format", form)
@@ -46,13 +49,14 @@ def test_what_is_rendered_again_is_what_was_written(runs, sipaudit_command, form
     assert sipaudit_command("report", str(before), "--format", form).out == first.out
 
 
-def test_text_is_rendered_again_in_another_zone(runs, sipaudit_command) -> None:
+def test_text_is_rendered_again_in_another_zone(runs: Runs, sipaudit_command: Command) -> None:
     shown = sipaudit_command("report", str(runs[0]), "--tz", "Asia/Tokyo")
     assert "premature-failback" in shown.out
     assert "21:05:36" in shown.out
 
 
-def test_o_writes_what_the_report_allows_and_says_what_it_lacks(runs, sipaudit_command, tmp_path: Path) -> None:
+def test_o_writes_what_the_report_allows_and_says_what_it_lacks(
+        runs: Runs, sipaudit_command: Command, tmp_path: Path) -> None:
     before, after = runs
     result = sipaudit_command("report", str(before), "-o", str(tmp_path / "new"))
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
@@ -66,7 +70,7 @@ def test_o_writes_what_the_report_allows_and_says_what_it_lacks(runs, sipaudit_c
         "report.html", "report.json", "report.md", "findings.csv"}
 
 
-def test_new_gone_and_same(runs, sipaudit_command) -> None:
+def test_new_gone_and_same(runs: Runs, sipaudit_command: Command) -> None:
     before, after = runs
     result = sipaudit_command("report", str(after), "--compare", str(before), "--format", "json")
     compared = json.loads(result.out)
@@ -79,7 +83,7 @@ def test_new_gone_and_same(runs, sipaudit_command) -> None:
     assert "1 new, 1 gone, 1 the same." in text
 
 
-def test_a_comparison_in_the_other_forms(runs, sipaudit_command, tmp_path: Path) -> None:
+def test_a_comparison_in_the_other_forms(runs: Runs, sipaudit_command: Command, tmp_path: Path) -> None:
     before, after = runs
     words = ("report", str(after), "--compare", str(before))
     lines = sipaudit_command(*words, "--format", "jsonl").out.splitlines()
@@ -95,7 +99,7 @@ def test_a_comparison_in_the_other_forms(runs, sipaudit_command, tmp_path: Path)
     assert json.loads((tmp_path / "comparison.json").read_text())["new"]
 
 
-def test_where_nothing_was_checked_no_suite_passes(tmp_path: Path, sipaudit_command) -> None:
+def test_where_nothing_was_checked_no_suite_passes(tmp_path: Path, sipaudit_command: Command) -> None:
     story = Story()
     Handset(story).ask(0, P, "REGISTER", expires=3600)
     capture = written(story, tmp_path / "unanswered.pcap")
@@ -104,7 +108,7 @@ def test_where_nothing_was_checked_no_suite_passes(tmp_path: Path, sipaudit_comm
     assert (suite.get("tests"), suite.get("skipped"), suite.get("failures")) == ("1", "1", "0")
 
 
-def test_only_a_new_finding_fails_a_comparison(runs, sipaudit_command) -> None:
+def test_only_a_new_finding_fails_a_comparison(runs: Runs, sipaudit_command: Command) -> None:
     before, after = runs
     assert sipaudit_command("report", str(after), "--fail-on", "error").code == 3
     assert sipaudit_command("report", str(after), "--compare", str(before), "--fail-on", "error").code == 3
@@ -120,7 +124,7 @@ def compare(before: list[Finding], after: list[Finding], report: Report) -> tupl
     return len(found.new), len(found.gone), len(found.same)
 
 
-def test_what_is_suppressed_counts_in_no_comparison(runs) -> None:
+def test_what_is_suppressed_counts_in_no_comparison(runs: Runs) -> None:
     report = document.read(str(runs[0]))
     counts, hushed = [one(report)], [one(report, suppressed="known")]
     assert compare(counts, hushed, report) == (0, 0, 0)     # it is still there, and accepted
@@ -132,7 +136,7 @@ def test_what_is_suppressed_counts_in_no_comparison(runs) -> None:
     assert [row.partition(",")[0] for row in rows] == ["change", "suppressed"]   # marked, in every output
 
 
-def test_what_makes_a_finding_the_same(runs) -> None:
+def test_what_makes_a_finding_the_same(runs: Runs) -> None:
     report = document.read(str(runs[0]))
     was = one(report)
     other_day = one(report, id="f-000007", time=1.9e9, phone="10.7.7.7:5071", facts={**was.facts, "elapsed": 3.1},
@@ -143,7 +147,7 @@ def test_what_makes_a_finding_the_same(runs) -> None:
         assert compare([was], [one(report, **change)], report) == (1, 1, 0)
 
 
-def test_findings_that_look_alike_are_counted(runs) -> None:
+def test_findings_that_look_alike_are_counted(runs: Runs) -> None:
     report = document.read(str(runs[0]))
     alike = [one(report, id=f"f-{number}", phone=f"10.1.0.{number}:5060") for number in (1, 2, 3)]
     assert compare(alike, alike[1:], report) == (0, 1, 2)
@@ -152,7 +156,8 @@ def test_findings_that_look_alike_are_counted(runs) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema": "sipaudit.report/1"}', "\x00", None])
-def test_what_is_no_report_is_refused_with_its_name(tmp_path: Path, sipaudit_command, content: str | None) -> None:
+def test_what_is_no_report_is_refused_with_its_name(
+        tmp_path: Path, sipaudit_command: Command, content: str | None) -> None:
     path = tmp_path / "report.json"
     if content is not None:
         path.write_text(content)
@@ -162,7 +167,7 @@ def test_what_is_no_report_is_refused_with_its_name(tmp_path: Path, sipaudit_com
     assert not (tmp_path / "out").exists()
 
 
-def test_a_report_of_another_schema_is_refused(runs, tmp_path: Path, sipaudit_command) -> None:
+def test_a_report_of_another_schema_is_refused(runs: Runs, tmp_path: Path, sipaudit_command: Command) -> None:
     report = document.read(str(runs[0]))
     (tmp_path / "report.json").write_bytes(document.to_json(replace(report, schema="sipaudit.report/9")))
     result = sipaudit_command("report", str(tmp_path))

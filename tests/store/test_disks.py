@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from shutil import copy
-from typing import Any
 
 import pytest
 
@@ -17,11 +16,11 @@ from sipaudit.errors import InputError
 from sipaudit.store import reading, sqlite_file
 from sipaudit.store.opening import open_for_reading, open_for_writing
 from sipaudit.times import Span
+from tests.cli.conftest import Command
 from tests.shared import ROOT
 
 CAPTURE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
 SITE = str(ROOT / "samples" / "first-outage" / "site.yaml")
-Command = Callable[..., Any]
 
 
 class Disk:
@@ -33,7 +32,7 @@ class Disk:
         self.url = f"sqlite:///{self.store}"
 
     def mount(self, *options: str) -> None:
-        command = ["mount", "-t", "tmpfs", *options, "none", self.place]
+        command = ["mount", "-t", "tmpfs", *options, "none", str(self.place)]
         subprocess.run(command, check=True, capture_output=True)
 
     def has_room_for(self, size: int) -> None:

@@ -22,6 +22,7 @@ from sipaudit.store.rows import row_of
 from sipaudit.store.schema import METADATA
 from sipaudit.store.sink import StoreSink
 from sipaudit.times import Span
+from tests.cli.conftest import Command
 from tests.shared import ROOT
 from tests.store.postgres import Postgres
 from tests.store.sayings import finding, known, line
@@ -83,7 +84,7 @@ def test_a_store_that_is_newer_than_the_program_is_refused(store_url: str) -> No
     assert "9999" in refusal(store_url, reading=True)
 
 
-def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command, store_url: str, tmp_path: Path) -> None:
+def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command: Command, store_url: str, tmp_path: Path) -> None:
     if store_url.startswith("sqlite"):
         assert "there is no such store" in refusal(store_url, reading=True)
         assert not list(tmp_path.glob("*.db*"))
@@ -144,7 +145,7 @@ def test_a_url_that_names_no_store_is_refused_with_the_fix(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_cannot_be_reached_is_refused_before_anything_is_read(sipaudit_command) -> None:
+def test_a_store_that_cannot_be_reached_is_refused_before_anything_is_read(sipaudit_command: Command) -> None:
     url = f"postgresql://me:{SECRET.replace(':', '%3A')}@127.0.0.1:1/db?sslpassword={SECRET}"
     capture = str(ROOT / "samples" / "first-outage" / "capture.pcap")
     for asked in (("analyze", capture, "--store", url), ("report", url)):

@@ -18,6 +18,7 @@ from sipaudit.store.analysis import keep
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink
 from sipaudit.store.telling import span
+from tests.cli.conftest import Command
 from tests.shared import ROOT
 from tests.store.sayings import (
     AOR,
@@ -69,7 +70,7 @@ def test_every_sample_comes_out_as_it_went_in(store_url: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv", "junit"])
-def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command, tmp_path: Path, form: str) -> None:
+def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command: Command, tmp_path: Path, form: str) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     first = sipaudit_command(*ANALYSE, "--format", form, "--store", url)
     again = sipaudit_command("report", url, "--format", form)
@@ -78,7 +79,7 @@ def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command, tmp_path: 
 
 
 def test_what_next_names_captures_only_where_there_may_be_some(
-        sipaudit_command, store_url: str, tmp_path: Path) -> None:
+        sipaudit_command: Command, store_url: str, tmp_path: Path) -> None:
     kept(f"{store_url}?probe=analyst", sample())
     with probe(f"{store_url}?probe=mirror", tmp_path / "spool") as sink:
         for said in line(), finding(1, incident="i-0001"), incident(1, findings=("f-000001",)):
@@ -91,7 +92,7 @@ def test_what_next_names_captures_only_where_there_may_be_some(
     assert "CAPTURE" not in told
 
 
-def test_o_writes_the_files_of_a_store(sipaudit_command, tmp_path: Path) -> None:
+def test_o_writes_the_files_of_a_store(sipaudit_command: Command, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     kept(url, sample())
     shown = sipaudit_command("report", url, "-o", str(tmp_path / "out"))
@@ -109,7 +110,7 @@ def test_a_capture_that_was_analysed_again_is_there_once(store_url: str) -> None
     assert [one.id for one in known(store_url).findings] == [one.id for one in together.findings]
 
 
-def test_a_period_of_a_store_is_what_analyze_reports_of_it(sipaudit_command, tmp_path: Path) -> None:
+def test_a_period_of_a_store_is_what_analyze_reports_of_it(sipaudit_command: Command, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'store.db'}"
     report = sample()
     kept(url, report)
@@ -128,7 +129,7 @@ def test_a_period_of_a_store_is_what_analyze_reports_of_it(sipaudit_command, tmp
     assert told("--to", "report", url)[:2] == told("--to", *ANALYSE)[:2]    # which does not see the outage end
 
 
-def test_a_store_is_compared_with_another_and_with_a_report(sipaudit_command, tmp_path: Path) -> None:
+def test_a_store_is_compared_with_another_and_with_a_report(sipaudit_command: Command, tmp_path: Path) -> None:
     before, after = (f"sqlite:///{tmp_path / name}.db" for name in ("before", "after"))
     report = sample()
     kept(before, report)
@@ -138,15 +139,14 @@ def test_a_store_is_compared_with_another_and_with_a_report(sipaudit_command, tm
     assert sipaudit_command("report", after, "--compare", str(OUTAGE / "report.json")).out == of_stores.out
 
 
-def test_a_period_of_a_report_json_is_refused(sipaudit_command) -> None:
+def test_a_period_of_a_report_json_is_refused(sipaudit_command: Command) -> None:
     refused = sipaudit_command("report", str(OUTAGE / "report.json"), "--from", "12:00")
     assert (refused.code, refused.out) == (2, "")
     assert "--from and --to choose from a store" in refused.err
 
 
 def test_of_a_period_of_which_the_store_knows_nothing_nothing_is_said_about_packets(
-    store_url: str, tmp_path: Path, sipaudit_command
-) -> None:
+        store_url: str, tmp_path: Path, sipaudit_command: Command) -> None:
     with probe(store_url, tmp_path / "spool") as sink:
         sink.take(capture(0.0, 10))
     told = sipaudit_command("report", store_url, "--to", f"@{START - 3600}")
