@@ -17,7 +17,8 @@ from sipaudit.capture.write import PcapWriter
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, Output, analyze
 from sipaudit.sip.datagram import Datagram
-from tests.stories import MINUTE, ORIGIN, R2, Handset, Story, site
+from tests.stories import MINUTE, R2, Handset, Story, site
+from tests.wire import ORIGIN
 
 EARLY = "premature-failback"
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -154,7 +155,7 @@ def test_where_a_setting_comes_from_is_said_as_the_caller_said_it() -> None:
 
 
 @pytest.mark.parametrize("asked", [{"paths": ""}, {"site": ""}, {"config": [""]}, {"rules": ""}, {"suppress": ""}])
-def test_an_empty_path_is_not_this_directory(asked: dict[str, object]) -> None:
+def test_an_empty_path_is_not_this_directory(asked: dict[str, Any]) -> None:
     with pytest.raises(sipaudit.InputError, match="a path is empty"):
         sipaudit.analyze(**{"paths": SAMPLE / "capture.pcap", **asked})
 

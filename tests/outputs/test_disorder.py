@@ -14,9 +14,11 @@ from sipaudit.capture.write import PcapWriter
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.report import text
+from sipaudit.report.exhibits import frames_of
 from sipaudit.report.verdict import sentences
 from tests.outputs.desk import early_return, site_file
-from tests.stories import ORIGIN, Packet, Story
+from tests.stories import Packet, Story
+from tests.wire import ORIGIN
 
 OTHER = ("10.1.0.9", 40_053)   # who asks for names
 ENGINES = ["libpcap", *(["tshark"] if tshark_available() else [])]
@@ -32,17 +34,17 @@ def told() -> list[Packet]:
     return [replace(packet, time=packet.time + number / 10_000) for number, packet in enumerate(packets)]
 
 
-def analyzed(folder: Path, packets: list[Packet], **job: object) -> Report:
+def analyzed(folder: Path, packets: list[Packet], engine: str = "auto") -> Report:
     capture = folder / "a.pcap"
     with capture.open("wb") as stream:
         writer = PcapWriter(stream)
         for packet in packets:
             writer.write(ORIGIN + packet.time, packet.frame)
-    return analyze(Job((str(capture),), site=site_file(folder), zone="utc", **job), warn=lambda _: None)
+    return analyze(Job((str(capture),), site=site_file(folder), zone="utc", engine=engine), warn=lambda _: None)
 
 
 def said(report: Report) -> list[tuple[object, ...]]:
-    return [(one.rule, one.confidence, one.line, one.time, one.facts, [frame.time for frame in one.evidence])
+    return [(one.rule, one.confidence, one.line, one.time, one.facts, [frame.time for frame in frames_of(one)])
             for one in report.findings]
 
 

@@ -18,7 +18,8 @@ from sipaudit.model.values import Frame, Report
 from sipaudit.report import messages as message_table
 from sipaudit.report.exhibits import frames_of
 from tests.outputs.desk import early_return, judged, messages, packets, written
-from tests.stories import ORIGIN, Handset, Story
+from tests.stories import Handset, Story
+from tests.wire import ORIGIN
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,8 @@ def test_messages_that_nobody_can_place_have_a_row_all_the_same(tmp_path: Path) 
     assert odd["expires"] == 4294967295.0
 
 
-def test_the_table_is_written_in_pieces(made: tuple[Report, Path, Path], monkeypatch, tmp_path: Path) -> None:
+def test_the_table_is_written_in_pieces(
+        made: tuple[Report, Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, _, capture = made
     monkeypatch.setattr(message_table, "PIECE", 5)
     monkeypatch.setattr(message_table, "ROW_GROUP", 10)

@@ -72,7 +72,7 @@ def ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_while_files_go_to_their_places_comes_too_late(earlier: Path, monkeypatch) -> None:
+def test_ctrl_c_while_files_go_to_their_places_comes_too_late(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Path.replace
 
     def with_ctrl_c(self: Path, target: Path) -> Path:

@@ -237,6 +237,7 @@ def test_evidence_is_written_anew_a_message_a_packet(place: Path) -> None:
         for before, after in zip(map(parse, (item.payload for item in was)),
                                  map(parse, (item.payload for item in now)), strict=True):
             assert type(before) is type(after)
+            assert isinstance(before, Request | Response)
             assert isinstance(after, Request | Response)
             assert (after.cseq, after.expires, after.defects) == (before.cseq, before.expires, ())
     pcapng = next((place / "hidden" / "evidence").iterdir()).read_bytes()
@@ -284,7 +285,9 @@ def test_every_header_is_hidden_and_the_message_stays_one() -> None:
     assert "m=audio 2222 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n" in text
     assert "Retry-After: 5\r\n" in text
     assert f"Content-Length: {len(hidden.partition(bytes(CRLF, 'ascii') * 2)[2])}\r\n" in text
-    assert HIDING.message(was).from_ == replace(now.from_, display=None)
+    shown = HIDING.message(was)
+    assert isinstance(shown, Request)
+    assert shown.from_ == replace(now.from_, display=None)
 
 
 def test_what_is_no_message_is_written_anew_as_well(tmp_path: Path) -> None:

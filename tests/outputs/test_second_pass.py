@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -32,15 +32,15 @@ from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
 from tests.shared import ROOT
-from tests.stories import Handset, P, Story
+from tests.stories import Handset, P, Packet, Story
 
 needs_tls = pytest.mark.skipif(
     shutil.which("openssl") is None or shutil.which("tshark") is None, reason="openssl or tshark is not installed"
 )
 
 
-def driven(folder: Path, *captures: Path, **job: str) -> tuple[Run, Report]:
-    run = Run(Job(tuple(map(str, captures)), site=site_file(folder), zone="utc", **job), print, reread=True)
+def driven(folder: Path, *captures: Path) -> tuple[Run, Report]:
+    run = Run(Job(tuple(map(str, captures)), site=site_file(folder), zone="utc"), print, reread=True)
     run.drive()
     return run, run.report()
 
@@ -74,9 +74,11 @@ def test_each_message_of_the_evidence_comes_with_its_text(tmp_path: Path) -> Non
 def test_the_worst_come_first(tmp_path: Path) -> None:
     _, report = driven(tmp_path, written(early_return(), tmp_path / "a.pcap"))
     (error,) = report.findings
-    findings = [replace(error, id=name, **known) for name, known in {
-        "hushed": {"suppressed": "known"}, "info": {"severity": Severity.INFO}, "late": {"time": 2e9},
-        "likely": {"confidence": Confidence.LIKELY}, "first": {}}.items()]
+    findings = [
+        replace(error, id="hushed", suppressed="known"), replace(error, id="info", severity=Severity.INFO),
+        replace(error, id="late", time=2e9), replace(error, id="likely", confidence=Confidence.LIKELY),
+        replace(error, id="first"),
+    ]
     assert [one.id for one in worst_first(findings)] == ["first", "late", "likely", "info", "hushed"]
 
 
@@ -136,7 +138,12 @@ def test_captures_are_followed_again_only_where_a_packet_does_not_say_it_alone(
     capture = written(early_return(transport), tmp_path / "a.pcap")
     again: list[Run] = []
     datagrams = second_pass.datagrams
-    monkeypatch.setattr(second_pass, "datagrams", lambda run: again.append(run) or datagrams(run))
+
+    def noted(run: Run) -> Iterator[Datagram]:
+        again.append(run)
+        return datagrams(run)
+
+    monkeypatch.setattr(second_pass, "datagrams", noted)
     report, out = judged(tmp_path, capture, job={"engine": engine})
     assert bool(again) is followed
     assert EARLY in {finding.rule for finding in report.findings}
@@ -150,7 +157,7 @@ def test_a_message_in_fragments_brings_all_its_frames(tmp_path: Path) -> None:
     assert evidence_messages(out) == expected_messages(report, capture)
 
 
-def test_frames_that_the_first_pass_forgot_are_found_again(tmp_path: Path, monkeypatch) -> None:
+def test_frames_that_the_first_pass_forgot_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sipaudit.run.route.FRAMES_KEPT", 1)
     capture = written(early_return(story=Story(mtu=200)), tmp_path / "a.pcap")
     report, out = judged(tmp_path, capture)
@@ -174,8 +181,13 @@ def test_compressed_and_piped_captures_give_the_same_files(tmp_path: Path) -> No
 
 def test_of_two_taps_each_frame_is_fetched_from_its_own_capture(tmp_path: Path) -> None:
     story = early_return()
-    sides = [written(story.without(lambda packet, way=way: (packet.source == ("10.1.0.5", 5060)) is way),
-                     tmp_path / f"{way}.pcap") for way in (True, False)]
+
+    def sent(packet: Packet) -> bool:
+        """By the phone."""
+        return packet.source == ("10.1.0.5", 5060)
+
+    sides = [written(story.without(sent), tmp_path / "answers.pcap"),
+             written(story.without(lambda packet: not sent(packet)), tmp_path / "requests.pcap")]
     report, out = judged(tmp_path, *sides)
     assert len({frame.capture for frame in asked(report)}) == 2
     whole = written(story, tmp_path / "whole.pcap")
