@@ -60,7 +60,7 @@ def test_a_moment_too_late_is_in_time(tower: Tower, calls: float, dead: bool) ->
 def lapsed(drafts: Drafts, until: float) -> Draft:
     """A subscription that ran out then, and the incident that it belongs to."""
     sent = Sent(until - 600, 0, 1, 1, 1, P[0], "SUBSCRIBE", 1)
-    one = Subscription(sent, SimpleNamespace(entry="sbc", number=1, owner=1), until)  # type: ignore[arg-type]
+    one = Subscription(sent, SimpleNamespace(entry="sbc", number=1, owner=1), until)
     draft = Subscriptions(drafts, Timers())._draft(one)
     draft.lapsed(one)
     return draft

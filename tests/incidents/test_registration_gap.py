@@ -94,10 +94,10 @@ def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
     assert tower.see(story, only="registration-gap") == ["registration-gap sbc 300.011- 6"]
 
 
-def renews(lacks: Callable[[Packet], bool], **known: int) -> Story:
+def renews(lacks: Callable[[Packet], bool]) -> Story:
     """A phone that renews its registration for three hours and calls every minute, and what the capture lacks of it."""
     story = Story()
-    (phone,) = registered(story, 1, **known)
+    (phone,) = registered(story, 1)
     for time in range(3540, 10_700, 3540):
         phone.register(time, challenged=False)
     for time in range(100, 10_700, 60):

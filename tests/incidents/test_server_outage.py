@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_SYN
+from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_SYN, udp_packet
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
-from tests.wire import ORIGIN, udp_packet
+from tests.wire import ORIGIN
 from tests.wire_beside import BROADCAST, DHCP_SERVER, TFTP_SERVER, dhcp, tftp
 
 OUTAGE = "server-outage 10.0.0.1"
@@ -312,7 +313,7 @@ def test_a_call_that_rings_for_long_is_no_silence(tower: Tower) -> None:
     assert tower.see(story) == []
 
 
-def test_thresholds_are_the_packs(tower: Tower, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_thresholds_are_the_packs(tower: Tower, tmp_path: Path) -> None:
     story = Story()
     phones = registered(story, 5)
     dies(story, phones[:3])

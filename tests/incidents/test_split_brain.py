@@ -82,7 +82,12 @@ class Noted(Timers):
 def test_a_line_that_goes_to_and_fro_leaves_no_timers_behind(tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
     """In 800 s there are 20 beginnings, and time to look twice."""
     made: list[Noted] = []
-    monkeypatch.setattr(detectors, "Timers", lambda: made.append(Noted()) or made[-1])
+
+    def noted() -> Noted:
+        made.append(Noted())
+        return made[-1]
+
+    monkeypatch.setattr(detectors, "Timers", noted)
     story = Story()
     phones = registered(story, 5, apart=1.0)
     for times in range(20):

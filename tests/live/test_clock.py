@@ -260,7 +260,8 @@ def test_what_had_come_before_the_clock_was_set_is_followed_at_its_time(returnin
         returning.turn(1540.5, read=True)
     assert (returning.probe.steps_forward, returning.probe.steps_back) == (1, 0)
     last = [one.move for one in returning.said if isinstance(one, MoveSaid)][-1]
-    assert (last.kind, last.time) == ("failback", pytest.approx(ORIGIN + 1540.0, abs=0.2))
+    assert last.kind == "failback"
+    assert last.time == pytest.approx(ORIGIN + 1540.0, abs=0.2)
     assert not taken_back(returning.said)
 
 

@@ -7,7 +7,7 @@ import os
 import pty
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from threading import Thread
 
@@ -263,7 +263,7 @@ def test_hostile_text_stays_on_its_line() -> None:
 
 def test_drawing_is_quick_enough_to_be_done_between_two_reads() -> None:
     """Not an absolute time: as much as drawing an empty view a few times."""
-    def cost(sayings: list[Saying]) -> float:
+    def cost(sayings: Sequence[Saying]) -> float:
         view = View("eth1", UTC)
         for saying in sayings:
             view.take(saying)

@@ -632,7 +632,7 @@ def test_a_file_that_may_be_read_at_last_is_read(tmp_path: Path, monkeypatch: py
         raise PermissionError(EACCES, "Permission denied", str(path))
 
     with monkeypatch.context() as locked:
-        locked.setattr(directory.os, "open", refuse)
+        locked.setattr(os, "open", refuse)
         assert reader.numbers() == reader.numbers() == []
     assert reader.numbers() == [1]
     assert reader.warned == [f"skipped {tmp_path / 'a.pcap'}: cannot be read: Permission denied "

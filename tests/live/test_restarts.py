@@ -388,12 +388,16 @@ def test_the_copy_that_writes_a_checkpoint_says_why_it_cannot(
 
     assert why(lambda _: os_error(ENOSPC)) == "No space left on device"
     assert why(lambda _: os_error(EACCES)) == "Permission denied"
-    assert why(lambda _: {}[0]) == "an error of the program itself"
+    assert why(mistaken) == "an error of the program itself"
     assert why(lambda _: os.kill(os.getpid(), 9)) == "what writes it was ended (Killed)"
 
 
 def os_error(number: int) -> None:
     raise OSError(number, "for a test")
+
+
+def mistaken(_: int) -> None:
+    raise KeyError(0)
 
 
 def noted(said: list[Saying]) -> list[Saying]:

@@ -62,13 +62,13 @@ def environment() -> dict[str, str]:
 
 @needs_systemd
 def test_systemd_understands_every_line_of_the_unit() -> None:
-    ran = subprocess.run(["systemd-analyze", "verify", UNIT], capture_output=True, text=True, check=False)
+    ran = subprocess.run(["systemd-analyze", "verify", str(UNIT)], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @needs_systemd
 def test_the_unit_can_do_little_besides_its_work() -> None:
-    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSED}", UNIT]
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSED}", str(UNIT)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-200:]
 

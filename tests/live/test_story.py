@@ -6,10 +6,10 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from itertools import chain
 
 import pytest
 
+from sipaudit.capture.decode import Decoder
 from sipaudit.live.console import draw
 from sipaudit.live.ends import Sink
 from sipaudit.live.lines import Lines
@@ -33,12 +33,12 @@ DURING = 401.0       # seconds after the first packet: the outage is 80 s old
 class Recording:
     """A source that gives the packets of a capture as their time comes."""
 
-    capture, blind, away, taps = 0, 0.0, False, 1
+    capture, blind, away, by_our_clock, taps = 0, 0.0, False, True, 1
 
     def __init__(self, run: Run) -> None:
-        with run.reading.ahead_again() as ahead:
-            self.items: list[Item] = [item for item, *_ in chain.from_iterable(ahead)]
+        self.items = list(run.reading.captures_again())
         self.health = run.reading.captures.health[0]
+        self.reader = Decoder([self.health])
         self.now = self.began = self.items[0].time
         self._given = 0
 
@@ -59,8 +59,9 @@ class Recording:
     def position(self) -> int:
         return self._given
 
-    def go_on(self, position: int) -> None:
+    def go_on(self, position: int) -> bool:
         self._given = position
+        return True
 
     def close(self) -> None:
         """Nothing is open."""
