@@ -70,8 +70,8 @@ def health(after: float, **more: Any) -> HealthSaid:
 
 def known(url: str, start: float | None = None, end: float | None = None) -> Report:
     """The report of a period, in seconds after START."""
-    ends = [None if after is None else f"@{START + after}" for after in (start, end)]
-    return storing.read(url, storing.period(*ends, "utc"))
+    first, last = (None if after is None else f"@{START + after}" for after in (start, end))
+    return storing.read(url, storing.period(first, last, "utc"))
 
 
 def eventually(is_so: Callable[[], bool], within: float = 15.0) -> None:

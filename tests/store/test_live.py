@@ -14,7 +14,8 @@ from sipaudit.store.sink import StoreSink
 from tests.live.ear import Ear
 from tests.outputs.desk import written
 from tests.store.sayings import START, known
-from tests.stories import MINUTE, ORIGIN, R2, Handset, Story, site
+from tests.stories import MINUTE, R2, Handset, Story, site
+from tests.wire import ORIGIN
 
 DECLARED = site({**R2, **MINUTE})
 

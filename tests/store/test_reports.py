@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
+from sqlalchemy import Row
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Move, Report
@@ -117,7 +120,7 @@ def test_a_period_of_a_store_is_what_analyze_reports_of_it(sipaudit_command: Com
     between = report.findings[0].time
     assert between is not None
 
-    def told(option: str, *command: str) -> tuple[list, list, list]:
+    def told(option: str, *command: str) -> tuple[list[object], list[object], list[object]]:
         """Findings but for what names them, moves and tries, incidents."""
         shown = json.loads(sipaudit_command(*command, option, f"@{between + 1}", "--format", "json").out)
         assert len(shown["findings"]) == 1
@@ -263,7 +266,12 @@ def test_of_what_came_after_the_period_only_where_it_left_from_is_asked(store_ur
             sink.take(move(100.0 + number, *((SECOND, FIRST) if number % 2 == 0 else (FIRST, SECOND))))
     decoded: list[type] = []
     value = reading._value
-    monkeypatch.setattr(reading, "_value", lambda kind, row: decoded.append(kind) or value(kind, row))
+
+    def noted(kind: type[Struct], row: Row[Any]) -> Struct:
+        decoded.append(kind)
+        return value(kind, row)
+
+    monkeypatch.setattr(reading, "_value", noted)
     (told,) = known(store_url, 0.0, 50.0).lines
     assert (len(told.moves), told.working) == (1, SECOND)
     assert decoded.count(Move) == 1

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from sqlalchemy import text
@@ -188,8 +188,8 @@ def test_a_probe_that_was_killed_while_the_store_was_away_has_lost_nothing(sqlit
 
 def test_what_a_killed_process_had_said_is_made_good_and_what_it_withdrew_is_not(store_url: str, spool: Path) -> None:
     with probe(store_url, spool, identity="one") as sink:
-        for saying in (finding(1), finding(2), incident(1), Withdrawn(START, "f-000002", "late")):
-            sink.take(saying)
+        for taken in (finding(1), finding(2), incident(1), Withdrawn(START, "f-000002", "late")):
+            sink.take(taken)
     with probe(store_url, spool, identity="one") as again:
         for saying in (finding(1), finding(2), finding(3), finding(4, observed="then"), incident(1, end=9.0), line()):
             again.learn(saying)
@@ -384,9 +384,12 @@ def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[S
 def test_a_mistake_of_ours_costs_what_was_in_hand_and_no_more(
     sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:
+    def mistaken(*_: object) -> NoReturn:
+        raise KeyError("\x1b[2J")
+
     with probe(sqlite_url, spool) as sink:
         with monkeypatch.context() as patched:
-            patched.setattr(sink._reach, "put", lambda *_: {}["\x1b[2J"])
+            patched.setattr(sink._reach, "put", mistaken)
             sink.take(finding(1))
             eventually(lambda: sink.standing().dropped == 1)
         sink.take(finding(2))
@@ -410,6 +413,10 @@ def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
     sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with unanswered(sqlite_url, spool, monkeypatch) as sink:
+        def spooled() -> int:
+            sink.turn(0.0)
+            return sink.standing().spooled
+
         sink.take(finding(2))
         sink.turn(0.0)
         assert sink.standing().spooled == 0     # it may still answer
@@ -417,7 +424,7 @@ def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
         sink.turn(0.0)
         eventually(lambda: sink.standing().spooled == 2 and sink.standing().waiting == 0)
         sink.take(finding(3))
-        eventually(lambda: not sink.turn(0.0) and sink.standing().spooled == 3)
+        eventually(lambda: spooled() == 3)
     assert ids(sqlite_url) == ["f-000001", "f-000002", "f-000003"]
 
 
