@@ -49,11 +49,11 @@ def test_a_split_ends_when_the_lines_are_together_again(tower: Tower) -> None:
 
 @pytest.mark.parametrize("declared", [
     {"settings": R1}, {"settings": {**R2, "concurrentRegistration": 1}}, {"settings": R2, "priorities": (1, 1)}])
-def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict[str, object]) -> None:
+def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict[str, Any]) -> None:
     """Old registrations in R1, registration with all servers, load balancing."""
     story = Story()
     split(story, 1, 5, 500)
-    assert tower.see(story, only="split-brain", **declared) == []  # type: ignore[arg-type]
+    assert tower.see(story, only="split-brain", **declared) == []
 
 
 @pytest.mark.parametrize("unread", [False, True])

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,8 +38,8 @@ def numbered(number: int) -> bytes:
     return REGISTER.replace(b"CSeq: 1 ", b"CSeq: %d " % number)
 
 
-def shipped(number: int = 1, time: float | None = NOW, **options: object) -> bytes:
-    return hep3(numbered(number), time=time, **options)  # type: ignore[arg-type]
+def shipped(number: int = 1, time: float | None = NOW, **options: Any) -> bytes:
+    return hep3(numbered(number), time=time, **options)
 
 
 class Post:
@@ -58,14 +59,14 @@ class Post:
         return [item for item in items if isinstance(item, Datagram)]
 
 
-def udp_source(**options: object) -> DatagramSource:
-    source = hep_source("udp://127.0.0.1:0", 3, **options)  # type: ignore[arg-type]
+def udp_source(**options: Any) -> DatagramSource:
+    source = hep_source("udp://127.0.0.1:0", 3, **options)
     assert isinstance(source, DatagramSource)
     return source
 
 
-def tcp_source(**options: object) -> ConnectionSource:
-    source = hep_source(f"{options.pop('scheme', 'tcp')}://127.0.0.1:0", 3, **options)  # type: ignore[arg-type]
+def tcp_source(**options: Any) -> ConnectionSource:
+    source = hep_source(f"{options.pop('scheme', 'tcp')}://127.0.0.1:0", 3, **options)
     assert isinstance(source, ConnectionSource)
     return source
 

@@ -185,11 +185,16 @@ def test_a_service_that_hangs_holds_nobody_up_and_the_loss_is_told() -> None:
     assert channel.counts == {"sent": 101, "dropped": 5}
 
 
-def test_the_pauses_double_up_to_the_longest() -> None:
+def test_the_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     answers = iter([False] * 6 + [True])
     channel = Channel("flaky", lambda _: next(answers), Patience(5, 60, 1))
-    channel._pause = lambda seconds: bool(pauses.append(seconds))  # type: ignore[method-assign, func-returns-value]
+
+    def noted(seconds: float) -> bool:
+        pauses.append(seconds)
+        return False
+
+    monkeypatch.setattr(channel, "_pause", noted)
     channel.put(NOTICE)
     until(lambda: channel.counts["sent"] == 1)
     channel.end()

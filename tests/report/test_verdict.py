@@ -30,12 +30,12 @@ def report() -> Report:
     return pipeline.analyze(pipeline.Job((str(SAMPLE / "capture.pcap"),), site=str(SAMPLE / "site.yaml"), zone="utc"))
 
 
-def incident(kind: str, **more: object) -> Incident:
-    values: dict[str, object] = {
+def incident(kind: str, **more: Any) -> Incident:
+    values: dict[str, Any] = {
         "id": "i-0001", "kind": kind, "server": "10.0.0.1:5060/udp", "entry": "sbc", "state": "closed",
         "start": 1795349112.0, "end": 1795349178.0, "lines": ["sip:1001@pbx.example.com"], "phones": 1, "groups": [],
         "findings": [], "metrics": {}, "evidence": [], "timeline": []}
-    return Incident(**{**values, **more})  # type: ignore[arg-type]
+    return Incident(**{**values, **more})
 
 
 def finding(rule: str, phone: str, severity: Severity = Severity.ERROR, suppressed: str | None = None) -> Finding:

@@ -15,7 +15,7 @@ from sipaudit.capture.files import resolve
 from sipaudit.model.values import Happening, Incident, KnownEvent, Place, Report
 from sipaudit.report import document
 from sipaudit.report.dissect import Dissection, Field, Layer
-from sipaudit.report.exhibits import Exhibit, Exhibits
+from sipaudit.report.exhibits import Exhibit, Exhibits, frames_of
 from sipaudit.report.html import render
 from sipaudit.sip.datagram import Datagram
 from tests.shared import ROOT
@@ -54,9 +54,9 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
     place = Place("site.cfg", 10, "failBack.timeout", "failBack.timeout=30")
     first = replace(first, rule="config-timeout-clamped", phone=None, server=None, time=None, wireshark=None,
                     evidence=[place], facts={"lines": 4})
-    before, after = second.evidence
-    second = replace(second, evidence=[replace(before, capture="first.pcap", frames=[5, 6], frame=6),  # type: ignore
-                                       replace(after, capture="second one.pcap", frame=9)],  # type: ignore
+    before, after = frames_of(second)
+    second = replace(second, evidence=[replace(before, capture="first.pcap", frames=[5, 6], frame=6),
+                                       replace(after, capture="second one.pcap", frame=9)],
                      wireshark="frame.number in {9}")
     report = replace(report, findings=[first, second, *others])
     return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
@@ -109,7 +109,7 @@ def hostile_page() -> bytes:
     names = {old.line: new.line for old, new in zip(report.lines, lines, strict=True)}
     findings = [replace(finding, line=names[finding.line], expected=BAD, observed=BAD + LONG, suppressed=BAD,
                         facts={**finding.facts, "method": BAD}, wireshark=BAD,
-                        evidence=[replace(frame, summary=BAD) for frame in finding.evidence])  # type: ignore[type-var]
+                        evidence=[replace(frame, summary=BAD) for frame in frames_of(finding)])
                 for finding in report.findings]
     servers = [replace(server, name=f"{number}{BAD}") for number, server in enumerate(report.servers)]
     incident = Incident(

@@ -21,6 +21,7 @@ from sipaudit import pipeline
 from sipaudit.errors import InputError
 from sipaudit.model.values import Move
 from sipaudit.report.dissect import Dissection
+from sipaudit.report.exhibits import frames_of
 from sipaudit.report.html import render
 from sipaudit.report.html.clock import PageClock
 from sipaudit.report.html.index import Index
@@ -124,7 +125,7 @@ def test_a_report_whose_times_somebody_changed_is_a_page_all_the_same(time: floa
     """The page counts milliseconds, and looks hour by hour for when the clocks were changed."""
     report, exhibits = pages.sample()
     finding = report.findings[0]
-    proof = replace(finding.evidence[0], time=time)
+    proof = replace(next(frames_of(finding)), time=time)
     told = replace(report, captures=[replace(report.captures[0], first=time)],
                    findings=[replace(finding, time=-time, evidence=[proof]), *report.findings[1:]])
     assert render(told, "Europe/Berlin", exhibits, {}, 500)
@@ -246,9 +247,10 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
         assert any("INVITE sip:2000@pbx.example.com SIP/2.0" in field for field in words["sip"])
 
     again = tmp_path / "again"
-    pipeline.render_files(*pipeline.read_reports([str(tmp_path / "out")]), str(again), "utc")
+    (report,) = pipeline.read_reports([str(tmp_path / "out")])
+    pipeline.render_files(report, str(again), "utc")
     assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
-    pipeline.render_files(*pipeline.read_reports([str(tmp_path / "out")]), str(tmp_path / "out"), "utc")
+    pipeline.render_files(report, str(tmp_path / "out"), "utc")
     assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them
 
 
