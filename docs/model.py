@@ -129,9 +129,9 @@ def _waits(world: World) -> None:
     world.now += EXPIRES
 
 
-HAPPENINGS: dict[str, Callable[[World], None]] = {
-    "REGISTER": lambda world: world.ask(P) and None,
-    "removal": lambda world: world.ask(P, expires=0.0) and None,
+HAPPENINGS: dict[str, Callable[[World], object]] = {
+    "REGISTER": lambda world: world.ask(P),
+    "removal": lambda world: world.ask(P, expires=0.0),
     "401": _answered(401),
     "200": _answered(200, EXPIRES),
     "200 that says 0": _answered(200, 0.0),

@@ -70,7 +70,7 @@ class Life:
 
     @property
     def gated(self) -> bool:
-        return self.settings["reRegisterOn"] == 1
+        return bool(self.settings["reRegisterOn"] == 1)
 
     @property
     def drops(self) -> bool:

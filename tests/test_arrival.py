@@ -21,7 +21,8 @@ from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
 from sipaudit.model.events import Answered, ModelEvent, Sent
-from sipaudit.model.routine import DONE, OFF, ON, Arrived
+from sipaudit.model.renewal import Arrived
+from sipaudit.model.routine import DONE, OFF, ON
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import registrations

@@ -10,7 +10,8 @@ import pytest
 from msgspec import json
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.routine import DONE, OFF, ON, Common, Renewal, Renewals
+from sipaudit.model.renewal import Renewal
+from sipaudit.model.routine import DONE, OFF, ON, Common, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Report
@@ -55,7 +56,7 @@ def test_so_are_lives_with_many_renewals(
 
 def alike(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, declared: Settings) -> Report:
     """The report of a story, which is the same where nothing passes by."""
-    at_once = Court(folder).report(story, declared)
+    at_once: Report = Court(folder).report(story, declared)
     monkeypatch.setattr(Replays, "is_idle", lambda *_: False)
     assert json.encode(Court(folder).report(story, declared)) == json.encode(at_once)
     return at_once
@@ -87,7 +88,7 @@ def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path, monkeypatch:
     assert report.lines[0].working is None
 
 
-def _nobody(*_: object) -> None:
+def _nobody(renewals: Renewals, renewal: Renewal) -> None:
     """Who wants to know?"""
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sipaudit import pipeline
 from sipaudit.errors import InputErrors
-from sipaudit.model.values import Report
+from sipaudit.model.values import Finding, Reached, Report, Undecided
 from sipaudit.report import text
 from tests.shared import ROOT
 
@@ -54,7 +54,8 @@ def test_notes_of_the_rules_stand_in_the_report(tmp_path: Path, monkeypatch: pyt
 def test_a_rule_that_is_disabled_leaves_no_trace(tmp_path: Path) -> None:
     off = written(tmp_path / "off.yaml", "override: {premature-failback: {enabled: false}}")
     report, _ = analyze(rules=(off,))
-    assert "premature-failback" not in {row.rule for row in (*report.findings, *report.reached, *report.inconclusive)}
+    rows: list[Finding | Reached | Undecided] = [*report.findings, *report.reached, *report.inconclusive]
+    assert "premature-failback" not in {row.rule for row in rows}
     assert report.findings  # the other rule speaks still
 
 

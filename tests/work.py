@@ -34,7 +34,8 @@ from sipaudit.compiled import PURE
 from sipaudit.pipeline import Job
 from sipaudit.run import ahead
 from sipaudit.run.run import Run
-from sipaudit.sip.parse import MAX_LASTING, Parser
+from sipaudit.sip.lines import MAX_LASTING
+from sipaudit.sip.parse import Parser
 
 SLACK = 1.05
 LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
@@ -71,14 +72,14 @@ BUDGETS = {
 
 def sizes(name: str) -> list[Workload]:
     """A workload at a quarter, a half and its whole length."""
-    dense = {"phones": 40, "spread": 60.0}
+    dense = partial(Workload, name, phones=40, spread=60.0)
     if name == "calls":   # longer means more phones: how often one calls in the life of a registration is limited
         one = WORKLOADS["calls"]
         return [replace(one, phones=20 * times, calls=40 * times, spread=6.0 * times) for times in (1, 2, 4)]
     made = {
-        "register": Workload(name, rounds=5, **dense),
-        "mixed": Workload(name, rounds=1, calls=24, streams=32, **dense),
-        "tcp": Workload(name, rounds=3, transport="tcp", **dense),
+        "register": dense(rounds=5),
+        "mixed": dense(rounds=1, calls=24, streams=32),
+        "tcp": dense(rounds=3, transport="tcp"),
     }[name]
     return [replace(made, rounds=made.rounds * times) for times in (1, 2, 4)]
 
@@ -114,7 +115,7 @@ def _give_names_room() -> None:
 
 
 def _most(workload: Workload) -> int:
-    ahead.parse = Parser(0).parse
+    _remember(0)
     with _ready(workload) as run:
         tracemalloc.start()
         run.drive()
@@ -128,7 +129,7 @@ def _renewal(fleet: Workload) -> float:
 
 
 def _calls(workload: Workload, memo: int = MAX_LASTING) -> int:
-    ahead.parse = Parser(memo).parse
+    _remember(memo)
     profile = cProfile.Profile()
     with _ready(workload) as run:
         profile.runcall(run.drive)
@@ -136,13 +137,18 @@ def _calls(workload: Workload, memo: int = MAX_LASTING) -> int:
 
 
 def _blocks(workload: Workload) -> int:
-    ahead.parse = Parser(0).parse   # the memo has a bound of its own, and is not full yet
+    _remember(0)   # the memo has a bound of its own, and is not full yet
     with _ready(workload) as run:
         gc.collect()
         before = sys.getallocatedblocks()
         run.drive()
         gc.collect()
         return sys.getallocatedblocks() - before
+
+
+def _remember(lines: int) -> None:
+    """From now on the parser's memo holds so many lines."""
+    vars(ahead)["parse"] = Parser(lines).parse
 
 
 @contextmanager
