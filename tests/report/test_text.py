@@ -14,6 +14,7 @@ from sipaudit import pipeline
 from sipaudit.model.values import Assumption, Confidence, Reason, Undecided
 from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
+from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
 from tests.shared import ROOT
 from tests.stories import Court, Handset, P, Story
@@ -317,7 +318,7 @@ def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_pat
     (finding,) = report.findings
     paths = tuple(capture.path for capture in report.captures)
     rows = pipeline.ladder(pipeline.Job(paths, site=str(tmp_path / "site1.yaml")), finding=finding.id)
-    proofs = {(proof.capture, proof.frame) for proof in finding.evidence}
+    proofs = {(proof.capture, proof.frame) for proof in frames_of(finding)}
     assert {path for path, _ in proofs} == set(paths)
     assert {(row.capture, row.frame) for row in rows if row.mark} == proofs
     shown = text.render(report, "utc", 200, False)
