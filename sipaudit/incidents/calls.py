@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from typing import Any
 
-from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, was_registered
+from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go, was_registered
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
@@ -95,8 +95,7 @@ class Calls:
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
-        for phone in self._lacks.keys() & phones:
-            del self._lacks[phone]
+        let_go(phones, self._lacks)
         self._up = {number: call for number, call in self._up.items() if call.subject.number not in lines}
         self._attempts = {key: one for key, one in self._attempts.items() if one.subject.number not in lines}
         self._by_call = {call: one for call, one in self._by_call.items() if one.subject.number not in lines}

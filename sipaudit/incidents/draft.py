@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Set
 from heapq import nsmallest
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import History, MoveSeen
@@ -21,6 +21,13 @@ LATEST = 64            # of these, those that may go on
 HAPPENINGS_KEPT = 100  # of one incident's timeline
 SHED = 8               # a full list sheds an eighth
 TOGETHER = 600.0       # seconds between two happenings at one server that make one incident
+
+
+def let_go(gone: Set[int], *tables: dict[int, Any]) -> None:
+    """Take what is kept of lines, or of phones, that were forgotten out of tables by their numbers."""
+    for table in tables:
+        for number in table.keys() & gone:
+            del table[number]
 
 
 class Watched(Protocol):
@@ -117,8 +124,7 @@ class Draft:
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""
-        for number in self.lines.keys() & lines:
-            del self.lines[number]
+        let_go(lines, self.lines)
 
     def over(self, now: float) -> float | None:
         """When it ended, as far as that is known at `now`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import Calls, comes_through
-from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.refused import Refusals
@@ -67,12 +67,8 @@ class Evidence:
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
-        for of_lines in (self._unshown, self.unserved):
-            for line in of_lines.keys() & lines:
-                del of_lines[line]
-        for of_phones in (self.lost, self.gaps):
-            for phone in of_phones.keys() & phones:
-                del of_phones[phone]
+        let_go(lines, self._unshown, self.unserved)
+        let_go(phones, self.lost, self.gaps)
 
     def view_begins(self) -> None:
         """Nothing was seen for a while: what was asked before may have been answered."""

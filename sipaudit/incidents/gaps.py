@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from math import inf
-from typing import Any
 
-from sipaudit.incidents.draft import Draft, Watched
+from sipaudit.incidents.draft import Draft, Watched, let_go
 from sipaudit.incidents.spells import Spell, found_no_answer, tell
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, PhoneState
@@ -129,10 +128,7 @@ class Gaps:
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
-        tables: tuple[dict[int, Any], ...] = (self.open, self._latest, self._may_be, self._failed)
-        for table in tables:
-            for number in table.keys() & lines:
-                del table[number]
+        let_go(lines, self.open, self._latest, self._may_be, self._failed)
         self._over = [spell for spell in self._over if spell.subject.number not in lines]
 
     def view_begins(self) -> None:

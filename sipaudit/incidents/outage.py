@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from math import inf
 
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched
+from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched, let_go
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, ModelEvent
@@ -218,17 +218,13 @@ class Outage(Draft):
         super().release(lines)
         for one in self.before:
             one.release(lines)
-        for known in (self.moves, self.turned):
-            for number in known.keys() & lines:
-                del known[number]
+        let_go(lines, self.moves, self.turned)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
 
     def release_phones(self, phones: Set[int]) -> None:
         """These phones were forgotten."""
-        for of_phones in (self.first, self.late, self.doubts):
-            for phone in of_phones.keys() & phones:
-                del of_phones[phone]
+        let_go(phones, self.first, self.late, self.doubts)
 
     @property
     def is_of_registrations(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Set
 from itertools import chain, islice
 
 from sipaudit.incidents.crowds import Crowd
-from sipaudit.incidents.draft import Watched
+from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
 from sipaudit.model.events import Failed, FailureKind, ModelEvent, Sent
@@ -151,15 +151,10 @@ class ServerWatch:
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         self.served -= phones
-        for asked in self.asked:
-            for phone in asked.keys() & phones:
-                del asked[phone]
+        let_go(phones, *self.asked, self.failing)
+        let_go(lines, self.left)
         self.users -= phones
         self.users.update(islice(chain.from_iterable(self.asked), USERS_KEPT - len(self.users)))
-        for phone in self.failing.keys() & phones:
-            del self.failing[phone]
-        for number in self.left.keys() & lines:
-            del self.left[number]
         self.forsaken = deque((one for one in self.forsaken if one[1] not in lines), FORSAKEN_KEPT)
 
     def turn(self, minute: Minute) -> None:

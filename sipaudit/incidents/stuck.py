@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from math import inf
 
-from sipaudit.incidents.draft import TOGETHER, Draft, Drafts, Watched
+from sipaudit.incidents.draft import TOGETHER, Draft, Drafts, Watched, let_go
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
@@ -159,9 +159,7 @@ class StaleNames:
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
-        for table in (self._listed, self.gone):
-            for number in table.keys() & lines:
-                del table[number]
+        let_go(lines, self._listed, self.gone)
 
     def _vanished(self, event: EntryChanged, subject: Watched, keys: list[str]) -> None:
         """These are listed no more: until the answer before has run out a phone may use them."""

@@ -10,6 +10,7 @@ from sipaudit.incidents.requests import SHORTEST, Waiting
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import (
+    CHALLENGES,
     Answered,
     Booted,
     CallChanged,
@@ -30,7 +31,6 @@ from sipaudit.model.routine import Renewals
 from sipaudit.model.state import Binding, PhoneState, Stay
 from sipaudit.rulebook.rules import IncidentKind
 
-CHALLENGES = frozenset({401, 407})
 Siblings = Callable[[int], Sequence[Watched]]
 
 

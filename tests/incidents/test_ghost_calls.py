@@ -5,16 +5,22 @@ from __future__ import annotations
 import pytest
 
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import MINUTE, R3, Handset, P, S, Story
+from tests.stories import MINUTE, R3, Asked, Handset, P, S, Story
 
 
-def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
-    """A call through P is up as its line moves to S; then the far end sends BYE."""
+def moves_in_a_call(story: Story) -> tuple[Handset, Asked]:
+    """1001, whose line moves to S while a call through P is up, and the INVITE of that."""
     phone, *_ = registered(story, 3)
     asked = phone.ask(200, P, "INVITE")
     phone.told(201, asked, 200)
     phone.acknowledge(201.1, asked)
     phone.fail_over(300)
+    return phone, asked
+
+
+def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
+    """A call through P is up as its line moves to S; then the far end sends BYE."""
+    phone, asked = moves_in_a_call(story)
     if speaks:
         phone.told(320.01, phone.ask(320, P, "INFO", call_id=asked.call_id, tag="far"), 200)
     bye = asked.text.replace("INVITE sip:2000@pbx.example.com", "BYE sip:1001@10.1.4.1", 1)
@@ -64,11 +70,7 @@ def test_and_only_if_the_phone_said_nothing_in_it(tower: Tower) -> None:
 def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
     """A re-INVITE that the phone refuses, and the CANCEL of it, which finds nothing there any more."""
     story = Story()
-    phone, *_ = registered(story, 3)
-    asked = phone.ask(200, P, "INVITE")
-    phone.told(201, asked, 200)
-    phone.acknowledge(201.1, asked)
-    phone.fail_over(300)
+    phone, asked = moves_in_a_call(story)
     for number, method in enumerate(("INVITE", "CANCEL")):
         offered = phone.called(400 + number, P, method, call_id=asked.call_id, number=7,
                                tag=f"near{asked.call_id[:6]}")
@@ -82,11 +84,7 @@ def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
 @pytest.mark.parametrize(("apart", "seen"), [(590, 1), (610, 2)])
 def test_what_comes_within_ten_minutes_is_one_incident(tower: Tower, apart: int, seen: int) -> None:
     story = Story()
-    phone, *_ = registered(story, 3)
-    asked = phone.ask(200, P, "INVITE")
-    phone.told(201, asked, 200)
-    phone.acknowledge(201.1, asked)
-    phone.fail_over(300)
+    phone, asked = moves_in_a_call(story)
     for number in range(2):
         offered = phone.called(400 + apart * number, P, "INFO", call_id=asked.call_id, number=7 + number,
                                tag=f"near{asked.call_id[:6]}")

@@ -10,15 +10,20 @@ from tests.incidents.ground import Tower, end, registered
 from tests.stories import R2, Handset, P, S, Settings, Story
 
 
-def stays_away(story: Story, call_at: float) -> None:
-    """1001 moves to S at 305.5; P answers the others from 320 on; 1001 calls through S."""
+def away(story: Story) -> Handset:
+    """1001, which moves to S at 305.5; P answers the others from 320 on."""
     phones = registered(story, 4)
     for phone in phones[:2]:
         phone.fail_over(300)
     phones[1].register(380)
     for time in range(320, 800, 20):
         phones[2 + time // 20 % 2].register(time)
-    phones[0].call(call_at, S, 2.0)
+    return phones[0]
+
+
+def stays_away(story: Story, call_at: float) -> None:
+    """It calls through S."""
+    away(story).call(call_at, S, 2.0)
     end(story, 900)
 
 
@@ -34,15 +39,10 @@ def test_stuck_is_twice_the_delay_after_the_primary_came_back(tower: Tower, call
 def test_who_has_just_hung_up_is_not_stuck_yet(tower: Tower, again_at: float, stuck: bool) -> None:
     """A call of 430 to 470 kept 1001 at S past 440 by right: it has five seconds from there (B5)."""
     story = Story()
-    phones = registered(story, 4)
-    for phone in phones[:2]:
-        phone.fail_over(300)
-    phones[1].register(380)
-    for time in range(320, 800, 20):
-        phones[2 + time // 20 % 2].register(time)
-    phones[0].call(430, S, 40.0)
-    phones[0].register(again_at, S)
-    phones[0].register(again_at + 2, P)
+    phone = away(story)
+    phone.call(430, S, 40.0)
+    phone.register(again_at, S)
+    phone.register(again_at + 2, P)
     end(story, 900)
     assert bool(tower.see(story, only="stuck-on-secondary")) is stuck
 
