@@ -12,6 +12,7 @@ from sipaudit.incidents.timers import Timers
 from sipaudit.model.conditions.overdue import LONG_CALL
 from sipaudit.model.events import EntryChanged, Sent
 from sipaudit.model.packets import MOVERS
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Mode, Regime, ServerEntry
 from sipaudit.model.state import Call, PhoneState, Stay
 from sipaudit.model.timers import renewal
@@ -51,11 +52,13 @@ class Stuck:
 
     def _limit(self, primary: str, entry: ServerEntry, subject: Watched, stay: Stay) -> float:
         """When the line should have been back, several times over; never, while nothing shows that it could. What its
-        phone has asked there in vain since it left speaks against the server as before (section 1, *failure*)."""
+        phone has asked there in vain since it left speaks against the server as before (section 1, *failure*), and so
+        does whatever else came of the line's tries to return: it stays where it is, by right (F11)."""
         server, delay = self._servers.get(primary), _delay(entry, subject, stay)
         if server is None or delay is None or primary in self._outages:
             return inf
-        back = max(server.restored, stay.arrived.time, server.failed_last(subject.owner))
+        tried = max((one.time for one in stay.tries if one.server == primary), default=LONG_AGO)
+        back = max(server.restored, stay.arrived.time, server.failed_last(subject.owner), tried)
         serves_others = server.answered > back + delay and len(server.users) > 1
         return back + self._factor * delay if serves_others else inf
 
