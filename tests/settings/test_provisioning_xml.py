@@ -163,3 +163,14 @@ def test_what_was_meant_is_guessed_for_so_many_names_and_no_more(
     misspelt = {f"voIpProt__server__1__failOver__reRegister{letter}": 1 for letter in "ABCDEFGH"}
     issues = [issue.rule for issue, _ in Provisioning(one_file(tmp_path, reg__1__address="1001", **misspelt)).issues()]
     assert issues.count("config-unknown-parameter") == 3
+
+
+@pytest.mark.parametrize(("written", "meant"), [
+    ("reg.1.server.1.reRegisterOn", "reg.1.server.1.failOver.reRegisterOn"),     # register is nearer by its letters
+    ("voIpProt.server.1.failBack.mode", "voIpProt.server.1.failOver.failBack.mode"),
+    ("voIpProt.server.1.failback.mode", "voIpProt.server.1.failOver.failBack.mode"),
+    ("reg.1.outboundProxy.failBack.timeout", "reg.1.outboundProxy.failOver.failBack.timeout"),
+    ("reg.1.server.1.retryTimeout", "reg.1.server.1.retryTimeOut"),
+])
+def test_the_parameter_that_was_meant_is_named(written: str, meant: str) -> None:
+    assert parameters.meant(written, set()) == meant

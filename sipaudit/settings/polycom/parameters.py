@@ -50,7 +50,8 @@ def _known() -> dict[str, SettingType]:
 
 
 KNOWN = _known()
-_FOLDED = {name.casefold(): name for name in KNOWN}
+# A name in any case; also without its failOver., which the parameters beside it do not have.
+_FOLDED = {name.replace("failOver.", "").casefold(): name for name in KNOWN} | {name.casefold(): name for name in KNOWN}
 _BY_SHAPE: dict[int, list[list[str]]] = {}
 for _name in KNOWN:
     _BY_SHAPE.setdefault(_name.count("."), []).append(_name.split("."))
