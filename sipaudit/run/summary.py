@@ -59,7 +59,7 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
         path=safe_path(health.path), packets=health.packets, sip_messages=messages, first=_time(health.first),
         last=_time(health.last), truncated=health.truncated, link_types=list(health.link_types),
         undecoded=_sorted(health.undecoded), duplicates=health.duplicates, snaplen_cut=health.snaplen_cut,
-        clock_steps=[ClockStep(frame, moment(time), round(seconds, 6)) for frame, time, seconds in health.clock_steps],
+        clock_steps=[ClockStep(frame, moment(time), round(seconds, 3)) for frame, time, seconds in health.clock_steps],
         malformed=_sorted(traffic.malformed if traffic else {}), one_way=traffic.one_way if traffic else 0,
         mid_life=traffic.mid_life if traffic else 0, encrypted=_sorted(encrypted),
         loss=Loss(health.kernel_drops, health.tcp_gaps, halves, round(estimate(health, traffic), 6)),
