@@ -31,7 +31,7 @@ class Lines:
         self._clock = clock
         self._standing = Standing()
         self._states: dict[str, str] = {}
-        self._findings: dict[str, tuple[object, ...]] = {}
+        self._findings: dict[str, tuple[object, ...]] = {}   # severity, reason of suppression, incident
         self._stated: float | None = None
         self._lost = 0
 
@@ -95,9 +95,10 @@ class Lines:
             return None
         where = incident.entry or "" if incident.server is None else self._standing.name(incident.server)
         lasted = "" if incident.end is None else f", lasted {incident.end - incident.start:.1f} s"
+        counted = sum(self._findings.get(name, (None, None))[1] is None for name in incident.findings)
         return (f"incident {incident.id} {incident.state} {incident.kind} {where} from "
                 f"{self._when(incident.start, said)}: "
-                f"{count_of(len(incident.lines), 'line')}, {count_of(len(incident.findings), 'finding')}{lasted}")
+                f"{count_of(len(incident.lines), 'line')}, {count_of(counted, 'finding')}{lasted}")
 
     def _when(self, time: float, said: float) -> str:
         """The time of day, with its day where the line is said on another one."""

@@ -66,10 +66,11 @@ class _Followed:
 
 @dataclass
 class _Known:
-    """What is remembered of a finding."""
+    """What is remembered of a finding; one that is suppressed counts nowhere."""
 
     rule: str
     severity: Severity
+    suppressed: bool = False
     told: bool = False
 
 
@@ -148,7 +149,7 @@ class Notices:
 
     def _finding(self, finding: Finding) -> None:
         known = self._findings.pop(finding.id, None) or _Known(finding.rule, finding.severity)
-        known.severity = finding.severity
+        known.severity, known.suppressed = finding.severity, finding.suppressed is not None
         self._findings[finding.id] = known
         if len(self._findings) > FINDINGS:
             del self._findings[next(iter(self._findings))]
@@ -190,7 +191,7 @@ class Notices:
         for followed in self._incidents.values():
             how = self._due(followed)
             if how is not None and self._severity(followed.incident).rank >= self._least.rank:
-                followed.told_at, followed.told_size = self._now, _size(followed.incident)
+                followed.told_at, followed.told_size = self._now, self._size(followed.incident)
                 followed.told_closed = followed.incident.state == "closed"
                 yield self._about(followed.incident, how)
 
@@ -202,7 +203,7 @@ class Notices:
         if told_at is None:
             how = "going on" if followed.resumed else "opened"
             return how if not closed and self._now - followed.first >= SETTLING else None
-        since, size = self._now - told_at, _size(followed.incident)
+        since, size = self._now - told_at, self._size(followed.incident)
         if since < GROWN_SOON:
             return None
         if followed.told_closed and not closed:
@@ -215,9 +216,17 @@ class Notices:
         is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in self._known(incident))
         return Severity.ERROR if is_error else Severity.WARNING
 
+    def _size(self, incident: Incident) -> int:
+        return len(incident.lines) + len(self._counted(incident))
+
+    def _counted(self, incident: Incident) -> list[_Known | None]:
+        """Its findings that count; None for each that was forgotten."""
+        findings = (self._findings.get(name) for name in incident.findings)
+        return [known for known in findings if known is None or not known.suppressed]
+
     def _known(self, incident: Incident) -> list[_Known]:
-        """What is remembered of its findings."""
-        return [self._findings[name] for name in incident.findings if name in self._findings]
+        """What is remembered of its findings that count."""
+        return [known for known in self._counted(incident) if known is not None]
 
     def _about(self, incident: Incident, how: str) -> Notice:
         words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, rests={},
@@ -230,9 +239,10 @@ class Notices:
 
     def _rules_of(self, incident: Incident) -> Iterator[str]:
         """Its findings, counted by rule."""
-        if incident.findings:
+        counted = self._counted(incident)
+        if counted:
             named = _by_rule(self._known(incident))
-            yield f"Findings: {len(incident.findings)}" + (f" ({named})" if named else "")
+            yield f"Findings: {len(counted)}" + (f" ({named})" if named else "")
 
     # -- findings that belong to no incident
 
@@ -259,10 +269,6 @@ class Notices:
         phone = "" if finding.phone is None else f" phone {plain(finding.phone)}"
         return (f"{when}{finding.severity} {plain(finding.rule)} ({plain(finding.id)}) {plain(finding.line)}{phone}: "
                 f"expected {plain(finding.expected)}; observed {plain(finding.observed)}")
-
-
-def _size(incident: Incident) -> int:
-    return len(incident.lines) + len(incident.findings)
 
 
 def _by_rule(findings: Iterable[Finding | _Known]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 
@@ -37,8 +37,8 @@ class View:
         self._title = title
         self._clock = clock
         self._findings: deque[Finding] = deque(maxlen=FINDINGS)
-        self._counted: dict[str, None] = {}    # by their ids, the oldest first
-        self._found = 0
+        self._counts: dict[str, bool] = {}     # by their ids, the oldest first; what is suppressed does not count
+        self._found: Counter[bool] = Counter()
 
     def take(self, saying: Saying) -> None:
         self.standing.take(saying)
@@ -63,19 +63,19 @@ class View:
 
     def _finding(self, finding: Finding) -> None:
         """A finding that is said again keeps its place, and counts once."""
-        if finding.id in self._counted:
+        if finding.id in self._counts:
+            self._found[self._counts[finding.id]] -= 1
             self._findings = deque((finding if known.id == finding.id else known for known in self._findings), FINDINGS)
-            return
-        if len(self._counted) >= COUNTED:
-            del self._counted[next(iter(self._counted))]
-        self._counted[finding.id] = None
-        self._found += 1
-        self._findings.append(finding)
+        else:
+            if len(self._counts) >= COUNTED:
+                del self._counts[next(iter(self._counts))]
+            self._findings.append(finding)
+        self._counts[finding.id] = finding.suppressed is None
+        self._found[finding.suppressed is None] += 1
 
     def _forget(self, name: str) -> None:
-        if name in self._counted:
-            del self._counted[name]
-            self._found -= 1
+        if name in self._counts:
+            self._found[self._counts.pop(name)] -= 1
             self._findings = deque((known for known in self._findings if known.id != name), FINDINGS)
 
     # -- drawing
@@ -124,13 +124,16 @@ class View:
             where = incident.entry or "-" if incident.server is None else self.standing.name(incident.server)
             table.add_row(_cell(incident.id), _cell(incident.kind, "red"), _cell(where),
                           format_time(incident.start, self._clock, TimeStyle.CLOCK), _lasting(now - incident.start),
-                          str(len(incident.lines)), str(len(incident.findings)))
+                          str(len(incident.lines)),
+                          str(sum(self._counts.get(finding, True) for finding in incident.findings)))
         return table
 
     def _last(self, rows: int) -> Iterator[RenderableType]:
-        yield Text(f"Last of {count_of(self._found, 'finding')}" if self._found else "No finding",
-                   style="bold" if self._found else "green")
-        if self._found:
+        found, suppressed = self._found[True], self._found[False]
+        besides = f", {suppressed} suppressed" if suppressed else ""
+        yield Text((f"Last of {count_of(found, 'finding')}" if found else "No finding") + besides,
+                   style="bold" if found else "green")
+        if self._findings:
             table = _table(("id", "left"), ("time", "left"), ("", "left"), ("rule", "left"), ("line", "left"),
                            ("in", "left"), ("server", "left"), gives="server")
             for finding in list(self._findings)[-rows:]:

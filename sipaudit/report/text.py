@@ -50,17 +50,18 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     screen.title("Incidents")
     names, when = short_names(report.servers), when_of(report, clock)
     shown, _ = shown_in_full(report.incidents, INCIDENTS_SHOWN)
+    counted = {finding.id for finding in counting(report.findings)}
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
-                 [_incident_row(incident, names, when) for incident in shown],
+                 [_incident_row(incident, counted, names, when) for incident in shown],
                  right=frozenset({"lines", "findings"}), least=("findings", "lines", "to", "where"))
     _more(screen, len(report.incidents) - len(shown), "incident")
 
 
-def _incident_row(incident: Incident, names: dict[str, str], when: When) -> tuple[object, ...]:
+def _incident_row(incident: Incident, counted: set[str], names: dict[str, str], when: When) -> tuple[object, ...]:
     where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
     end = "open" if incident.end is None else when(incident.end)
     return (incident.id, incident.kind, where, when(incident.start), end, len(incident.lines),
-            len(incident.findings))
+            len(counted.intersection(incident.findings)))
 
 
 def _more(screen: Screen, count: int, noun: str) -> None:

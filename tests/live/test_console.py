@@ -69,6 +69,16 @@ def test_the_last_findings_stand_at_the_end_and_withdrawn_ones_go() -> None:
     assert rules[-2:] == ["rule-57", "known-better"]
 
 
+def test_what_is_suppressed_is_shown_and_does_not_count() -> None:
+    under = said.incident(findings=["f-000001", "f-000002", "f-000003"])
+    lines = shown(said.finding(), said.finding("f-000002"), said.finding("f-000003"), under,
+                  said.finding("f-000002", suppressed="known"))
+    assert "Last of 2 findings, 1 suppressed" in lines
+    assert next(line for line in lines if line.startswith("i-0001")).split()[-1] == "2"
+    assert next(line for line in lines if line.startswith("f-000002")).split()[2] == "suppressed"
+    assert "No finding, 1 suppressed" in shown(said.finding(suppressed="known"))
+
+
 def test_rates_drops_and_blindness_stand_on_top() -> None:
     lines = shown(said.health(blind_s=3700.0), said.capture())
     assert lines[1] == "1 200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
@@ -218,6 +228,12 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
         "lasted 9.5 s",
         "2023-11-14 22:13:20.000 withdrawn f-000001: a packet that came late explains it",
     ]
+
+
+def test_an_incidents_line_counts_no_finding_that_is_suppressed() -> None:
+    under = said.incident(findings=["f-000001", "f-000002"])
+    assert logged(said.finding("f-000001", suppressed="known"), said.finding("f-000002"), under)[-1].endswith(
+        "1 line, 1 finding")
 
 
 def test_a_line_says_when_it_is_said_and_when_that_was_which_it_tells_of() -> None:

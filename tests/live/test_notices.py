@@ -160,6 +160,19 @@ def test_suppressed_findings_are_not_told() -> None:
     assert story.wait(200) == []
 
 
+def test_suppressed_findings_make_an_incident_neither_graver_nor_larger() -> None:
+    story = Story()
+    names = [f"f-{number:06d}" for number in range(1, 9)]
+    known = [said.finding(name, severity=Severity.ERROR, suppressed="known") for name in names]
+    story.say(*known, said.finding("f-000009", severity=Severity.WARNING))
+    story.say(said.incident(kind="flapping", findings=["f-000009", names[0]]))
+    [opened] = story.wait(BELONGING)
+    assert opened.severity is Severity.WARNING
+    assert opened.body.splitlines()[-1] == "Findings: 1 (1 premature-failback)"
+    story.say(said.incident(kind="flapping", findings=["f-000009", *names]))
+    assert story.wait(2 * GROWN_LATE) == []
+
+
 def test_what_is_withdrawn_in_time_is_never_told_and_else_taken_back() -> None:
     story = Story()
     story.say(said.finding("f-000001"), said.incident("i-0001"))

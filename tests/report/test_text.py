@@ -92,6 +92,13 @@ def test_what_is_suppressed_comes_last() -> None:
     assert shown.index(second.id) < shown.index(first.id)
 
 
+def test_the_findings_of_an_incident_are_counted_without_suppressed_ones() -> None:
+    report = pipeline.analyze(job())
+    first, second = report.findings
+    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), "utc", 200, False)
+    assert next(line for line in shown.splitlines() if line.startswith("i-0001")).split()[-1] == "1"
+
+
 def test_whose_clock_it_is_stands_with_the_capture() -> None:
     report = pipeline.analyze(job())
     assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, "utc", 200, False)
