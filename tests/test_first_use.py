@@ -218,8 +218,26 @@ def test_folders_within_a_folder_are_not_searched_and_that_is_said(tmp_path: Pat
     (tmp_path / "day" / "one").mkdir(parents=True)
     (tmp_path / "day" / "README").write_text("captures of a day\n")
     ran = Ran("analyze", "day", folder=tmp_path)
-    assert (ran.code, ran.err) == (2, "sipaudit: day: none of the 1 files is a capture (name a pcap or pcapng file; "
-                                      "folders within a folder are not searched)\n")
+    assert (ran.code, ran.err) == (2, "sipaudit: day: none of its files is a capture (name a pcap or pcapng file; "
+                                      "folders within a folder are not searched)\n"
+                                      "sipaudit: day/README: is a text file, not a capture (name a pcap or pcapng "
+                                      "file; tcpdump writes one with -w)\n")
+
+
+def test_where_no_capture_is_left_it_is_said_why_each_was_passed_over(tmp_path: Path) -> None:
+    """The captures may lie a folder deeper, or be there and unreadable."""
+    (tmp_path / "day" / "one").mkdir(parents=True)
+    (tmp_path / "day" / "one" / "a.pcap").write_bytes(Path(CAPTURE).read_bytes())
+    for number in range(30):
+        (tmp_path / "day" / f"{number:02d}.pcap").write_bytes(b"")
+    ran = Ran("analyze", "day", folder=tmp_path)
+    said = ran.err.splitlines()
+    assert (ran.code, len(said)) == (2, 22)
+    assert said[1].startswith("sipaudit: day/00.pcap: ")
+    assert said[-1] == "sipaudit: and 11 more are none"
+    for number in range(30):
+        (tmp_path / "day" / f"{number:02d}.pcap").unlink()
+    assert "sipaudit: day/one: is a folder within a folder" in Ran("analyze", "day", folder=tmp_path).err
 
 
 def test_a_store_named_by_its_path_is_told_its_url(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import STDIN, DamagedStreamError, chunks, opened
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, InputErrors
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
 OURS = "evidence"   # what `-o` writes: proof that stands in the captures, too
 CAPTURES = re.compile(r"\.p?cap(ng)?\d*(\.(gz|zst|lz4))?$", re.IGNORECASE)
-LOOKED_AT = 100     # entries of a folder
+LOOKED_AT = 100      # entries of a folder
+LISTED = 20          # of what was passed over, where no capture is left
 _PIECE = 4096  # bytes to read at a time while the first packet is looked for
 
 
@@ -82,11 +83,21 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
             if named:
                 raise
             found.skipped.append(error)
+    passed_over = [*found.skipped, *_not_searched(arguments)]
     if not found.files:
-        what = f"none of the {len(found.skipped)} files is a capture" if found.skipped else "no file there"
-        fix = "name a pcap or pcapng file; folders within a folder are not searched"
-        raise InputError(what, fix=fix, file=" ".join(arguments))
-    return Resolved(found.files, [*found.skipped, *_not_searched(arguments)])
+        raise InputErrors(list(_no_capture(arguments, found.skipped, passed_over)))
+    return Resolved(found.files, passed_over)
+
+
+def _no_capture(arguments: Sequence[str], skipped: Sequence[InputError], passed_over: Sequence[InputError]
+                ) -> Iterator[InputError]:
+    """That nothing is left, and of some of what was passed over why: it may be captures that cannot be read here."""
+    what = "none of its files is a capture" if skipped else "no file there"
+    fix = "name a pcap or pcapng file; folders within a folder are not searched"
+    yield InputError(what, fix=fix, file=" ".join(arguments))
+    yield from passed_over[:LISTED]
+    if len(passed_over) > LISTED:
+        yield InputError(f"and {len(passed_over) - LISTED} more are none")
 
 
 class _Found:

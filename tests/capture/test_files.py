@@ -169,7 +169,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
 def test_a_directory_without_captures(tmp_path: Path) -> None:
     assert "no file there" in refused([tmp_path])
     (tmp_path / "a").write_text("x")
-    assert "none of the 1 files is a capture" in refused([tmp_path])
+    assert "none of its files is a capture" in refused([tmp_path])
 
 
 def test_a_file_of_a_directory_is_an_error_when_it_was_also_named(tmp_path: Path) -> None:
