@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.incidents.course import too_late
+from sipaudit.incidents.metrics import percentile
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
 from sipaudit.report.manners import MANNERS, entry_of, lateness, tells
@@ -114,8 +115,8 @@ def _shared(members: Sequence[Incident]) -> list[Happening]:
     first = members[0]
     kept = [entry for manner in MANNERS if (entry := entry_of(first, manner)) is not None
             and all(tells(one, manner) for one in members)]
-    late = sorted(seconds for one in members if (seconds := lateness(one)) is not None)
+    late = [seconds for one in members if (seconds := lateness(one)) is not None]
     if len(late) == len(members):
-        kept.append(Happening(first.start, too_late(first.server, late[len(late) // 2])))
+        kept.append(Happening(first.start, too_late(first.server, percentile(late, 50) or 0.0)))
     unseen = [entry for one in members for entry in one.timeline if entry.what.startswith(UNSEEN)]
     return [*kept, *unseen[:1]]

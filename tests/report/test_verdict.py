@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
+from sipaudit.incidents.course import too_late
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import Confidence, Finding, Frame, Happening, Incident, Reason, Report, Severity, Undecided
 from sipaudit.report import html, markdown, text
@@ -133,6 +134,16 @@ def test_how_a_server_failed(report: Report, summaries: list[str], said: str) ->
     evidence = [Frame("a.pcap", 1, 0.0, summary) for summary in summaries]
     shown = sentences(replace(report, incidents=[incident("server-outage", evidence=evidence)]), "utc")
     assert shown[0].startswith(said)
+
+
+def test_of_several_times_that_a_server_was_slow_the_median_is_told_as_of_each_of_them(report: Report) -> None:
+    """By nearest rank: the second of four."""
+    slow = [incident("server-outage", id=f"i-000{number}", start=1795349112.0 + number * 100,
+                     end=1795349178.0 + number * 100,
+                     timeline=[Happening(0.0, too_late("10.0.0.1:5060/udp", float(late)))])
+            for number, late in enumerate((9, 5, 7, 6))]
+    told = sentences(replace(report, incidents=slow), "utc")[0]
+    assert told.startswith("sbc1 answered too late (after 6.0 s, median) four times")
 
 
 @pytest.mark.parametrize(("starts", "ends", "said"), [

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any
 
+from sipaudit.incidents.metrics import percentile
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import LineSummary, Move, Report
 from sipaudit.report.html.index import Index
@@ -20,6 +21,7 @@ from sipaudit.report.html.lanes import noticed, stays
 STEPS = 480        # points of the stacked area
 MINUTES = 720      # points of a server's rates: longer captures have several minutes in one
 BARS = 40          # of the distribution
+USUAL = 95         # % of the times that the bars are for: one phone that slept for an hour must not flatten the rest
 MOST_SERVERS = 12  # that have a series of their own
 METHODS = 8        # of a server's requests, the rest is counted together
 MINUTE = 60.0
@@ -134,7 +136,8 @@ def _recovery(report: Report) -> dict[str, Any]:
              if move.kind == "failover" and move.evidence]
     recovered = [max(move.time - start, 0.0) for move, start in moves]
     detected = [max(move.first_packet - start, 0.0) for move, start in moves if move.first_packet is not None]
-    width = _nice(_usual([*recovered, *detected]) / BARS)
+    usual = percentile([*recovered, *detected], USUAL) or 0.0
+    width = _nice(usual / BARS)
     return {"width": width, "count": len(moves), "detected": _bars(detected, width),
             "recovered": _bars(recovered, width)}
 
@@ -142,11 +145,6 @@ def _recovery(report: Report) -> dict[str, Any]:
 def _after(line: LineSummary) -> Iterable[tuple[float, Move]]:
     """Its moves, each with since when it had worked where it was."""
     return zip([line.first, *(move.time for move in line.moves)], line.moves, strict=False)
-
-
-def _usual(seconds: list[float]) -> float:
-    """What all but the longest twentieth stay below: one phone that slept for an hour must not flatten the rest."""
-    return sorted(seconds)[math.ceil(len(seconds) * 0.95) - 1] if seconds else 0.0
 
 
 def _bars(seconds: list[float], width: float) -> list[int]:
