@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sipaudit.sip.message import Message
 
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
-           "messages", "phones", "read_reports", "render_files", "was_heard"]
+           "messages", "phones", "read_reports", "render_files"]
 
 MANY = 20_000   # packets from which on what was learnt of them takes a time to take apart
 
@@ -88,14 +88,6 @@ def read_reports(
     reports = [storing.read(path, None if number else period) if is_store(path) else document.read(path)
                for number, path in enumerate(paths)]
     return reports if hiding is None else [hiding.redaction.report(report) for report in reports]
-
-
-def was_heard(path: str) -> bool:
-    """Whether a report is of a store that live runs wrote: then there need be no capture of what it tells."""
-    from sipaudit.run import storing
-    from sipaudit.store.urls import is_store
-
-    return is_store(path) and storing.was_heard(path)
 
 
 def compare(before: Report, after: Report) -> Comparison:

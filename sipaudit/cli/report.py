@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from os.path import isfile
 from typing import TYPE_CHECKING
 
 import click
@@ -67,12 +68,18 @@ def command(
         lacks = pipeline.render_files(report, directory, zone, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")
     if comparison is None:
-        again = None if form == "text" and pipeline.was_heard(path) else "CAPTURE ..."
         program = "sipaudit" if redact else terminal.program()   # a path may name its user
-        output.show(report, partial(text.render, program=program, again=again), zone, form)
+        output.show(report, partial(text.render, program=program, again=_again(report)), zone, form)
     else:
         _show_comparison(comparison, report, form)
     output.fail_on(report.findings if comparison is None else comparison.new, fail_on)
+
+
+def _again(report: Report) -> str | None:
+    """What another command reads that shall see the same, while all captures are where they were; what a probe has
+    heard is in none."""
+    are_there = [isfile(capture.path) for capture in report.captures]  # noqa: PTH113 - Path's raises for a long name
+    return "CAPTURE ..." if are_there and all(are_there) else None
 
 
 def _show_comparison(comparison: Comparison, report: Report, form: str) -> None:

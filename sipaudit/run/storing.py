@@ -46,12 +46,3 @@ def read(url: str, chosen: PeriodFrom | None) -> Report:
 
     with closing(open_for_reading(url)) as store:
         return reading.read(store, period(None, None, "utc") if chosen is None else chosen)
-
-
-def was_heard(url: str) -> bool:
-    """Whether a store has what live runs heard, of which no capture need be kept. Raises InputError and OSError."""
-    from sipaudit.store import reading
-    from sipaudit.store.opening import open_for_reading
-
-    with closing(open_for_reading(url)) as store:
-        return reading.has_live_runs(store)

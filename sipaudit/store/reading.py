@@ -57,15 +57,6 @@ def read(store: Store, period: Callable[[float], Span]) -> Report:
     return found
 
 
-def has_live_runs(store: Store) -> bool:
-    """Whether any of its runs, of the probe that is asked for, is a live one. Raises OSError when the store fails."""
-    try:
-        with store.engine.connect() as connection:
-            return not all(run.is_analysis for run in _runs(connection, store))
-    except SQLAlchemyError as error:
-        raise OSError(f"{store.address.shown} could not be read: {store.trouble(error)}") from None
-
-
 def _runs(connection: Connection, store: Store) -> list[Run]:
     wanted, probe = select(RUNS).order_by(RUNS.c.number), store.address.probe
     rows = connection.execute(wanted if probe is None else wanted.where(RUNS.c.probe == clean(probe))).all()
