@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(Exception):
     """Something the user named cannot be used as it is.
@@ -19,6 +22,11 @@ class InputError(Exception):
         self.file = file
         self.line = line
 
+    @property
+    def errors(self) -> list[InputError]:
+        """Each thing that is wrong."""
+        return [self]
+
     def __str__(self) -> str:
         where = "" if self.file is None else self.file + ("" if self.line is None else f":{self.line}") + ": "
         return f"{where}{self.message}" + (f" ({self.fix})" if self.fix else "")
@@ -30,7 +38,26 @@ class InputErrors(InputError):
     def __init__(self, errors: list[InputError]) -> None:
         first = errors[0]
         super().__init__("; ".join(map(str, errors)), fix=first.fix, file=first.file, line=first.line)
-        self.errors = errors
+        self._several = errors
+
+    @property
+    def errors(self) -> list[InputError]:
+        return self._several
 
     def __str__(self) -> str:
         return self.message
+
+
+@contextmanager
+def collecting(errors: list[InputError]) -> Iterator[None]:
+    """Keeps the input errors of what runs inside, so that the next thing is read all the same."""
+    try:
+        yield
+    except InputError as error:
+        errors += error.errors
+
+
+def raise_together(errors: list[InputError]) -> None:
+    """Raises InputErrors where anything is wrong."""
+    if errors:
+        raise InputErrors(errors)

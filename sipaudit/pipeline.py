@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, collecting, raise_together
 from sipaudit.run.garbage import leave_whole, rare_collections
 from sipaudit.run.job import Job, Output
 from sipaudit.run.ready import getting_ready
@@ -168,18 +169,19 @@ def events(job: Job, *, line: str | None = None, progress: Progress | None = Non
 def config_check(
     paths: Sequence[str], *, rules: Sequence[str] = (), suppress: str | None = None, warn: Warn = print
 ) -> Checked:
-    """What is wrong with provisioning files. Raises InputError or InputErrors for what cannot be read."""
+    """What is wrong with provisioning files. Raises InputErrors for what cannot be read."""
     from sipaudit.report.configuration import checked
-    from sipaudit.rulebook.pack import load_pack
-    from sipaudit.rulebook.suppress import load_suppressions
+    from sipaudit.rulebook.in_force import load_rules
     from sipaudit.run import provisioning
     from sipaudit.settings.provisioning import Provisioning
-    from sipaudit.times import parse_zone
 
-    pack = load_pack(rules)
-    given = load_suppressions(suppress, parse_zone("utc"), pack.known)
-    files = Provisioning(paths)
-    findings, idle = given.mark(provisioning.check(files, pack.settings), 0.0)
+    errors: list[InputError] = []
+    with collecting(errors):
+        pack, suppressions = load_rules(rules, suppress, UTC)
+    with collecting(errors):
+        files = Provisioning(paths)
+    raise_together(errors)
+    findings, idle = suppressions.mark(provisioning.check(files, pack.settings), 0.0)
     for sentence in idle:
         warn(sentence)
     return checked(len(files.phones), files.count(), findings)

@@ -104,10 +104,21 @@ def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
 
 def test_what_is_wrong_in_files_and_options_is_told_together(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("entry: {}\n")
+    (tmp_path / "mine.yaml").write_text("id: [")
+    (tmp_path / "known.yaml").write_text("- {rule: none-of-ours}\n")   # it may be one of mine.yaml
     ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--config", "none", "--set", "x=1", "--from", "soon",
-              "--to", "later", "--tz", "Mars", folder=tmp_path)
+              "--to", "later", "--tz", "Mars", "--rules", "mine.yaml", "--suppress", "known.yaml", folder=tmp_path)
     assert [line.split(" ")[1] for line in ran.err.splitlines()] == [
-        "--tz:", "site.yaml:1:", "--set:", "none:", "--from:", "--to:"]
+        "--tz:", "site.yaml:1:", "--set:", "none:", "--from:", "--to:", "mine.yaml:2:", "known.yaml:1:"]
+    assert "none-of-ours" not in ran.err
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_what_is_wrong_in_rules_and_in_provisioning_is_told_together(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("id: [")
+    (tmp_path / "known.yaml").write_text("- {rule: flapping}\n")
+    ran = Ran("config", "check", "none", "--rules", "mine.yaml", "--suppress", "known.yaml", folder=tmp_path)
+    assert [line.split(" ")[1] for line in ran.err.splitlines()] == ["mine.yaml:2:", "known.yaml:1:", "none:"]
     assert (ran.code, ran.out) == (2, "")
 
 

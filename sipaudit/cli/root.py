@@ -12,7 +12,6 @@ from sipaudit import InputError, __version__
 from sipaudit.cli import terminal
 from sipaudit.cli.manual import WIDTH, LazyGroup
 from sipaudit.cli.options import verbosity_options
-from sipaudit.errors import InputErrors
 from sipaudit.run.garbage import rare_collections
 
 FAILED = 1
@@ -63,7 +62,7 @@ def _where(error: OSError) -> str:
 
 
 def _say_input_error(error: InputError) -> int:
-    for one in error.errors if isinstance(error, InputErrors) else [error]:
+    for one in error.errors:
         terminal.complain(str(one))
     return UNUSABLE_INPUT
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from sipaudit.errors import collecting
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.rulebook.fields import Fields
-from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, collecting, pack_folder
+from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 from sipaudit.yamlfile import tree

@@ -6,12 +6,11 @@ All errors of a pack are raised together, each with file and line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, collecting, raise_together
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_incident
 from sipaudit.rulebook.overrides import Override, read_overrides
@@ -158,8 +157,7 @@ class Loader:
 
     def done(self) -> RulePack:
         """Everything in force; raises InputErrors when anything was wrong."""
-        if self.errors:
-            raise InputErrors(self.errors)
+        raise_together(self.errors)
         rules = [self._rules[name] for name in sorted(self._rules.keys() - self._disabled)]
         kinds = sorted(self._kinds.keys() - self._disabled)
         return RulePack(
@@ -188,17 +186,6 @@ class Loader:
 
 def _either(levels: Iterable[str]) -> str:
     return " or ".join(levels)
-
-
-@contextmanager
-def collecting(errors: list[InputError]) -> Iterator[None]:
-    """Keeps the input errors of what runs inside, so that the next file is read all the same."""
-    try:
-        yield
-    except InputErrors as several:
-        errors += several.errors
-    except InputError as error:
-        errors.append(error)
 
 
 def read_file(path: Path, *, check: bool = True) -> Fields:

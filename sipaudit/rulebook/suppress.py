@@ -101,9 +101,9 @@ class Suppressions:
         return replace(finding, suppressed=live[0].reason) if live else finding
 
 
-def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[str]) -> Suppressions:
+def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[str] | None) -> Suppressions:
     """Read a file of suppressions, if there is one; times without a zone of their own are in `zone`, `rules` are the
-    known ids.
+    ids that there are (None: not known).
 
     Raises InputErrors with everything that is wrong.
     """
@@ -120,7 +120,8 @@ def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[st
     return Suppressions(items)
 
 
-def _items(root: tree.Sequence, problems: Problems, zone: tzinfo, rules: frozenset[str]) -> Iterator[Suppression]:
+def _items(root: tree.Sequence, problems: Problems, zone: tzinfo, rules: frozenset[str] | None
+           ) -> Iterator[Suppression]:
     for node in root.items:
         if isinstance(node, tree.Mapping):
             yield _Item(Fields(node, problems, True), zone, rules).read()
@@ -131,7 +132,7 @@ def _items(root: tree.Sequence, problems: Problems, zone: tzinfo, rules: frozens
 class _Item:
     """Reads one item."""
 
-    def __init__(self, fields: Fields, zone: tzinfo, rules: frozenset[str]) -> None:
+    def __init__(self, fields: Fields, zone: tzinfo, rules: frozenset[str] | None) -> None:
         self._fields = fields
         self._zone = zone
         self._rules = rules
@@ -156,8 +157,9 @@ class _Item:
     def _rule(self) -> re.Pattern[str]:
         text = self._fields.text("rule")
         pattern = self._glob("rule", text)
-        if pattern is not None and not any(pattern.fullmatch(name) for name in self._rules):
-            near = "" if _WILD.search(text) else hint(text, self._rules)
+        rules = self._rules
+        if pattern is not None and rules is not None and not any(map(pattern.fullmatch, rules)):
+            near = "" if _WILD.search(text) else hint(text, rules)
             self._wrong("rule", f"no rule is called {quoted(text)}{near}", "`sipaudit rules list` shows them")
         return pattern or re.compile("")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sipaudit.errors import InputError
-from sipaudit.rulebook.pack import load_pack
+from sipaudit.rulebook.in_force import load_rules
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.rulebook.suppress import Suppressions, load_suppressions
+from sipaudit.rulebook.suppress import Suppressions
 from sipaudit.run.job import Job
 from sipaudit.run.scope import Scope, scope_of
 from sipaudit.settings.site import Site
@@ -23,11 +23,10 @@ class Brief(Scope):
 
 
 def understand(job: Job, scope: Scope | None = None) -> Brief:
-    """Read the files that a job names, and its times; (`scope`) but for those that were read. Raises InputError or
-    InputErrors."""
+    """Read the files that a job names, and its times; (`scope`) but for those that were read. Raises InputErrors."""
     known = scope or scope_of(job)
-    pack = load_pack(job.rules)
-    return Brief(**vars(known), pack=pack, suppressions=load_suppressions(job.suppress, known.zone, pack.known))
+    pack, suppressions = load_rules(job.rules, job.suppress, known.zone)
+    return Brief(**vars(known), pack=pack, suppressions=suppressions)
 
 
 def understand_again(job: Job, before: Brief) -> Brief:

@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import TypeVar
 
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, collecting, raise_together
 from sipaudit.run.job import Job
 from sipaudit.settings.catalogue import parse_set
 from sipaudit.settings.declaring import Declarations
@@ -42,7 +42,7 @@ class Scope:
 
 def scope_of(job: Job) -> Scope:
     """Read the site and provisioning files that a job names, and its times. Raises InputErrors with all that is wrong
-    in any of them."""
+    in any of them, and in the rules, which else are read while another process reads the captures already."""
     faults = _Faults()
     zone = faults.of(lambda: parse_zone(job.zone)) or UTC
     site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site.empty()
@@ -53,7 +53,11 @@ def scope_of(job: Job) -> Scope:
     declared = faults.of(lambda: Declarations(site, job.config, settings))
     start = None if job.start is None else faults.of(partial(parse_time, job.start, zone, option="--from"))
     end = None if job.end is None else faults.of(partial(parse_time, job.end, zone, option=job.end_option))
-    faults.raise_any()
+    if faults.errors:
+        from sipaudit.rulebook.in_force import load_rules
+
+        faults.of(partial(load_rules, job.rules, job.suppress, zone))
+    raise_together(faults.errors)
     assert declared is not None
     return Scope(declared, zone, start, end, tuple(event for event in events if event is not None))
 
@@ -62,18 +66,10 @@ class _Faults:
     """What is wrong with one thing after the other, to be told together."""
 
     def __init__(self) -> None:
-        self._errors: list[InputError] = []
+        self.errors: list[InputError] = []
 
     def of(self, read: Callable[[], Read]) -> Read | None:
         """What was read, None where it could not be."""
-        try:
+        with collecting(self.errors):
             return read()
-        except InputErrors as several:
-            self._errors += several.errors
-        except InputError as error:
-            self._errors.append(error)
         return None
-
-    def raise_any(self) -> None:
-        if self._errors:
-            raise InputErrors(self._errors)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, collecting, raise_together
 from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Origin, ServerEntry, Setting
 from sipaudit.settings.catalogue import declared_block, in_force
 from sipaudit.settings.firmware import firmware_issues
@@ -142,11 +142,8 @@ def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[
     read: dict[tuple[str, ...], Provisioning] = {}
     errors: list[InputError] = []
     for each in dict.fromkeys(paths.values()):
-        try:
+        with collecting(errors):
             read[each] = Provisioning(each)
-        except InputErrors as error:
-            errors += error.errors
-    if errors:
-        raise InputErrors(errors)
+    raise_together(errors)
     found = {place: read[each] for place, each in paths.items()}
     return found.pop(None, None), found

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, raise_together
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings import yealink
 from sipaudit.settings.catalogue import DEFAULTS
@@ -94,8 +94,7 @@ class Provisioning:
         macs = sorted(set().union(*(place.macs for place in self._places)))
         self.phones = {mac: self._phone(mac) for mac in macs}
         self.other = self._phone(None) if any(place.has_default for place in self._places) else None
-        if reader.errors:
-            raise InputErrors(reader.errors)
+        raise_together(reader.errors)
         self._by_user: dict[str, list[tuple[Phone, LineBlock]]] = {}
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):

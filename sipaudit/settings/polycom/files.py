@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from sipaudit import mistaken
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, collecting
 from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
 from sipaudit.settings.issues import SettingIssue, Statement
@@ -49,11 +49,9 @@ class FileReader:
         """The file at `path`; `layer` is what its statements say of how it is read."""
         key = str(path), layer
         if key not in self._files:
-            try:
+            self._files[key] = ConfigFile(str(path))
+            with collecting(self.errors):
                 self._files[key] = _read(path, layer)
-            except InputErrors as error:
-                self.errors += error.errors
-                self._files[key] = ConfigFile(str(path))
         return self._files[key]
 
 
@@ -68,7 +66,7 @@ def _read(path: Path, layer: str) -> ConfigFile:
     except OSError as error:
         problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
     if other := mistaken.what_else(data[:mistaken.HEAD], name):
-        raise InputErrors([other])
+        raise other
     if len(data) > MAX_BYTES:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
     text = as_text(data, problems)
