@@ -15,11 +15,11 @@ from sipaudit.sip.datagram import Datagram, Item
 DECRYPTED = frozenset({"tls", "wss"})
 
 
-class Second:
+class Gathering:
     """`exhibits` are the messages of the findings that are embedded; `spool` has the packets of the evidence, `parts`
     the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
 
-    First `messages` is run through, or `look` called where they are known, then `fetch_packets`.
+    First `messages` is run through, or `find_evidence` called where they are known, then `fetch_packets`.
     """
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace]) -> None:
@@ -39,7 +39,7 @@ class Second:
             if self._run.span.holds(placed.item.time):
                 yield self._row(placed)
 
-    def look(self) -> None:
+    def find_evidence(self) -> None:
         """What the evidence needs of the captures, whose messages are not placed again: that costs most of a pass.
         Where its packets say alone what they say, the captures are not followed at all."""
         path, left = self._run.naming.path, self._embedded | self._evidence
@@ -86,7 +86,7 @@ class Second:
             self.spool.note(place, "decrypted:\n" + item.payload.decode("utf-8", "replace"))
 
 
-class Hidden(Second):
+class RedactedGathering(Gathering):
     """The same under pseudonyms: packets are written anew, a message each, and places have the captures' new names."""
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], hiding: MessageRedaction

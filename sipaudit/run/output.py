@@ -15,7 +15,7 @@ from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.first_rows import FirstRows
 from sipaudit.run.garbage import rare_collections
-from sipaudit.run.gathering import Hidden, Second
+from sipaudit.run.gathering import Gathering, RedactedGathering
 from sipaudit.run.job import Output
 from sipaudit.run.run import Run
 
@@ -37,25 +37,26 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
     worst = worst_first(report.findings)
     proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
     embedded, evidence = places_of(worst[:wanted.embed]), places_of(proven)
-    second = Second(run, embedded, evidence) if hiding is None else Hidden(run, embedded, evidence, hiding)
+    gathering = Gathering(run, embedded, evidence) if hiding is None else (
+        RedactedGathering(run, embedded, evidence, hiding))
     if hiding is not None:
         report = hiding.redaction.report(report)
         shown = {finding.id: finding for finding in report.findings}
         proven = [shown[finding.id] for finding in proven]
     with Folder(wanted.directory) as folder:
         if rows is None:
-            write_parquet(batches(second.messages()), folder.path("messages.parquet"))
+            write_parquet(batches(gathering.messages()), folder.path("messages.parquet"))
         else:
             rows.write(run, folder.path("messages.parquet"))
-            second.look()
-        second.fetch_packets()
+            gathering.find_evidence()
+        gathering.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
-        write_evidence(proven, second.spool, second.parts, paths)
+        write_evidence(proven, gathering.spool, gathering.parts, paths)
         write_rendered(folder, report, zone, run.pack)
         # Wireshark reads what was captured: where that is to be hidden nothing is dissected
-        read = dissections(second.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
+        read = dissections(gathering.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
-            report, zone, second.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+            report, zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
 def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:

@@ -25,7 +25,7 @@ from sipaudit.report.exhibits import Exhibits, frames_of, places_of, worst_first
 from sipaudit.report.messages import batches, write_parquet
 from sipaudit.run import second_pass
 from sipaudit.run.first_rows import FirstRows
-from sipaudit.run.gathering import Second
+from sipaudit.run.gathering import Gathering
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.parse import parse
@@ -53,7 +53,7 @@ def asked(report: Report) -> list[Frame]:
 
 def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
     """The messages behind the evidence of the `worst` findings."""
-    second = Second(run, places_of(worst_first(report.findings)[:worst]), set())
+    second = Gathering(run, places_of(worst_first(report.findings)[:worst]), set())
     assert list(second.messages())
     return second.exhibits
 
@@ -222,7 +222,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     with run.reading.ahead_again() as ahead:
         read = [item for item, *_ in chain.from_iterable(ahead) if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
-    second = Second(run, wanted, wanted)
+    second = Gathering(run, wanted, wanted)
     assert len(list(second.messages())) == 2
     shown = second.exhibits
     assert [one.text.encode() for place in sorted(shown) for one in shown[place]] == [register(1), answer(1)]
