@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sipaudit.errors import InputError, collecting, raise_together
 from sipaudit.run.garbage import leave_whole, rare_collections
 from sipaudit.run.job import Job, Output
-from sipaudit.run.ready import getting_ready
+from sipaudit.run.reader import getting_ready
 
 if TYPE_CHECKING:
     from sipaudit.model.values import Finding, Report

@@ -29,7 +29,7 @@ from sipaudit.errors import InputError
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.views import View
 from sipaudit.report import document
-from sipaudit.run import ahead, freight, reader, reading, ready, sender
+from sipaudit.run import ahead, freight, reader, reading, reading_apart, sender
 from sipaudit.run.ahead import AHEAD, runs_of
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Flow
@@ -55,14 +55,14 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """As many processes work as the job says, though whoever runs the tests may have threads. Gives how many readers
     there were each time that some work was done, even if one has done its work by then."""
     seen: list[int] = []
-    arrivals = reader._arrivals
+    arrivals = reading_apart._arrivals
 
     def watched(incoming: BufferedReader, process: ForkProcess, *arguments: Any) -> Iterator[list[Parsed]]:
         seen.append(int(process.pid not in (None, os.getpid())))
         return arrivals(incoming, process, *arguments)
 
     monkeypatch.setattr(reading, "processes", lambda jobs, _size: jobs or 1)
-    monkeypatch.setattr(reader, "_arrivals", watched)
+    monkeypatch.setattr(reading_apart, "_arrivals", watched)
     yield seen
     assert multiprocessing.active_children() == []
 
@@ -218,7 +218,7 @@ def test_a_pipe_is_read_by_the_reader() -> None:
 BEGINS = """
 import sys
 from sipaudit.cli.main import main
-from sipaudit.run.ready import Reader
+from sipaudit.run.reader import Reader
 
 def loaded():
     print(*sorted({name.split(".")[1] for name in sys.modules if name.startswith("sipaudit.")}), flush=True)
@@ -260,8 +260,8 @@ def test_what_is_not_named_file_by_file_is_read_when_it_is_known(paths: tuple[st
     """Nobody waits to read what may have to be spooled first."""
     (tmp_path / "one.pcap").write_bytes(OUTAGE.read_bytes())
     named = [path.format(folder=tmp_path, file=OUTAGE) for path in paths]
-    code = "import sys\nfrom sipaudit.run import ready\nfrom sipaudit.run.job import Job\n" \
-           "with ready.getting_ready(Job(tuple(sys.argv[1:]), jobs=2)) as reader: print(reader)"
+    code = "import sys\nfrom sipaudit.run import reader\nfrom sipaudit.run.job import Job\n" \
+           "with reader.getting_ready(Job(tuple(sys.argv[1:]), jobs=2)) as ready: print(ready)"
     ran = subprocess.run([sys.executable, "-c", code, *named], capture_output=True, text=True, check=True)
     assert ran.stdout == "None\n"
     command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", *named, "--format", "json", "--jobs"]
@@ -295,7 +295,7 @@ def test_what_the_user_must_mend_ends_a_reader_that_has_begun(tmp_path: Path, ap
     assert apart == [1]
 
 
-class Dying(ready.Wanted):
+class Dying(reader.Wanted):
     """Nobody survives reading it."""
 
     def captures(self, progress: Callable[[int], None] | None = None) -> Captures:
@@ -303,7 +303,7 @@ class Dying(ready.Wanted):
 
 
 def test_a_reader_that_dies_is_a_failure_and_no_report() -> None:
-    with reader.reading_apart(Dying([]), payloads=False) as items, \
+    with reading_apart.reading_apart(Dying([]), payloads=False) as items, \
             pytest.raises(RuntimeError, match="ended with 7"):
         next(items)
     assert multiprocessing.active_children() == []
@@ -318,7 +318,7 @@ def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
             for when, data in packets:
                 writer.write(when + number * 4000.0, data)
     files = resolve((str(many),)).files
-    with reader.reading_apart(ready.Wanted(files), payloads=True) as items:
+    with reading_apart.reading_apart(reader.Wanted(files), payloads=True) as items:
         assert next(items)[0][1] is not None
         assert len(multiprocessing.active_children()) == 1
     assert multiprocessing.active_children() == []
@@ -356,20 +356,20 @@ def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path
 
 
 @pytest.mark.parametrize(("jobs", "size", "cores", "threads", "expected"), [
-    (None, ready.WORTH - 1, 8, 1, 1),      # over before a second one has begun
-    (None, ready.WORTH, 8, 1, 2),
-    (None, ready.WORTH, 1, 1, 1),
+    (None, reader.WORTH - 1, 8, 1, 1),     # over before a second one has begun
+    (None, reader.WORTH, 8, 1, 2),
+    (None, reader.WORTH, 1, 1, 1),
     (None, 0, 4, 1, 2),                     # a pipe: nobody knows how much comes
-    (1, ready.WORTH * 100, 8, 1, 1),
+    (1, reader.WORTH * 100, 8, 1, 1),
     (2, 1, 1, 1, 2),                        # the user's word
-    (64, ready.WORTH, 8, 1, 2),
-    (2, ready.WORTH, 8, 3, 1),             # a copy of a process with threads may hang
+    (64, reader.WORTH, 8, 1, 2),
+    (2, reader.WORTH, 8, 3, 1),            # a copy of a process with threads may hang
 ])
 def test_how_many_processes_work(jobs: int | None, size: int, cores: int, threads: int, expected: int,
                                  monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(cores)))
     monkeypatch.setattr(threading, "active_count", lambda: threads)
-    assert ready.processes(jobs, size) == expected
+    assert reader.processes(jobs, size) == expected
 
 
 def test_runs_are_as_long_in_one_process_as_in_two() -> None:

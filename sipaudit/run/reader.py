@@ -1,72 +1,125 @@
-"""A process of its own that reads and parses captures, while the one that asked for it follows what they say.
+"""Another process that reads captures: whether there is one, and how it gets ready before it is told what to read.
 
-All that is learnt is learnt in one process, from the same items in the same order: what is found cannot depend on how
-many processes work (docs/decisions.md, *Speed*).
+It loads what reading takes while the first one learns, from the site file too, what that is; so this file loads next to
+nothing.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import BufferedReader
-from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING
+import signal
+import stat
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.run.ahead import known_ahead, parsed_ahead
-from sipaudit.run.chute import received
-from sipaudit.run.freight import Unpacker
-from sipaudit.run.ready import Counted, Reader, Wanted, reader
-from sipaudit.sip.forms import Parsed
+from sipaudit.run.chute import Writer, chute
+from sipaudit.run.job import Job
 
 if TYPE_CHECKING:
     from sipaudit.capture.captures import Captures
+    from sipaudit.capture.files import CaptureFile
+
+WORTH = 8_000_000       # bytes of captures from which on a second process saves time
+STDIN = 0               # the descriptor
+MOST = 2                # processes that find work
+
+Counted = Callable[[int], None]
 
 
-@contextmanager
-def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[list[Parsed]]]:
-    """Items with their messages, read by this process; (`payloads`) each message is wanted whole."""
-    yield parsed_ahead(captures) if payloads else known_ahead(captures)
+class Wanted(NamedTuple):
+    """What is to be read, as `Captures` want it; the files without their spools, of which another process has no more
+    than the paths."""
+
+    files: list[CaptureFile]
+    engine: str = "auto"
+    bpf: str | None = None
+    keylog: str | None = None
+    until: float | None = None
+    sip_ports: frozenset[int] = frozenset()
+
+    def captures(self, progress: Counted | None = None) -> Captures:
+        """Who reads it, and tells `progress` of stored bytes as they are read. Raises InputError."""
+        from sipaudit.capture.captures import Captures  # deferred: the other process may load it first
+
+        return Captures(self.files, engine=self.engine, bpf=self.bpf, keylog=self.keylog, until=self.until,
+                        progress=progress, sip_ports=self.sip_ports)
 
 
-@contextmanager
-def reading_apart(
-    wanted: Wanted, *, payloads: bool, health: Sequence[CaptureHealth] = (), read: Counted | None = None,
-    told: Reader | None = None,
-) -> Iterator[Iterator[list[Parsed]]]:
-    """The same, read by another process, the one that was `told` to or a new one, which ends with this context.
-
-    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date,
-    and `read` told of the stored bytes that were read, as if this process did it. Raises while it is iterated what
-    reading raises.
+def processes(jobs: int | None, size: int) -> int:
+    """How many processes shall work on `size` bytes of captures (0: not known), where so many are allowed; None leaves
+    it to what is worth it. A process that has threads does not multiply: the copy would lack them, and what they hold.
     """
-    with reader(told) as other:
-        if told is None:
-            other.read(wanted, payloads=payloads)
-        yield _arrivals(other.incoming, other.process, Unpacker(payloads=payloads), health, read or _untold)
+    if threading.active_count() > 1:
+        return 1
+    wanted = jobs or (len(os.sched_getaffinity(0)) if size == 0 or size >= WORTH else 1)
+    return min(wanted, MOST)
 
 
-def _untold(_count: int) -> None:
-    """Nobody wants to know."""
+class Reader:
+    """A process that reads what it is told to. Whoever makes one closes it."""
+
+    def __init__(self) -> None:
+        self.incoming, outgoing = chute()
+        heard, said = os.pipe()
+        self._orders = open(said, "wb")  # noqa: PTH123, SIM115 - it has no path; `close` closes it
+        self.process = get_context("fork").Process(target=self._serve, args=(heard, outgoing), daemon=True)
+        self.process.start()
+        os.close(heard)
+        os.close(outgoing)
+
+    def read(self, wanted: Wanted, *, payloads: bool) -> None:
+        """Have it read; (`payloads`) each message is wanted whole. Once."""
+        order = pickle.dumps((wanted, payloads))
+        with suppress(BrokenPipeError), self._orders:   # it has died: who waits for its words will know
+            self._orders.write(order)
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._orders.close()
+        self.incoming.close()
+        self.process.terminate()
+        self.process.join()
+
+    def _serve(self, heard: int, outgoing: int) -> None:
+        """What the other process does: read to the end, or until nobody listens."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who listens, and ends this one
+        if sys.stdin is not None:
+            sys.stdin = open(STDIN, closefd=False)  # noqa: SIM115 - multiprocessing has put /dev/null there
+        self._orders.close()
+        self.incoming.close()
+        from sipaudit.run.sender import Sender  # deferred: the first process need not load it
+
+        with open(heard, "rb") as stream:
+            order = stream.read()
+        if order:
+            wanted, payloads = pickle.loads(order)
+            with suppress(BrokenPipeError):
+                Sender(wanted, payloads, Writer(outgoing)).send_all()
 
 
-def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
-              read: Counted) -> Iterator[list[Parsed]]:
-    """The runs as they come, with what is known of the captures by then."""
-    while True:
-        try:
-            follows, end, count, states = pickle.loads(received(incoming))
-            parcel = received(incoming) if follows else b""
-        except EOFError:
-            process.join()
-            raise RuntimeError(f"the reading process has ended with {process.exitcode}") from None
-        if health:
-            for number, state in states:
-                health[number].__dict__.update(state)
-        read(count)
-        if end is not None:
-            raise end
-        if not follows:
-            return
-        yield unpacker.unpack(parcel)
+@contextmanager
+def getting_ready(job: Job) -> Iterator[Reader | None]:
+    """The process that will read for a job. None where there is to be none, or where that takes more to know than the
+    sizes of files: a pipe may have to be spooled before another process can read it."""
+    size = _size(job.paths)
+    if size is None or processes(job.jobs, size) == 1:
+        yield None
+        return
+    with closing(Reader()) as ready:
+        yield ready
+
+
+def _size(paths: Sequence[str]) -> int | None:
+    """The bytes of files that are all named; None where there is anything else among them."""
+    try:
+        states = [Path(path).stat() for path in paths if path != "-"]
+    except (OSError, ValueError):
+        return None
+    plain = len(states) == len(paths) and all(stat.S_ISREG(state.st_mode) for state in states)
+    return sum(state.st_size for state in states) if plain else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from sipaudit.capture.files import CaptureFile, resolve
 from sipaudit.errors import InputError
 from sipaudit.run.job import Job
-from sipaudit.run.ready import Reader, Wanted, processes
+from sipaudit.run.reader import Reader, Wanted, processes
 from sipaudit.run.scope import Scope, scope_of
 from sipaudit.times import TimeStyle, check_order, format_time, span_of
 
@@ -93,7 +93,7 @@ class Reading:
         """The same from the beginning, each message whole; every time it is the same, unless a pipe was not spooled."""
         if self._processes() == 1:
             return self._here(self.captures_again(), payloads=True)
-        from sipaudit.run.reader import reading_apart
+        from sipaudit.run.reading_apart import reading_apart
 
         return reading_apart(self._wanted, payloads=True)
 
@@ -102,12 +102,12 @@ class Reading:
         return self._wanted.captures()
 
     def _here(self, captures: Captures, *, payloads: bool) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        from sipaudit.run.reader import reading_here
+        from sipaudit.run.reading_apart import reading_here
 
         return reading_here(captures, payloads=payloads)
 
     def _apart(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        from sipaudit.run.reader import reading_apart
+        from sipaudit.run.reading_apart import reading_apart
 
         return reading_apart(self._wanted, payloads=self.payloads, health=self.captures.health, read=self._advance,
                              told=self._told)

@@ -11,7 +11,7 @@ from sipaudit.errors import InputError
 from sipaudit.run.ahead import runs_of
 from sipaudit.run.chute import Writer
 from sipaudit.run.freight import Packer
-from sipaudit.run.ready import Wanted
+from sipaudit.run.reader import Wanted
 
 HUNGRY = 200_000        # bytes: with less under way, a run or two, the other process may soon wait
 
