@@ -72,7 +72,7 @@ class Outcome(Enum):
     ACQUITTED = "acquitted"
 
 
-Told = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
+News = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
 
 
 class Observation(Struct, frozen=True):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Received, Replied, Resent, Sent
-from sipaudit.model.observations import Awaited, Observation, Outcome, Sign, Told, Verdict
+from sipaudit.model.observations import Awaited, News, Observation, Outcome, Sign, Verdict
 from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
 from sipaudit.model.proofs_by_time import DEADLINES
 from sipaudit.model.state import PhoneState
@@ -54,11 +54,11 @@ def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting,
 
 def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
     """One that waits, after all of its deadlines until `now`: some have a second behind the first."""
-    def told(awaited: Awaited) -> Told:
+    def settled(awaited: Awaited) -> News:
         return DEADLINES[awaited.sign](one, awaited, phone) if awaited.until < now else None
 
     while next_deadline((one,)) < now:
-        one = _with(one, told)
+        one = _with(one, settled)
     return one
 
 
@@ -89,7 +89,7 @@ def _told(one: Observation, event: ModelEvent) -> Observation:
     return _with(one, lambda awaited: SETTLES[awaited.sign](one, awaited, event), event)
 
 
-def _with(one: Observation, tell: Callable[[Awaited], Told], event: ModelEvent | None = None) -> Observation:
+def _with(one: Observation, tell: Callable[[Awaited], News], event: ModelEvent | None = None) -> Observation:
     """The observation with what is told of each sign that it awaits: one may acquit, all must come to condemn."""
     told = [(awaited, tell(awaited)) for awaited in one.awaited]
     if all(news is None for _, news in told):
@@ -107,7 +107,7 @@ def _with(one: Observation, tell: Callable[[Awaited], Told], event: ModelEvent |
 
 # -- what proves -----------------------------------------------------------------------------------------------------
 
-def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
     differ, and the two ways at one tap pass queues, or have clocks, of their own: an answer that comes soon, or no
     later than any other did, shows it less surely."""
@@ -128,13 +128,13 @@ def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.CONDEMNED if shows else None
 
 
-def _answered(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _answered(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     if isinstance(event, Answered) and event.transaction == awaited.transaction:
         return Outcome.ACQUITTED if tells_failure(event) else Outcome.CONDEMNED
     return None
 
 
-def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """A challenge goes on with the next sending."""
     if isinstance(event, Sent) and event.follows == awaited.transaction:
         return replace(awaited, transaction=event.transaction)
@@ -145,7 +145,7 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.ACQUITTED if success(event.status) else Outcome.CONDEMNED
 
 
-def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
     dialog outlive it (RFC 5057 2). The answer to a BYE does only if the BYE came since, for with that the call is over.
     """
@@ -170,7 +170,7 @@ def _may_be_earlier(one: Observation, awaited: Awaited, event: ModelEvent) -> bo
     return event.time < awaited.since + (queued if event.capture == one.event.capture else SKEW)
 
 
-def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """An answer to what was asked in vain, another way taken, a call given up by its caller or a boot ends it. That the
     server answers other methods does not: it may be out in part (reference-model.md 1, *failure*)."""
     if isinstance(event, Booted):
@@ -187,7 +187,7 @@ def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.ACQUITTED if elsewhere else None
 
 
-def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "REGISTER" and event.follows is None:
@@ -203,7 +203,7 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.CONDEMNED if works else None
 
 
-def _registers_after(awaited: Awaited, register: Sent) -> Told:
+def _registers_after(awaited: Awaited, register: Sent) -> News:
     """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; so may be the first
     one elsewhere, unless it comes soon."""
     if register.server == awaited.server:
@@ -213,7 +213,7 @@ def _registers_after(awaited: Awaited, register: Sent) -> Told:
     return replace(awaited, seen=True)
 
 
-def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """The line goes on: it calls, answers the challenge of its try, or registers before a user could have logged it in
     again. That the try is sent again shows nothing: a REGISTER cannot be cancelled. Nor does what becomes of calls that
     had begun before."""
@@ -235,12 +235,12 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return None if event.fresh or awaited.seen else _or_waits(awaited, event.time)
 
 
-def _or_waits(awaited: Awaited, now: float) -> Told:
+def _or_waits(awaited: Awaited, now: float) -> News:
     """Condemned, once it is too late for a log-out at other servers."""
     return replace(awaited, seen=True) if now <= awaited.since + LOG_OUT else Outcome.CONDEMNED
 
 
-def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
+def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """What the line opens next shows where it is. A call of the same number goes where that number goes."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
@@ -253,7 +253,7 @@ def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> Told:
     return Outcome.CONDEMNED if event.server == awaited.server and not again else None
 
 
-SETTLES: dict[Sign, Callable[[Observation, Awaited, ModelEvent], Told]] = {
+SETTLES: dict[Sign, Callable[[Observation, Awaited, ModelEvent], News]] = {
     Sign.WAITED: _waited, Sign.ANSWERED: _answered, Sign.REFUSED: _refused, Sign.CALL: _call,
     Sign.SILENCE: _silence, Sign.WORKS_ON: _works_on, Sign.REGISTERS: _registers, Sign.STAYS: _stays,
 }

@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from sipaudit.model.observations import Awaited, Observation, Outcome, Sign, Told
+from sipaudit.model.observations import Awaited, News, Observation, Outcome, Sign
 from sipaudit.model.reach import repeated_until
 from sipaudit.model.state import PhoneState
 
 GOES_ON = 96.0   # seconds in which a try goes on, or a line that was not logged out
 
 
-def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
     return Outcome.ACQUITTED
 
 
-def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> Told:
+def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
     return Outcome.CONDEMNED
 
 
-def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> Told:
+def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> News:
     """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
     missing is a sign that the phone lives."""
     reach = phone.reach(awaited.server)
@@ -36,7 +36,7 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
     return replace(awaited, seen=True, until=float("inf"))
 
 
-def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> Told:
+def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> News:
     """No log-out elsewhere; whether the line goes on registering has been seen, or still may be for some time."""
     if awaited.seen:
         return Outcome.CONDEMNED
@@ -44,7 +44,7 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
     return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
 
 
-DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], Told]] = {
+DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], News]] = {
     Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
     Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
     Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits,

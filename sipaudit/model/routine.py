@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -71,18 +71,12 @@ def _is_settled(stay: Stay, register: Sent) -> bool:
                               and register.time > stay.arrived.time)
 
 
-class Told(Protocol):
-    """Who is told of a renewal when it ends."""
-
-    def __call__(self, renewals: Renewals, renewal: Renewal) -> object: ...
-
-
 class Common(NamedTuple):
     """What the renewals of all lines share: `open` are the phones of which one is under way, the oldest first, and
-    `told` hears when one ends."""
+    `when_ended` is called with each that ends."""
 
     open: dict[int, None]
-    told: Told
+    when_ended: Callable[[Renewals, Renewal], object]
 
 
 class Renewals:
@@ -170,7 +164,7 @@ class Renewals:
                           asked=last.time, answered=answer.time)
         if challenge is not None:
             renewal.status, renewal.challenged = challenge.status, challenge.time
-        self.common.told(self, renewal)
+        self.common.when_ended(self, renewal)
         self.ended, self.call_id = kept(answer, last), last.call_id
         del self.common.open[self.phone]
         self._count(challenge is not None, runs_out(answer))
@@ -221,7 +215,7 @@ class Renewals:
 
     def pass_by(self, renewal: Renewal) -> None:
         """One has begun and ended, and nothing was between."""
-        self.common.told(self, renewal)
+        self.common.when_ended(self, renewal)
         self.ended, self.call_id = renewal.packed(), renewal.call_id
         self._count(renewal.status != 0, renewal.answered + renewal.granted)
 

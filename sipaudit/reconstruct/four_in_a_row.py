@@ -21,9 +21,9 @@ from sipaudit.sip.forms import Repeat
 
 FOUR = 4
 
-Told = tuple[Repeat, object, object]
-Four = tuple[Told, Told, Told, Told]
-"""Items with their messages, of which only that the first is a `Repeat` is known before they were looked at."""
+Unread = tuple[Repeat, object, object]
+Four = tuple[Unread, Unread, Unread, Unread]
+"""Four items as they are `Parsed`; that all are a `Repeat`, and not the first alone, is asked before anything else."""
 
 
 class FourInARow:

@@ -35,8 +35,8 @@ class Life(Struct, frozen=True, gc=False):
         return self.time + self.low
 
 
-Told = Mapping[SetKey, Life]
-NOTHING_TOLD: Told = {}
+Lives = Mapping[SetKey, Life]   # of the record sets that one host was told
+NOTHING_TOLD: Lives = {}
 
 
 def make_room(table: dict[Any, Any], limit: int) -> None:
@@ -58,7 +58,7 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
         told[key] = Life(answer.time, min(of_set), max(of_set))
 
 
-def entry_changed(line: Line, state: EntryState, item: Item, told: Told, *, reordered: bool) -> EntryChanged:
+def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:
     """The event of an entry's new list or end of life; `state.ends` are known, and `told` is what its phone was told.
     """
     answer = state.answer or item
@@ -85,7 +85,7 @@ def _behind_nat(line: Line) -> bool:
     return own != line.owner.host and (own[:1].isdigit() or ":" in own)
 
 
-def _lives(state: EntryState, told: Told) -> tuple[tuple[float, ...], float, float]:
+def _lives(state: EntryState, told: Lives) -> tuple[tuple[float, ...], float, float]:
     """When the entry's records run out, and their TTLs: of those that the phone was told, and where it may have got
     others unseen, of these as well."""
     own = {key: life for key, life in told.items() if key[0] in state.names}

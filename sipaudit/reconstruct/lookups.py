@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Told, make_room, note_told
+from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Lives, make_room, note_told
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.records import TARGET, SetKey, plain_name, srv_domain, srv_owners
@@ -65,7 +65,7 @@ class Lookups:
                 self._refused[answer.client].pop(answer.name, None)
             self._resolved(answer)
 
-    def told(self, host: str) -> Told:
+    def told(self, host: str) -> Lives:
         """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
         return self._told.get(host, NOTHING_TOLD)
 

@@ -55,7 +55,7 @@ class Reconstruction:
     the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
-    __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_is_told", "_long", "_memory",
+    __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_is_observed", "_long", "_memory",
                  "_newest", "_note", "_observer", "_requests", "_responses", "_short", "_was_silent", "lines", "phones",
                  "pieced", "traffic")
 
@@ -63,19 +63,19 @@ class Reconstruction:
                  note: Note | None = None, bounds: Bounds = NO_BOUNDS) -> None:
         self._observer = observer
         self._note = note
-        self._is_told = observer is not None or note is not None
+        self._is_observed = observer is not None or note is not None
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
-            {} if self._is_told else {Request: self._requests.take, Response: self._responses.take})
+            {} if self._is_observed else {Request: self._requests.take, Response: self._responses.take})
         self._beside = Beside(memory)
         self._short = (Closed(memory) if observer is not None else
                        ShortRoad(memory) if note is None else Noted(memory, note))
         self._four = FourInARow(memory)
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
-        if not self._is_told:
+        if not self._is_observed:
             self._asking |= dict.fromkeys(USUAL, self._requests.usual)
         self.pieced = self._four.pieced
         self._newest = -inf
@@ -131,7 +131,7 @@ class Reconstruction:
     def let_pass(self, lets_pass: LetsPass) -> None:
         """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
         which somebody wants to be told at once (`Line.goes_on`): nobody else wants them."""
-        if not self._is_told:
+        if not self._is_observed:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
             self._answering |= dict.fromkeys(USUAL, Heard(self._memory).answers)
@@ -182,7 +182,7 @@ class Reconstruction:
             message = parse(item.payload)
         self._memory.repeated = False
         placed = self._message(item, message)
-        if self._is_told:
+        if self._is_observed:
             self._tell(item, message, placed)
         if form is not None:
             self._know(form, message, placed)  # type: ignore[arg-type]

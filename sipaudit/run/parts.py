@@ -34,7 +34,7 @@ Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
 whether it is a request."""
 
 
-class Told(Struct, gc=False):
+class Numbered(Struct, gc=False):
     """The number of a start line, a CSeq or a tail, and what of it is compared with the rest of a message."""
 
     number: int
@@ -89,7 +89,7 @@ class ByLine(dict[bytes, int]):
         return number
 
 
-class CSeqs(dict[bytes, Told | None]):
+class CSeqs(dict[bytes, Numbered | None]):
     """The same of CSeqs; None of a REGISTER's, which is wanted whole, since its form may be learnt."""
 
     __slots__ = ("_kind", "_read")
@@ -99,12 +99,12 @@ class CSeqs(dict[bytes, Told | None]):
         self._read = read
         self._kind = kind
 
-    def __missing__(self, line: bytes) -> Told | None:
+    def __missing__(self, line: bytes) -> Numbered | None:
         cseq = self._read(line)
         if cseq is None:
             raise Unusual
-        told = self[line] = None if cseq.method == "REGISTER" else Told(self._kind.add(cseq), cseq.method)
-        return told
+        numbered = self[line] = None if cseq.method == "REGISTER" else Numbered(self._kind.add(cseq), cseq.method)
+        return numbered
 
 
 class ByValue(dict[Any, int]):
@@ -176,11 +176,12 @@ class Apart(Parser):
 
     def _read_start(self, line: bytes) -> Any:
         start = read_start_line(line)
-        return None if start is None or start.defects else Told(self._first.add(start), start.method)
+        return None if start is None or start.defects else Numbered(self._first.add(start), start.method)
 
     def _read_tail(self, tail: bytes) -> Any:
         said = super()._read_tail(tail)
-        return said and Told(self._by_value[TAILS][said], "", said.length, self._by_value[CONTACTS][said.contacts])
+        return said and Numbered(
+            self._by_value[TAILS][said], "", said.length, self._by_value[CONTACTS][said.contacts])
 
     def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
         """Fronts need not last: the lines that have them are remembered themselves."""

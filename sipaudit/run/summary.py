@@ -35,7 +35,7 @@ from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
 
 
-class Told(NamedTuple):
+class ReportedSettings(NamedTuple):
     """What a report tells of the settings of a line."""
 
     regime: Regime | None
@@ -47,7 +47,7 @@ NO_SETTINGS = LineSettings()
 NOTHING_OPEN: Counter[tuple[str, Reason]] = Counter()
 EMPTY: list[Any] = []   # one for all lines: most have neither moves nor tries nor calls, and nothing undecided
 SETTINGS_KEPT = 1024   # of all lines together
-_told: dict[int, tuple[LineSettings, Told]] = {}   # by id, with the one that has it
+_reported: dict[int, tuple[LineSettings, ReportedSettings]] = {}   # by id, with the one that has it
 
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
@@ -140,7 +140,7 @@ def _told_line(
     tries: list[Try], registrations: list[Registration], call_spans: list[CallSpan],
 ) -> LineSummary:
     main = replays[0] if replays else None
-    settings = _told_of(main.settings if main else NO_SETTINGS)
+    settings = _as_reported(main.settings if main else NO_SETTINGS)
     checks = auditor.faults.checks.get((line.aor, line.owner.address))
     undecided = checks.open if checks else NOTHING_OPEN
     entries = line.view.names
@@ -165,18 +165,18 @@ def _working(line: Line, auditor: Auditor, main: LineReplay | None, states: Sequ
     return main.server(server) if server else None
 
 
-def _told_of(settings: LineSettings) -> Told:
+def _as_reported(settings: LineSettings) -> ReportedSettings:
     """As reports tell them: one and the same for all lines that share theirs, as nearly all of a site do."""
-    known = _told.get(id(settings))
+    known = _reported.get(id(settings))
     if known is not None and known[0] is settings:
         return known[1]
-    told = Told(settings.regime, settings.mode, {
+    reported = ReportedSettings(settings.regime, settings.mode, {
         name: SettingValue(setting.value, setting.source, setting.origin)
         for name, setting in sorted(settings.values.items())})
-    if len(_told) >= SETTINGS_KEPT:
-        _told.clear()
-    _told[id(settings)] = settings, told
-    return told
+    if len(_reported) >= SETTINGS_KEPT:
+        _reported.clear()
+    _reported[id(settings)] = settings, reported
+    return reported
 
 
 def move_of(move: MoveSeen, replay: LineReplay) -> Move:

@@ -54,13 +54,13 @@ class Transcripts:
     def _text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
         if self._more:
             warn(f"{self._more} events and open checks more are not printed: choose --from and --to")
-        told = _Told(run, self._events, self._open)
+        told = _ByLine(run, self._events, self._open)
         for line in sorted(run.reconstruction.lines.values(), key=lambda line: (line.aor, line.owner.address)):
             if wanted is None or means(wanted, line.aor):
                 yield from map(safe_text, _line(run, line, told))
 
 
-class _Told:
+class _ByLine:
     """What a run has told within its span, by whom it is of: looked through once, not for each line."""
 
     def __init__(self, run: Run, events: list[ModelEvent], left_open: list[Open]) -> None:
@@ -90,7 +90,7 @@ class _Told:
         return self._open.get((line.aor, line.owner.address), [])
 
 
-def _line(run: Run, line: Line, told: _Told) -> Iterator[str]:
+def _line(run: Run, line: Line, told: _ByLine) -> Iterator[str]:
     events = told.events(line)
     if not events:
         return
