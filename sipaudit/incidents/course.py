@@ -91,8 +91,10 @@ def _lines_of(outage: Outage) -> Iterator[Happened]:
 
 def _came_to(outage: Outage) -> str:
     """What failed first, and how."""
-    shown = (event for event, _ in outage.evidence if isinstance(event, Answered | Failed))
+    shown = [event for event, _ in outage.evidence if isinstance(event, Answered | Failed)]
     first = next((event for event in shown if event.sent == outage.start), None)
+    if first is None and outage.methods == {None}:   # of each phone its first is shown, which may have come before
+        first = next(iter(shown), None)
     if first is None:
         return "request without answer"
     if isinstance(first, Answered):

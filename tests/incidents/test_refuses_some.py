@@ -7,11 +7,28 @@ import pytest
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import Handset, P, Story
+from tests.wire import ORIGIN
 
 
 def asks(phone: Handset, time: float, method: str, status: int) -> None:
     asked = phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
     phone.told(time + 0.01, asked, status, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+
+
+def test_how_its_first_request_failed_is_said_though_its_phone_had_been_refused_before(tower: Tower) -> None:
+    """A call is served between: only what comes after that is the outage."""
+    story = Story()
+    phones = registered(story, 8)
+    asks(phones[0], 300, "REGISTER", 503)
+    phones[7].told(301.01, phones[7].ask(301, P, "INVITE"), 486)
+    for number in range(30):
+        asks(phones[number % 6], 302 + 4 * number, "REGISTER", 503)
+    phones[7].register(440)
+    end(story, 500)
+    tower.see(story, None, P)
+    assert tower.of("server-outage").start - ORIGIN == 302
+    assert [entry.what for entry in tower.of("server-outage").timeline if entry.what.startswith("first ")] == [
+        "first request refused with 503"]
 
 
 @pytest.mark.parametrize(("refused", "granted", "said"), [
