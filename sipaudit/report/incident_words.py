@@ -192,7 +192,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
         middle = " (median)" if moved > 1 else ""
         within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
-        known = int(moved + stayed)
+        known = len(incident.lines) if tells(incident, OTHER_PHONES) else int(moved + stayed)
         who = words.lines(1) if known == 1 else f"{moved or 'None'} of {words.lines(known)}"
         yield f"{who} moved{within}." if moved or known > 1 else f"{who} did not move."
     if metrics.get("registrations_lost"):

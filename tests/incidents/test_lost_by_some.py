@@ -60,8 +60,9 @@ def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, se
     incident = tower.of("server-outage")
     assert incident.phones == 10
     assert "10.0.0.1:5060/udp answers other phones" in [entry.what for entry in incident.timeline]
-    said = words_of(tower.report, "utc").of(incident)[0]
-    assert "did not answer 10 phones, though it answered others, from" in said
+    said = words_of(tower.report, "utc").of(incident)
+    assert "did not answer 10 phones, though it answered others, from" in said[0]
+    assert said[1].startswith("10 of 10 phones moved in ")   # and not of those that had no reason to
 
 
 @pytest.mark.parametrize("apart", [2.0, 5.0, 15.0, 20.0, 30.0, 45.0])
@@ -72,6 +73,7 @@ def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> N
     for number, phone in enumerate(two_sites(story, apart)):
         has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
+    assert words_of(tower.report, "utc").of(tower.of("server-outage"))[1] == "None of 10 phones moved."
     (lost,) = [one for one in tower.report.incidents if one.kind == "calls-lost"]
     assert lost.metrics["calls_failed"] == tower.of("server-outage").metrics["calls_failed"] == 30
 
