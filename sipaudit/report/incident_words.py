@@ -210,6 +210,7 @@ def _storm(words: Words, incident: Incident) -> Iterator[str]:
     server = words.server(incident.server)
     hit = f"{words.whom(incident)} hit {server} with" if incident.lines else f"{server} was hit by"
     yield f"{hit} up to {peak:g} REGISTERs a second (usual: {median:g}) {words.span(incident)}."
+    yield from words.groups(incident)
 
 
 def _flapping(words: Words, incident: Incident) -> Iterator[str]:

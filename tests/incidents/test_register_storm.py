@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from sipaudit.incidents import crowds
 from sipaudit.incidents.crowds import Crowd
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower
-from tests.stories import Handset, Story
+from tests.stories import R2, Handset, Story
 
 
 def rush(story: Story, count: int, at: float, apart: float, usual: float) -> None:
@@ -33,6 +34,17 @@ def test_a_storm_is_twenty_registers_in_five_seconds(tower: Tower, count: int, a
     story = Story()
     rush(story, count, 600, apart, usual=61.0)
     assert len(tower.see(story, only="register-storm")) == seen
+
+
+def test_which_site_it_came_from_is_said(tower: Tower) -> None:
+    """Its power is back."""
+    story = Story()
+    rush(story, 30, 600, 0.1, usual=61.0)
+    sites = [{"match": {"user": users}, "entry": "sbc", "group": group, "settings": R2}
+             for users, group in (("30*", "Branch"), ("*", "Head office"))]
+    tower.see(story, lines=sites)
+    said = " ".join(words_of(tower.report, "utc").of(tower.of("register-storm")))
+    assert said.endswith(" Concerned: 30 of 30 phones of Branch.")
 
 
 @pytest.mark.parametrize(("count", "seen"), [(19, 0), (20, 1)])
