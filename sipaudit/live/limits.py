@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 
 from sipaudit.errors import InputError
 from sipaudit.run.budget import Budget, budget
@@ -42,8 +43,12 @@ def read_size(text: str) -> int:
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds (resident set, proc(5))."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    """Bytes of memory that this process holds (resident set, proc(5)); while no file can be opened, the most that it
+    ever held."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
+    except OSError:
+        return getrusage(RUSAGE_SELF).ru_maxrss << 10
 
 
 class Limits:

@@ -11,6 +11,7 @@ from sipaudit.errors import InputError, InputErrors
 from sipaudit.live import privileges
 from sipaudit.live.checkpoint import Checkpoint, Kept
 from sipaudit.live.console import is_terminal
+from sipaudit.live.descriptors import take_enough
 from sipaudit.live.disorder import Disorder
 from sipaudit.live.ends import Follower, Keeper, Sink
 from sipaudit.live.inputs import decoders_of, open_sources
@@ -35,6 +36,7 @@ def listen(orders: Orders) -> None:
     Raises InputError or InputErrors for whatever the user can mend, before anything is read.
     """
     logs = _logs(orders)
+    take_enough()
     try:
         brief = understand(orders.job)
         early = outputs_opened_early(orders, brief.pack, brief.zone)

@@ -18,6 +18,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from sipaudit.errors import InputError
 from sipaudit.live.address import parse_address
+from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.metrics import Metrics
 from sipaudit.model.sayings import Saying
 
@@ -143,6 +144,15 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
         self.setup_environ()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Whoever waits at the door would wake us again and again while nothing can be opened."""
+        try:
+            return super().get_request()
+        except OSError as error:
+            if none_is_left(error):
+                time.sleep(POLL)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):

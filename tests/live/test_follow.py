@@ -34,6 +34,7 @@ from sipaudit.live.follow.unpack import PIECE
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram, Item
 from tests.frames import udp_frame
+from tests.live.agents import no_descriptors_left
 from tests.live.judged import live, offline
 from tests.score import plans
 from tests.shared import ROOT
@@ -575,6 +576,38 @@ def test_of_files_of_ever_new_kinds_so_many_link_types_are_named(tmp_path: Path)
             PcapWriter(stream, 300 + number).write(START + number, message(number))
     reader.read()
     assert len(reader.source.health.link_types) == LINK_TYPES_KEPT
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["new", "seen before"])
+def test_files_that_no_descriptor_is_left_for_are_read_later(tmp_path: Path, known: bool) -> None:
+    (tmp_path / "a.pcap").write_bytes(capture(1))
+    reader = Reader(tmp_path)
+    assert reader.numbers() == [1]
+    (tmp_path / "b.pcap").write_bytes(capture(2))
+    (tmp_path / "c.pcap").write_bytes(capture(3))
+    if known:
+        for file in reader.source._directory.look(0.0):
+            file.close()
+    with no_descriptors_left():
+        early = reader.numbers()
+    assert (early, reader.numbers()) == ([], [2, 3])
+    assert reader.source.health.undecoded == {}
+
+
+def test_a_file_whose_turn_comes_when_no_descriptor_is_left_is_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.pcap").write_bytes(capture(number))
+    reader = Reader(tmp_path)
+    for file in reader.source._directory.look(0.0):
+        file.close()
+    entries = list(reader.source._directory._entries())
+    with monkeypatch.context() as patched, no_descriptors_left():
+        patched.setattr(reader.source._directory, "_entries", lambda: iter(entries))
+        early = reader.numbers()
+    assert (early, reader.numbers()) == ([], [1, 2])
+    assert reader.source.health.undecoded == {}
 
 
 def test_what_is_remembered_is_bounded(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from sipaudit.live.hep.listen import hep_source
 from sipaudit.sip.datagram import Datagram
 from tests.capture.packets import PHONE, PHONE6, REGISTER, SERVER, SERVER6, hep3
 from tests.capture.sessions import certificate
-from tests.live.agents import connect, heard, quiet, ship
+from tests.live.agents import connect, heard, no_descriptors_left, quiet, ship
 
 NOW = 1_795_000_000.0
 DAY = 86_400.0
@@ -477,6 +477,27 @@ def test_places_are_few_and_those_who_have_proven_nothing_make_room(monkeypatch:
         late.close()
     assert {"hep-evicted", "hep-refused"} <= source.health.undecoded.keys()
     source.close()
+
+
+def test_without_descriptors_left_nobody_is_accepted_and_nothing_spins() -> None:
+    source, hours = patient_source()
+    with connect(source.port) as agent:
+        agent.sendall(shipped(1, time.time()))
+        with no_descriptors_left():
+            assert quiet_within(source, reads=3)
+        assert source.health.undecoded == {"hep-refused": 1}
+        hours.now += connections.TIDY
+        assert len(heard(source, 1)) == 1
+    source.close()
+
+
+def quiet_within(source: ConnectionSource, reads: int) -> bool:
+    """Whether nothing wakes the loop any more after so many reads."""
+    for _ in range(reads):
+        if not select.select(source.descriptors(), [], [], 0.1)[0]:
+            return True
+        source.read()
+    return False
 
 
 # -- over TLS

@@ -27,6 +27,7 @@ from sipaudit.live.standing import WorkingLines
 from sipaudit.model.sayings import Saying
 from sipaudit.model.values import Reason, Severity
 from tests.live import said
+from tests.live.agents import no_descriptors_left
 from tests.live.said import PRIMARY, SECONDARY
 from tests.shared import ROOT
 
@@ -258,6 +259,26 @@ def test_requests_for_which_there_was_no_thread_keep_no_place(
         for _ in range(REQUESTS_AT_ONCE):
             with socket.create_connection(("127.0.0.1", scrape.port), timeout=10) as client:
                 assert client.recv(1) == b""
+    assert get(scrape, "/healthz") == (200, "ok\n")
+
+
+def test_without_descriptors_left_the_door_is_not_tried_all_the_time(
+    serve: Callable[..., Scrape], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scrape, tries = serve(), 0
+    accept = scrape._server.get_request
+
+    def counted() -> tuple[socket.socket, Any]:
+        nonlocal tries
+        tries += 1
+        return accept()
+
+    monkeypatch.setattr(scrape._server, "get_request", counted)
+    with socket.socket() as client:
+        with no_descriptors_left():
+            client.connect(("127.0.0.1", scrape.port))
+            time.sleep(0.5)
+        assert 0 < tries < 50
     assert get(scrape, "/healthz") == (200, "ok\n")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import resource
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.live.limits import Limits
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
+from tests.live.agents import no_descriptors_left
 from tests.live.ear import Ear
 from tests.stories import R2, Handset, P, S, Story, site
 
@@ -42,3 +48,20 @@ def test_connections_that_found_no_room_are_among_what_was_evicted(tmp_path: Pat
         story.syn(port - 50_000, ("10.1.0.5", port), P)
     ear.hears(story)
     assert Vitals(ear.probe, upkeep).look(0.0, 0.0).health.evicted["streams"] == 1
+
+
+def test_how_it_is_can_be_told_when_nothing_can_be_opened(tmp_path: Path) -> None:
+    told = vitals(Ear(tmp_path, site(R2, P, S)))
+    with no_descriptors_left():
+        assert told.look(0.0, 0.0).health.memory_bytes > 1 << 20
+
+
+def test_it_takes_the_descriptors_that_it_may_have() -> None:
+    """A process of its own: it cannot be undone."""
+    asks = ("import resource; from sipaudit.live.descriptors import take_enough; "
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512)); take_enough(); "
+            "print(*resource.getrlimit(resource.RLIMIT_NOFILE))")
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 512:
+        pytest.skip("this process may not have so many")
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["512", "512"]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import InputError
+from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.follow.file import Followed, Inode, Opening, opening
 from sipaudit.turned_away import turned_away
 
@@ -67,9 +68,14 @@ class Directory:
     def look(self, now: float) -> list[Followed]:
         """The files with bytes that were not read, in the order in which to read them. `now` by our monotonic clock."""
         seen: dict[Inode, _Seen] = {}
-        for path, status in self._entries():
-            key = status.st_dev, status.st_ino
-            seen[key] = self._entry(path, status, self._seen.get(key), now)
+        try:
+            for path, status in self._entries():
+                key = status.st_dev, status.st_ino
+                seen[key] = self._entry(path, status, self._seen.get(key), now)
+        except OSError as error:
+            self._complain(str(self._path), f"{self._path}: cannot be looked at: {error.strerror}")
+            if none_is_left(error):
+                return []   # it is there all the same
         self._seen = seen
         self._note_gone(now)
         self._known = self._latest(self._known)  # those that are not there
@@ -77,8 +83,7 @@ class Directory:
         waiting = [file for file in self._files.values()
                    if file.unread and (file.is_open or file.missed or not file.gone)]
         waiting.sort(key=lambda file: file.order)
-        self._hold(waiting)
-        return waiting
+        return self._hold(waiting)
 
     def _latest(self, known: dict[str, Known]) -> dict[str, Known]:
         """No more of them than are remembered."""
@@ -121,21 +126,18 @@ class Directory:
     # -- what is there
 
     def _entries(self) -> Iterator[tuple[Path, os.stat_result]]:
-        """The regular files, at most FILES."""
+        """The regular files, at most FILES. Raises OSError."""
         count = 0
-        try:
-            with os.scandir(self._path) as entries:
-                for entry in entries:
-                    status = _status(entry)
-                    if status is None:
-                        continue
-                    count += 1
-                    if count > FILES:
-                        self._health.undecoded[TOO_MANY] = 1
-                        return
-                    yield Path(entry.path), status
-        except OSError as error:
-            self._complain(str(self._path), f"{self._path}: cannot be looked at: {error.strerror}")
+        with os.scandir(self._path) as entries:
+            for entry in entries:
+                status = _status(entry)
+                if status is None:
+                    continue
+                count += 1
+                if count > FILES:
+                    self._health.undecoded[TOO_MANY] = 1
+                    return
+                yield Path(entry.path), status
 
     def _entry(self, path: Path, status: os.stat_result, before: _Seen | None, now: float) -> _Seen:
         size, changed = status.st_size, status.st_mtime_ns
@@ -247,18 +249,21 @@ class Directory:
         self._health.truncated = self._health.truncated or file.incomplete
         file.close()
 
-    def _hold(self, waiting: list[Followed]) -> None:
+    def _hold(self, waiting: list[Followed]) -> list[Followed]:
         """Open those that will be read soon, a ring may delete them before; no more than OPEN of which nothing was
-        read."""
+        read. All but those that nothing is left to open with: their turn comes later."""
         for file in waiting[OPEN:]:
             if file.is_open and not file.stored and not file.gone:
                 file.close()
-        for file in waiting[:OPEN]:
+        for place, file in enumerate(waiting[:OPEN]):
             try:
                 if not file.missed:   # its name may be another's by now
                     file.open()
-            except OSError:
+            except OSError as error:
+                if none_is_left(error):
+                    return waiting[:place]
                 file.missed = True
+        return waiting
 
     def _complain(self, what: str, sentence: str) -> None:
         if what not in self._warned and len(self._warned) < WARNED:

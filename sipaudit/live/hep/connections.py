@@ -11,6 +11,7 @@ from contextlib import suppress
 from operator import attrgetter
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
+from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.hep.framing import Packets
 from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
@@ -112,9 +113,16 @@ class ConnectionSource(Shipped):
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 peer, address = self._listener.accept()
-            except OSError:  # nobody more, or they are gone, or there are no descriptors left
+            except OSError as error:  # nobody more, or they are gone
+                if none_is_left(error):
+                    self._rest()
                 return
             self._welcome(peer, address[0], tick)
+
+    def _rest(self) -> None:
+        """Who waits at the door would wake us again and again: nobody is heard there for a while."""
+        self.health.undecoded[REFUSED] += 1
+        self._poll.modify(self._listener.fileno(), 0)
 
     def _welcome(self, peer: socket.socket, host: str, tick: float) -> None:
         if not self._has_room():
@@ -166,6 +174,7 @@ class ConnectionSource(Shipped):
 
     def _tidy(self, tick: float) -> None:
         self._tidied = tick
+        self._poll.modify(self._listener.fileno(), select.EPOLLIN)
         self._gone = {host: gone for host, gone in self._gone.items() if tick - gone < IDLE}
         for connection in tuple(self._connections.values()):
             if connection.overdue(tick):
