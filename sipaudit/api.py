@@ -32,6 +32,7 @@ PathName = str | PathLike[str]
 Found = TypeVar("Found")
 
 ENGINES = ("auto", "libpcap", "tshark")
+NOT_THE_CALLER = ("sipaudit.", "contextlib")   # modules between a warning and the line that called us
 FINDINGS_SHOWN = 20      # rows of a notebook's view
 VALUE_SHOWN = 300        # characters of one value there
 
@@ -171,6 +172,6 @@ def _name(path: PathName) -> str:
 def _warn(text: str) -> None:
     """A warning that names the line which called us, so that Python shows it once for each such line."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("sipaudit."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(NOT_THE_CALLER):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, stacklevel=level)

@@ -179,6 +179,14 @@ def test_no_capture_is_an_error_of_its_own() -> None:
         sipaudit.analyze([])
 
 
+def test_a_suppression_that_suppresses_nothing_is_warned_of_at_the_line_that_asked(tmp_path: Path) -> None:
+    """It is known when the report is made, at the end of all that was opened for it."""
+    (tmp_path / "known.yaml").write_text("- {rule: flapping, reason: known}")
+    with pytest.warns(UserWarning, match="suppresses nothing") as said:
+        sipaudit.analyze(SAMPLE / "capture.pcap", suppress=tmp_path / "known.yaml")
+    assert [warning.filename for warning in said] == [__file__]
+
+
 def test_warnings_are_warnings(tmp_path: Path) -> None:
     written(early_return(), tmp_path / "a.pcap")
     (tmp_path / "notes.txt").write_text("no capture")
