@@ -59,7 +59,7 @@ def _in_form(report: Report, form: str) -> Iterable[bytes]:
     return document.to_jsonl(report) if form == "jsonl" else document.pieces(report)
 
 
-def fail_on(findings: Iterable[Finding], least: str) -> None:
+def fail_on(findings: Iterable[Finding], least: str, noun: str = "finding") -> None:
     """Ends with exit code 3 when an unsuppressed finding is at least as severe as `least`."""
     if least == "never":
         return
@@ -68,5 +68,5 @@ def fail_on(findings: Iterable[Finding], least: str) -> None:
     floor = Severity(least).rank
     count = sum(1 for finding in findings if finding.suppressed is None and finding.severity.rank >= floor)
     if count:
-        terminal.note(f"{count} finding{'s' if count > 1 else ''} of severity {least} or above (--fail-on {least})")
+        terminal.note(f"{count} {noun}{'s' if count > 1 else ''} of severity {least} or above (--fail-on {least})")
         raise click.exceptions.Exit(FINDINGS)

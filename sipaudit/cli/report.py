@@ -72,7 +72,10 @@ def command(
         output.show(report, partial(text.render, program=program, again=_again(report)), zone, form)
     else:
         _show_comparison(comparison, report, form)
-    output.fail_on(report.findings if comparison is None else comparison.new, fail_on)
+    if comparison is None:
+        output.fail_on(report.findings, fail_on)
+    else:
+        output.fail_on(comparison.new, fail_on, "new finding")
 
 
 def _again(report: Report) -> str | None:

@@ -111,7 +111,8 @@ def test_where_nothing_was_checked_no_suite_passes(tmp_path: Path, sipaudit_comm
 def test_only_a_new_finding_fails_a_comparison(runs: Runs, sipaudit_command: Command) -> None:
     before, after = runs
     assert sipaudit_command("report", str(after), "--fail-on", "error").code == 3
-    assert sipaudit_command("report", str(after), "--compare", str(before), "--fail-on", "error").code == 3
+    failed = sipaudit_command("report", str(after), "--compare", str(before), "--fail-on", "error")
+    assert (failed.code, failed.err) == (3, "sipaudit: 1 new finding of severity error or above (--fail-on error)\n")
     assert sipaudit_command("report", str(after), "--compare", str(after), "--fail-on", "error").code == 0
 
 
