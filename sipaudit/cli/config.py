@@ -53,7 +53,8 @@ def check_command(
     if form == "json":
         terminal.emit([configuration.to_json(found)])
     else:
-        terminal.emit_text(configuration.render_check(found, terminal.width(), terminal.has_color()))
+        terminal.emit_text(
+            configuration.render_check(found, terminal.width(), terminal.has_color(), terminal.program()))
     output.fail_on(found.findings, fail_on)
 
 

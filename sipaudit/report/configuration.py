@@ -72,8 +72,8 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
     return document.indented(shown)
 
 
-def render_check(found: Checked, width: int, color: bool) -> str:
-    """The issues, worst first, each with the place where it stands."""
+def render_check(found: Checked, width: int, color: bool, program: str = "sipaudit") -> str:
+    """The issues, worst first, each with the place where it stands; then what tells more of them."""
     screen = Screen(width, color)
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
     screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found)}")
@@ -82,6 +82,10 @@ def render_check(found: Checked, width: int, color: bool) -> str:
         _issue(screen, finding)
     if len(worst) > FINDINGS_SHOWN:
         screen.say(f"{len(worst) - FINDINGS_SHOWN} more: see --format json.")
+    if counted := counting(worst):
+        screen.title("What they mean, and what to do")
+        for rule in dict.fromkeys(finding.rule for finding in counted):
+            screen.raw(f"    {safe_text(program)} explain {rule}")
     return screen.text()
 
 
