@@ -16,6 +16,7 @@ from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
 from sipaudit.live.vitals import Vitals
 from sipaudit.model.sayings import Saying
+from sipaudit.model.values import moment
 
 TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
@@ -117,7 +118,7 @@ class Loop:
 
     def _turn(self, clock: float, *, drained: bool) -> None:
         self._probe.pass_time(clock, drained=drained)
-        now = self._probe.now(clock)
+        now = moment(self._probe.now(clock))
         for saying in self._teller.turn(now):
             self._say(saying)
         if self._vitals.due(clock):
@@ -139,7 +140,7 @@ class Loop:
     def say_all(self, *, goes_on: bool = False) -> None:
         """Everything as it stands; `goes_on`: another run will say more."""
         clock = time.monotonic()
-        now = self._probe.now(clock)
+        now = moment(self._probe.now(clock))
         for saying in self._teller.turn(now, at_last=True, goes_on=goes_on):
             self._say(saying)
         self._say(self._vitals.look(now, clock))

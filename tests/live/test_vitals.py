@@ -11,11 +11,26 @@ import pytest
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.live.limits import Limits
+from sipaudit.live.loop import Loop, Signals
 from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
+from sipaudit.model.sayings import Saying
 from tests.live.agents import no_descriptors_left
 from tests.live.ear import Ear
 from tests.stories import R2, Handset, P, S, Story, site
+
+
+class Kept:
+    """A sink that keeps what is said."""
+
+    def __init__(self, said: list[Saying]) -> None:
+        self.take = said.append
+
+    def turn(self, now: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def vitals(ear: Ear) -> Vitals:
@@ -38,6 +53,17 @@ def test_the_rate_after_a_restart_is_that_of_what_was_heard_since(tmp_path: Path
     assert (quiet.packets_per_s, quiet.sip_per_s) == (0, 0)
     assert busy.packets_per_s == busy.sip_per_s == (len(story.packets) - heard) / 10 > 0
     assert other.wire.health.packets == len(story.packets)
+
+
+def test_the_time_of_saying_has_six_decimals(tmp_path: Path) -> None:
+    """Of a port that was silent it is the clock's, and a clock has more."""
+    ear, story = Ear(tmp_path, site(R2, P, S)), Story()
+    Handset(story).register(0.000_000_4)
+    ear.hears(story)
+    said: list[Saying] = []
+    Loop(ear.probe, ear.teller, vitals(ear), [Kept(said)], Signals()).say_all()
+    assert {"capture", "health", "line"} <= {saying.__struct_config__.tag for saying in said}
+    assert [saying.time for saying in said if saying.time != round(saying.time, 6)] == []
 
 
 def test_connections_that_found_no_room_are_among_what_was_evicted(tmp_path: Path) -> None:
