@@ -38,9 +38,12 @@ def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str
     if not rows:
         screen.say("No SIP message matches.")
         return screen.text()
-    ends = _ends(rows)
+    ends, files = _ends(rows), _files(rows)
+    for path, sign in files.items():
+        screen.raw(f"frames {sign}#: {safe_text(path)}", style="dim")
     places = _places(rows, ends)
-    column = max(COLUMN_MIN, (width - CLOCK_WIDTH - _frame_width(rows) - 1) // len(places))
+    widest = max(len(_frame(row, files)) for row in rows)
+    column = max(COLUMN_MIN, (width - CLOCK_WIDTH - widest - 1) // len(places))
     screen.raw(" " * CLOCK_WIDTH + "".join(_heading(place, column) for place in places), style="bold")
     day = ""
     for row in rows:
@@ -48,7 +51,8 @@ def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str
         if today != day:
             screen.raw(today)
             day = today
-        screen.raw(_line(row, ends, places, column, clock), style="red" if row.mark else "dim" if row.repeat else "")
+        screen.raw(f"{_line(row, ends, places, column, clock)} {_frame(row, files)}",
+                   style="red" if row.mark else "dim" if row.repeat else "")
     return screen.text()
 
 
@@ -68,12 +72,14 @@ def _places(rows: Iterable[LadderRow], ends: dict[str, str]) -> list[str]:
     return seen if len(seen) <= COLUMNS_MAX else [*seen[:COLUMNS_MAX - 1], "others"]
 
 
-def _frame_width(rows: Sequence[LadderRow]) -> int:
-    return max(len(_frame(row)) for row in rows)
+def _files(rows: Iterable[LadderRow]) -> dict[str, int]:
+    """Captures by number where there are several: each counts its frames by itself."""
+    paths = list(dict.fromkeys(row.capture for row in rows))
+    return {path: number for number, path in enumerate(paths, 1)} if len(paths) > 1 else {}
 
 
-def _frame(row: LadderRow) -> str:
-    return f"#{row.frame}{' ' + row.mark if row.mark else ''}"
+def _frame(row: LadderRow, files: dict[str, int]) -> str:
+    return f"{files.get(row.capture, '')}#{row.frame}{' ' + row.mark if row.mark else ''}"
 
 
 def _heading(place: str, width: int) -> str:
@@ -91,7 +97,7 @@ def _line(row: LadderRow, ends: dict[str, str], places: list[str], column: int, 
     span = max(right - left, 1) * column
     arrow = _arrow(text, span, forward=start <= end)
     body = (" " * (left * column) + arrow).ljust(len(places) * column)
-    return f"{format_time(row.time, clock, TimeStyle.CLOCK)} {body} {_frame(row)}"
+    return f"{format_time(row.time, clock, TimeStyle.CLOCK)} {body}"
 
 
 def _column(place: str, places: list[str]) -> int:

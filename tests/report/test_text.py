@@ -334,6 +334,16 @@ def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_pat
         assert f"wireshark in {path}: frame.number in {{{frames}}}" in shown
 
 
+def test_ladder_of_several_captures_says_of_which_each_frame_is() -> None:
+    rows = [LadderRow(0.0, "a.pcap", 7, "x:1", "y:1", "INVITE"), LadderRow(1.0, "b.pcap", 7, "y:1", "x:1", "100")]
+    lines = ladder.render(rows, "utc", 100, False).splitlines()
+    assert lines[:2] == ["frames 1#: a.pcap", "frames 2#: b.pcap"]
+    assert [line.split()[-1] for line in lines[-2:]] == ["1#7", "2#7"]
+    alone = ladder.render(rows[:1], "utc", 100, False)
+    assert alone.split()[-1] == "#7"
+    assert "a.pcap" not in alone
+
+
 def test_ladder_of_connections_has_a_column_for_a_phone() -> None:
     rows = pipeline.ladder(pipeline.Job((str(SAMPLES / "tcp" / "capture.pcap"),)), line="1001")
     drawn = ladder.render(rows, "utc", 100, False)
