@@ -22,6 +22,7 @@ from sipaudit.report import document, frames, html
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.verdict import sentences
 from sipaudit.safe_text import safe_text
+from sipaudit.times import parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,9 @@ class Report:
         return document.to_json(self.document).decode()
 
     def to_html(self, zone: str = "local") -> str:
-        """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it)."""
+        """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it).
+        Raises sipaudit.InputError for a zone that does not exist."""
+        parse_zone(zone, option="zone")
         return html.render(self.document, zone, {}, {}, 0, evidence=frozenset()).decode()
 
     def __repr__(self) -> str:

@@ -170,8 +170,8 @@ class LocalZone(tzinfo):
         return naive.replace(tzinfo=self, fold=int(second))
 
 
-def parse_zone(text: str) -> tzinfo:
-    """`--tz`: an IANA name, `utc` or `local`. InputError with the nearest names else."""
+def parse_zone(text: str, option: str = "--tz") -> tzinfo:
+    """An IANA name, `utc` or `local`, which `option` gave. InputError with the nearest names else."""
     if text.lower() == "utc":
         return UTC
     if text.lower() == "local":
@@ -182,7 +182,7 @@ def parse_zone(text: str) -> tzinfo:
         return zoneinfo.ZoneInfo(text)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         pass
-    raise InputError(f"--tz: there is no time zone {quoted(text)}", fix=_meant(text))
+    raise InputError(f"{option}: there is no time zone {quoted(text)}", fix=_meant(text))
 
 
 def _meant(text: str, else_write: str = "write an IANA name as Europe/Berlin, or utc, or local") -> str:

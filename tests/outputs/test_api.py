@@ -174,6 +174,11 @@ def test_what_the_caller_can_mend_is_an_input_error(tmp_path: Path) -> None:
         sipaudit.read_messages([])
 
 
+def test_a_zone_that_does_not_exist_is_said_of_the_argument(report: sipaudit.Report) -> None:
+    with pytest.raises(sipaudit.InputError, match=r"^zone: there is no time zone 'Mars'"):
+        report.to_html("Mars")
+
+
 def test_no_capture_is_an_error_of_its_own() -> None:
     with pytest.raises(sipaudit.InputError, match=r"^no capture is named"):
         sipaudit.analyze([])
