@@ -21,6 +21,7 @@ from sipaudit.model import values
 from sipaudit.report import document, frames, html
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.verdict import sentences
+from sipaudit.run.job import ENGINES
 from sipaudit.safe_text import safe_text
 from sipaudit.times import parse_zone
 
@@ -32,7 +33,6 @@ __all__ = ["Report", "analyze", "read_messages"]
 PathName = str | PathLike[str]
 Found = TypeVar("Found")
 
-ENGINES = ("auto", "libpcap", "tshark")
 NOT_THE_CALLER = ("sipaudit.", "contextlib")   # modules between a warning and the line that called us
 FINDINGS_SHOWN = 20      # rows of a notebook's view
 VALUE_SHOWN = 300        # characters of one value there

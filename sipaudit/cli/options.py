@@ -13,6 +13,7 @@ from sipaudit.cli.manual import GENERAL, Option
 from sipaudit.cli.output import Delivery
 from sipaudit.cli.terminal import VERBOSITY
 from sipaudit.errors import InputError
+from sipaudit.run.job import EMBEDDED, ENGINES, EVIDENCE_FILES
 
 if TYPE_CHECKING:
     from sipaudit.pipeline import Output
@@ -107,7 +108,7 @@ EVENT = option(
     help='Something you know to have happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
 )
 ENGINE = option(
-    "--engine", section=READ, type=click.Choice(["auto", "libpcap", "tshark"]), default="auto", show_default=True,
+    "--engine", section=READ, type=click.Choice(ENGINES), default="auto", show_default=True,
     help="What reads the packets. auto: libpcap, and tshark for the frames that need it, when it is installed.",
 )
 FILTER = option(
@@ -157,11 +158,11 @@ REPORT_OUTPUT = option(
     "comparison.json). Other files in it stay.",
 )
 EVIDENCE = option(
-    "--evidence", section=WAY, metavar="N|all", default="1000", show_default=True, callback=_count_or_all,
+    "--evidence", section=WAY, metavar="N|all", default=str(EVIDENCE_FILES), show_default=True, callback=_count_or_all,
     help="With -o: how many findings get a capture of their own with the packets that prove them, the worst first.",
 )
 EMBED = option(
-    "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=500, show_default=True,
+    "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=EMBEDDED, show_default=True,
     help="With -o: of how many findings the HTML report carries the raw text of the messages, the worst first.",
 )
 REDACT = option(

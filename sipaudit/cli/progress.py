@@ -6,21 +6,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from sipaudit.cli import terminal
 
+if TYPE_CHECKING:
+    from sipaudit.run.reading import Progress
+
 MEGABYTE = 1_000_000
-
-
-class Progress(Protocol):
-    """What a reader tells. `total_bytes` is the sum of the file sizes, 0 when it is not known (stdin)."""
-
-    def start(self, total_bytes: int) -> None: ...
-
-    def advance(self, n: int) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+ENGINES = ("auto", "libpcap", "tshark")
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
-EVIDENCE_FILES = 1_000
+EVIDENCE_FILES = 1_000   # findings that get a capture of their own, the same
 
 
 @dataclass(frozen=True)

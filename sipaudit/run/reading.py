@@ -22,7 +22,7 @@ Warn = Callable[[str], None]
 
 
 class Progress(Protocol):
-    """Is told how far reading has come, in bytes; a total of 0 is unknown."""
+    """Is told how far reading has come, in bytes. A total of 0 is not known, as of a pipe."""
 
     def start(self, total_bytes: int) -> None: ...
     def advance(self, n: int) -> None: ...

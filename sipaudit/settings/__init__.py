@@ -1,1 +1,1 @@
-"""What the user declares: the site file and the settings of each line."""
+"""What the user declares: the site file, provisioning files, and the settings of each line that they come to."""
