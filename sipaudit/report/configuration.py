@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
 from msgspec import Struct
 
 from sipaudit import __version__
-from sipaudit.model.values import Finding, Place, Severity
+from sipaudit.model.values import Finding, Place
 from sipaudit.report import document
-from sipaudit.report.exhibits import counting, worst_first
+from sipaudit.report.exhibits import by_severity, worst_first
 from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
 from sipaudit.safe_text import safe_text
 
@@ -90,14 +89,11 @@ def render_check(found: Checked, width: int, color: bool, program: str = "sipaud
 
 
 def _verdict(found: Checked) -> str:
-    by_severity = Counter(finding.severity for finding in counting(found.findings))
-    if not by_severity and not found.lines:
-        return "No parameter of a line or of failover is in them: are these the files that the phones get?"
-    if not by_severity:
-        return "Nothing to say against them."
-    kinds = [count_of(by_severity[severity], str(severity)) if severity is not Severity.INFO
-             else f"{by_severity[severity]} info" for severity in reversed(Severity) if by_severity[severity]]
-    return ", ".join(kinds) + "."
+    said = by_severity(found.findings)
+    if said:
+        return f"{said}."
+    return "Nothing to say against them." if found.lines else (
+        "No parameter of a line or of failover is in them: are these the files that the phones get?")
 
 
 def _issue(screen: Screen, finding: Finding) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from sipaudit.model.values import Confidence, Finding, Frame
+from sipaudit.model.values import Confidence, Finding, Frame, Severity
+from sipaudit.report.screen import count_of
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message
 
@@ -61,6 +63,14 @@ class PlacedMessage(Struct, frozen=True):
 def counting(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that count: those that are not suppressed."""
     return [finding for finding in findings if finding.suppressed is None]
+
+
+def by_severity(findings: Iterable[Finding]) -> str:
+    """`2 errors, 1 info`: how many findings count, the worst first; nothing where none does."""
+    counted = Counter(finding.severity for finding in counting(findings))
+    return ", ".join(f"{counted[severity]} info" if severity is Severity.INFO
+                     else count_of(counted[severity], str(severity)) for severity in reversed(Severity)
+                     if counted[severity])
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:

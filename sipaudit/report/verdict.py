@@ -9,7 +9,7 @@ from sipaudit.model.captures import ServerSummary
 from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
-from sipaudit.report.exhibits import counting
+from sipaudit.report.exhibits import by_severity, counting
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, count_of, shortened
@@ -164,12 +164,9 @@ def _did(rule: str, phones: str, *, certain: bool) -> str:
 
 def _counts(findings: list[Finding]) -> str:
     """`Deviations: 2 errors, 1 info.`"""
-    counted = Counter(finding.severity for finding in counting(findings))
-    suppressed = len(findings) - counted.total()
-    parts = [f"{counted[severity]} info" if severity is Severity.INFO else count_of(counted[severity], str(severity))
-             for severity in reversed(Severity) if counted[severity]]
+    suppressed = len(findings) - len(counting(findings))
     besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
-    return "Deviations: " + (", ".join(parts) or "none that counts") + "." + besides
+    return f"Deviations: {by_severity(findings) or 'none that counts'}.{besides}"
 
 
 def _scope(report: Report, messages: int) -> str:
