@@ -40,7 +40,7 @@ _NO_TEXT = re.compile(r"(?:[^\x00-\x7f]|\\x[0-9a-f]{2})+")
 _REFERENCE = re.compile(r"(?<=\[)[0-9A-Fa-f:.]+(?=\])")  # an IPv6 address
 _PASSWORD = re.compile(r"^(\w+:[^:@]*):[^@]*@")
 
-Reading = dict[str, list[str]]
+FieldValues = dict[str, list[str]]
 """Values by the names of `describe`; several Contacts have several."""
 
 
@@ -84,17 +84,17 @@ def sip_layers(dissection: Dissection) -> list[int]:
     return found
 
 
-def our_reading(message: Message) -> Reading:
+def our_reading(message: Message) -> FieldValues:
     """Our fields of a message."""
-    reading: Reading = {}
+    reading: FieldValues = {}
     for name, value in describe(message):
         reading.setdefault(name, []).append(value)
     return reading
 
 
-def wireshark_reading(layer: Layer) -> Reading:
+def wireshark_reading(layer: Layer) -> FieldValues:
     """Wireshark's fields of a SIP message, under our names."""
-    reading: Reading = {}
+    reading: FieldValues = {}
     for name, value, _ in named(layer):
         if name:
             reading.setdefault(name, []).append(value)
@@ -144,7 +144,7 @@ def _unlike(layer: Layer, message: Message) -> Iterator[tuple[str, str, str]]:
                 yield name, wireshark, mine
 
 
-def _at(reading: Reading, name: str, at: int) -> str:
+def _at(reading: FieldValues, name: str, at: int) -> str:
     values = reading.get(name, [])
     return values[at] if at < len(values) else ""
 

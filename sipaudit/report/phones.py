@@ -8,7 +8,7 @@ from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import Screen, brief, count_of
-from sipaudit.report.when import When, when_of
+from sipaudit.report.when import TimeText, when_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
 MOVES_SHOWN = 200
@@ -68,7 +68,7 @@ def _settings(screen: Screen, report: Report, domain: str | None) -> None:
                       for line in known], least=("label", "group"))
 
 
-def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], when: When) -> None:
+def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[[str], str], when: TimeText) -> None:
     moves = sorted(((move, line) for line in report.lines for move in line.moves), key=lambda pair: pair[0].time)
     if not moves:
         return
@@ -90,17 +90,17 @@ def _servers(screen: Screen, report: Report) -> None:
              for server in report.servers], right=frozenset({"priority"}), least=("transports", "entry", "priority"))
 
 
-def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], when: When) -> tuple[object, ...]:
+def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], when: TimeText) -> tuple[object, ...]:
     live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
     registered = ", ".join(f"{called(row.server)} {_until(row, when)}" for row in live) or None
     return (brief(line.phone), _named(line, domain), line.model or line.user_agent, line.firmware, line.entry,
             line.working and called(line.working), registered, line.calls, len(line.moves), _second(line.last, when))
 
 
-def _until(row: Registration, when: When) -> str:
+def _until(row: Registration, when: TimeText) -> str:
     return "without end" if row.until is None else _second(row.until, when)
 
 
-def _second(time: float, when: When) -> str:
+def _second(time: float, when: TimeText) -> str:
     """To the second: a table of registrations is read, not measured."""
     return when(time).partition(".")[0]

@@ -15,7 +15,7 @@ from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import keys_open, sentences
-from sipaudit.report.when import When, ends_of, when_of
+from sipaudit.report.when import TimeText, ends_of, when_of
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -57,7 +57,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     _more(screen, len(report.incidents) - len(shown), "incident")
 
 
-def _incident_row(incident: Incident, counted: set[str], names: dict[str, str], when: When) -> tuple[object, ...]:
+def _incident_row(incident: Incident, counted: set[str], names: dict[str, str], when: TimeText) -> tuple[object, ...]:
     where = incident.entry if incident.server is None else names.get(incident.server, brief(incident.server))
     end = "open" if incident.end is None else when(incident.end)
     return (incident.id, incident.kind, where, when(incident.start), end, len(incident.lines),
@@ -87,7 +87,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
         screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")
 
 
-def _finding_row(finding: Finding, when: When) -> tuple[object, ...]:
+def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
     time = None if finding.time is None else when(finding.time)
     severity = str(finding.severity) if finding.suppressed is None else "suppressed"
     return finding.id, severity, finding.rule, time, brief(finding.line) or None, finding.incident
@@ -145,7 +145,7 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
         _more(screen, len(events) - EVENTS_SHOWN, "event")
 
 
-def _moment(time: float, seen: Sequence[float], within: When, clock: tzinfo) -> str:
+def _moment(time: float, seen: Sequence[float], within: TimeText, clock: tzinfo) -> str:
     """As other times, where captures show it; with its day elsewhere, which may be another one."""
     return within(time) if not seen or min(seen) <= time <= max(seen) else format_time(time, clock, TimeStyle.FULL)
 

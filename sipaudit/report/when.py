@@ -9,7 +9,7 @@ from functools import partial
 from sipaudit.model.values import Report
 from sipaudit.times import TimeStyle, format_time
 
-When = Callable[[float], str]   # how a time is told, seconds since the epoch
+TimeText = Callable[[float], str]   # a time (seconds since the epoch) as it is told
 
 
 def style_of(report: Report, clock: tzinfo) -> TimeStyle:
@@ -18,7 +18,7 @@ def style_of(report: Report, clock: tzinfo) -> TimeStyle:
     return TimeStyle.CLOCK if len(days) < 2 else TimeStyle.FULL
 
 
-def when_of(report: Report, clock: tzinfo) -> When:
+def when_of(report: Report, clock: tzinfo) -> TimeText:
     """The same for tables."""
     return partial(format_time, zone=clock, style=style_of(report, clock))
 

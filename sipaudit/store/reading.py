@@ -45,7 +45,7 @@ def read(store: Store, period: Callable[[float], Span]) -> Report:
         with store.engine.connect() as connection:
             runs = _runs(connection, store)
             chosen = period(min((run.began for run in runs), default=0.0))
-            found = Reading(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
+            found = Assembly(connection, [run for run in runs if chosen.touches(run.began, run.said)], chosen).report()
     except (SQLAlchemyError, UnicodeDecodeError) as error:
         if is_damaged(error):
             raise damaged(store.address) from None
@@ -66,7 +66,7 @@ def _runs(connection: Connection, store: Store) -> list[Run]:
     return [Run(row.number, row.kind, row.generator, row.began, row.said) for row in rows]
 
 
-class Reading:
+class Assembly:
     """A report while it is put together from the rows of `runs` within `period`."""
 
     def __init__(self, connection: Connection, runs: list[Run], period: Span) -> None:

@@ -70,12 +70,12 @@ def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
     return ({"name": block.name, "text": block.text} for block in blocks)
 
 
-def _index(index: Index, findings: Findings, lanes: Lanes, zone: tzinfo) -> dict[str, Any]:
+def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dict[str, Any]:
     """What the page has unpacked as soon as it is open."""
     report, ms = index.report, index.clock.ms
     names, worst = short_names(report.servers), gravest(report.incidents, 1)
     return {
-        "start": milliseconds(index.clock.start), "end": ms(index.clock.end), "offsets": index.clock.offsets(zone),
+        "start": milliseconds(index.clock.start), "end": ms(index.clock.end), "offsets": index.clock.offsets(clock),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
         "incidentIds": list(index.incidents), "captures": [inert(path, 400) for path in index.captures],
         "servers": [[inert(server), inert(names.get(server, brief(server)))] for server in index.servers],

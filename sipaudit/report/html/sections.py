@@ -38,26 +38,26 @@ METRICS = {
 SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
 
 
-def sections(index: Index, zone_name: str, pack: RulePack) -> dict[str, Any]:
+def sections(index: Index, zone: str, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
-    report, zone = index.report, parse_zone(zone_name)
+    report, clock = index.report, parse_zone(zone)
     counted = counting(report.findings)
     told, rest = shown_in_full(report.incidents, INCIDENTS_SAID)
     return {
         "judged": bool(report.lines or report.findings), "title": _title(report),
-        "generator": inert(report.generator), "span": _span(index, zone),
-        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone_name)],
+        "generator": inert(report.generator), "span": _span(index, clock),
+        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone)],
         "tiles": list(_tiles(report, counted)),
-        "incidents": [_incident(incident, report, zone, pack, unfolded=not place)
+        "incidents": [_incident(incident, report, clock, pack, unfolded=not place)
                       for place, incident in enumerate(told)],
-        "other_incidents": [_incident(incident, report, zone, pack, unfolded=False)
+        "other_incidents": [_incident(incident, report, clock, pack, unfolded=False)
                             for incident in gravest(rest, INCIDENTS - len(told))],
         "others": inert(others(rest), SENTENCE),
         "incidents_left": max(len(report.incidents) - INCIDENTS, 0),
-        "events": [{"time": format_time(event.time, zone), "what": inert(event.what)} for event in report.events],
+        "events": [{"time": format_time(event.time, clock), "what": inert(event.what)} for event in report.events],
         "rules": list(_rules(report, counted, pack)), "undecided": list(_undecided(report)),
         "declare": [f"{inert(name)} ({lines})" for name, lines in to_declare(report)],
-        "captures": list(_captures(report, zone)),
+        "captures": list(_captures(report, clock)),
         "assumptions": list(_assumptions(counted)),
         "reached": [{"rule": inert(row.rule), "count": row.count} for row in report.reached],
         "capturing": CAPTURING, "servers": list(_servers(report)),
@@ -70,12 +70,12 @@ def _title(report: Report) -> str:
     return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
-def _span(index: Index, zone: tzinfo) -> str:
+def _span(index: Index, clock: tzinfo) -> str:
     """`2026-11-22 12:00:00 to 12:07:14 UTC`, the second day named when it is another."""
-    first, last = (format_time(time, zone, TimeStyle.FULL).rpartition(".")[0] or format_time(time, zone)
+    first, last = (format_time(time, clock, TimeStyle.FULL).rpartition(".")[0] or format_time(time, clock)
                    for time in (index.clock.start, index.clock.end))
     return (f"{first} to {last.partition(' ')[2] if first[:10] == last[:10] else last} "
-            f"{zone_name(index.clock.end, zone)}")
+            f"{zone_name(index.clock.end, clock)}")
 
 
 def _tiles(report: Report, counted: list[Finding]) -> Iterator[dict[str, Any]]:
@@ -97,13 +97,13 @@ def _tile(count: int, noun: str, plural: str | None = None) -> dict[str, Any]:
 
 # -- incidents
 
-def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack, *, unfolded: bool) -> dict[str, Any]:
+def _incident(incident: Incident, report: Report, clock: tzinfo, pack: RulePack, *, unfolded: bool) -> dict[str, Any]:
     kind = next((kind for kind in pack.incidents if kind.id == incident.kind), None)
     return {
         "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
         "kind": inert(incident.kind), "title": kind.title if kind else None,
         "server": inert(_named(incident.server, report)),
-        "start": format_time(incident.start, zone), "end": _end(incident, zone),
+        "start": format_time(incident.start, clock), "end": _end(incident, clock),
         "lasted": None if incident.end is None else _seconds(incident.end - incident.start),
         "lines": count_of(len(incident.lines), "line"), "phones": count_of(incident.phones, "phone"),
         "groups": [{"name": inert(share.group), "lines": share.lines, "of": share.of}
@@ -111,17 +111,17 @@ def _incident(incident: Incident, report: Report, zone: tzinfo, pack: RulePack, 
         "groups_left": max(len(incident.groups) - GROUPS, 0),
         "findings": [inert(finding) for finding in incident.findings[:12]], "finding_count": len(incident.findings),
         "metrics": list(_metrics(incident)), "spreads": list(_spreads(incident)),
-        "timeline": [{"time": format_time(entry.time, zone, TimeStyle.CLOCK), "what": inert(entry.what, SENTENCE)}
+        "timeline": [{"time": format_time(entry.time, clock, TimeStyle.CLOCK), "what": inert(entry.what, SENTENCE)}
                      for entry in incident.timeline[:TIMELINE]],
         "timeline_left": max(len(incident.timeline) - TIMELINE, 0),
         "documentation": list(_documentation(kind)), "unfolded": unfolded,
     }
 
 
-def _end(incident: Incident, zone: tzinfo) -> str | None:
+def _end(incident: Incident, clock: tzinfo) -> str | None:
     if incident.end is None:
         return None
-    start, end = format_time(incident.start, zone), format_time(incident.end, zone)
+    start, end = format_time(incident.start, clock), format_time(incident.end, clock)
     return end.partition(" ")[2] or end if start[:10] == end[:10] else end
 
 
@@ -192,9 +192,9 @@ def _assumptions(counted: Iterable[Finding]) -> Iterator[dict[str, Any]]:
 
 # -- captures and servers
 
-def _captures(report: Report, zone: tzinfo) -> Iterator[dict[str, Any]]:
+def _captures(report: Report, clock: tzinfo) -> Iterator[dict[str, Any]]:
     for capture in report.captures:
-        first, *rest = health(capture, zone)
+        first, *rest = health(capture, clock)
         yield {"text": inert(first, SENTENCE), "defects": [inert(defect.strip(), SENTENCE) for defect in rest]}
 
 
