@@ -154,8 +154,8 @@ def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tm
     asked: Counter[str] = Counter()
     hears: Counter[int] = Counter()
 
-    def asks(going: calls.GoesOn, request: Sent) -> bool:
-        was = ask(going, request)
+    def asks(follower: calls.CallFollower, request: Sent) -> bool:
+        was = ask(follower, request)
         asked[request.method] += was
         return was
 
@@ -164,8 +164,8 @@ def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tm
         hears[response.status] += was
         return was
 
-    ask, hear = calls.GoesOn.asks, Heard.answers
-    with patch.object(calls.GoesOn, "asks", asks), patch.object(Heard, "answers", heard):
+    ask, hear = calls.CallFollower.asks, Heard.answers
+    with patch.object(calls.CallFollower, "asks", asks), patch.object(Heard, "answers", heard):
         all_of(tmp_path, packets)
     methods = Counter(frame[42:45] for _, frame in packets)
     assert +asked == {"INVITE": methods[b"INV"], "BYE": methods[b"BYE"], "SUBSCRIBE": methods[b"SUB"]}
@@ -226,10 +226,10 @@ def _in_order(folder: Path, packets: Packets) -> list[ModelEvent]:
     told: list[ModelEvent] = []
 
     def at_once(kind: str) -> Any:
-        tell = getattr(calls.GoesOn, kind)
+        tell = getattr(calls.CallFollower, kind)
 
-        def telling(going: calls.GoesOn, event: ModelEvent) -> bool:
-            taken: bool = tell(going, event)
+        def telling(follower: calls.CallFollower, event: ModelEvent) -> bool:
+            taken: bool = tell(follower, event)
             if taken:
                 told.append(event)
             return taken
@@ -244,7 +244,7 @@ def _in_order(folder: Path, packets: Packets) -> list[ModelEvent]:
     way = Auditor.take
     with ExitStack() as patched:
         for kind in ("asks", "hears", "changes"):
-            patched.enter_context(patch.object(calls.GoesOn, kind, at_once(kind)))
+            patched.enter_context(patch.object(calls.CallFollower, kind, at_once(kind)))
         patched.enter_context(patch.object(Auditor, "take", take))
         counted(folder, packets)
     return told

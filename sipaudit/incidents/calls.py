@@ -62,7 +62,7 @@ class Attempt:
         self.made = False
 
 
-class Calls:
+class CallWatch:
     """Follows calls and attempts. `ghosts` says whether ghost calls are wanted."""
 
     __slots__ = ("_attempts", "_attempts_limit", "_by_call", "_drafts", "_hole", "_lacks", "_limit", "_timers", "_up",

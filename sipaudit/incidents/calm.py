@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calls import CallWatch
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.evidence import Evidence
 from sipaudit.incidents.requests import SHORTEST, OpenRequests
@@ -23,7 +23,7 @@ class Calm:
 
     __slots__ = ("_calls", "_evidence", "_requests", "_subscriptions", "_tally", "_timers", "pass_time")
 
-    def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: Calls, evidence: Evidence,
+    def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: CallWatch, evidence: Evidence,
                  subscriptions: Subscriptions | None, pass_time: Callable[[float], None]) -> None:
         self._timers = timers
         self._tally = tally

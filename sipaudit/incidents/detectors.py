@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
 
-from sipaudit.incidents.calls import Calls
+from sipaudit.incidents.calls import CallWatch
 from sipaudit.incidents.calm import Calm
 from sipaudit.incidents.draft import Draft, Drafts
 from sipaudit.incidents.evidence import Evidence
@@ -55,7 +55,7 @@ class Detectors:
     def _build(self) -> None:
         drafts, timers, thresholds = self.drafts, self.timers, self._thresholds
         wanted = thresholds.get
-        self.calls = Calls(drafts, timers, ghosts="ghost-calls" in thresholds)
+        self.calls = CallWatch(drafts, timers, ghosts="ghost-calls" in thresholds)
         outage, overload, storm = wanted("server-outage"), wanted("overload"), wanted("register-storm")
         self.outages = None if outage is None else Outages(outage, drafts, timers, self.calls)
         out = {} if self.outages is None else self.outages.open

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence, Set
 
-from sipaudit.incidents.calls import Calls, comes_through
+from sipaudit.incidents.calls import CallWatch, comes_through
 from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
@@ -36,7 +36,7 @@ class Evidence:
 
     __slots__ = ("_calls", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost", "unserved")
 
-    def __init__(self, tally: Tally, calls: Calls, outages: Outages | None, overloads: Overloads | None,
+    def __init__(self, tally: Tally, calls: CallWatch, outages: Outages | None, overloads: Overloads | None,
                  refusals: Refusals | None) -> None:
         self._tally = tally
         self._calls = calls

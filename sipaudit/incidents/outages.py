@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from sipaudit.incidents.calls import Attempt, Calls
+from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.ongoing import is_one_with, is_there, runs_out_as_before, still_failing
 from sipaudit.incidents.outage import OUTAGE, Outage
@@ -25,7 +25,7 @@ class Outages:
     __slots__ = ("_calls", "_closed", "_drafts", "_phones", "_quiet", "_share", "_timers", "_within", "open",
                  "untold")
 
-    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, calls: Calls) -> None:
+    def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, calls: CallWatch) -> None:
         self._phones = thresholds["phones"]
         self._share = thresholds["share"]
         self._within = thresholds["within"]

@@ -169,8 +169,8 @@ class Calls:
             number = line.number
         event = CallChanged(
             item.time, item.capture, item.frame, leg.phone.number, number, leg.server, leg.number, TOLD[state], own)
-        if line is None or line.goes_on is None or self._registry.out or line.revision != line.view.revision \
-                or not line.goes_on.changes(event):
+        if line is None or line.follower is None or self._registry.out or line.revision != line.view.revision \
+                or not line.follower.changes(event):
             self._registry.emit(leg.phone, line, event)
 
 

@@ -1,6 +1,6 @@
 """What a line hears where nothing is wrong, taken in short: answers to its INVITEs, BYEs and SUBSCRIBEs.
 
-Who follows the line has said that it wants to be told of them at once (`Line.goes_on`).  As of the short road
+Who follows the line has said that it wants to be told of them at once (`Line.follower`).  As of the short road
 (`short_road`), this does all that the long one does of such an answer, or nothing.
 """
 
@@ -32,11 +32,11 @@ class Heard:
             return False
         line, server, classes = transaction.line, transaction.server, transaction.classes
         bit = 1 << status // 100 if status != 100 else 1
-        if line is None or line.goes_on is None or classes & bit or line.revision != line.view.revision \
+        if line is None or line.follower is None or classes & bit or line.revision != line.view.revision \
                 or server not in line.heard or not line.proven:
             return False
         time, leg, method = item.time, transaction.leg, transaction.method
-        if not line.goes_on.hears(Answered(
+        if not line.follower.hears(Answered(
             time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, None, None, transaction.asked, response.retry_after,
             None if leg is None else leg.number,

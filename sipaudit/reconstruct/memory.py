@@ -211,7 +211,7 @@ class Memory:
         line.revision = line.view.revision
         if before < 0:
             self._not_found(line, item)
-        line.flow = line.goes_on = None   # whoever follows it may have to ask which servers it has
+        line.flow = line.follower = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
             if state.changed > before and state.ends:
                 reordered = state.reordered and before >= 0

@@ -89,6 +89,6 @@ class Notified:
 
     def _may_pass(self, line: Line, server: str, time: float) -> bool:
         """Whether it changes nothing; time has passed, if so. Who is told of the line at once, knows sooner."""
-        goes_on = line.goes_on
-        return (goes_on is not None and line.revision == line.view.revision and goes_on.lets_pass(server, time)) \
+        follower = line.follower
+        return (follower is not None and line.revision == line.view.revision and follower.lets_pass(server, time)) \
             or self._lets_pass(line.number, server, time)

@@ -66,9 +66,9 @@ class Knowledge(Protocol):
     def emergency(self) -> frozenset[str]: ...
 
 
-class GoesOn(Protocol):
-    """Who follows what goes on of a line while its entries are what they were, and is told of it at once: each takes an
-    event, or (False) it goes the usual way."""
+class Follower(Protocol):
+    """Who follows a line of which nothing is wrong, while its entries are what they were, and is told of its events at
+    once: each method takes one, or (False) it goes the usual way."""
 
     def asks(self, request: Sent) -> bool: ...
     def hears(self, answer: Answered) -> bool: ...
@@ -80,21 +80,25 @@ class GoesOn(Protocol):
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
-    `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's; `heard` the keys of the
-    servers that ever sent to it; `first` and `last` when it was seen (seconds as captured), `since` the time before
-    which it may have been elsewhere; `calls` how many it had, `spans` the last of them.  `renewals` is set by those who
-    follow its events while they see nothing else of it: then these may be told without (`short_road`); `goes_on` while
-    they see nothing wrong: it is told of events at once.  `strayed`: it registered elsewhere than its entry says, or
-    was told of one server.  The rest is reconstruction's own: whether it registered with a name, no address
-    (`by_name`), when it last sent a REGISTER (`asked`), where it sends to (`flow`, `server` since `turned`) and ever
-    did (`servers` by `ways`), the view it has of its entries, what its last REGISTER `said`, and `held`, the list its
-    events wait in while it is not known to be a phone's.
+    Who it is: `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's.
+
+    What was seen of it (times as captured): `first` and `last` when, `since` the time before which it may have been
+    elsewhere; `heard` the keys of the servers that ever sent to it; `calls` how many it had, `spans` the last of them;
+    `strayed` whether it registered elsewhere than its entry says, or was told of one server only.
+
+    Who follows its events sets `renewals` while it sees nothing but these, which may then be told without events
+    (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.
+
+    Reconstruction's own: `by_name` whether it registered with a name, no address; `asked` when it last sent a REGISTER,
+    and `said` what that said; `flow` and `server` where it sends to, since `turned`, `ways` and `servers` where it ever
+    did; `view` what it has of its entries, as of `revision`; `held` the list in which its events wait while it is not
+    known to be a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
-                 "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "goes_on", "heard", "held",
-                 "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said", "server",
-                 "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
+                 "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "follower", "heard",
+                 "held", "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said",
+                 "server", "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
     ways = Several[Flow]()
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
@@ -123,7 +127,7 @@ class Line:
         self.registered = False
         self.renewals: Renewals | None = None
         self.said: Asking | None = None
-        self.goes_on: GoesOn | None = None
+        self.follower: Follower | None = None
         self.address: Address | None = None
         self.uri: Uri | None = None
         self.flow: Flow | None = None

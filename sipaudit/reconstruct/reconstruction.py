@@ -130,7 +130,7 @@ class Reconstruction:
 
     def let_pass(self, lets_pass: LetsPass) -> None:
         """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
-        which somebody wants to be told at once (`Line.goes_on`): nobody else wants them."""
+        which somebody wants to be told at once (`Line.follower`): nobody else wants them."""
         if not self._is_observed:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers

@@ -137,7 +137,7 @@ class Requests:
             None if leg is None else leg.number, request.call_id, "" if in_dialog else _target(request), proves,
             addressed=not in_dialog and method != "REGISTER" and _is_addressed(request, flow, line, time),
         )
-        if line.goes_on is None or memory.registry.out or not line.goes_on.asks(event):
+        if line.follower is None or memory.registry.out or not line.follower.asks(event):
             memory.registry.emit(phone, line, event)
         if leg is not None or method == "CANCEL":
             self._follow(transaction, request, item)

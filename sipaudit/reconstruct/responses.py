@@ -95,7 +95,7 @@ class Responses:
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, retry_after,
             None if leg is None else leg.number,
         )
-        if line.goes_on is None or memory.registry.out or not line.goes_on.hears(event):
+        if line.follower is None or memory.registry.out or not line.follower.hears(event):
             if line.held is None:
                 memory.registry.out.append(event)
             else:

@@ -20,7 +20,7 @@ from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.fault import LOSS_ALLOWED
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.rules import IncidentKind, Rule
-from sipaudit.run.calls import Calls
+from sipaudit.run.calls import CallFollowers
 from sipaudit.run.deadlines import Deadlines
 from sipaudit.run.fallbacks import Fallbacks
 from sipaudit.run.line_replay import LineReplay
@@ -46,7 +46,7 @@ class Auditor:
     `loss` is the share of packets that the captures lack.
     """
 
-    __slots__ = ("_deadlines", "_going_on", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
+    __slots__ = ("_deadlines", "_followers", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
                  "_timed", "calls", "fallbacks", "faults", "loss", "profiles", "registrations", "replays", "since",
                  "watch")
 
@@ -67,8 +67,8 @@ class Auditor:
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
                                            self._follow)
         self._renewals = self.registrations.renewals
-        self.calls = Calls(self.replays, self._phones, self._timed, self.watch)
-        self._going_on = self.calls.going_on
+        self.calls = CallFollowers(self.replays, self._phones, self._timed, self.watch)
+        self._followers = self.calls.followers
         self._passing = Passing(self.faults)
         self._passed = False
 
@@ -78,15 +78,15 @@ class Auditor:
             for replay in self._passing.came(event.phone, event.time):
                 self._deadlines.wait(event.phone, replay, replay.waiting)
         number = event.phone
-        goes_on = number in self._going_on
-        if goes_on and self.calls.takes(event):
+        is_followed = number in self._followers
+        if is_followed and self.calls.takes(event):
             return
         kind = type(event)
         if (kind is Received or (kind is Replied and number not in self._timed)) \
                 and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
             self.watch.passes_by(event)  # type: ignore[arg-type]
             return
-        if goes_on:
+        if is_followed:
             self.calls.end(number)
         registers = kind is Sent and event.method == "REGISTER"  # type: ignore[union-attr]
         if (registers or number in self._renewals or number not in self._phones) and self.registrations.takes(event):

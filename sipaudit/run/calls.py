@@ -15,10 +15,10 @@ from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
 
-class GoesOn:
-    """What goes on of a line; who looks for incidents hears of each event when it comes. Each of the three takes an
-    event if it is part of that, and false says that it was not. Faults hear of none: nothing is observed, and no fault
-    may be said again before the line moves or registers anew."""
+class CallFollower:
+    """Follows one line of which nothing is wrong (`reconstruct.phones.Follower`). Whoever looks for incidents hears of
+    each event as it comes; faults hear of none, for nothing is observed, and no fault may be said again before the line
+    moves or registers anew."""
 
     __slots__ = ("_calm", "calling", "replay")
 
@@ -56,34 +56,34 @@ class GoesOn:
         return True
 
 
-class Calls:
-    """Takes events of such lines, one of a phone at a time. `phones` are the states of phones that were written down,
-    `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell of them at once:
-    nobody else wants them."""
+class CallFollowers:
+    """The followers of such lines, one of a phone at a time. `phones` are the states of phones that were written down,
+    `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell a follower of events
+    itself: nobody else wants them."""
 
-    __slots__ = ("_phones", "_replays", "_timed", "_watch", "going_on", "in_short")
+    __slots__ = ("_phones", "_replays", "_timed", "_watch", "followers", "in_short")
 
     def __init__(self, replays: Replays, phones: dict[int, PhoneState], timed: Container[int], watch: Watch) -> None:
         self._replays = replays
         self._phones = phones
         self._timed = timed
         self._watch = watch
-        self.going_on: dict[int, GoesOn] = {}   # by phone
+        self.followers: dict[int, CallFollower] = {}   # by phone
         self.in_short = False
 
     def takes(self, event: ModelEvent) -> bool:
-        """Take an event of a phone of which something goes on, if it is part of that."""
-        going, kind = self.going_on[event.phone], type(event)
-        if not going.replay.is_home(going.calling.server):   # DNS has told otherwise meanwhile
+        """Take an event of a phone that is followed, if nothing is wrong with it."""
+        follower, kind = self.followers[event.phone], type(event)
+        if not follower.replay.is_home(follower.calling.server):   # DNS has told otherwise meanwhile
             return False
         if kind is Answered:
-            return going.hears(event)   # type: ignore[arg-type]
+            return follower.hears(event)   # type: ignore[arg-type]
         if kind is Sent:
-            return going.asks(event)   # type: ignore[arg-type]
-        return kind is CallChanged and going.changes(event)   # type: ignore[arg-type]
+            return follower.asks(event)   # type: ignore[arg-type]
+        return kind is CallChanged and follower.changes(event)   # type: ignore[arg-type]
 
     def begins(self, request: Sent) -> bool:
-        """Take a request, if from then on what its line does may be taken so."""
+        """Take a request, if from then on its line may be followed so."""
         phone = self._phones.get(request.phone)
         if phone is None or request.phone in self._timed:
             return False
@@ -92,23 +92,23 @@ class Calls:
                 or not replay.is_home(request.server) or not begins_to_call(replay.written, phone, request) \
                 or self._watch.minds(request.line):
             return False
-        going = GoesOn(Calling(replay.written, phone, request), replay, self._watch.calm)
-        if not going.asks(request):
+        follower = CallFollower(Calling(replay.written, phone, request), replay, self._watch.calm)
+        if not follower.asks(request):
             return False
-        replay.calling = going.calling
-        self.going_on[request.phone] = going
+        replay.calling = follower.calling
+        self.followers[request.phone] = follower
         if self.in_short:
-            replay.record.goes_on = going
+            replay.record.follower = follower
         return True
 
     def end(self, phone: int) -> None:
-        """Write down what went on of the phone."""
-        going = self.going_on.pop(phone, None)
-        if going is not None:
-            self._phones[phone] = going.calling.phone_after(self._phones[phone])
-            going.replay.write_down()
+        """Follow the phone no longer: write down what it did."""
+        follower = self.followers.pop(phone, None)
+        if follower is not None:
+            self._phones[phone] = follower.calling.phone_after(self._phones[phone])
+            follower.replay.write_down()
 
     def end_all(self) -> None:
         """Write down all of it."""
-        for phone in tuple(self.going_on):
+        for phone in tuple(self.followers):
             self.end(phone)

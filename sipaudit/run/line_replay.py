@@ -94,7 +94,7 @@ class LineReplay:
     def write_down(self) -> None:
         """The renewals, or what went on, are over: the state is what it is after them."""
         self.written, self.renewals, self.calling = self.state, None, None
-        self.record.renewals = self.record.goes_on = None
+        self.record.renewals = self.record.follower = None
 
     @property
     def history(self) -> History:

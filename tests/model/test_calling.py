@@ -20,7 +20,7 @@ from sipaudit.model.replay import Step, step
 from sipaudit.model.scenario import parse
 from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.run.calls import Calls
+from sipaudit.run.calls import CallFollowers
 from sipaudit.run.replays import Replays
 from tests.incidents.test_properties import KINDS, Told
 from tests.model.fleet.story import disobedient, obedient, plain
@@ -39,7 +39,7 @@ ONE_CALL = (
 
 
 class Replay(Told):
-    """A line as `Calls` asks it, the only one of its number."""
+    """A line as `CallFollowers` asks it, the only one of its number."""
 
     index = 0
 
@@ -49,7 +49,7 @@ class Replay(Told):
         self.written = self.state
         self.calling: Calling | None = None
         self.waiting: tuple[Observation, ...] = ()
-        self.record = SimpleNamespace(goes_on=None)
+        self.record = SimpleNamespace(follower=None)
 
     def is_home(self, server: str) -> bool:
         return at_home(server, lambda: self.known)
@@ -60,8 +60,8 @@ class Replay(Told):
 
 
 class Beside:
-    """Follows events one by one, and beside that in short where `Calls` says that it may be so: asks after each whether
-    both agree, and who looks for incidents. `taken` counts what was taken in short, by method and status."""
+    """Follows events one by one, and beside that in short where `CallFollowers` say that it may be so: asks after each
+    whether both agree, and who looks for incidents. `taken` counts what was taken in short, by method and status."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -72,11 +72,11 @@ class Beside:
         self.phones: dict[int, PhoneState] = {}
         self.timed: set[int] = set()
         replays = cast(Replays, SimpleNamespace(only=self.replays.get))
-        self.calls = Calls(replays, self.phones, self.timed, self.calm_watch)
+        self.calls = CallFollowers(replays, self.phones, self.timed, self.calm_watch)
         self.taken: Counter[str | int] = Counter()
 
     def follow(self, event: ModelEvent) -> None:
-        going_on = event.phone in self.calls.going_on
+        going_on = event.phone in self.calls.followers
         if going_on and isinstance(event, Received | Replied):
             return   # it passes by
         told, before = self.replays.setdefault(event.line, Replay(self.profile, event.line)), self.phone
@@ -101,8 +101,8 @@ class Beside:
     @property
     def going_on(self) -> tuple[Calling, LineState, PhoneState] | None:
         """What goes on, and the states that were written before."""
-        for phone, going in self.calls.going_on.items():
-            return going.calling, going.replay.written, self.phones[phone]
+        for phone, follower in self.calls.followers.items():
+            return follower.calling, follower.replay.written, self.phones[phone]
         return None
 
     def _agrees(self, taken: Step) -> None:
