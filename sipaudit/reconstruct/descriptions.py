@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import look
+from sipaudit.reconstruct.identity import note_guise
 from sipaudit.reconstruct.phones import Knowledge, Line
 from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import read_user_agent
@@ -48,7 +48,7 @@ class Descriptions:
         """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
         port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
         user_agent = user_agent and one_text(user_agent)   # one text for all phones of a make
-        look(line, (user_agent or line.user_agent, port))
+        note_guise(line, (user_agent or line.user_agent, port))
         if line.address != contact:
             line.address = replace(contact, uri=in_words_of(contact.uri, line.contact_user))
         line.contact_port = one_number(port)

@@ -13,8 +13,8 @@ from enum import StrEnum
 from math import inf
 
 from sipaudit.reconstruct.bounds import DIALOG_CHECK, DIALOG_LIFE, FORKS, SECOND_CHANCES, SUBSCRIPTION_LIFE
-from sipaudit.reconstruct.looks import Look, Looks
 from sipaudit.reconstruct.phones import CallSeen, Line, Phone
+from sipaudit.reconstruct.rounds import Round, Rounds
 from sipaudit.turned_away import turned_away
 
 CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog they tell that it is a call's
@@ -122,14 +122,14 @@ class Leg:
 class Legs:
     """Legs by key, bounded: the longest unheard of go first, those of calls that are up last."""
 
-    __slots__ = ("_by_call", "_by_key", "_limit", "_looks", "_ring", "evicted", "find")
+    __slots__ = ("_by_call", "_by_key", "_limit", "_ring", "_rounds", "evicted", "find")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._by_key: dict[LegKey, Leg] = {}
         self._by_call: dict[tuple[str, str | None], Leg] = {}
         self._ring: deque[Leg] = deque()
-        self._looks = Looks()   # of the ring
+        self._rounds = Rounds()   # of the ring
         self.find = self._by_key.get
         self.evicted = 0
 
@@ -141,7 +141,7 @@ class Legs:
         self._by_key[leg.key] = leg
         self._by_call[leg.key[1:]] = leg
         self._ring.append(leg)
-        self._looks.begin(leg.seen + DIALOG_CHECK)
+        self._rounds.begin(leg.seen + DIALOG_CHECK)
         if len(self._ring) > self._limit:
             self._evict()
 
@@ -161,18 +161,18 @@ class Legs:
         lost: list[Leg] = []
         if not self._ring:
             return lost
-        while (look := self._looks.due(clock)) is not None:
-            if self._looks.is_idle(look, clock):
-                self._ring.rotate(-look.count)
-                self._looks.add(clock + DIALOG_CHECK, look.count, look.safe)
+        while (due := self._rounds.due(clock)) is not None:
+            if self._rounds.is_idle(due, clock):
+                self._ring.rotate(-due.count)
+                self._rounds.add(clock + DIALOG_CHECK, due.count, due.safe)
             else:
-                self._look_at(look, clock, lost)
+                self._check(due, clock, lost)
         return lost
 
-    def _look_at(self, look: Look, clock: float, lost: list[Leg]) -> None:
-        """The same of the first legs of the ring."""
+    def _check(self, due: Round, clock: float, lost: list[Leg]) -> None:
+        """The same of the first legs of the ring, which this round is of."""
         ring, kept, safe = self._ring, 0, inf
-        for _ in range(look.count):
+        for _ in range(due.count):
             leg = ring.popleft()
             if leg.seen + leg.life > clock:
                 ring.append(leg)
@@ -182,17 +182,17 @@ class Legs:
             if leg.state in (RINGING, UP):
                 lost.append(leg)
         if kept:
-            self._looks.add(clock + DIALOG_CHECK, kept, safe)
+            self._rounds.add(clock + DIALOG_CHECK, kept, safe)
 
     def doubt(self) -> None:
-        """One may be over sooner than it seemed when it was last looked at: a subscription's has become a call's."""
-        self._looks.doubt()
+        """One may be over sooner than it seemed when it was last checked: a subscription's has become a call's."""
+        self._rounds.doubt()
 
     def release(self, phones: Container[Phone]) -> None:
         """Forget the legs of phones that are forgotten."""
         kept = [leg for leg in self._ring if leg.phone not in phones]
         if len(kept) < len(self._ring):
-            self._looks.keep(leg.phone not in phones for leg in self._ring)
+            self._rounds.keep(leg.phone not in phones for leg in self._ring)
             for leg in self._ring:
                 if leg.phone in phones:
                     self._drop(leg)
@@ -207,7 +207,7 @@ class Legs:
     def _evict(self) -> None:
         if self._pass_over(lambda leg: leg.state is UP):
             self._pass_over(lambda leg: leg.phone.lasting)
-        self._looks.gone()
+        self._rounds.gone()
         self._drop(self._ring.popleft())
         self.evicted += 1
 
@@ -216,7 +216,7 @@ class Legs:
         for _ in range(SECOND_CHANCES):
             if not matters(self._ring[0]):
                 return False
-            self._looks.turned()
+            self._rounds.turned()
             self._ring.rotate(-1)
         return True
 

@@ -20,7 +20,7 @@ ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
 
 
-def look(line: Line, guise: Guise) -> None:
+def note_guise(line: Line, guise: Guise) -> None:
     """Note how the phone looks. With neither instance nor MAC two phones behind one address show by looks that come
     back, or that a line has which never had the other; one that only changes (a new firmware, a new port) does not."""
     phone = line.owner

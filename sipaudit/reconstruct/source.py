@@ -16,13 +16,13 @@ FEW = 8  # phones or lines of a source that are searched one by one
 class Source:
     """One source address and the phones behind it, in the order in which they came."""
 
-    __slots__ = ("_crowd", "_phones", "host")
+    __slots__ = ("_index", "_phones", "host")
     phones = Several["Phone"]()
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.phones = ()
-        self._crowd: Crowd | None = None
+        self._index: Index | None = None
 
     @property
     def lines(self) -> list[Line]:
@@ -30,66 +30,66 @@ class Source:
 
     def with_contact_user(self, user: str | None) -> Sequence[Line]:
         """The lines with this Contact user."""
-        crowd = self._crowded()
-        if crowd is None:
+        index = self._indexed()
+        if index is None:
             return [line for line in self.lines if line.contact_user == user]
-        return crowd.users.get(user, ())
+        return index.users.get(user, ())
 
     def with_contact_host(self, host: str) -> Sequence[Line]:
         """The lines with this Contact host."""
-        crowd = self._crowded()
-        if crowd is None:
+        index = self._indexed()
+        if index is None:
             return [line for line in self.lines if line.contact_host == host]
-        return crowd.hosts.get(host, ())
+        return index.hosts.get(host, ())
 
     def with_instance(self, instance: str) -> Phone | None:
         """The phone that has shown this instance (RFC 5626 4.1)."""
-        crowd = self._crowded()
-        if crowd is None:
+        index = self._indexed()
+        if index is None:
             return next((phone for phone in self.phones if phone.instance == instance), None)
-        return crowd.instances.get(instance)
+        return index.instances.get(instance)
 
     def with_mac(self, mac: str | None) -> Phone | None:
         """The phone whose User-Agent has this MAC."""
-        crowd = self._crowded()
-        if crowd is None:
+        index = self._indexed()
+        if index is None:
             return next((phone for phone in self.phones if phone.agent_mac == mac), None)
-        return None if mac is None else crowd.macs.get(mac)
+        return None if mac is None else index.macs.get(mac)
 
     def without_instance(self) -> Iterable[Phone]:
         """The phones that have shown no instance."""
-        crowd = self._crowded()
-        return [phone for phone in self.phones if phone.instance is None] if crowd is None else crowd.no_instance
+        index = self._indexed()
+        return [phone for phone in self.phones if phone.instance is None] if index is None else index.no_instance
 
     def without_mac(self) -> Iterable[Phone]:
         """The phones of which no User-Agent has shown a MAC."""
-        crowd = self._crowded()
-        return [phone for phone in self.phones if phone.agent_mac is None] if crowd is None else crowd.no_mac
+        index = self._indexed()
+        return [phone for phone in self.phones if phone.agent_mac is None] if index is None else index.no_mac
 
-    def _crowded(self) -> Crowd | None:
-        """What finds them where there are many."""
-        crowd, phones = self._crowd, self.phones
-        if crowd is None and (len(phones) > FEW or sum([len(phone.lines) for phone in phones]) > FEW):
-            crowd = self._crowd = Crowd(phones)
-        return crowd
+    def _indexed(self) -> Index | None:
+        """What finds them where there are many; None where they are few."""
+        index, phones = self._index, self.phones
+        if index is None and (len(phones) > FEW or sum([len(phone.lines) for phone in phones]) > FEW):
+            index = self._index = Index(phones)
+        return index
 
     # -- who comes, and what is new of them
 
     def came(self, phone: Phone) -> None:
         """One phone more."""
         self.phones += (phone,)
-        if self._crowd is not None:
-            self._crowd.add(phone)
+        if self._index is not None:
+            self._index.add(phone)
 
     def has_line(self, line: Line) -> None:
         """One of its phones has one line more."""
-        if self._crowd is not None:
-            self._crowd.add_line(line)
+        if self._index is not None:
+            self._index.add_line(line)
 
     def showed(self, phone: Phone) -> None:
         """One of its phones has shown its instance, or its MAC."""
-        if self._crowd is not None:
-            self._crowd.name(phone)
+        if self._index is not None:
+            self._index.name(phone)
 
     def lose(self, gone: Collection[Phone]) -> None:
         """These phones are there no more."""
@@ -98,10 +98,10 @@ class Source:
 
     def lost_lines(self) -> None:
         """Of its phones there are fewer lines."""
-        self._crowd = None
+        self._index = None
 
 
-class Crowd:
+class Index:
     """The phones and lines of a source by what they show: none is looked for among all."""
 
     __slots__ = ("hosts", "instances", "macs", "no_instance", "no_mac", "users")

@@ -1,4 +1,4 @@
-"""Legs that surely live on are passed over many at a time (`looks`): those are forgotten, in that order, that would be
+"""Legs that surely live on are passed over many at a time (`rounds`): those are forgotten, in that order, that would be
 if each were looked at."""
 
 from __future__ import annotations
@@ -115,13 +115,13 @@ def test_subscriptions_of_which_nothing_is_heard_are_not_walked(monkeypatch: pyt
         clock += 0.5
         legs.add(made(number, clock, _Phone()))
     walked = []
-    look_at = Legs._look_at
+    check = Legs._check
 
     def watched(legs: Legs, *arguments: Any) -> None:
         walked.append(arguments[0].count)
-        look_at(legs, *arguments)
+        check(legs, *arguments)
 
-    monkeypatch.setattr(Legs, "_look_at", watched)
+    monkeypatch.setattr(Legs, "_check", watched)
     while clock < 3000.0:
         clock += SWEEP
         assert legs.sweep(clock) == []
