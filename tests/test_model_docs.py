@@ -53,5 +53,5 @@ def test_everything_may_happen_in_every_state(machine: str) -> None:
 
 
 def test_the_machines_have_the_states_of_the_specification() -> None:
-    assert {state for state, _ in model.transitions("R2, R3")} == set(map(str, machines.Registration))
+    assert {state for state, _ in model.transitions("R2, R3")} == set(map(str, machines.RegistrationState))
     assert {state for state, _ in model.transitions("failed")} == set(map(str, machines.FailedServer))

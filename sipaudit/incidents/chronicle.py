@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.calls import lost
 from sipaudit.incidents.course import course
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
-from sipaudit.incidents.known import Known
+from sipaudit.incidents.known import KnownEvents
 from sipaudit.incidents.metrics import NAMES, failed_attempts, of_outage
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.refused import LOST_CALLS
@@ -36,7 +36,7 @@ class Chronicle:
     out, `name` says how a server is called, `holds` whether a time span is reported, `settled` knows what was told of
     those that are over."""
 
-    def __init__(self, watch: Watch, everyone: Callable[[], Sequence[Watched]], known: Known,
+    def __init__(self, watch: Watch, everyone: Callable[[], Sequence[Watched]], known: KnownEvents,
                  name: Callable[[str], str], holds: Callable[[float, float], bool], settled: Settled | None = None
                  ) -> None:
         self._watch = watch

@@ -14,7 +14,7 @@ DRAWN_AFTER = 60.0
 _WORD = re.compile(r"[\w.:\[\]-]+")
 
 
-class Known:
+class KnownEvents:
     """The known events. `names` by server key what the server may be called: its name, the name's first label, its
     address with or without the port."""
 

@@ -62,7 +62,7 @@ class RegistrationSeen(Struct, frozen=True):
     end: str | None
 
 
-class Known(Protocol):
+class Context(Protocol):
     """What is known of a line beside its events."""
 
     @property
@@ -85,27 +85,27 @@ class History:
         self.ended: tuple[RegistrationSeen, ...] = ()
         self.earlier: tuple[RegistrationSeen, ...] = ()
 
-    def take(self, step: Step, known: Known) -> None:
-        """Take in one step. `known` is asked for the order of servers and the regime's track when they matter."""
+    def take(self, step: Step, context: Context) -> None:
+        """Take in one step. `context` is asked for the order of servers and the regime's track when they matter."""
         if step.before.stays is not step.after.stays:
-            track = known.track
+            track = context.track
             before, after = step.before.stays[track], step.after.stays[track]
             if before is not None and after is not None and before is not after:
-                self._stayed(before, after, step, known)
+                self._stayed(before, after, step, context)
         if self.is_trying:
             self._settle_tries(step.event, step.phone)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
-            self._bound(step, known)
+            self._bound(step, context)
 
     @property
     def is_trying(self) -> bool:
         """Whether it is not known yet what came of one of the last tries."""
         return bool(self.tries) and any(one.result == "unknown" for one in self.tries[-TRIES_OPEN:])
 
-    def _stayed(self, before: Stay, after: Stay, step: Step, known: Known) -> None:
+    def _stayed(self, before: Stay, after: Stay, step: Step, context: Context) -> None:
         if before.server != after.server:
             if has_room(self.moves):
-                self.moves += (_move(before, after, known.profile()),)
+                self.moves += (_move(before, after, context.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = against(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST)
             if not failed and has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
@@ -119,7 +119,7 @@ class History:
                 _settle_try(one, event, phone, later)
             later = one.request.time
 
-    def _bound(self, step: Step, known: Known) -> None:
+    def _bound(self, step: Step, context: Context) -> None:
         """Note the stretches that this answer ended: at most those of its server."""
         server = getattr(step.event, "server", "")
         before, after = step.before.binding(server), step.after.binding(server)
@@ -127,7 +127,7 @@ class History:
             return
         if after is not None and after.granted is not None and after.since is before.since:
             return
-        row = self._whole(_ended(before, after, step, known.track is Track.REGAINED))
+        row = self._whole(_ended(before, after, step, context.track is Track.REGAINED))
         self.earlier = tuple(one for one in self.earlier if one.server != server)
         if row.end is None:
             self.earlier += (row,)

@@ -12,7 +12,7 @@ from sipaudit.model.state import Binding, FailedMark
 from sipaudit.model.timers import TRY_LASTS
 
 
-class Registration(StrEnum):
+class RegistrationState(StrEnum):
     """registered(server): `pending` covers a challenge, `valid` a refresh under way."""
 
     UNKNOWN = "unknown"
@@ -33,17 +33,17 @@ class FailedServer(StrEnum):
     OPEN = "tried in vain"
 
 
-def registration(binding: Binding | None, now: float, *, invalidates: bool) -> Registration:
+def registration(binding: Binding | None, now: float, *, invalidates: bool) -> RegistrationState:
     """What the line holds at a server at `now` (seconds since the epoch); `invalidates` in R2 and R3 (F8)."""
     if binding is None:
-        return Registration.UNKNOWN
+        return RegistrationState.UNKNOWN
     if binding.granted is None:
         if binding.register is not None and binding.register.expires != 0:
-            return Registration.PENDING
-        return Registration.REFUSED if binding.refused is not None else Registration.NONE
+            return RegistrationState.PENDING
+        return RegistrationState.REFUSED if binding.refused is not None else RegistrationState.NONE
     if binding.left is not None and invalidates:
-        return Registration.INVALIDATED
-    return Registration.VALID if binding.until > now else Registration.EXPIRED
+        return RegistrationState.INVALIDATED
+    return RegistrationState.VALID if binding.until > now else RegistrationState.EXPIRED
 
 
 def failed_server(mark: FailedMark | None, now: float) -> FailedServer:

@@ -25,7 +25,7 @@ from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
-from sipaudit.reconstruct.short_road import Closed, Noted, ShortRoad
+from sipaudit.reconstruct.short_road import ClosedRoad, NotedRoad, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.reconstruct.whose import Note, SeenMessage, seen, whose
@@ -70,8 +70,8 @@ class Reconstruction:
         self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
             {} if self._is_observed else {Request: self._requests.take, Response: self._responses.take})
         self._beside = Beside(memory)
-        self._short = (Closed(memory) if observer is not None else
-                       ShortRoad(memory) if note is None else Noted(memory, note))
+        self._short = (ClosedRoad(memory) if observer is not None else
+                       ShortRoad(memory) if note is None else NotedRoad(memory, note))
         self._four = FourInARow(memory)
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}

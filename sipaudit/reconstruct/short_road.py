@@ -176,7 +176,7 @@ class ShortRoad:
         return True
 
 
-class Noted(ShortRoad):
+class NotedRoad(ShortRoad):
     """Takes none unread: somebody notes each message."""
 
     __slots__ = ("_tell",)
@@ -201,7 +201,7 @@ class Noted(ShortRoad):
         return True
 
 
-class Closed(ShortRoad):
+class ClosedRoad(ShortRoad):
     """Takes none: who observes messages wants to know of each what it belongs to."""
 
     __slots__ = ()

@@ -18,7 +18,7 @@ from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 
 
-class Case(Struct, frozen=True):
+class RuleCase(Struct, frozen=True):
     """One case of a rule; `where` is its file and line."""
 
     name: str
@@ -29,7 +29,7 @@ class Case(Struct, frozen=True):
 class Failure(Struct, frozen=True):
     """A case that came out otherwise than it says: the lines it lacks, and those it has too many."""
 
-    case: Case
+    case: RuleCase
     lacking: tuple[str, ...]
     unexpected: tuple[str, ...]
 
@@ -49,7 +49,7 @@ def check(paths: Iterable[str]) -> list[Checked]:
     loader.pack(pack_folder(), check=False)
     for path in dict.fromkeys(_rule_file(path) for path in paths):
         loader.add(path)
-    cases: dict[str, list[Case]] = {}
+    cases: dict[str, list[RuleCase]] = {}
     for taken in loader.taken:
         beside = Path(taken.file).with_suffix(TEST_SUFFIX)
         if taken.rule is not None and beside.is_file():
@@ -64,7 +64,7 @@ def _rule_file(path: str) -> Path:
     return Path(path.removesuffix(TEST_SUFFIX) + ".yaml" if path.endswith(TEST_SUFFIX) else path)
 
 
-def read_cases(path: Path) -> list[Case]:
+def read_cases(path: Path) -> list[RuleCase]:
     """The cases of one file. Raises InputErrors."""
     problems = Problems(str(path))
     root = tree.read_tree(read_bytes(path, "the cases"), problems)
@@ -75,7 +75,7 @@ def read_cases(path: Path) -> list[Case]:
     return cases
 
 
-def _cases(root: tree.Sequence, problems: Problems) -> Iterator[Case]:
+def _cases(root: tree.Sequence, problems: Problems) -> Iterator[RuleCase]:
     for node in root.items:
         if not isinstance(node, tree.Mapping):
             problems.add(node.line, "a case is a mapping", "write `case:` and `scenario:`")
@@ -86,17 +86,17 @@ def _cases(root: tree.Sequence, problems: Problems) -> Iterator[Case]:
         if not fields.text("scenario") or not isinstance(story, tree.Scalar):
             continue
         try:
-            yield Case(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
+            yield RuleCase(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
         except (ValueError, KeyError, IndexError) as error:
             problems.add(fields.line("scenario"), f"the scenario: {error}", "docs/rules.md describes the language")
 
 
-def _checked(taken: Taken, cases: list[Case] | None) -> Checked:
+def _checked(taken: Taken, cases: list[RuleCase] | None) -> Checked:
     failures = () if taken.rule is None or cases is None else tuple(_failures(taken.rule, cases))
     return Checked(taken.file, taken.what, None if cases is None else len(cases), failures)
 
 
-def _failures(rule: Rule, cases: list[Case]) -> Iterator[Failure]:
+def _failures(rule: Rule, cases: list[RuleCase]) -> Iterator[Failure]:
     for case in cases:
         observed, _ = judge_scenario(case.scenario, [rule])
         expected = case.scenario.expected

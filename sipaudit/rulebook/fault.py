@@ -41,8 +41,8 @@ class Fault(Struct):
     """A finding in the making: the observation that it tells of, and what joined it since.
 
     `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence; `hidden` whether a server at which contact would have acquitted
-    may have been out of the tap's sight.
+    number of the fault of which this is a consequence; `sight_lost` whether a server at which contact would have
+    acquitted may have been out of the tap's sight.
     """
 
     rule: Rule
@@ -55,13 +55,13 @@ class Fault(Struct):
     number: int = 0
     cause: int | None = None
     times: int = 0
-    hidden: bool = False
+    sight_lost: bool = False
 
     def loses_sight(self) -> bool:
-        """`hidden`, by what is known now."""
+        """`sight_lost`, by what is known now."""
         told, subject = self.told, self.subject
-        self.hidden = self.hidden or any(subject.loses_sight(key, told.event.time) for key in told.elsewhere)
-        return self.hidden
+        self.sight_lost = self.sight_lost or any(subject.loses_sight(key, told.event.time) for key in told.elsewhere)
+        return self.sight_lost
 
 
 class Held(NamedTuple):
@@ -78,11 +78,11 @@ def standing(fault: Fault, loss: float) -> Observation | None:
     of one that several phones use, and of which they show no more, to nobody: the tap may have lost it. It is not left
     undecided, for phones of one make and one setting err at once. So is what two taps show of a phone, if their clocks
     differ; where they differ by more than clocks that are kept, nothing tells what came first."""
-    told, hidden, skew = fault.told, fault.loses_sight(), fault.subject.skew()
+    told, sight_lost, skew = fault.told, fault.loses_sight(), fault.subject.skew()
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
     if skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):
         return None
-    complete = loss <= LOSS_ALLOWED and skew == 0.0 and not hidden \
+    complete = loss <= LOSS_ALLOWED and skew == 0.0 and not sight_lost \
         and all(map(fault.subject.sees, told.elsewhere))
     return told if complete else in_doubt(told, Assumption.CAPTURE_COMPLETE)
 

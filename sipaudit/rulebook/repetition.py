@@ -7,7 +7,7 @@ from itertools import count
 from typing import Protocol
 
 from sipaudit.model.values import Severity
-from sipaudit.rulebook.rules import Escalation, Rule, Series
+from sipaudit.rulebook.rules import Escalation, GroupBy, Rule
 
 
 class Party(Protocol):
@@ -44,7 +44,7 @@ class Repetitions:
 
     def _reaches(self, rule: Rule, step: Escalation, time: float, party: Party) -> bool:
         member: object = (party.line, party.phone)
-        if step.group_by is Series.LINE:
+        if step.group_by is GroupBy.LINE:
             group, member = (party.line, party.phone), next(self._numbers)
         elif party.entry is not None:
             group = (party.entry, "")

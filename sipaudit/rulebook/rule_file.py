@@ -10,7 +10,7 @@ from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
 from sipaudit.rulebook.fields import Fields
-from sipaudit.rulebook.rules import Escalation, Grade, Group, Rule, Series, Wording
+from sipaudit.rulebook.rules import Escalation, Grade, Group, GroupBy, Rule, Wording
 from sipaudit.rulebook.wording import unknown_names
 from sipaudit.yamlfile.wording import hint, quoted
 
@@ -61,7 +61,7 @@ class RuleFile:
         for item in self._fields.mappings("escalate", "{severity: warning, count: 2, group_by: line, within: 600}"):
             item.keys(("severity", "count", "group_by", "within"))
             count, within = item.number("count", 2, MOST, whole=True), item.number("within", 1, A_DAY)
-            series = item.word("group_by", Series, Series)
+            series = item.word("group_by", GroupBy, GroupBy)
             if count is not None and within is not None and series is not None:
                 yield Escalation(_severity(item), int(count), series, within)
 

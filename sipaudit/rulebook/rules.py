@@ -43,7 +43,7 @@ class Grade(Struct, frozen=True):
     severity: Severity
 
 
-class Series(StrEnum):
+class GroupBy(StrEnum):
     """What repetitions are counted over: observations on one line, or lines of one server entry."""
 
     LINE = "line"
@@ -55,7 +55,7 @@ class Escalation(Struct, frozen=True):
 
     severity: Severity
     count: int
-    group_by: Series
+    group_by: GroupBy
     within: float
 
 

@@ -55,7 +55,7 @@ class Auditor:
         self._phones: dict[int, PhoneState] = {}
         self.profiles = Profiles(self._phones)
         self.faults = Faults(rules)
-        self.replays = Replays(lines, phones, naming, self.profiles.full, self._hidden)
+        self.replays = Replays(lines, phones, naming, self.profiles.full, self._lost_from_sight)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.fallbacks = Fallbacks(self.watch)
         self.since = float("-inf")
@@ -282,7 +282,7 @@ class Auditor:
                 replay.own_history().view_begins(replay.state, event.time, replay.track)
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
-    def _hidden(self, server: str, time: float) -> bool:
+    def _lost_from_sight(self, server: str, time: float) -> bool:
         return self.watch.lost_from_sight(server, time)
 
 

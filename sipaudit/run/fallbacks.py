@@ -16,7 +16,7 @@ from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.run.line_replay import LineReplay
 
 
-class Place:
+class Whereabouts:
     """The server where a line works, of its entry at `index`, and the moves that led there from other entries.
     `challenged` is the last answer of a server elsewhere that asked for credentials."""
 
@@ -36,69 +36,69 @@ class Fallbacks:
     may keep registrations with all of its entries. `watch` hears of lines that left a server which had failed.
     """
 
-    __slots__ = ("_places", "_watch")
+    __slots__ = ("_watch", "_whereabouts")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
-        self._places: dict[int, Place] = {}
+        self._whereabouts: dict[int, Whereabouts] = {}
 
-    def at(self, line: int) -> Place | None:
+    def at(self, line: int) -> Whereabouts | None:
         """Where a line works, if it has used several entries."""
-        return self._places.get(line)
+        return self._whereabouts.get(line)
 
     def take(self, answer: Answered, replay: LineReplay, others: Sequence[LineReplay], phone: PhoneState) -> None:
         """An answer to a line that has these replays; `phone` is what was known of its phone before."""
         if replay.index < 0 or not is_weighty(answer) or not (success(answer.status) or answer.status in ALIVE):
             return
-        place = self._places.get(replay.number) or _before(replay, others)
-        if place is None:
+        where = self._whereabouts.get(replay.number) or _before(replay, others)
+        if where is None:
             if answer.status in ALIVE:
                 return
-            place = Place(replay.index, answer.server)
-        self._places[replay.number] = place
+            where = Whereabouts(replay.index, answer.server)
+        self._whereabouts[replay.number] = where
         if answer.status in ALIVE:
-            place.challenged = answer
-        elif replay.index == place.index:
+            where.challenged = answer
+        elif replay.index == where.index:
             stay = replay.written.stays[replay.track]
-            place.server = answer.server if stay is None else stay.server
-        elif answer.server == place.server:
-            place.index = replay.index   # it is of another entry since DNS told of more
+            where.server = answer.server if stay is None else stay.server
+        elif answer.server == where.server:
+            where.index = replay.index   # it is of another entry since DNS told of more
         else:
-            self._elsewhere(place, answer, replay, others, phone)
+            self._elsewhere(where, answer, replay, others, phone)
 
-    def _elsewhere(self, place: Place, answer: Answered, replay: LineReplay, others: Sequence[LineReplay],
+    def _elsewhere(self, where: Whereabouts, answer: Answered, replay: LineReplay, others: Sequence[LineReplay],
                    phone: PhoneState) -> None:
         """A server of another entry has answered than that where the line works."""
-        failed = against(phone.reach(place.server), answer.time, UNDECLARED_EARLIEST)
+        failed = against(phone.reach(where.server), answer.time, UNDECLARED_EARLIEST)
         if not _tells(answer, phone, failed):
             return
-        left = next((other for other in others if other.index == place.index), None)
-        move = _moves(place, replay.index, answer, failed, phone)
+        left = next((other for other in others if other.index == where.index), None)
+        move = _moves(where, replay.index, answer, failed, phone)
         if move is not None and left is not None and failed:
             self._watch.falls_back(left, move)
 
     def forget(self, before: float) -> None:
         """Forget moves of before that time (seconds since the epoch), which were told."""
-        for place in self._places.values():
-            if place.moves and place.moves[0].time < before:
-                place.moves = tuple(move for move in place.moves if move.time >= before)
+        for where in self._whereabouts.values():
+            if where.moves and where.moves[0].time < before:
+                where.moves = tuple(move for move in where.moves if move.time >= before)
 
     def release(self, line: int) -> None:
         """This line is forgotten."""
-        self._places.pop(line, None)
+        self._whereabouts.pop(line, None)
 
     def clear(self) -> None:
         """Where lines work is not known any more; their moves stand."""
-        for place in self._places.values():
-            place.server = ""
+        for where in self._whereabouts.values():
+            where.server = ""
 
 
-def _before(replay: LineReplay, others: Sequence[LineReplay]) -> Place | None:
+def _before(replay: LineReplay, others: Sequence[LineReplay]) -> Whereabouts | None:
     """Where the line worked before it used another entry."""
     for other in others:
         stay = other.written.stays[other.track]
         if other is not replay and other.index >= 0 and stay is not None:
-            return Place(other.index, stay.server)
+            return Whereabouts(other.index, stay.server)
     return None
 
 
@@ -116,15 +116,15 @@ def _first(challenged: Answered | None, answer: Answered) -> float | None:
     return challenged.sent if answer.time - challenged.time <= TRY_LASTS else answer.sent
 
 
-def _moves(place: Place, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState
+def _moves(where: Whereabouts, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState
            ) -> MoveSeen | None:
     """The line has moved to the server of this answer; from where may not be known."""
-    source, place.index, place.server = place.server, index, answer.server
+    source, where.index, where.server = where.server, index, answer.server
     if not source:
         return None
     asked = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
-    move = MoveSeen(answer.time, _first(place.challenged, answer), MoveKind.FALLBACK, source, answer.server,
+    move = MoveSeen(answer.time, _first(where.challenged, answer), MoveKind.FALLBACK, source, answer.server,
                     cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer))
-    if has_room(place.moves):
-        place.moves += (move,)
+    if has_room(where.moves):
+        where.moves += (move,)
     return move

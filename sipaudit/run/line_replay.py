@@ -48,7 +48,7 @@ class Shared(NamedTuple):
 
     naming: Naming
     full: Callable[[LineReplay], Profile]
-    hidden: Callable[[str, float], bool]
+    lost_from_sight: Callable[[str, float], bool]
 
 
 _manners: dict[tuple[object, ...], Manner] = {}
@@ -148,7 +148,7 @@ class LineReplay:
 
     def loses_sight(self, key: str, time: float) -> bool:
         """Whether a server that was seen before may not have been seen at that time, whoever asked it."""
-        return self._shared.hidden(key, time)
+        return self._shared.lost_from_sight(key, time)
 
     def skew(self) -> float:
         return self._shared.naming.skew(self.record.owner.host)

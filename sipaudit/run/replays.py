@@ -20,16 +20,16 @@ NOBODYS = -1       # index of the replay for servers outside of all entries of t
 
 class Replays:
     """Made as events ask for them. `lines` and `phones` are reconstruction's, `full` gives a line's profile with
-    what grows while the capture is read, `hidden` says whether a server may have been out of the tap's sight.
+    what grows while the capture is read, `lost_from_sight` says whether a server may have been out of the tap's sight.
     `dispersed` are the lines that have more than one."""
 
     __slots__ = ("_by_line", "_lines", "_phones", "_shared", "dispersed")
 
     def __init__(self, lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
-                 full: Callable[[LineReplay], Profile], hidden: Callable[[str, float], bool]) -> None:
+                 full: Callable[[LineReplay], Profile], lost_from_sight: Callable[[str, float], bool]) -> None:
         self._lines = lines
         self._phones = phones
-        self._shared = Shared(naming, full, hidden)
+        self._shared = Shared(naming, full, lost_from_sight)
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
         self.dispersed: set[int] = set()
 

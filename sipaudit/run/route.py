@@ -8,7 +8,7 @@ from typing import Any
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle
-from sipaudit.incidents.known import Known, called
+from sipaudit.incidents.known import KnownEvents, called
 from sipaudit.incidents.minutes import read, rows
 from sipaudit.incidents.settled import Settled
 from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
@@ -252,7 +252,8 @@ class Route:
 
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
-        known = Known(self.known_events, {one.key: called(one.key, one.name) for one in self.reconstruction.servers})
+        names = {one.key: called(one.key, one.name) for one in self.reconstruction.servers}
+        known = KnownEvents(self.known_events, names)
         return Chronicle(self.auditor.watch, self.auditor.replays.everyone, known, self.server, self.span.touches,
                          self.settled)
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sipaudit.incidents.chronicle import Chronicle
-from sipaudit.incidents.known import Known
+from sipaudit.incidents.known import KnownEvents
 from sipaudit.incidents.moves import belongs
 from sipaudit.incidents.requests import DEFAULT_SILENCE
 from sipaudit.incidents.watch import Watch
@@ -84,7 +84,7 @@ def incidents(events: Sequence[ModelEvent], known: Profile) -> list[Incident]:
         watch.of_phone(step.event, [told], phone)
         phone = step.phone
     watch.finish(max((event.time for event in events), default=0.0) + 600)
-    return Chronicle(watch, lambda: [told], Known(), str, lambda *_: True).incidents()
+    return Chronicle(watch, lambda: [told], KnownEvents(), str, lambda *_: True).incidents()
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
