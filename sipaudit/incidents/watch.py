@@ -88,13 +88,13 @@ class Watch(Detectors):
         elif event.method == "NOTIFY":
             self._notified(event)
 
-    def touched(self, event: ModelEvent, subject: Watched) -> None:
+    def touched(self, event: CallChanged | Answered, subject: Watched) -> None:
         """A call that changes, or a provisional answer: `follow` would do no more."""
         self.pass_time(event.time)
-        if type(event) is Answered:
+        if type(event) is CallChanged:
+            self.calls.changed(event, subject)
+        elif type(event) is Answered:
             self._answer(event, subject)
-        else:
-            self.calls.changed(event, subject)  # type: ignore[arg-type]
 
     def minds(self, line: int) -> bool:
         """Whether a request of the line to its working server may tell more than that it was made (`calm`)."""
@@ -105,18 +105,17 @@ class Watch(Detectors):
         event, timers = step.event, self.timers
         if event.time > timers.now:
             self.pass_time(event.time)
-        kind = type(event)
-        if kind is Sent:
-            self._sent(event, subject, step, phone)  # type: ignore[arg-type]
-        elif kind is Answered:
-            self._answered(event, subject, step)  # type: ignore[arg-type]
-        elif kind is Resent:
-            self.requests.repeated(event)  # type: ignore[arg-type]
-        elif kind is Received or kind is Replied:
-            self.calls.message(event)  # type: ignore[arg-type]
-            self._notified(event)  # type: ignore[arg-type]
-        elif kind is CallChanged:
-            self.calls.changed(event, subject)  # type: ignore[arg-type]
+        if type(event) is Sent:
+            self._sent(event, subject, step, phone)
+        elif type(event) is Answered:
+            self._answered(event, subject, step)
+        elif type(event) is Resent:
+            self.requests.repeated(event)
+        elif type(event) is Received or type(event) is Replied:
+            self.calls.message(event)
+            self._notified(event)
+        elif type(event) is CallChanged:
+            self.calls.changed(event, subject)
         elif isinstance(event, EntryChanged) and self._names is not None:
             self._names.changed(event, subject)
         if step.before.stays is not step.after.stays:
@@ -127,8 +126,8 @@ class Watch(Detectors):
             return
         if type(event) is Replied:
             self._subscriptions.notified(event)
-        elif event.ends:   # type: ignore[union-attr]
-            self._subscriptions.ended(event)   # type: ignore[arg-type]
+        elif type(event) is Received and event.ends:
+            self._subscriptions.ended(event)
 
     def of_phone(self, event: ModelEvent, subjects: Sequence[Watched], phone: PhoneState) -> None:
         """What concerns a whole phone; `subjects` are its lines, `phone` is its state before it."""

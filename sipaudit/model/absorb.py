@@ -30,11 +30,10 @@ ANSWERED_WITHIN = 10.0   # seconds: a name server that was asked before that has
 
 def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineState:
     """The line's state after `event`; `phone` is the phone's state before it."""
-    kind = type(event)
-    if kind is Sent:
-        return _line_sent(line, phone, event)  # type: ignore[arg-type]
-    if kind is Answered:
-        return _line_answered(line, phone, event)  # type: ignore[arg-type]
+    if type(event) is Sent:
+        return _line_sent(line, phone, event)
+    if type(event) is Answered:
+        return _line_answered(line, phone, event)
     if isinstance(event, Resent):
         return _line_resent(line, event)
     if isinstance(event, Received):

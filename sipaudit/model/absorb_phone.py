@@ -55,17 +55,16 @@ def grants_nothing(answer: Answered) -> bool:
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
     """The phone's state after `event`."""
-    kind = type(event)
-    if kind is Sent:
-        return with_reach(phone, _sent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
-    if kind is Answered:
-        before = phone.reach(event.server)  # type: ignore[union-attr]
-        after = (_finally_answered if event.status >= 200 else _answered)(before, event)  # type: ignore[arg-type, union-attr]
+    if type(event) is Sent:
+        return with_reach(phone, _sent(phone.reach(event.server), event))
+    if type(event) is Answered:
+        before = phone.reach(event.server)
+        after = (_finally_answered if event.status >= 200 else _answered)(before, event)
         return phone if after is before and before in phone.reaches else with_reach(phone, after)
-    if kind is CallChanged:
-        return _called(phone, event)  # type: ignore[arg-type]
-    if kind is Resent:
-        return with_reach(phone, _resent(phone.reach(event.server), event))  # type: ignore[union-attr, arg-type]
+    if type(event) is CallChanged:
+        return _called(phone, event)
+    if type(event) is Resent:
+        return with_reach(phone, _resent(phone.reach(event.server), event))
     if isinstance(event, Failed):
         return with_reach(phone, _failed(phone.reach(event.server), event))
     if isinstance(event, Contacted):

@@ -103,12 +103,12 @@ class Renewals:
         self.moved = arrived is None and has_moved(state)
         self.first: Sent | None = None
         self.last: Sent | None = None
-        if type(event) is Sent:
+        if type(event) is Answered:
+            self.since, self.until = event.time, runs_out(event)
+        elif type(event) is Sent:
             self.since = self.until = 0.0   # it has begun in time
             self.first = self.last = event
             common.open[self.phone] = None
-        else:
-            self.since, self.until = event.time, runs_out(event)   # type: ignore[arg-type]
         self.challenge: Answered | None = None
         self.challenged = False
         self.count = 0
@@ -122,25 +122,24 @@ class Renewals:
         the 200 that ends it. Flat, because nine events of ten pass here."""
         if self.current is not None:
             self._spell_out(self.current)
-        kind = type(event)
-        if kind is Sent:
-            if event.line != self.line or event.server != self.server or event.in_dialog or event.expires == 0:  # type: ignore[union-attr]
+        if type(event) is Sent:
+            if event.line != self.line or event.server != self.server or event.in_dialog or event.expires == 0:
                 return OFF
             if self.last is None:
-                if event.follows is not None or event.method != "REGISTER" or not self.since < event.time < self.until:  # type: ignore[union-attr]
+                if event.follows is not None or event.method != "REGISTER" or not self.since < event.time < self.until:
                     return OFF
-                self.first = self.last = event  # type: ignore[assignment]
+                self.first = self.last = event
                 self.common.open[self.phone] = None
                 return BEGUN
             challenge = self.challenge
-            if challenge is None or self.last is not self.first or event.follows != challenge.transaction:  # type: ignore[union-attr]
+            if challenge is None or self.last is not self.first or event.follows != challenge.transaction:
                 return OFF
-            self.last = event  # type: ignore[assignment]
+            self.last = event
             return ON
         last = self.last
-        if kind is not Answered or last is None or event.transaction != last.transaction:  # type: ignore[union-attr]
+        if type(event) is not Answered or last is None or event.transaction != last.transaction:
             return OFF
-        return self._answered(event)  # type: ignore[arg-type]
+        return self._answered(event)
 
     def _answered(self, answer: Answered) -> Way:
         """An answer to the last REGISTER."""

@@ -17,12 +17,11 @@ Plain = Callable[[], Profile]
 def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain) -> Trigger | None:
     """What the event brings into play, None where no row could apply. `plain` gives the line's profile without what
     grows while the capture is read; it is asked only where servers matter."""
-    kind = type(event)
-    if kind is Sent:
-        return _sent(line, phone, event, plain)  # type: ignore[arg-type]
-    if kind is Answered:
-        return _answered(line, event, plain)  # type: ignore[arg-type]
-    if kind is Replied:
+    if type(event) is Sent:
+        return _sent(line, phone, event, plain)
+    if type(event) is Answered:
+        return _answered(line, event, plain)
+    if type(event) is Replied:
         return Trigger.REPLY if line.offered or line.failed else None
     return None
 

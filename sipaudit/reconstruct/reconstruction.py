@@ -109,17 +109,16 @@ class Reconstruction:
                 return NO_EVENTS
             form, item = item.form, item.datagram()
             message = parse(item.payload)
-        kind = type(message)
         short: Takes[Any] | None
-        if kind is Request:
-            short = self._asking.get(message.method)  # type: ignore[union-attr]
+        if type(message) is Request:
+            short = self._asking.get(message.method)
         else:
-            short = self._answering.get(message.cseq.method) if kind is Response else None  # type: ignore[union-attr]
+            short = self._answering.get(message.cseq.method) if type(message) is Response else None
         out: list[ModelEvent] = []
         memory.registry.out = out
         if short is not None and short(item, message, form):  # type: ignore[arg-type]
             return out
-        long = self._long.get(kind)
+        long = self._long.get(type(message))
         if long is None:
             self._take(item, message, form)
             return out
@@ -232,11 +231,10 @@ class Reconstruction:
         self._memory.tighten(bounds)
 
     def _message(self, item: Datagram, message: Message) -> Transaction | Leg | None:
-        kind = type(message)
-        if kind is Request:
-            return self._requests.take(item, message)  # type: ignore[arg-type]
-        if kind is Response:
-            return self._responses.take(item, message)  # type: ignore[arg-type]
+        if isinstance(message, Request):
+            return self._requests.take(item, message)
+        if isinstance(message, Response):
+            return self._responses.take(item, message)
         if not item.cut:  # what the snap length cut is not malformed
             self._memory.traffic.count_malformed(message.defects)
         return None

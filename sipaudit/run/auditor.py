@@ -81,17 +81,16 @@ class Auditor:
         is_followed = number in self._followers
         if is_followed and self.calls.takes(event):
             return
-        kind = type(event)
-        if (kind is Received or (kind is Replied and number not in self._timed)) \
-                and self.replays.is_idle(event.line, event.server):  # type: ignore[union-attr]
-            self.watch.passes_by(event)  # type: ignore[arg-type]
+        if (type(event) is Received or (type(event) is Replied and number not in self._timed)) \
+                and self.replays.is_idle(event.line, event.server):
+            self.watch.passes_by(event)
             return
         if is_followed:
             self.calls.end(number)
-        registers = kind is Sent and event.method == "REGISTER"  # type: ignore[union-attr]
+        registers = type(event) is Sent and event.method == "REGISTER"
         if (registers or number in self._renewals or number not in self._phones) and self.registrations.takes(event):
             return
-        if kind is Sent and not registers and self.calls.begins(event):  # type: ignore[arg-type]
+        if type(event) is Sent and not registers and self.calls.begins(event):
             return
         self._follow(event)
 
@@ -113,8 +112,8 @@ class Auditor:
             return
         replay = self.replays.of(event)
         phone, waiting = self._phones.get(number, NOBODY), replay.waiting
-        kind = type(event)
-        if not (waiting or faults.open) and (kind is CallChanged or (kind is Answered and event.status < 200)):  # type: ignore[union-attr]
+        if not (waiting or faults.open) and (
+                type(event) is CallChanged or (type(event) is Answered and event.status < 200)):
             # no row is about it, and no line's state changes with it (`at_stake`, `absorb_line`)
             self._phones[number] = absorb_phone(phone, event)
             self.watch.touched(event, replay)
@@ -126,10 +125,10 @@ class Auditor:
         if taken.before is not taken.after:
             replay.written = taken.after
             replay.own_history().take(taken, replay)
-        if kind is Answered and event.line in self.replays.dispersed:
-            self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)   # type: ignore[arg-type]
-        if number in self._timed and (kind is Sent or kind is Replied or kind is Received) and event.call is not None:   # type: ignore[union-attr]
-            self._deadlines.spoken(number, event, replay)   # type: ignore[arg-type]
+        if type(event) is Answered and event.line in self.replays.dispersed:
+            self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)
+        if number in self._timed and isinstance(event, Sent | Replied | Received) and event.call is not None:
+            self._deadlines.spoken(number, event, replay)
         self.watch.follow(taken, replay, phone)
         if (taken.observations or faults.open) and event.time >= self.since:
             faults.take(taken, replay)

@@ -73,14 +73,14 @@ class CallFollowers:
 
     def takes(self, event: ModelEvent) -> bool:
         """Take an event of a phone that is followed, if nothing is wrong with it."""
-        follower, kind = self.followers[event.phone], type(event)
+        follower = self.followers[event.phone]
         if not follower.replay.is_home(follower.calling.server):   # DNS has told otherwise meanwhile
             return False
-        if kind is Answered:
-            return follower.hears(event)   # type: ignore[arg-type]
-        if kind is Sent:
-            return follower.asks(event)   # type: ignore[arg-type]
-        return kind is CallChanged and follower.changes(event)   # type: ignore[arg-type]
+        if type(event) is Answered:
+            return follower.hears(event)
+        if type(event) is Sent:
+            return follower.asks(event)
+        return type(event) is CallChanged and follower.changes(event)
 
     def begins(self, request: Sent) -> bool:
         """Take a request, if from then on its line may be followed so."""
