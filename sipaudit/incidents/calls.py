@@ -9,18 +9,19 @@ from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go, was_regi
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered, CallChanged, Received, Replied, Sent
+from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.packets import SAME_NUMBER
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import PhoneState
+from sipaudit.model.timers import SILENCE_MAX
 
 CALLS_KEPT = 100_000
 ATTEMPTS_KEPT = 20_000
 OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
-IGNORED_AFTER = 32.0    # seconds without an answer to the far end (64*T1)
-SAYS_NOTHING = frozenset({100, 401, 407, 422})   # of whether the call comes through
+IGNORED_AFTER = SILENCE_MAX   # seconds without an answer to the far end
+SAYS_NOTHING = frozenset({100, *CHALLENGES, 422})   # of whether the call comes through
 GIVEN_UP = 487        # its phone has cancelled it
 WAITED = 10.0         # seconds for which it has waited then, in vain if nobody rang
 REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called

@@ -14,9 +14,10 @@ from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered, ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
+from sipaudit.model.timers import SILENCE_MAX
 
 LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
-LATE = 35.0             # seconds by which evidence may come after the request that it is of (64*T1, and some)
+LATE = SILENCE_MAX + 3.0   # seconds by which evidence may come after the request that it is of
 
 
 class Outages:

@@ -10,11 +10,11 @@ from sipaudit.incidents.draft import Watched
 from sipaudit.model.events import Answered, Resent, Sent
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import LineSettings
-from sipaudit.model.timers import SILENCE_MAX, T1, earliest_silence
+from sipaudit.model.timers import SILENCE_MAX, T1, UNDECLARED_EARLIEST, earliest_silence
 
 OPEN_KEPT = 200_000           # requests that wait for an answer
 LOOK_EVERY = 0.5              # seconds between two looks at what waits for an answer
-SHORTEST = 0.1                # seconds: no phone gives up sooner
+SHORTEST = UNDECLARED_EARLIEST   # seconds: no phone gives up sooner
 DEFAULT_SILENCE = 3.15        # F2 with the phones' default timers: 3.5 s less 10 %
 
 

@@ -11,7 +11,7 @@ from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.state import Binding
 from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
 
-AT_ONCE = 5.0         # seconds within which a phone sends credentials, and has an answer to them
+CREDENTIALS_WITHIN = 5.0   # seconds within which a phone sends credentials, and has an answer to them
 CAUSES_KEPT = 8       # of one line
 RECENT = 120.0        # seconds before the last registration ended in which what went wrong may be why
 SOONER = 0.9          # of the time after which a phone renews: what asks again sooner has asked in vain
@@ -53,12 +53,12 @@ class Spell:
     def challenges(self, answer: Answered) -> None:
         """A REGISTER was answered with 401 or 407. One that comes as soon as the credentials refuses them."""
         before, self.challenged = self.challenged, answer
-        if before is not None and before.server == answer.server and answer.time - before.time <= AT_ONCE:
+        if before is not None and before.server == answer.server and answer.time - before.time <= CREDENTIALS_WITHIN:
             self._cause(answer)
 
     def kept_from_registering(self) -> Iterator[tuple[tuple[str, type[Cause]], Cause]]:
         """The causes; not what it was told just before it registered: a stale nonce, too short an expiry."""
-        until = inf if self.end is None else self.end - AT_ONCE
+        until = inf if self.end is None else self.end - CREDENTIALS_WITHIN
         return ((key, event) for key, event in self.causes.items() if event.time < until)
 
     def _cause(self, event: Cause) -> None:

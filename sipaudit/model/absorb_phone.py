@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.events import (
+    CHALLENGES,
     Answered,
     Booted,
     CallChanged,
@@ -30,7 +31,7 @@ CALLS_KEPT = 32        # calls kept for one phone that are not over
 REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 LATE_FROM = T1 - SLACK_MIN   # seconds: F2's earliest for one sending; sooner only with settings that no one has
-ALIVE = frozenset({401, 407, 423})
+ALIVE = frozenset({*CHALLENGES, 423})   # statuses that are no refusal, not even of a REGISTER (F4)
 
 
 def success(status: int) -> bool:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from sipaudit.model.events import FETCH, Answered, Failed, Sent
+from sipaudit.model.events import CHALLENGES, FETCH, Answered, Failed, Sent
 from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.state import Binding, Stay, Track
+from sipaudit.model.timers import SILENCE_MAX
 
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
-SAME_NUMBER = 128.0    # seconds within which the number called tells the call: as four silent servers take (64*T1 each)
+SAME_NUMBER = 4 * SILENCE_MAX   # seconds within which the number called tells the call: as four silent servers take
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING", FETCH})   # and what asks for no more than they
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a server has failed
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 REDIRECTS = range(300, 400)
-ASKS_AGAIN = frozenset({401, 407, 422, 423})   # the phone asks again: the try is not over
+ASKS_AGAIN = frozenset({*CHALLENGES, 422, 423})   # the phone asks again: the try is not over
 
 
 def same_call(one: Sent, other: Sent) -> bool:

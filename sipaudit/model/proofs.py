@@ -13,12 +13,13 @@ from sipaudit.model.observations import Awaited, News, Observation, Outcome, Sig
 from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
 from sipaudit.model.proofs_by_time import DEADLINES
 from sipaudit.model.state import PhoneState
+from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
 REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
 BEHIND = 0.1             # and by which its queue can make it: 12 MB, at 1 Gbit/s
-WORKS_WITHIN = 64.0      # seconds in which a failover ends: what is on its way runs out, and the next server answers
+WORKS_WITHIN = 2 * SILENCE_MAX   # seconds in which a failover ends: what is on its way runs out, and the next answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
 LOGS_IN = 20.0           # seconds in which no user has logged in again
 WAITING_KEPT = 8         # observations of one line that may wait

@@ -12,7 +12,7 @@ from msgspec import Struct
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.timers import LONG_RING, SILENCE_MAX
 
-REQUEST_LASTS = 64.0   # seconds that a request may run, and be sent elsewhere then
+REQUEST_LASTS = 2 * SILENCE_MAX   # seconds that a request may run, and be sent elsewhere then
 LONG_AGO = float("-inf")
 
 Evidence = Sent | Failed | Answered

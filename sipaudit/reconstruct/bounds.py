@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-TRANSACTION_LIFE = 32.0   # seconds after its last packet (64*T1, RFC 3261 17)
+from sipaudit.model.timers import SILENCE_MAX
+
+TRANSACTION_LIFE = SILENCE_MAX   # seconds after its last packet (RFC 3261 17)
 TRANSACTION_CHECK = 36.0  # so that an answer within 4 s costs one look only
 RINGING_LIFE = 3600.0     # an INVITE with a provisional response has no limit (reference-model.md 6); a bound it needs
 SWEEP = 4.0               # seconds between two looks at what is due

@@ -15,7 +15,7 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
-AT_ONCE = 2.0   # seconds in which a phone answers a challenge, also on a slow path
+ANSWERED_WITHIN = 2.0   # seconds in which a phone answers a challenge, also on a slow path
 EARLY_KEPT = 1_000
 
 

@@ -17,7 +17,7 @@ from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
 
 TRYING = 2.0  # seconds in which a 100 follows its request, also on a slow path (200 ms by RFC 3261 17.2.1)
-REGISTRAR_ANSWERS = frozenset({401, 407, *range(200, 300)})
+REGISTRAR_ANSWERS = frozenset({*CHALLENGES, *range(200, 300)})
 
 
 class Responses:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from sipaudit.model.packets import ASKS_AGAIN, REDIRECTS
 from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
@@ -24,7 +25,7 @@ from sipaudit.sip.message import Address, Request, Response, Uri
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
 BRANCH_KEY = 3  # parts of a key whose branch alone identifies; more without the cookie
-ANOTHER_CSEQ = frozenset({401, 407, 422, 423, *range(300, 400)})  # answers after which the phone asks again, CSeq + 1
+ANOTHER_CSEQ = ASKS_AGAIN.union(REDIRECTS)   # answers after which the phone asks again, with CSeq + 1
 
 Key = tuple[str | int | None, ...]
 

@@ -12,6 +12,7 @@ from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
 from sipaudit.yamlfile.wording import hint, quoted
 
 NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+A_DAY = 86_400.0   # seconds
 Word = TypeVar("Word", bound=str)
 
 

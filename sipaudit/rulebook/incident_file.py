@@ -7,14 +7,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.fields import A_DAY, Fields
 from sipaudit.rulebook.rule_file import documentation, identity
 from sipaudit.rulebook.rules import IncidentKind
 from sipaudit.rulebook.wording import NAME, in_words, names_in
 from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("id", "title", "thresholds", "text", "documentation")
-A_DAY = 86_400.0
 
 
 class Unit(StrEnum):

@@ -9,7 +9,7 @@ from sipaudit.model.expectations import EXPECTATIONS
 from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
-from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.fields import A_DAY, Fields
 from sipaudit.rulebook.rules import Escalation, Grade, Group, GroupBy, Rule, Wording
 from sipaudit.rulebook.wording import unknown_names
 from sipaudit.yamlfile.wording import hint, quoted
@@ -22,7 +22,6 @@ MESSAGE_KEYS = ("expected", "observed", "when")
 DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
 ID = re.compile("[a-z][a-z0-9-]{0,63}")
 MOST = 10_000        # repetitions that an escalation may count to
-A_DAY = 86_400.0     # seconds that it may look back
 
 
 class RuleFile:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.fields import Fields
+from sipaudit.rulebook.fields import A_DAY, Fields
 from sipaudit.times import When, parse_time
 from sipaudit.yamlfile import tree
 from sipaudit.yamlfile.files import read_bytes
@@ -24,7 +24,6 @@ from sipaudit.yamlfile.wording import hint, quoted
 KEYS = ("rule", "line", "phone", "server", "from", "to", "expires", "reason")
 OPTIONAL = frozenset(KEYS) - {"rule", "reason"}
 LONGEST_GLOB = 256
-A_DAY = 86_400.0
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WILD = re.compile(r"[*?\[]")
 

@@ -13,7 +13,7 @@ from sipaudit.settings.issues import SettingIssue, Statement
 
 Key = tuple[str, str, int, str, str]
 
-SAID = 200  # characters of a value that are shown
+VALUE_SHOWN = 200  # characters of a value that are shown
 
 
 def issue_findings(issues: Iterable[tuple[SettingIssue, str]], rules: Iterable[Rule]) -> list[Finding]:
@@ -37,7 +37,7 @@ def _place(finding: Finding) -> tuple[object, ...]:
 
 def _finding(issue: SettingIssue, lines: list[str], rule: Rule) -> Finding:
     at = issue.statements[0]
-    facts: dict[str, Fact] = {"attribute": at.attribute, "value": at.text[:SAID], **issue.facts}
+    facts: dict[str, Fact] = {"attribute": at.attribute, "value": at.text[:VALUE_SHOWN], **issue.facts}
     wording = rule.wording(facts)
     return Finding(
         id="", rule=rule.id, severity=rule.severity_of(facts), confidence=Confidence.CERTAIN,
@@ -49,4 +49,4 @@ def _finding(issue: SettingIssue, lines: list[str], rule: Rule) -> Finding:
 
 
 def _evidence(one: Statement) -> Place:
-    return Place(one.file, one.line, one.attribute, f"{one.attribute}={one.text[:SAID]}")
+    return Place(one.file, one.line, one.attribute, f"{one.attribute}={one.text[:VALUE_SHOWN]}")

@@ -15,11 +15,11 @@ from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import RETRY_AFTER, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
+from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
 from sipaudit.model.values import Reason
 
 RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
-CONTACT_WAIT = 32.0     # seconds after a request ran out in which the line must have turned elsewhere (64*T1)
+CONTACT_WAIT = SILENCE_MAX   # seconds after a request ran out in which the line must have turned elsewhere
 RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 
 
