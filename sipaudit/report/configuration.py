@@ -10,7 +10,7 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place
 from sipaudit.report import document
-from sipaudit.report.exhibits import by_severity, worst_first
+from sipaudit.report.exhibits import by_severity, counting, worst_first
 from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
 from sipaudit.safe_text import safe_text
 
