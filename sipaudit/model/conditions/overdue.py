@@ -9,7 +9,7 @@ from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
 from sipaudit.model.conditions.primary import CONTACT_FOR_IT, not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
-from sipaudit.model.conditions.timing import ends_unseen, renewals, ttl_of
+from sipaudit.model.conditions.timing import ends_unseen, renewals, runs_out_first, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Failed, FailureKind
@@ -53,7 +53,9 @@ def past_due(case: Case) -> Ground:
         return FAILS
     if _hangs_up(case) or any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
         return Ground(reason=Reason.BUSY_UNPROVEN)
-    untouched = _untouched_since(case, due.earliest - allowed.timer, due.latest - began[1] + allowed.overdue)
+    # what was sent before T0 was sent to a server that was about to fail: no failback
+    since = max(due.earliest - allowed.timer, began[0])
+    untouched = _untouched_since(case, since, due.latest - began[1] + allowed.overdue)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
                   facts={**due.facts, "due": late - began[0], "overdue": case.now - late}, elsewhere=_there(case))
 
@@ -108,11 +110,7 @@ def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
     ttl = ttl_of(case)
     if ttl is None:
         return Reason.TTL_UNKNOWN
-    first = began[0] + ttl.low
-    if ttl.ends:
-        first = min(max(ttl.ends[0], began[0]), first)
-    elif ends_unseen(case, ttl):
-        first = began[0]
+    first = began[0] if ends_unseen(case, ttl) else runs_out_first(ttl, began[0])
     # a name that was looked up again since the move lives on from there
     last = max([began[1], *(answer.time for answer in case.line.answers)])
     return Due(first, last + ttl.high, {"ttl": ttl.high}, () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,))

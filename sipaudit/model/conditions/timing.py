@@ -129,6 +129,12 @@ def ends_unseen(case: Case, ttl: Ttl) -> bool:
     return ttl.seen and not ttl.ends and began is not None and began[0] - case.profile.covered_from < ttl.high
 
 
+def runs_out_first(ttl: Ttl, began: float) -> float:
+    """The earliest end of the TTL (B2), for a failover at `began` (both in seconds since the epoch)."""
+    due = began + ttl.low
+    return min((end for end in ttl.ends if began <= end < due), default=due)
+
+
 def before_ttl(case: Case) -> Ground:
     """B2: not before the smallest TTL has run since the move, or the last answer before it has run out."""
     ttl, began = ttl_of(case), case.stay.began
@@ -136,8 +142,7 @@ def before_ttl(case: Case) -> Ground:
         return Ground(reason=Reason.TTL_UNKNOWN)
     if began is None or ends_unseen(case, ttl):
         return Ground(reason=Reason.STARTED_LATER)
-    due = began[0] + ttl.low
-    due = min((end for end in ttl.ends if began[0] <= end < due), default=due)
+    due = runs_out_first(ttl, began[0])
     doubt = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
     return _early(case, due, {"ttl": ttl.low, "earliest": due - began[0]}, assumptions=doubt)
 

@@ -1,0 +1,26 @@
+"""Faults that something harmless beside them must not cover (reference-model.md 5): each was passed over once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import Court, Handset, S, Story, site
+from tests.traps.ground import REGIMES, TTL, accused, any_regime, looks_up
+
+OVERDUE = "overdue-failback"
+
+
+@any_regime
+@pytest.mark.parametrize("shown", ["an answer over long ago", "an answer over soon", "what is declared"])
+def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, regime: str, shown: str) -> None:
+    """B2: how long ago the phone was told of its servers when P failed makes its return due sooner at the most."""
+    phone = Handset(Story())
+    if shown != "what is declared":
+        looks_up(phone, {"an answer over long ago": -5, "an answer over soon": 187}[shown], TTL)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    phone.call(312, S, 3.0, to="sip:2001@pbx.example.com")   # to the challenger, by right (F13)
+    phone.call(500, S, 5.0, to="sip:2002@pbx.example.com")
+    declared = site({**REGIMES[regime], "failBack.mode": "DNSTTL"}, ttl=TTL if shown == "what is declared" else None)
+    found = [said.split()[:4] for said in accused(court(phone.story, declared)) if OVERDUE in said]
+    assert found == [["500.000", OVERDUE, "1001", "10.0.0.1"]]
