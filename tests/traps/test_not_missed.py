@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import Court, Handset, S, Story, site
-from tests.traps.ground import REGIMES, TTL, accused, any_regime, looks_up
+from tests.stories import R0, Court, Handset, P, S, Story, site
+from tests.traps.ground import REGIMES, TTL, accused, any_regime, handset, looks_up
 
-OVERDUE = "overdue-failback"
+OVERDUE, UNTRIED = "overdue-failback", "primary-not-tried-first"
 
 
 @any_regime
@@ -24,3 +24,15 @@ def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, r
     declared = site({**REGIMES[regime], "failBack.mode": "DNSTTL"}, ttl=TTL if shown == "what is declared" else None)
     found = [said.split()[:4] for said in accused(court(phone.story, declared)) if OVERDUE in said]
     assert found == [["500.000", OVERDUE, "1001", "10.0.0.1"]]
+
+
+def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
+    """B1: what lies between two tries that were refused at once is not how long a phone waits for the second."""
+    phone = handset(transport="tcp")
+    for port, time in ((49_153, 300.0), (49_154, 345.0)):
+        ends = (phone.place[0], port)
+        phone.story.syn(time, ends, P)
+        phone.story.reset(time + 0.002, P, ends)
+        phone.call(time + 0.1, S, 5.0, to=f"sip:{port}@pbx.example.com")
+    phone.call(390, S, 5.0, to="sip:2003@pbx.example.com")
+    assert f"390.000 {UNTRIED} 1001 10.0.0.2 certain" in court(phone.story, site(R0))

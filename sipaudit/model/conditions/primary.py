@@ -16,6 +16,7 @@ from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
 LAST_SYN = 64.0         # seconds from the first SYN to the last, at the most that is usual (Linux, tcp_syn_retries 6)
+RST_COMES = 0.5         # seconds from a SYN to the RST that refuses it, at the most; a SYN that is in vain takes longer
 SYN_SLACK = 2.0         # seconds by which the wait after the last SYN may be longer than all before
 TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it goes elsewhere with a call
 
@@ -54,9 +55,10 @@ def _contacted(reach: Reach) -> float:
 
 def _waits_for_connection(failure: Failed, reach: Reach, now: float) -> bool:
     """Whether the phone may have waited for its SYN's answer until now: the intervals double, so that the last is as
-    long as all before it. No latest time is said of it (F2)."""
-    asked = reach.touched - failure.sent
-    return failure.kind is FailureKind.REFUSED and 0 <= asked <= LAST_SYN and now <= reach.touched + asked + SYN_SLACK
+    long as all before it. No latest time is said of it (F2). Who was refused by a RST waits for nothing."""
+    asked, waits = reach.touched - failure.sent, failure.time - failure.sent > RST_COMES
+    return (waits and failure.kind is FailureKind.REFUSED and 0 <= asked <= LAST_SYN
+            and now <= reach.touched + asked + SYN_SLACK)
 
 
 def _known_bad(case: Case, primary: str) -> bool:
