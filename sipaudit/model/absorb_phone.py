@@ -18,7 +18,7 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.packets import MOVERS, REDIRECTS
-from sipaudit.model.reach import REQUEST_LASTS, Reach
+from sipaudit.model.reach import REQUEST_LASTS, Reach, repeated_until
 from sipaudit.model.state import Call, PhoneState
 from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import call_runs_out
@@ -234,12 +234,23 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
                 kept.append((request, answer.time))
         elif answer.status >= 200 and request not in waiting and not request.in_dialog \
                 and (request.call is None or request.call != answer.call):
-            # what another line is told does not end the wait
-            kept.append((request, request.time + (0.0 if request.line == answer.line else SILENCE_MAX)))
+            kept.append((request, _open_until(reach, answer, request)))
     while len(kept) > LATE_KEPT:
         turned_away("line-state")
         kept.remove(min(kept, key=lambda one: _weighs(one[0], one[1], answer.time)))
     return tuple(kept)
+
+
+def _open_until(reach: Reach, answer: Answered, request: Sent) -> float:
+    """Until when a request that `answer` overtakes may be open. What another line is told does not end the wait; but
+    who has not sent it again when the next time had come, twice as late as the last, had ended it before."""
+    if request.line == answer.line:
+        return request.time
+    lasted = repeated_until(reach, request) - request.time
+    ended = request.time + T1 + 2 * lasted + SLACK_MIN
+    repeats = lasted > 0 and request.transaction not in reach.ringing   # what rings is not sent again
+    given_up = repeats and answer.sent is not None and ended < answer.sent
+    return ended if given_up else request.time + SILENCE_MAX
 
 
 def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import R0, Court, Handset, P, S, Story, site
+from tests.stories import R0, R3, Court, Handset, P, S, Story, T, site
 from tests.traps.ground import REGIMES, TTL, accused, any_regime, handset, looks_up
 
-OVERDUE, UNTRIED = "overdue-failback", "primary-not-tried-first"
+OVERDUE, UNTRIED, SKIPPED = "overdue-failback", "primary-not-tried-first", "failover-skipped-server"
 
 
 @any_regime
@@ -36,3 +36,17 @@ def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
         phone.call(time + 0.1, S, 5.0, to=f"sip:{port}@pbx.example.com")
     phone.call(390, S, 5.0, to="sip:2003@pbx.example.com")
     assert f"390.000 {UNTRIED} 1001 10.0.0.2 certain" in court(phone.story, site(R0))
+
+
+def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(court: Court) -> None:
+    """The call of line 2 was given up long before line 1 was answered: both are served at S, and S is passed over."""
+    story = Story()
+    lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
+    for number, phone in enumerate(lines):
+        phone.fail_over(100 + number, registers=True)
+        phone.silence(140 + number, S)
+    for number, phone in enumerate(lines):
+        phone.call(150 + number, S, 2.0, to=f"sip:{phone.user}9@pbx.example.com")
+        phone.call(phone.register(200 + number, P), P, 3.0)
+    lines[0].register(lines[0].silence(300, P), T)
+    assert any(SKIPPED in said for said in court(story, site(R3 | {"failBack.mode": "registration"}, P, S, T)))
