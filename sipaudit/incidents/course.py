@@ -17,10 +17,13 @@ OTHER_PHONES = " answers other phones"   # of one that some phones alone have lo
 OTHER_REQUESTS = " answers other requests"   # of one that refuses some
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
+HUNG = " answers at once what it had been asked"   # of one that was frozen, and goes on
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
 LATER = 60.0       # seconds
 GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
+AT_ONCE = 0.25      # of the seconds in which it was asked: who is slow takes as long to answer
+A_WHILE = 10.0      # seconds: what was asked within less may have been answered within less by chance
 
 Happened = tuple[float, str]
 
@@ -68,10 +71,16 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
 
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
-    """That it answers what its phones have given up already."""
-    if outage.late and len(outage.late) >= MOSTLY_LATE * len(outage.first):
+    """That it answers what its phones have given up already: late, or all of it as soon as it can."""
+    if not outage.late or len(outage.late) < MOSTLY_LATE * len(outage.first):
+        return
+    sends, answers = zip(*outage.late.values(), strict=True)
+    asked = max(sends) - min(sends)
+    if asked >= A_WHILE and max(answers) - min(answers) <= AT_ONCE * asked:
+        yield min(answers), f"{server}{HUNG}"
+    else:
         median = percentile([time - sent for sent, time in outage.late.values()], 50) or 0.0
-        yield min(time for _, time in outage.late.values()), too_late(server, median)
+        yield min(answers), too_late(server, median)
 
 
 def too_late(server: str | None, median: float) -> str:

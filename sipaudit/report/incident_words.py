@@ -10,7 +10,7 @@ from math import inf
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES
+from sipaudit.incidents.course import ANSWERS_AGAIN, HUNG, NOTHING, OTHER_PHONES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report
@@ -157,6 +157,8 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)
     yield f"{words.server(incident.server)} {_how(words, incident)}{after}."
+    if tells(incident, HUNG):
+        yield "Then it answered at once what it had been asked meanwhile, as one does that hung."
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
-from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES, OTHER_REQUESTS, OTHERS, PINGED, TOO_LATE
+from sipaudit.incidents.course import (
+    ANSWERS_AGAIN,
+    HUNG,
+    NOTHING,
+    OTHER_PHONES,
+    OTHER_REQUESTS,
+    OTHERS,
+    PINGED,
+    TOO_LATE,
+)
 from sipaudit.model.values import Happening, Incident
 
-MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES)   # entries of a timeline that say how a server failed
+MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG)   # entries of a timeline that say how a server failed
 ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, NOTHING})   # of entries that begin with the server
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from sipaudit.incidents.course import ANSWERS_AGAIN, NOTHING, OTHER_PHONES, OTHER_REQUESTS, OTHERS, PINGED, too_late
+from sipaudit.incidents.course import (
+    ANSWERS_AGAIN,
+    HUNG,
+    NOTHING,
+    OTHER_PHONES,
+    OTHER_REQUESTS,
+    OTHERS,
+    PINGED,
+    too_late,
+)
 from sipaudit.model.values import Happening
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.redact import Pseudonyms
@@ -73,6 +82,23 @@ def test_how_many_it_concerned_at_most_is_said_of_several(tower: Tower) -> None:
     assert sentences(tower.report, "utc")[0].startswith(said)
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+def test_one_that_was_frozen_was_not_slow(tower: Tower, resumed: bool) -> None:
+    """Its process goes on after a minute, and answers what lies in its queue. Who answers one after the other is
+    slow."""
+    story = Story()
+    phones = registered(story, 14)
+    for number, phone in enumerate(phones[:12]):
+        gives_up(story, phone, 300 + 4.5 * number, 62 - 4.3 * number if resumed else 8.0)
+    phones[13].register(420)
+    end(story, 500)
+    tower.see(story)
+    said = words_of(tower.report, "utc").of(tower.of("server-outage"))
+    assert said[0].startswith("10.0.0.1 did not answer from 12:05:00 to 12:06:02") is resumed
+    assert said[0].startswith("10.0.0.1 answered too late (after ") is not resumed
+    assert ("Then it answered at once what it had been asked meanwhile, as one does that hung." in said) is resumed
+
+
 @pytest.mark.parametrize("group", [None, "phones", "late"])
 def test_a_redacted_report_says_the_same(tower: Tower, group: str | None) -> None:
     """Also where a group is called by a word that timelines use."""
@@ -98,6 +124,6 @@ def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower:
     tower.see(story)
     outage = tower.of("server-outage")
     written = [Happening(outage.start + 60, f"known: the server{told}") for told in (
-        ANSWERS_AGAIN, OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, NOTHING, too_late("", 6.5))]
+        ANSWERS_AGAIN, OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG, NOTHING, too_late("", 6.5))]
     words = words_of(tower.report, "utc")
     assert words.of(replace(outage, timeline=[*outage.timeline, *written])) == words.of(outage)
