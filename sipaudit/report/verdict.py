@@ -11,6 +11,7 @@ from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.exhibits import by_severity, counting
 from sipaudit.report.incident_words import words_of
+from sipaudit.report.left import left
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, count_of, shortened
 from sipaudit.report.series import others, told_as, told_in_full
@@ -88,10 +89,10 @@ def _set_back(report: Report) -> Iterator[str]:
 
 def _incidents(report: Report, zone: str) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
-    besides = list(unserved(report))
+    words = words_of(report, zone)
+    besides = [*unserved(report), *left(report, words)]
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]
-    words = words_of(report, zone)
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
     said = [told_as(words, one) for one in told]
     return said + ([others(rest)] if rest else []) + besides

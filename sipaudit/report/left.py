@@ -1,0 +1,102 @@
+"""Servers that several phones left at about the same time, where no incident tells why: they were there, and refused
+something, or were not heard. What only an error answers is no outage (F4), but an operator wants to know of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from math import inf
+from typing import NamedTuple
+
+from sipaudit.model.values import Incident, LineSummary, Move, Report
+from sipaudit.report.incident_words import Words
+from sipaudit.report.often import times
+from sipaudit.report.screen import count_of
+
+TELLING = frozenset({"server-outage", "partial-outage", "overload"})   # kinds that say why lines left
+AFTER = 64.0        # seconds by which a line may leave after the end of what it left for
+SOON = 600.0        # seconds between two that left for one reason
+PHONES = 2          # as for an outage
+SHARE = 0.1         # of the lines that the report knows
+SAID = 3            # servers
+STATUSES = 3        # of one server
+CODES = frozenset({"503", "other-response"})   # causes of moves: what answered them is their first evidence
+
+
+class Gone(NamedTuple):
+    """A line that left a server, when, and what for (`500 to REGISTER`; None: nothing shows it)."""
+
+    time: float
+    line: LineSummary
+    why: str | None
+
+
+def left(report: Report, words: Words) -> Iterator[str]:
+    """Which servers they left, those that most did first."""
+    bursts = [(server, burst) for server, gone in _gone(report).items() for burst in _bursts(gone)
+              if _phones(burst) >= PHONES and len({id(one.line) for one in burst}) >= SHARE * len(report.lines)]
+    for server, burst in sorted(bursts, key=lambda pair: (-_phones(pair[1]), pair[1][0].time))[:SAID]:
+        yield _said(words, server, burst)
+
+
+def _gone(report: Report) -> dict[str, list[Gone]]:
+    """By server the lines that left it while no incident says why."""
+    ranks = {row.server: (row.entry, row.priority) for row in report.servers}
+    told: dict[str | None, list[Incident]] = {}
+    for incident in report.incidents:
+        if incident.kind in TELLING:
+            told.setdefault(incident.server, []).append(incident)
+    gone: dict[str, list[Gone]] = {}
+    for line in report.lines:
+        for move in line.moves:
+            if _is_away(move, ranks) and not _is_told(move, told.get(move.from_, ())):
+                gone.setdefault(move.from_, []).append(Gone(_when(move), line, _why(move)))
+    return gone
+
+
+def _is_away(move: Move, ranks: dict[str, tuple[str | None, int | None]]) -> bool:
+    """Whether it leaves a server for what this answers, or for nothing that is seen, while it heads the other."""
+    if move.kind == "failover":
+        return move.cause in CODES
+    entry, here = ranks.get(move.from_, (None, None))
+    other, there = ranks.get(move.to, (None, None))
+    return move.kind == "unknown" and entry == other and here is not None and there is not None and here < there
+
+
+def _is_told(move: Move, incidents: Iterable[Incident]) -> bool:
+    return any(one.start <= _when(move) <= (one.end or inf) + AFTER for one in incidents)
+
+
+def _when(move: Move) -> float:
+    return move.time if move.first_packet is None else move.first_packet
+
+
+def _why(move: Move) -> str | None:
+    status, _, rest = (move.evidence[0].summary if move.evidence else "").partition(" ")
+    return f"{status} to {rest.partition(' ')[0]}" if move.cause in CODES and status.isdigit() else None
+
+
+def _bursts(gone: Iterable[Gone]) -> list[list[Gone]]:
+    """Those that follow each other soon."""
+    bursts: list[list[Gone]] = []
+    for one in sorted(gone, key=lambda one: one.time):
+        if bursts and one.time - bursts[-1][-1].time <= SOON:
+            bursts[-1].append(one)
+        else:
+            bursts.append([one])
+    return bursts
+
+
+def _phones(burst: Iterable[Gone]) -> int:
+    return len({one.line.phone for one in burst})
+
+
+def _said(words: Words, server: str, burst: list[Gone]) -> str:
+    """`40 phones left sbc1 from 12:18:01 to 12:18:59 because of what it answered: 500 to REGISTER.`"""
+    phones, why = _phones(burst), Counter(one.why for one in burst if one.why is not None)
+    often = f", {times(len(burst))} in all," if len(burst) > phones else ""
+    left = (f"{count_of(phones, 'phone')} left {words.server(server)}{often} from {words.time(burst[0].time)} to "
+            f"{words.time(burst[-1].time)}")
+    if not why:
+        return f"{left}, though it had answered them as far as the captures show: they may not have heard it."
+    return f"{left} because of what it answered: {', '.join(said for said, _ in why.most_common(STATUSES))}."
