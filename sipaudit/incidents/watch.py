@@ -88,14 +88,6 @@ class Watch(Detectors):
         elif event.method == "NOTIFY":
             self._notified(event)
 
-    def touched(self, event: CallChanged | Answered, subject: Watched) -> None:
-        """A call that changes, or a provisional answer: `follow` would do no more."""
-        self.pass_time(event.time)
-        if type(event) is CallChanged:
-            self.calls.changed(event, subject)
-        elif type(event) is Answered:
-            self._answer(event, subject)
-
     def minds(self, line: int) -> bool:
         """Whether a request of the line to its working server may tell more than that it was made (`calm`)."""
         return line in self.gaps.open
@@ -187,7 +179,11 @@ class Watch(Detectors):
 
     def _answered(self, event: Answered, subject: Watched, step: Step) -> None:
         status, method = event.status, event.method
-        server, waited = self._answer(event, subject)
+        server, waited = self._heard(event, subject)
+        if event.call is not None:
+            self.calls.message(event)
+        if method == "INVITE" and not event.in_dialog:
+            self._evidence.invite_answered(event, server)
         if status < 200:
             return
         if status == 503:
@@ -204,15 +200,6 @@ class Watch(Detectors):
             self.gaps.challenged(subject.number, event)
         elif method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
-
-    def _answer(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
-        """What any answer tells, a provisional one as well; returned as by `_heard`."""
-        heard = self._heard(event, subject)
-        if event.call is not None:
-            self.calls.message(event)
-        if event.method == "INVITE" and not event.in_dialog:
-            self._evidence.invite_answered(event, heard[0])
-        return heard
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
         """An answer is counted. The server that it is from, and what waited for it."""

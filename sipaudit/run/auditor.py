@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import NO_LINE, Answered, Booted, CallChanged, Lost, ModelEvent, Received, Replied, Sent
+from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, Received, Replied, Sent
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import step
@@ -112,12 +112,6 @@ class Auditor:
             return
         replay = self.replays.of(event)
         phone, waiting = self._phones.get(number, NOBODY), replay.waiting
-        if not (waiting or faults.open) and (
-                type(event) is CallChanged or (type(event) is Answered and event.status < 200)):
-            # no row is about it, and no line's state changes with it (`at_stake`, `absorb_line`)
-            self._phones[number] = absorb_phone(phone, event)
-            self.watch.touched(event, replay)
-            return
         taken = step(replay.written, phone, event, replay.full, waiting, replay.profile)
         if taken.waiting is not waiting:
             self._deadlines.wait(number, replay, taken.waiting)
