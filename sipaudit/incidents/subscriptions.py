@@ -114,7 +114,10 @@ class Subscriptions:
         """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
         if request.method == "SUBSCRIBE":
             self._subscribes(request, subject)
-        self._seen(subject)
+        for one in self.of.get(subject.number, {}).values():
+            if one.dead and one.draft is None:   # it could have subscribed anew
+                one.draft = self._draft(one)
+                one.draft.lapsed(one)
 
     def _subscribes(self, request: Sent, subject: Watched) -> None:
         own = self.of.get(subject.number)
@@ -166,13 +169,6 @@ class Subscriptions:
             self._timers.at(one.until + GRACE, self._ran_out, one)   # notified meanwhile
         else:
             one.dead = True
-
-    def _seen(self, subject: Watched) -> None:
-        """The phone speaks: it is there, and could have subscribed anew."""
-        for one in self.of.get(subject.number, {}).values():
-            if one.dead and one.draft is None:
-                one.draft = self._draft(one)
-                one.draft.lapsed(one)
 
     def _draft(self, one: Subscription) -> Lapse:
         for draft in self._drafts.latest():

@@ -192,11 +192,11 @@ class Memory:
         server = view.key(flow.destination, host, flow.destination_port)
         if server != line.server:
             line.server, line.turned = server, item.time
-        if not line.ways or all(used.destination != flow.destination or used.transport != flow.transport
-                                for used in line.ways):
-            if len(line.ways) >= ROUTES:
+        ways = line.ways
+        if not ways or all(used.destination != flow.destination or used.transport != flow.transport for used in ways):
+            if len(ways) >= ROUTES:
                 turned_away("phone-state")
-            line.ways = (*line.ways[-ROUTES + 1:], flow)
+            line.ways = (*ways[-ROUTES + 1:], flow)
             line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
             if line.held is None:
                 self.servers.note(line.server, flow)

@@ -43,7 +43,7 @@ NO_EVENTS = ()
 Silent = Callable[[float, float], None]
 """Is told between which two moments nothing was seen (seconds since the epoch)."""
 
-USUAL = ("INVITE", "BYE", "SUBSCRIBE")   # of which most are from lines that are known, and most answers to these
+HEARD = ("INVITE", "BYE", "SUBSCRIBE")   # answers to these are most of what lines hear, but for renewals
 
 
 class Reconstruction:
@@ -75,8 +75,6 @@ class Reconstruction:
         self._four = FourInARow(memory)
         self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
-        if not self._is_observed:
-            self._asking |= dict.fromkeys(USUAL, self._requests.usual)
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -133,7 +131,7 @@ class Reconstruction:
         if not self._is_observed:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
-            self._answering |= dict.fromkeys(USUAL, Heard(self._memory).answers)
+            self._answering |= dict.fromkeys(HEARD, Heard(self._memory).answers)
 
     def renewed(self, run: Sequence[Parsed], at: int) -> bool:
         """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""

@@ -11,9 +11,8 @@ from sipaudit.reconstruct.registering import Registering
 from sipaudit.reconstruct.registrations import own_contact
 from sipaudit.reconstruct.senders import place, stranger
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import Key, Transaction, identifies, of_request, transaction_key
+from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Request
 
 SUMMONS = "check-sync"   # the event by which servers tell phones to look for new settings
@@ -47,29 +46,6 @@ class Requests:
         if method == "ACK":
             return self._ack_of_success(item, request)
         return self._begin(item, request, key)
-
-    def usual(self, item: Datagram, request: Request, _form: Form | None = None) -> bool:
-        """Take the first packet of an INVITE, BYE or SUBSCRIBE of a known line, as `take` does, which asks more. False:
-        it must do so."""
-        memory, flow, via, sender, method = self._memory, item.flow, request.via, request.from_, request.method
-        calls, host, branch, uri = memory.calls, flow.source_host, via.branch, sender.uri
-        key, ours = (branch, via.host, method), (host, request.call_id, sender.tag)
-        if memory.find(key) is not None or not identifies(branch) or host == flow.destination_host:
-            return False
-        leg = calls.known.find(ours)
-        if leg is not None:
-            line = leg.line
-        elif request.to.tag is None and calls.strange.find(ours) is None:
-            line = memory.sights.get(flow.source, uri.user)
-            if line is not None and not line.looks(uri, own_contact(request.contacts), request.user_agent):
-                return False
-        else:
-            return False
-        if line is None:
-            return False
-        tally(memory.traffic.methods, method)
-        self._send(item, request, key, line, leg)
-        return True
 
     def _sent_again(self, transaction: Transaction, item: Datagram) -> Transaction:
         """A retransmission: the same branch to the same server."""
