@@ -79,6 +79,15 @@ def test_links_lead_to_files_and_sections_that_are_there(page: Path) -> None:
         assert not section or section in headings(linked), link
 
 
+@pytest.mark.parametrize("page", ["code.md", "decisions.md"])
+def test_modules_that_are_named_are_there(page: str) -> None:
+    """Their paths may begin below the package: `run/route.py`, or `tally.py` where it is told beside that of which."""
+    modules = [str(path.relative_to(ROOT)) for path in (ROOT / "sipaudit").rglob("*.py")]
+    named = re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / page).read_text())
+    assert [name for name in named if not (ROOT / name).exists()
+            and not any(module.endswith(f"/{name}") for module in modules)] == []
+
+
 def test_the_index_of_the_decisions_names_every_section() -> None:
     page = ROOT / "docs" / "decisions.md"
     assert re.findall(r"^- \[.*\]\(#(.*)\)", page.read_text(), flags=re.MULTILINE) == headings(page)[1:]
