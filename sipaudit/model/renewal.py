@@ -1,7 +1,7 @@
-"""Registrations that went as most do: while they last, and what is kept of those that are over.
+"""Registrations that went as most do: a renewal under way, and, packed, those that are over.
 
-There are as many of these as lines, and of nearly all nothing is ever asked again.  So they lie packed, their numbers
-side by side: a number that is an object of its own takes 32 bytes.
+There are as many of these as lines, and nearly none is asked for again.  Packed, their numbers lie side by side: each
+would take 32 bytes as an object of its own.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from sipaudit.model.events import Answered, Sent
 from sipaudit.model.reach import LONG_AGO, Reach
 from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay
 
-# As `past` fills them; what lies behind the first goes with the first renewal.
+# A first registration: the 200, and behind it the REGISTER, which goes with the first renewal.
 _ARRIVED = Layout("<IQQddddd?")
 _ASKED = Layout("<QQ???")
-# As `Renewal.packed` does; as long as these two, so that it takes the place in memory that they leave.
+# A renewal; as long as these two, so that it takes the place in memory that they leave.
 _ENDED = Layout("<IQQQ?dddQd11x")
 
 TIMES = 256   # that phones ask for, remembered
@@ -29,8 +29,8 @@ Owner = tuple[int, int, str]
 
 
 class Renewal(Struct, gc=False):
-    """One mere renewal: REGISTER, or that and its challenge and the REGISTER with credentials, and the 200; of each its
-    time, and what else an event of it would say that is not the same in every one.
+    """One mere renewal: REGISTER and 200, or REGISTER, challenge, REGISTER with credentials, and 200. Of each packet it
+    has the time, and whatever else is not the same in every renewal.
 
     `sent` is the first REGISTER, `status` of the challenge (0: there was none) that came at `challenged`, `asked` the
     REGISTER that was granted at `answered`, which is the first where there was no challenge. `again` is the transaction
@@ -70,14 +70,14 @@ class Renewal(Struct, gc=False):
                         self.status, self.sent, asked=self.expires)
 
     def packed(self) -> bytes:
-        """What is kept of it once it is over, but for its Call-ID: the REGISTER that was granted, and the 200."""
+        """The REGISTER that was granted, without its Call-ID, and the 200: what is kept once it is over."""
         frame, asked = (self.asked_frame, self.asked) if self.again else (self.frame, self.sent)
         return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, _number(self.expires), asked,
                            self.answered, self.answer_frame, self.granted)
 
 
-def kept(granted: Answered, register: Sent) -> bytes | tuple[Answered, Sent]:
-    """The same of a renewal of which events have told: these, if they say anything odd."""
+def pack_renewal(granted: Answered, register: Sent) -> bytes | tuple[Answered, Sent]:
+    """The same (`Renewal.packed`) of a renewal that events have told of; the events, if they say anything odd."""
     if register.fresh or register.anew or not _is_plain(granted, register):
         return granted, register
     first, again = (register.transaction, 0) if register.follows is None else (register.follows, register.transaction)
@@ -94,7 +94,7 @@ def _is_plain(granted: Answered, asked: Sent) -> bool:
     )
 
 
-def unpacked(ended: bytes, whose: Owner, call_id: str) -> tuple[Answered, Sent]:
+def unpack_renewal(ended: bytes, whose: Owner, call_id: str) -> tuple[Answered, Sent]:
     """The 200 that ended a renewal, and the REGISTER that it answers."""
     capture, first, again, frame, proves, expires, asked, answered, answer_frame, granted = _ENDED.unpack(ended)
     wanted = _seconds(expires)
@@ -105,8 +105,9 @@ def unpacked(ended: bytes, whose: Owner, call_id: str) -> tuple[Answered, Sent]:
 
 
 class Arrived(Struct, gc=False):
-    """What is to be known of a first registration that went as most do (`model.arrival`): the 200 that ended it, the
-    REGISTER that it answers (None once a renewal has come after it), and whether there was a challenge."""
+    """A first registration that went as most do (`model.arrival`): the 200 that ended it, the REGISTER that it answers
+    (`asked`; None once a renewal has come after it), how the line came up (`began`), and whether there was a challenge.
+    """
 
     granted: Answered
     asked: Sent | None
@@ -122,7 +123,7 @@ class Arrived(Struct, gc=False):
                          began=self.began, challenger=server if self.challenged else None)
 
     def renewed(self) -> Arrived:
-        """What is to be known once a renewal has come after it."""
+        """The same, once a renewal has come after it."""
         self.asked = None
         return self
 
@@ -133,14 +134,13 @@ class Arrived(Struct, gc=False):
         return PhoneState((Reach(granted.server, answered=granted, touched=touched, registering=asked),))
 
 
-class Past(Struct, gc=False):
-    """The same, packed: the 200, when the line came up (no time: it did not), and the REGISTER, of which the Call-ID is
-    that with which it came up."""
+class PackedArrival(Struct, gc=False):
+    """An `Arrived`, packed but for the Call-ID, with which the line came up if it did (else that has no time)."""
 
     packed: bytes
     call_id: str
 
-    def arrived(self, whose: Owner) -> Arrived:
+    def unpacked(self, whose: Owner) -> Arrived:
         """What it was before."""
         packed = self.packed
         capture, frame, transaction, time, sent, granted, expires, began, challenged = _ARRIVED.unpack_from(packed)
@@ -154,17 +154,17 @@ class Past(Struct, gc=False):
                          fresh=fresh, call_id=self.call_id, proves=proves, anew=anew)
         return Arrived(ended, asked, None if isnan(began) else Beginning(began, whose[2], self.call_id), challenged)
 
-    def renewed(self) -> Past:
-        """What is kept of it once a renewal has come after it."""
-        return Past(self.packed[:_ARRIVED.size], self.call_id)
+    def renewed(self) -> PackedArrival:
+        """The same, once a renewal has come after it."""
+        return PackedArrival(self.packed[:_ARRIVED.size], self.call_id)
 
 
-def past(arrived: Arrived) -> Arrived | Past:
-    """What is kept of a first registration: as it is, if anything odd was said."""
+def pack_arrival(arrived: Arrived) -> Arrived | PackedArrival:
+    """What is kept of a first registration; it stays as it is, if it says anything odd."""
     granted, asked, began = arrived.granted, arrived.asked, arrived.began
     if asked is None or not _is_plain(granted, asked):
         return arrived
-    return Past(
+    return PackedArrival(
         _ARRIVED.pack(granted.capture, granted.frame, granted.transaction, granted.time, asked.time,
                       _number(granted.granted), _number(granted.asked), nan if began is None else began.time,
                       arrived.challenged)

@@ -28,7 +28,7 @@ from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
 from sipaudit.model.reach import Reach
-from sipaudit.model.renewal import Arrived, Owner, Past, Renewal, kept, past, unpacked
+from sipaudit.model.renewal import Arrived, Owner, PackedArrival, Renewal, pack_arrival, pack_renewal, unpack_renewal
 from sipaudit.model.stakes import at_home, has_moved
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, runs_out
 
@@ -98,7 +98,7 @@ class Renewals:
                  ) -> None:
         """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
         be when the next begins."""
-        self.arrived = None if arrived is None else past(arrived)
+        self.arrived = None if arrived is None else pack_arrival(arrived)
         self.phone, self.line, self.server = event.phone, event.line, event.server
         self.moved = arrived is None and has_moved(state)
         self.first: Sent | None = None
@@ -164,7 +164,7 @@ class Renewals:
         if challenge is not None:
             renewal.status, renewal.challenged = challenge.status, challenge.time
         self.common.when_ended(self, renewal)
-        self.ended, self.call_id = kept(answer, last), last.call_id
+        self.ended, self.call_id = pack_renewal(answer, last), last.call_id
         del self.common.open[self.phone]
         self._count(challenge is not None, runs_out(answer))
         self.first = self.last = self.challenge = None
@@ -237,7 +237,9 @@ class Renewals:
     def _last(self) -> tuple[Answered, Sent] | None:
         """The 200 that ended the last one, and its REGISTER, made if no events told of them."""
         ended = self.ended
-        return unpacked(ended, self._whose, self.call_id) if type(ended) is bytes else ended  # type: ignore[return-value]
+        if type(ended) is bytes:
+            return unpack_renewal(ended, self._whose, self.call_id)
+        return ended   # type: ignore[return-value]  # `isinstance` would be a call
 
     @property
     def granted(self) -> Answered | None:
@@ -252,7 +254,7 @@ class Renewals:
     def _arrived(self) -> Arrived | None:
         """The first registration, where nothing was written since."""
         arrived = self.arrived
-        return arrived.arrived(self._whose) if type(arrived) is Past else arrived  # type: ignore[return-value]
+        return arrived.unpacked(self._whose) if type(arrived) is PackedArrival else arrived   # type: ignore[return-value]
 
     def line_after(self, line: LineState) -> LineState:
         """The line's state with all renewals that ended; from then on it has them, but where it is made of its first

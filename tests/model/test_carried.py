@@ -22,7 +22,7 @@ from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.calling import Calling
 from sipaudit.model.events import Answered, CallChanged, Sent
 from sipaudit.model.reach import Reach
-from sipaudit.model.renewal import Arrived, Past, Renewal, kept, past, unpacked
+from sipaudit.model.renewal import Arrived, PackedArrival, Renewal, pack_arrival, pack_renewal, unpack_renewal
 from sipaudit.model.routine import Common, Renewals
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay
 
@@ -194,6 +194,7 @@ def lies_as_it_is(register: Sent, granted: Answered) -> None:
     """Whether it is packed, or, being odd, is left alone."""
     whose = (register.phone, register.line, register.server)
     first = Arrived(granted, register, None, False)
-    packed, ended = past(first), kept(granted, register)
-    assert (packed.arrived(whose) if isinstance(packed, Past) else packed) == first
-    assert (unpacked(ended, whose, register.call_id) if isinstance(ended, bytes) else ended) == (granted, register)
+    packed, ended = pack_arrival(first), pack_renewal(granted, register)
+    assert (packed.unpacked(whose) if isinstance(packed, PackedArrival) else packed) == first
+    again = unpack_renewal(ended, whose, register.call_id) if isinstance(ended, bytes) else ended
+    assert again == (granted, register)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.renewal import Arrived, Past, Renewal, past, unpacked
+from sipaudit.model.renewal import Arrived, PackedArrival, Renewal, pack_arrival, unpack_renewal
 from sipaudit.model.state import Beginning
 
 WHOSE = (7, 8, "10.0.0.1:5060")
@@ -45,9 +45,9 @@ def arrived(one: Registered, *, anew: bool = True, challenged: bool = False) -> 
 @given(registered(), st.booleans(), st.booleans())
 def test_a_first_registration_is_what_it_was(one: Registered, anew: bool, challenged: bool) -> None:
     first = arrived(one, anew=anew, challenged=challenged)
-    packed = past(first)
-    assert isinstance(packed, Past)
-    again = packed.arrived(WHOSE)
+    packed = pack_arrival(first)
+    assert isinstance(packed, PackedArrival)
+    again = packed.unpacked(WHOSE)
     assert again == first
     assert [type(number) for number in (again.granted.granted, again.granted.asked)] \
         == [type(number) for number in (one.granted.granted, one.granted.asked)]   # a report tells 3600 from 3600.0
@@ -57,12 +57,12 @@ def test_a_first_registration_is_what_it_was(one: Registered, anew: bool, challe
 @given(registered(), st.booleans())
 def test_so_it_is_once_a_renewal_has_come_after_it(one: Registered, anew: bool) -> None:
     first = arrived(one, anew=anew)
-    packed = past(first)
+    packed = pack_arrival(first)
     renewed = packed.renewed()
-    assert isinstance(packed, Past)
-    assert isinstance(renewed, Past)
+    assert isinstance(packed, PackedArrival)
+    assert isinstance(renewed, PackedArrival)
     assert len(renewed.packed) < len(packed.packed)
-    assert renewed.arrived(WHOSE) == first.renewed()
+    assert renewed.unpacked(WHOSE) == first.renewed()
 
 
 @pytest.mark.parametrize("odd", [
@@ -71,9 +71,9 @@ def test_so_it_is_once_a_renewal_has_come_after_it(one: Registered, anew: bool) 
 def test_one_with_anything_odd_is_kept_as_it_is(odd: dict[str, float]) -> None:
     asked = Sent(100.0, 3, 5, *WHOSE, "REGISTER", 1, expires=3600, call_id="a@b")
     granted = Answered(100.1, 3, 6, *WHOSE, "REGISTER", 1, 200, 100.0, granted=3600, own=True, asked=3600)
-    assert isinstance(past(arrived(Registered(asked, granted))), Past)
+    assert isinstance(pack_arrival(arrived(Registered(asked, granted))), PackedArrival)
     first = arrived(Registered(asked, replace(granted, **odd)))
-    assert past(first) is first
+    assert pack_arrival(first) is first
     assert first.renewed().asked is None
 
 
@@ -84,7 +84,7 @@ def test_the_last_of_a_renewal_is_what_it_was(one: Registered, again: int, chall
                       answered=granted.time, answer_frame=granted.frame, granted=granted.granted or 1)
     if challenged:
         renewal.asked, renewal.asked_frame, renewal.again = asked.time, asked.frame, again
-    ended, register = unpacked(renewal.packed(), WHOSE, "a@b")
+    ended, register = unpack_renewal(renewal.packed(), WHOSE, "a@b")
     assert register == (renewal.second(WHOSE) if challenged else renewal.first(WHOSE))
     assert ended == Answered(granted.time, 3, granted.frame, *WHOSE, "REGISTER", register.transaction, 200,
                              register.time, granted=renewal.granted, own=True, asked=asked.expires)
