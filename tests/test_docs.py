@@ -81,7 +81,7 @@ def test_links_lead_to_files_and_sections_that_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["code.md", "decisions.md"])
 def test_modules_that_are_named_are_there(page: str) -> None:
-    """Their paths may begin below the package: `run/route.py`, or `tally.py` where it is told beside that of which."""
+    """What a path leaves out at its beginning is told beside it: `conditions/trust.py` is one of the model's."""
     modules = [str(path.relative_to(ROOT)) for path in (ROOT / "sipaudit").rglob("*.py")]
     named = re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / page).read_text())
     assert [name for name in named if not (ROOT / name).exists()

@@ -135,7 +135,7 @@ class Arrived(Struct, gc=False):
 
 
 class PackedArrival(Struct, gc=False):
-    """An `Arrived`, packed but for the Call-ID, with which the line came up if it did (else that has no time)."""
+    """An `Arrived`: `packed` has all of it but the Call-ID, and NaN for when the line came up if it did not."""
 
     packed: bytes
     call_id: str

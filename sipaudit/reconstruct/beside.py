@@ -99,7 +99,7 @@ class Beside:
     def _quoted(self, item: TransportError) -> Transaction | None:
         """The phone's transaction that ICMP quotes."""
         key = read_quoted(item.quoted)
-        transaction = None if key is None else self._memory.transactions.find(key)
+        transaction = None if key is None else self._memory.transaction(key)
         while transaction is not None:
             flow = transaction.flow
             if (

@@ -64,7 +64,7 @@ class FourInARow:
             return False
         first, second = one.branch, three.branch
         key, second_key = (first, asking.host, "REGISTER"), (second, asking.host, "REGISTER")
-        find = memory.find
+        find = memory.transaction
         if first == second or find(key) is not None or find(second_key) is not None \
                 or not (identifies(first) and identifies(second)):
             return False

@@ -26,7 +26,7 @@ class Heard:
         """Take the first answer of its class to a request of the line, as `Responses.take` does. False: it must go the
         long road."""
         memory, via, cseq, status = self._memory, response.via, response.cseq, response.status
-        transaction = memory.find((via.branch, via.host, cseq.method))
+        transaction = memory.transaction((via.branch, via.host, cseq.method))
         if transaction is None or not transaction.from_phone or transaction.sibling is not None \
                 or transaction.cseq != cseq.number:
             return False

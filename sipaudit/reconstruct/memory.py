@@ -36,8 +36,9 @@ class Memory:
     """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
     the item at which was last swept; `traffic` the capture's counters."""
 
-    __slots__ = ("bounds", "calls", "clock", "early", "emergency", "entries", "find", "lookups", "names", "next_sweep",
-                 "now", "numbers", "registry", "repeated", "servers", "sights", "starts", "traffic", "transactions")
+    __slots__ = ("bounds", "calls", "clock", "early", "emergency", "entries", "lookups", "names", "next_sweep",
+                 "now", "numbers", "registry", "repeated", "servers", "sights", "starts", "traffic", "transaction",
+                 "transactions")
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -48,7 +49,7 @@ class Memory:
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
-        self.find = self.transactions.find
+        self.transaction = self.transactions.find   # of a key, the first; its siblings hang on it
         self.sights = Sights()
         self.starts = Starts()
         self.emergency = knowledge.emergency
@@ -123,7 +124,7 @@ class Memory:
         if transaction.status in ANOTHER_CSEQ:
             again = (phone.again or {}).get(transaction.call_id)
             if again is not None and again.transaction == transaction.number:
-                _asked(phone, transaction.call_id)
+                _asked_again(phone, transaction.call_id)
         if transaction.leg is not None and transaction.method == "INVITE":
             self.calls.given_up(transaction.leg, transaction, self.now)
 
@@ -145,7 +146,7 @@ class Memory:
         again = phone.again.get(request.call_id) if phone.again is not None else None
         if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method):
             return FIRST_SENDING
-        _asked(phone, request.call_id)
+        _asked_again(phone, request.call_id)
         return again.transaction, again.leg, proves(request.credentials, again.challenges)
 
     # -- roles and servers ---------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]
     return False
 
 
-def _asked(phone: Phone, call_id: str) -> None:
+def _asked_again(phone: Phone, call_id: str) -> None:
     assert phone.again is not None
     del phone.again[call_id]
     if not phone.again:

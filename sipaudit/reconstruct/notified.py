@@ -49,7 +49,7 @@ class Notified:
                 or line.revision != line.view.revision or 0 <= last < number - 1:
             return False
         server, key, other = line.server, (branch, via.host, "NOTIFY"), (source, call_id, request.from_.tag)
-        if server not in line.heard or not memory.servers.knows(server) or memory.find(key) is not None \
+        if server not in line.heard or not memory.servers.knows(server) or memory.transaction(key) is not None \
                 or not identifies(branch) \
                 or calls.known.find(other) is not None or calls.strange.find(other) is not None \
                 or not self._may_pass(line, server, time):
@@ -72,7 +72,7 @@ class Notified:
     def answers(self, item: Datagram, response: Response, _form: Form | None = None) -> bool:
         """Take a phone's 200 to a NOTIFY, as `Responses.take` does. False: as above."""
         memory, via, time = self._memory, response.via, item.time
-        transaction = memory.find((via.branch, via.host, "NOTIFY"))
+        transaction = memory.transaction((via.branch, via.host, "NOTIFY"))
         if transaction is None or response.status != 200 or transaction.cseq != response.cseq.number \
                 or transaction.classes or transaction.from_phone or transaction.sibling is not None:
             return False

@@ -36,7 +36,7 @@ class Requests:
         except KeyError:
             tally(methods, method)
         key = transaction_key(request, "INVITE" if method == "ACK" else method)
-        found = memory.find(key)
+        found = memory.transaction(key)
         if found is not None:
             found = of_request(found, request, item.flow)
             if found is not None:
@@ -187,7 +187,7 @@ class Requests:
 
     def _cancelled(self, key: Key) -> None:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
-        invite = self._memory.transactions.find((*key[:2], "INVITE", *key[3:]))
+        invite = self._memory.transaction((*key[:2], "INVITE", *key[3:]))
         while invite is not None:
             invite.cancelled = True
             invite = invite.sibling

@@ -34,7 +34,7 @@ class Responses:
         statuses = memory.traffic.statuses
         statuses[status] = statuses.get(status, 0) + 1
         key = transaction_key(response, cseq.method)
-        found = memory.find(key)
+        found = memory.transaction(key)
         if found is None:
             transaction = self._orphan(item, response, key)
         elif found.sibling is None and found.cseq == cseq.number and len(key) == BRANCH_KEY:

@@ -47,7 +47,7 @@ class ShortRoad:
         known = form.known
         if type(known) is Answering:
             asking: Asking = form.request  # type: ignore[assignment]  # as `_know_answer` notes it
-            transaction = self._memory.find((repeat.branch, asking.host, "REGISTER"))
+            transaction = self._memory.transaction((repeat.branch, asking.host, "REGISTER"))
             challenges = (Challenge(known.realm, nonce),) if nonce else ()
             return transaction is not None and transaction.contact == asking.contact \
                 and self._answer(repeat, known, transaction, repeat.cseq, challenges)
@@ -71,7 +71,7 @@ class ShortRoad:
     def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
         """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
         via = response.via
-        transaction = self._memory.find((via.branch, via.host, "REGISTER"))
+        transaction = self._memory.transaction((via.branch, via.host, "REGISTER"))
         if transaction is None or transaction.line is None or transaction.line.renewals is None \
                 or response.retry_after is not None:
             return False
@@ -105,7 +105,7 @@ class ShortRoad:
         phone, server, time = line.owner, line.server, item.time
         again, renewal = phone.again, renewals.current
         key = (branch, asking.host, "REGISTER")
-        if memory.find(key) is not None or not identifies(branch):
+        if memory.transaction(key) is not None or not identifies(branch):
             return False
         asked = asking.asked   # it is no `*`: that is no line's own
         number = memory.numbers + 1
@@ -196,7 +196,7 @@ class NotedRoad(ShortRoad):
 
     def _noted(self, item: Datagram, message: Request | Response) -> bool:
         via = message.via
-        transaction = self._memory.find((via.branch, via.host, "REGISTER"))
+        transaction = self._memory.transaction((via.branch, via.host, "REGISTER"))
         self._tell(item, message, whose(item, message, transaction), False)
         return True
 
