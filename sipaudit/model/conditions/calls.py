@@ -90,7 +90,7 @@ def try_is_open(case: Case) -> Ground:
 
 
 def registers_on(case: Case) -> Ground:
-    """The line goes on registering, which shows that its user had not logged it out: a log-out removes its other
+    """F11: the line goes on registering, which shows that its user had not logged it out: a log-out removes its other
     bindings, too."""
     if any(case.now - _removed_at(binding) <= LOG_OUT for binding in case.line.bindings
            if binding.server != case.request.server):
@@ -155,14 +155,14 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
-    """The try has no success, which only its answer or 32 s show."""
+    """B5: the try has no success, which only its answer or 32 s show (64*T1, RFC 3261 timer F)."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 
 
 def moved_often(case: Case) -> Ground:
-    """Three moves of the line within ten minutes, said once until it has been steady. A move after a failure has the
-    servers as its cause, a return in mode newRequests the mode."""
+    """F11: three moves of the line within ten minutes, said once until it has been steady. A move after a failure has
+    the servers as its cause, a return in mode newRequests the mode."""
     moves = case.stay.moves
     if case.stay.arrived is not case.event or not _within(moves[-FLAPPING_MOVES:]):
         return FAILS
@@ -208,7 +208,7 @@ def challenged_elsewhere(case: Case) -> Ground:
 
 
 def of_one_entry(case: Case) -> Ground:
-    """The challenger and the other server are of one entry, and neither took the other's place since (DNS); equal
+    """F13: the challenger and the other server are of one entry, and neither took the other's place since (DNS); equal
     ones balance their load."""
     entry, changed = case.profile.entry, case.line.reordered
     if entry is None:

@@ -139,8 +139,8 @@ def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
 
 
 def last_failover(case: Case) -> Ground:
-    """The failover that left the server is the line's last: the next ends the mark. In a hole between two captures the
-    line may have returned; and a move without a failure that was seen may have been for one."""
+    """F9: the failover that left the server is the line's last: the next ends the mark. In a hole between two captures
+    the line may have returned; and a move without a failure that was seen may have been for one."""
     mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)

@@ -214,8 +214,8 @@ def _first_open(case: Case) -> Sent | None:
 
 
 def works_on(case: Case) -> Ground:
-    """The line works on elsewhere, which shows that its user had not logged it out: it is served there before anyone
-    could have logged it in again. An answer to the request that seemed lost shows that there was no failure."""
+    """F8: the line works on elsewhere, which shows that its user had not logged it out: it is served there before
+    anyone could have logged it in again. An answer to the request that seemed lost shows that there was no failure."""
     first = _first_open(case)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
@@ -223,14 +223,14 @@ def works_on(case: Case) -> Ground:
 
 
 def not_logged_out(case: Case) -> Ground:
-    """The line did not remove its binding at the new server as well."""
+    """F8: the line did not remove its binding at the new server as well, as a user's log-out does."""
     binding = case.line.binding(case.stay.server)
     removed = binding is None or binding.granted is None or binding.removal is not None
     return FAILS if removed else HOLDS
 
 
 def served_later(case: Case) -> Ground:
-    """The working server answers: the line was not on its way to another failover."""
+    """B2-B4: the working server answers, so the line was not on its way to another failover."""
     request = case.request
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.ANSWERED, request.transaction, until=request.time + CONTACT_WAIT, server=request.server))

@@ -224,7 +224,7 @@ def _renews(case: Case, older: float, newer: float) -> int:
 
 
 def asked_before_due(case: Case) -> Ground:
-    """An answer that shows the working server alive, and is not that of a request which shows more itself."""
+    """B2, B4: an answer shows the working server alive, and is not that of a request which shows more itself."""
     answer = case.answer
     if answer.status < 200 or answer.method == "BYE" or (
             not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):
@@ -233,7 +233,7 @@ def asked_before_due(case: Case) -> Ground:
 
 
 def no_leap_ahead(case: Case) -> Ground:
-    """A clock that was set ahead since the move makes the time that passed look longer."""
+    """B2, B4: a clock that was set ahead since the move makes the time that passed look longer."""
     first = case.stay.first
     return Ground(reason=Reason.LOSS_NEARBY) if first is not None and clock_was_set(case, first, ahead=True) else HOLDS
 

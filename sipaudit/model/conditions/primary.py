@@ -22,7 +22,7 @@ TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it g
 
 
 def primary_untried(case: Case) -> Ground:
-    """No contact with the primary for this request: none by the phone within 32 s, none of this call there."""
+    """B1: no contact with the primary for this request: none by the phone within 32 s, none of this call there."""
     primary = primary_key(case)
     if primary is None:
         return HOLDS  # which server it is is not known, as `below_primary` says
@@ -67,8 +67,8 @@ def _known_bad(case: Case, primary: str) -> bool:
 
 
 def story_is_whole(case: Case) -> Ground:
-    """The capture shows when the phone last asked the primary, or has been running for so long that neither that
-    contact nor a Retry-After from before it counts any more, nor a call that rang there."""
+    """B1, F3: the capture shows when the phone last asked the primary, or has been running for so long that neither
+    that contact nor a Retry-After from before it counts any more, nor a call that rang there."""
     primary = primary_key(case)
     if primary is None or case.now - case.profile.covered_from >= RETRY_AFTER:
         return HOLDS

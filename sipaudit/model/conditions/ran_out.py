@@ -90,7 +90,8 @@ def _persists(case: Case, request: Sent, lasted: float) -> float:
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
-    """No contact with another server since the first of the two requests, nor until 32 s after the second ran out."""
+    """F2: no contact with another server since the first of the two requests, nor until 32 s after the second ran out.
+    """
     request, entry, latest = case.request, case.profile.entry, latest_silence(case.profile.settings)
     first = _run_out(case) or request
     lost = case.phone.lost

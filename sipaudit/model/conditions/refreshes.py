@@ -76,7 +76,7 @@ def _diverted_refresh(case: Case) -> bool:
 
 
 def registers_at_one(case: Case) -> Ground:
-    """Concurrent registration keeps a binding at each server. Whether the line does so is known from its settings
+    """F1: concurrent registration keeps a binding at each server. Whether the line does so is known from its settings
     only, and of other makers' phones not even from those that are left out."""
     concurrent = case.profile.settings.get("concurrentRegistration")
     modelled = case.profile.vendor is not Vendor.UNMODELLED

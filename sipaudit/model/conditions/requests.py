@@ -18,7 +18,7 @@ def gated_request(case: Case) -> Ground:
 
 
 def failback_request(case: Case) -> Ground:
-    """The narrow term *try*: a dialog-initiating request, in R2 and R3 also a REGISTER with expiry > 0."""
+    """B2-B4: the narrow term *try*: a dialog-initiating request, in R2 and R3 also a REGISTER with expiry > 0."""
     request = case.request
     if request.goes_its_way or request.expires == 0:
         return FAILS
@@ -49,7 +49,7 @@ def deregisters(case: Case) -> Ground:
 
 
 def moves_on(case: Case) -> Ground:
-    """A request that a line sends to the server it works with, or moves to."""
+    """F1, F11: a request that a line sends to the server it works with, or moves to."""
     return HOLDS if registers(case) is HOLDS else opens_dialog(case)
 
 
@@ -59,13 +59,13 @@ def calls_or_registers(case: Case) -> Ground:
 
 
 def of_a_call(case: Case) -> Ground:
-    """A request inside the dialog of a call that concerns the call: no keepalive, and no subscription in it."""
+    """F9: a request inside the dialog of a call that concerns the call: no keepalive, and no subscription in it."""
     request = case.request
     return holds_if(request.in_dialog and request.call is not None and request.method not in BESIDE_THE_CALL)
 
 
 def of_no_call(case: Case) -> Ground:
-    """A request that concerns no call and opens nothing: inside the dialog of a subscription, PUBLISH, MESSAGE."""
+    """F9: a request that concerns no call and opens nothing: inside the dialog of a subscription, PUBLISH, MESSAGE."""
     request = case.request
     if request.in_dialog:
         concerns_none = request.call is None or request.method in OF_SUBSCRIPTIONS
@@ -74,7 +74,7 @@ def of_no_call(case: Case) -> Ground:
 
 
 def registration_required(case: Case) -> Ground:
-    """register=0: the line registers nowhere, so nothing is held back."""
+    """F6, B6: of a line that registers nowhere (register=0) nothing is held back."""
     settings = case.profile.settings
     if settings.can_be("register", 0) and settings.number("register") is None:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)

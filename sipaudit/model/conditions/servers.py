@@ -39,8 +39,8 @@ def higher_server(case: Case) -> Ground:
 
 
 def goes_back(case: Case) -> Ground:
-    """A way upward that is not the end of the way down: what was dialled while the line moved may leave for the server
-    left just as the 200 comes."""
+    """B2-B6: a way upward that is not the end of the way down: what was dialled while the line moved may leave for the
+    server left just as the 200 comes."""
     return FAILS if may_have_crossed(case, case.stay.arrived) else higher_server(case)
 
 
@@ -51,7 +51,7 @@ def lower_server(case: Case) -> Ground:
 
 
 def several_servers(case: Case) -> Ground:
-    """With one address there is nothing to judge."""
+    """With one address there is nothing to judge (reference-model.md 1, *server entry*)."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -67,12 +67,12 @@ def primary_key(case: Case) -> str | None:
 
 
 def to_the_primary(case: Case) -> Ground:
-    """The request goes to the server of best priority."""
+    """B7: the request goes to the server of best priority."""
     return holds_if(case.request.server == primary_key(case))
 
 
 def below_primary(case: Case) -> Ground:
-    """The packet's server is of the entry and lower than its primary."""
+    """B1-B4: the packet's server is of the entry and lower than its primary."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -86,19 +86,20 @@ def below_primary(case: Case) -> Ground:
 
 
 def list_unchanged(case: Case) -> Ground:
-    """A DNS answer that changed the list makes another server first by right."""
+    """No DNS answer has changed the list since the move: that makes another server first by right (B2-B5)."""
     changed, stay = case.line.reordered, case.stay
     return FAILS if changed is not None and stay.first is not None and changed.time >= stay.first.time else HOLDS
 
 
 def order_unchanged(case: Case) -> Ground:
-    """The same, where the stay may have been found in progress: a change since the working server first answered."""
+    """No DNS answer has changed the list since the working server first answered, be the move there seen or not (F1).
+    """
     changed = case.line.reordered
     return FAILS if changed is not None and changed.time >= case.stay.arrived.time else HOLDS
 
 
 def no_equal_failed(case: Case) -> Ground:
-    """A server that shares the working server's priority is as good; what it did may have sent the line away."""
+    """F1: a server that shares the working server's priority is as good; what it did may have sent the line away."""
     entry, now = case.profile.entry, case.now
     here = entry.priority(case.stay.server) if entry else None
     equals = [server.key for server in entry.servers
@@ -108,7 +109,7 @@ def no_equal_failed(case: Case) -> Ground:
 
 
 def one_head(case: Case) -> Ground:
-    """An entry whose first servers are equal balances its load: which server is next is not said."""
+    """An entry whose first servers are equal balances its load: which server is next (F1) is not said."""
     entry = case.profile.entry
     if entry is None or entry.primary is not None:
         return HOLDS

@@ -22,7 +22,7 @@ from sipaudit.model.values import Assumption, Reason
 
 
 def timer_known(case: Case) -> Ground:
-    """The failover to the working server was seen, so T0 is known."""
+    """The failover to the working server was seen, so T0 is known (reference-model.md 3)."""
     stay = case.stay
     if stay.first is None or stay.first.time < case.profile.covered_from or may_have_been_here(case):
         return Ground(reason=Reason.STARTED_LATER)
@@ -64,7 +64,7 @@ def _went_upward(case: Case) -> bool:
 
 
 def first_try(case: Case) -> Ground:
-    """After a failed try the timer starts again from an unspecified moment: only the first can be premature."""
+    """B2-B4: after a failed try the timer starts again from an unspecified moment: only the first can be premature."""
     return holds_if(case.stay.tried is None)
 
 

@@ -26,7 +26,8 @@ def judgeable(case: Case) -> Ground:
 
 
 def modelled(case: Case) -> Ground:
-    """What rests on a server's words alone needs no more than a phone that the model speaks of."""
+    """What rests on a server's words alone needs no more than a phone that the model speaks of (reference-model.md 4).
+    """
     return Ground(reason=Reason.VENDOR_UNMODELLED) if case.profile.vendor is Vendor.UNMODELLED else HOLDS
 
 
@@ -118,7 +119,8 @@ def _asked_since(case: Case, granted: float) -> bool:
 
 
 def no_boot_since(case: Case) -> Ground:
-    """A boot forgets timers, marks and dialogs. One of a phone that does not register is not seen (register=0)."""
+    """A boot forgets timers, marks and dialogs (reference-model.md 1, *boot*). That of a phone that does not register
+    is not seen (register=0)."""
     boot, stay = case.line.boot, case.stay
     since = stay.arrived.time if stay.first is None else stay.first.time
     hidden = case.profile.settings.can_be("register", 0) and case.now - since >= BOOT_SILENCE
@@ -128,7 +130,7 @@ def no_boot_since(case: Case) -> Ground:
 
 
 def no_boot_unserved(case: Case) -> Ground:
-    """The same, where the working server has served the line since: it was found alive."""
+    """No boot explains the move: there was none since, or the working server has served the line after it (F1)."""
     boot = case.line.boot
     if boot is not None and case.line.served_since(case.stay.server, boot.time):
         return HOLDS

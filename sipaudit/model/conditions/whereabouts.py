@@ -153,7 +153,7 @@ def _refused_by_a_200(binding: Binding) -> bool:
 
 
 def not_back_yet(case: Case) -> Ground:
-    """`works_below` the server that is tried."""
+    """The line works where its stay is, and not at the server that is tried or above it already (F7, F8)."""
     return works_below(case, case.request.server)
 
 
