@@ -20,11 +20,10 @@ from typing import Any
 import yaml
 
 from bench.readme import put
-from sipaudit.capture.write import PcapWriter
+from tests.frames import write_pcap
 from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until
 from tests.store.postgres import Postgres
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
-from tests.wire import ORIGIN
 
 AROUND = 3   # seconds before and after in which the store is there
 WITHIN = 30.0   # seconds in which it must be said that the store went, and that it is back
@@ -54,10 +53,7 @@ def one_after_the_other(path: Path, count: int) -> None:
         phone.again(1.3 + number, asked)
         phone.again(1.6 + number, asked)
         phone.register(1.9 + number, S)
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in sorted(story.packets, key=lambda packet: packet.time):
-            writer.write(ORIGIN + packet.time, packet.frame)
+    write_pcap(path, story.frames())
 
 
 def measured(seconds: int) -> Away:

@@ -1,10 +1,18 @@
-"""Frames as tests and benchmarks write them: a packet in Ethernet, in one go."""
+"""Frames as tests and benchmarks write them, in Ethernet in one go, and the captures that hold them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from sipaudit.capture.write import Endpoint, ethernet_frame, udp_packet
+from sipaudit.capture.engine import batches
+from sipaudit.capture.files import resolve
+from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Packet
+from sipaudit.capture.write import ETHERNET, Endpoint, PcapWriter, ethernet_frame, udp_packet
+
+Timed = tuple[float, bytes]
+"""A frame with its time, in seconds since the epoch."""
 
 
 def udp_frame(
@@ -14,3 +22,23 @@ def udp_frame(
     """One UDP datagram in an Ethernet frame."""
     packet = udp_packet(source, destination, payload)
     return ethernet_frame(packet, source_mac=source_mac, destination_mac=destination_mac, vlans=vlans)
+
+
+def write_pcap(path: Path, frames: Iterable[Timed], link_type: int = ETHERNET, *, snaplen: int | None = None) -> Path:
+    """A capture of these frames, in this order; `snaplen` bytes of each (None: all)."""
+    with path.open("wb") as stream:
+        writer = PcapWriter(stream, link_type)
+        for time, frame in frames:
+            writer.write(time, frame[:snaplen], len(frame))
+    return path
+
+
+def packets_in(path: Path) -> list[Packet]:
+    """All packets of a capture."""
+    file, = resolve((str(path),)).files
+    return [packet for batch in batches(file, CaptureHealth(str(path)), lambda _: None) for packet in batch.packets()]
+
+
+def frames_in(path: Path) -> list[Timed]:
+    """The frames of all packets of a capture."""
+    return [(time, bytes(data)) for time, _, _, data, _ in packets_in(path)]

@@ -25,7 +25,6 @@ from sipaudit.capture.write import (
     TCP_RST,
     TCP_SYN,
     Endpoint,
-    PcapWriter,
     ethernet_frame,
     icmp_unreachable_packet,
     ip_packet,
@@ -33,6 +32,7 @@ from sipaudit.capture.write import (
     udp_packet,
 )
 from sipaudit.model.values import Severity
+from tests.frames import Timed, write_pcap
 from tests.segment import advertisement, arp, solicitation
 from tests.wire import ORIGIN
 
@@ -178,6 +178,11 @@ class Story:
             self.udp(start + number / 50, source, destination, b"\x80\x08" + counters + b"talk" + bytes(160))
 
     # -- what may befall a capture
+
+    def frames(self) -> list[Timed]:
+        """What the capture holds, in its order: that of the times, if the story is not told in another on purpose."""
+        packets = self.packets if self.ordered else sorted(self.packets, key=lambda packet: packet.time)
+        return [(ORIGIN + packet.time, packet.frame) for packet in packets]
 
     def without(self, lost: Callable[[Packet], bool]) -> Story:
         """The story as a tap tells it that missed some packets."""
@@ -458,11 +463,6 @@ class Court:
 
     def _write(self, number: int, story: Story, covered: float) -> str:
         """A capture; the first one begins with a packet of somebody else."""
+        stray = [(ORIGIN - covered, ethernet_frame(udp_packet(*STRANGERS, b"\x80stray")))]
         path = self.folder / f"{self.count}-{number}.pcap"
-        with path.open("wb") as stream:
-            writer = PcapWriter(stream)
-            if covered and not number:
-                writer.write(ORIGIN - covered, ethernet_frame(udp_packet(*STRANGERS, b"\x80stray")))
-            for packet in story.packets if story.ordered else sorted(story.packets, key=lambda packet: packet.time):
-                writer.write(ORIGIN + packet.time, packet.frame[:story.snaplen], len(packet.frame))
-        return str(path)
+        return str(write_pcap(path, (stray if covered and not number else []) + story.frames(), snaplen=story.snaplen))

@@ -14,9 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json
 
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import resolve
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.arrival import Arriving, begins_to_register
@@ -29,7 +26,7 @@ from sipaudit.run import registrations
 from sipaudit.run.run import Run
 from tests.stories import Court
 from tests.test_routine import LIVES
-from tests.test_short_road import CROWD, FLEET, Packets, disturbed, followed
+from tests.test_short_road import CROWD, FLEET, Packets, captured, disturbed, followed
 from tests.traps.test_lives import lived
 
 CHALLENGED = """entry: P S
@@ -46,11 +43,7 @@ AT_ONCE = """entry: P S
 
 @pytest.fixture(scope="module", params=[FLEET, CROWD], ids=["fleet", "crowd"])
 def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packets:
-    path = tmp_path_factory.mktemp("fleet") / "capture.pcap"
-    request.param.write(path)
-    file = resolve((str(path),)).files[0]
-    return [(packet[0], bytes(packet[3])) for batch in batches(file, CaptureHealth(str(path)), lambda _: None)
-            for packet in batch.packets()]
+    return captured(tmp_path_factory.mktemp("fleet"), request.param)
 
 
 @settings(max_examples=60)

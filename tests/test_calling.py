@@ -28,13 +28,14 @@ from sipaudit.reconstruct.views import View
 from sipaudit.run import calls
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.run import Run
+from tests.frames import write_pcap
 from tests.model.fleet.story import plain
 from tests.stories import Court, Handset, P, S, Story, handsets, site
 from tests.test_arrival import counted
 from tests.test_loss import declared, told
 from tests.test_notified import ODD
 from tests.test_routine import LIVES
-from tests.test_short_road import Packets, captured, disturbed, written
+from tests.test_short_road import Packets, captured, disturbed
 from tests.traps.test_lives import lived
 from tests.wire import ORIGIN
 
@@ -175,8 +176,7 @@ def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tm
 
 def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> None:
     """Nothing is told at once where somebody else wants it: all come, in the order of their times."""
-    path = tmp_path / "capture.pcap"
-    written(path, packets)
+    path = write_pcap(tmp_path / "capture.pcap", packets)
     told: list[ModelEvent] = []
     run = Run(Job((str(path),), site=str(SITE), jobs=1), print, listener=told.append)
     run.drive()

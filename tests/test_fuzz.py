@@ -12,11 +12,8 @@ from types import FrameType
 import pytest
 
 from sipaudit import pipeline
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import resolve
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.write import PcapWriter
 from sipaudit.report import document, ladder, phones, text
+from tests.frames import Timed, packets_in, write_pcap
 from tests.shared import CAPTURES, ROOT, needs_captures
 
 SEED = 20261122
@@ -32,13 +29,7 @@ def corpora() -> list[Path]:
     return [path for path in listed if path.stat().st_size < LARGEST] + [ROOT / "samples/first-outage/capture.pcap"]
 
 
-def packets_of(path: Path) -> tuple[int, list[tuple[float, bytes]]]:
-    file = resolve((str(path),)).files[0]
-    found = [packet for batch in batches(file, CaptureHealth(str(path)), lambda _: None) for packet in batch.packets()]
-    return found[0][2], [(packet[0], bytes(packet[3])) for packet in found if packet[2] == found[0][2]]
-
-
-def mutated(data: bytes, others: list[tuple[float, bytes]], chance: random.Random) -> bytes:
+def mutated(data: bytes, others: list[Timed], chance: random.Random) -> bytes:
     """The packet with bytes flipped, cut off, or another packet spliced in."""
     if not data:
         return data
@@ -54,8 +45,11 @@ def mutated(data: bytes, others: list[tuple[float, bytes]], chance: random.Rando
     return data[:chance.randrange(len(data))] + other[chance.randrange(len(other) or 1):]
 
 
-def story(path: Path, chance: random.Random) -> tuple[int, Iterator[tuple[float, bytes]]]:
-    link_type, packets = packets_of(path)
+def story(path: Path, chance: random.Random) -> tuple[int, Iterator[Timed]]:
+    """Damaged packets of a capture, those of its first link type."""
+    found = packets_in(path)
+    link_type = found[0][2]
+    packets = [(time, bytes(data)) for time, _, link, data, _ in found if link == link_type]
     chosen = sorted((chance.choice(packets) for _ in range(PACKETS)), key=lambda packet: packet[0])
     return link_type, ((time, mutated(data, packets, chance) if chance.random() < 0.7 else data)
                        for time, data in chosen)
@@ -84,11 +78,7 @@ class Calls:
 def test_damaged_packets_make_no_exception_and_bounded_work(path: Path, tmp_path: Path) -> None:
     chance = random.Random(f"{SEED} {path.name}")
     link_type, packets = story(path, chance)
-    damaged = tmp_path / "damaged.pcap"
-    with damaged.open("wb") as stream:
-        writer = PcapWriter(stream, link_type)
-        for time, data in packets:
-            writer.write(time, data)
+    damaged = write_pcap(tmp_path / "damaged.pcap", packets, link_type)
     site = tmp_path / "site.yaml"
     site.write_text("lines: [{match: {}, settings: {reRegisterOn: 1, failBack.mode: duration}}]\n")
     pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site)))  # imports and caches

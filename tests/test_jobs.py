@@ -24,7 +24,6 @@ import yaml
 from sipaudit import pipeline
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.views import View
@@ -35,9 +34,9 @@ from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Parsed
 from tests.ctrl_c import hears_ctrl_c
+from tests.frames import frames_in, write_pcap
 from tests.score import plans
 from tests.shared import CAPTURES, ROOT
-from tests.test_fuzz import packets_of
 
 SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
 CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file()) if CAPTURES.is_dir() else []
@@ -96,13 +95,8 @@ def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(yaml.safe_dump(plans.obedient(46)))
     capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
-    _, packets = packets_of(Path(capture))
-    seen = tmp_path / "seen.pcap"
-    with seen.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in packets:
-            if not 737 <= time - packets[0][0] < 827:
-                writer.write(time, frame)
+    packets = frames_in(Path(capture))
+    seen = write_pcap(tmp_path / "seen.pcap", [one for one in packets if not 737 <= one[0] - packets[0][0] < 827])
     one, two = (pipeline.analyze(pipeline.Job((str(seen),), site=str(site), jobs=jobs), warn=lambda _: None)
                 for jobs in (1, 2))
     assert document.to_json(one) == document.to_json(two)
@@ -152,13 +146,10 @@ def test_ladders_and_transcripts_are_those_of_one_process(apart: list[int]) -> N
 
 def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[int]) -> None:
     """A hole is known by when a capture ended, which the reading process is the one to know."""
-    link_type, packets = packets_of(OUTAGE)
+    packets = frames_in(OUTAGE)
     half = len(packets) // 2
-    for name, part, later in (("a", packets[:half], 0.0), ("b", packets[half:], 4000.0)):
-        with (tmp_path / f"{name}.pcap").open("wb") as stream:
-            writer = PcapWriter(stream, link_type)
-            for when, data in part:
-                writer.write(when + later, data)
+    write_pcap(tmp_path / "a.pcap", packets[:half])
+    write_pcap(tmp_path / "b.pcap", [(time + 4000.0, frame) for time, frame in packets[half:]])
     said = [document.to_json(pipeline.analyze(
         pipeline.Job((str(tmp_path),), site=site_of(OUTAGE), jobs=jobs), warn=print)) for jobs in (1, 2)]
     assert said[0] == said[1]
@@ -310,13 +301,8 @@ def test_a_reader_that_dies_is_a_failure_and_no_report() -> None:
 
 
 def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
-    link_type, packets = packets_of(OUTAGE)
-    many = tmp_path / "many.pcap"
-    with many.open("wb") as stream:
-        writer = PcapWriter(stream, link_type)
-        for number in range(50):
-            for when, data in packets:
-                writer.write(when + number * 4000.0, data)
+    many = write_pcap(tmp_path / "many.pcap", [
+        (time + number * 4000.0, frame) for number in range(50) for time, frame in frames_in(OUTAGE)])
     files = resolve((str(many),)).files
     with reading_apart.reading_apart(reader.Wanted(files), payloads=True) as items:
         assert next(items)[0][1] is not None

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import resolve
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.simulate.simulate import simulate
+from tests.frames import frames_in
 from tests.model.fleet.habits import REGIMES, Habits
 from tests.model.fleet.story import History, disobedient, plain
 from tests.score import plans
@@ -55,10 +53,7 @@ def declared(habits: Habits) -> dict[str, Any]:
 
 def story_of(capture: Path) -> Story:
     """The packets of a capture, its times counted from ORIGIN as all are here."""
-    path = str(capture)
-    file = resolve((path,)).files[0]
-    packets = [packet for batch in batches(file, CaptureHealth(path), lambda _: None) for packet in batch.packets()]
-    return Story([Packet(packet[0] - ORIGIN, bytes(packet[3]), NOBODY, NOBODY) for packet in packets])
+    return Story([Packet(time - ORIGIN, frame, NOBODY, NOBODY) for time, frame in frames_in(capture)])
 
 
 def accused(said: list[str]) -> dict[tuple[str, ...], str]:

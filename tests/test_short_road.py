@@ -19,10 +19,6 @@ from hypothesis import strategies as st
 from msgspec import json
 
 from bench.captures import SITE, Workload
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import resolve
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.write import PcapWriter
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.reconstruct.four_in_a_row import FourInARow
@@ -32,6 +28,7 @@ from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.run.run import Run
+from tests.frames import frames_in, write_pcap
 
 FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
 OVER_TCP = replace(FLEET, phones=12, rounds=4, transport="tcp")
@@ -61,9 +58,7 @@ def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def captured(folder: Path, fleet: Workload) -> Packets:
     path = folder / "capture.pcap"
     fleet.write(path)
-    file = resolve((str(path),)).files[0]
-    return [(packet[0], bytes(packet[3])) for batch in batches(file, CaptureHealth(str(path)), lambda _: None)
-            for packet in batch.packets()]
+    return frames_in(path)
 
 
 def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[tuple[bytes, bytes]] = ODD
@@ -91,18 +86,11 @@ def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[
                 yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
 
 
-def written(path: Path, packets: Iterable[tuple[float, bytes]]) -> None:
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in packets:
-            writer.write(time, frame)
-
-
 def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
     """The report of captures, and what is known at their end of every line and of what passed."""
     paths = [folder / f"capture-{number}.pcap" for number in range(len(captures))]
     for path, packets in zip(paths, captures, strict=True):
-        written(path, packets)
+        write_pcap(path, packets)
     run = Run(Job(tuple(map(str, paths)), site=str(SITE), jobs=1), print)
     run.drive()
     lines = run.reconstruction.lines.values()
@@ -156,8 +144,8 @@ def test_who_notes_renewals_is_told_what_an_observer_sees(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
     """An observer keeps the short road closed, so that all messages go the long one."""
-    capture = tmp_path_factory.mktemp("noted") / "capture.pcap"
-    written(capture, sorted(disturbed(packets, share, random.Random(seed))))
+    capture = write_pcap(tmp_path_factory.mktemp("noted") / "capture.pcap",
+                         sorted(disturbed(packets, share, random.Random(seed))))
     noted: list[tuple[Any, ...]] = []
     seen: list[SeenMessage] = []
     job = Job((str(capture),), site=str(SITE), jobs=1)

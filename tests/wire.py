@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
+from sipaudit.capture.write import ethernet_frame, udp_packet
 from sipaudit.model.events import (
     Answered,
     Booted,
@@ -30,6 +30,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.scenario import Scenario
 from sipaudit.model.settings import ServerEntry
+from tests.frames import write_pcap
 from tests.wire_beside import Beside, NoWireFormError, server_name
 
 ORIGIN = 1_795_348_800.0
@@ -240,12 +241,8 @@ def _endpoint(server: str) -> tuple[str, int]:
 
 def write_capture(path: Path, packets: Iterable[tuple[float, bytes]], covered: float) -> None:
     """A pcap of the packets, with one packet of somebody else `covered` seconds before the origin."""
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        stray = ethernet_frame(udp_packet(("10.8.0.1", 9999), ("10.8.0.2", 9999), b"\x80stray"))
-        writer.write(ORIGIN - covered, stray)
-        for time, frame in packets:
-            writer.write(ORIGIN + time, frame)
+    stray = ethernet_frame(udp_packet(("10.8.0.1", 9999), ("10.8.0.2", 9999), b"\x80stray"))
+    write_pcap(path, [(ORIGIN - covered, stray), *((ORIGIN + time, frame) for time, frame in packets)])
 
 
 def _others(entry: ServerEntry, time: float) -> Iterator[tuple[float, bytes]]:

@@ -10,7 +10,6 @@ import pytest
 from bench.floods import connections
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.capture.decode import Decoder
-from sipaudit.capture.write import PcapWriter
 from sipaudit.live.ends import Source
 from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.listen import hep_source
@@ -23,6 +22,7 @@ from sipaudit.run.brief import understand
 from sipaudit.run.budget import budget
 from sipaudit.run.job import Job
 from tests.capture.packets import REGISTER, hep3
+from tests.frames import write_pcap
 from tests.live.agents import connect, heard, quiet
 from tests.wire import ORIGIN
 
@@ -36,10 +36,8 @@ def kept_by(source: Source) -> Upkeep:
 
 
 def test_a_followed_directory_has_its_share_and_says_what_it_evicted(tmp_path: Path) -> None:
-    with (tmp_path / "flood.pcap").open("wb") as stream:
-        writer = PcapWriter(stream)
-        for number, frame in enumerate(connections(900)):
-            writer.write(ORIGIN + number / 1000, frame)
+    write_pcap(tmp_path / "flood.pcap", [
+        (ORIGIN + number / 1000, frame) for number, frame in enumerate(connections(900))])
     bounds = budget(2 * MB).capture
     source, = open_sources(Orders(Job(()), follow=(str(tmp_path),)), bounds)
     upkeep = kept_by(source)

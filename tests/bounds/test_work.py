@@ -16,11 +16,11 @@ from sipaudit import pipeline
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tcp import Streams
 from sipaudit.capture.tcp_lifecycle import SYN
-from sipaudit.capture.write import PcapWriter
 from sipaudit.reconstruct.bounds import Bounds
 from sipaudit.run.job import Job
 from sipaudit.sip.datagram import flow
 from tests.factories import dns_answer
+from tests.frames import write_pcap
 from tests.reconstruct.desk import Desk, Handset
 from tests.wire import ORIGIN
 
@@ -158,11 +158,8 @@ def test_lines_written_in_the_scenario_language(tmp_path: Path) -> None:
     """Each with its own events, findings and open checks: nobody looks through those of all."""
     taken = []
     for count in (FEW, MANY):
-        path = tmp_path / f"{count}.pcap"
-        with path.open("wb") as stream:
-            writer = PcapWriter(stream)
-            for number, frame in enumerate(granted(count)):
-                writer.write(ORIGIN + number / 100, frame)
+        path = write_pcap(tmp_path / f"{count}.pcap", [
+            (ORIGIN + number / 100, frame) for number, frame in enumerate(granted(count))])
         told = pipeline.events(Job((str(path),), jobs=1))
         taken.append(work(partial(list, told)))
     assert taken[1] < GROWS * taken[0] * MANY / FEW

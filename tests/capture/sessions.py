@@ -10,7 +10,8 @@ import subprocess
 from operator import itemgetter
 from pathlib import Path
 
-from sipaudit.capture.write import TCP_ACK, TCP_PSH, TCP_SYN, PcapWriter, ethernet_frame, tcp_packet
+from sipaudit.capture.write import TCP_ACK, TCP_PSH, TCP_SYN, ethernet_frame, tcp_packet
+from tests.frames import write_pcap
 
 SEGMENT = 1400  # bytes of payload in a segment
 STEP = 0.001  # seconds between packets
@@ -149,9 +150,5 @@ def certificate(folder: Path) -> Path:
 
 def write_capture(path: Path, *connections: Connection) -> Path:
     """The connections' packets in time order as a pcap."""
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        packets = [packet for each in connections for packet in each.packets]
-        for time, frame in sorted(packets, key=itemgetter(0)):
-            writer.write(time, frame)
-    return path
+    packets = [packet for each in connections for packet in each.packets]
+    return write_pcap(path, sorted(packets, key=itemgetter(0)))

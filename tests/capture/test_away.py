@@ -11,8 +11,8 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import Away
-from sipaudit.capture.write import PcapWriter
 from tests.capture.packets import PHONE6, SERVER6, TIME, ethernet, gre, ip4, ip6, tagged, udp, vxlan
+from tests.frames import write_pcap
 
 Frames = list[tuple[float, bytes]]
 Wrap = Callable[[bytes], bytes]
@@ -44,11 +44,8 @@ def talk(seconds: Iterable[tuple[float, float]], *, every: float = 0.02, wrap: W
 
 def away(tmp_path: Path, frames: Frames) -> list[Away]:
     """What reading a capture of these frames tells, times after its first second."""
-    path = tmp_path / "media.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in sorted(frames, key=lambda one: one[0]):
-            writer.write(TIME + time, frame)
+    path = write_pcap(tmp_path / "media.pcap", [
+        (TIME + time, frame) for time, frame in sorted(frames, key=lambda one: one[0])])
     captures = Captures(resolve([str(path)]).files)
     for _ in captures:
         pass

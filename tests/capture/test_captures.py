@@ -24,7 +24,7 @@ from sipaudit.capture.packet import Packet
 from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, needs_captures
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
@@ -345,21 +345,17 @@ def test_nothing_after_the_end_asked_for_is_read_or_counted(tmp_path: Path) -> N
 
 
 def test_a_filter_is_applied_to_packets_and_their_numbers_stay(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    writer = PcapWriter(stream)
-    for number in range(1, 11):
-        phone = (f"10.1.0.{number % 2}", 5060)
-        writer.write(START + number, udp_frame(phone, SERVER, b"OPTIONS sip:%d@a SIP/2.0\r\n\r\n" % number))
-    (tmp_path / "a").write_bytes(stream.getvalue())
-    read = captures(tmp_path / "a", bpf="udp port 5060 and host 10.1.0.1")
+    capture = write_pcap(tmp_path / "a", [
+        (START + number, udp_frame((f"10.1.0.{number % 2}", 5060), SERVER, b"OPTIONS sip:a SIP/2.0\r\n\r\n"))
+        for number in range(1, 11)])
+    read = captures(capture, bpf="udp port 5060 and host 10.1.0.1")
     assert [frame for _, _, frame in frames(read)] == [1, 3, 5, 7, 9]
     assert read.health[0].packets == 10
 
 
 def test_a_filter_works_on_raw_ip_as_well(tmp_path: Path) -> None:
-    with (tmp_path / "a").open("wb") as stream:
-        PcapWriter(stream, linktypes.RAW).write(START, message(1)[14:])
-    assert numbers(captures(tmp_path / "a", bpf="udp port 5060")) == [1]
+    capture = write_pcap(tmp_path / "a", [(START, message(1)[14:])], linktypes.RAW)
+    assert numbers(captures(capture, bpf="udp port 5060")) == [1]
 
 
 def test_a_filter_that_is_none_is_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -382,11 +378,8 @@ def test_progress_tells_of_every_stored_byte_once(content: bytes, tmp_path: Path
 
 
 def test_what_a_capture_without_sip_holds_is_known(tmp_path: Path) -> None:
-    with (tmp_path / "a").open("wb") as stream:
-        writer = PcapWriter(stream)
-        for number in range(3):
-            writer.write(START + number, udp_frame(("10.1.0.5", 16384), ("10.1.0.6", 16384), b"\x80\x00" + bytes(170)))
-    read = captures(tmp_path / "a")
+    media = udp_frame(("10.1.0.5", 16384), ("10.1.0.6", 16384), b"\x80\x00" + bytes(170))
+    read = captures(write_pcap(tmp_path / "a", [(START + number, media) for number in range(3)]))
     assert list(read) == []
     assert read.health[0].content == {"rtp-like": 3}
 

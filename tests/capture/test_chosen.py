@@ -11,8 +11,10 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.chosen import said_alone
 from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram
-from tests.outputs.desk import packets
+from tests.frames import packets_in
+from tests.outputs.desk import early_return, written
 from tests.shared import ROOT
+from tests.stories import Story
 
 
 @pytest.mark.parametrize("capture", sorted(ROOT.glob("samples/**/capture.pcap*")), ids=lambda path: path.parent.name)
@@ -23,7 +25,7 @@ def test_what_a_packet_says_alone_it_says_among_all(capture: Path) -> None:
         if isinstance(item, Datagram):
             said[item.frame] = item
             at_most[item.frame] += 1
-    alone = {packet[1]: said_alone(packet) for packet in packets(capture)}
+    alone = {packet[1]: said_alone(packet) for packet in packets_in(capture)}
     for frame, by_itself in alone.items():
         if isinstance(by_itself, Datagram) and frame in said:
             assert (by_itself, at_most[frame]) == (said[frame], 1)
@@ -32,10 +34,7 @@ def test_what_a_packet_says_alone_it_says_among_all(capture: Path) -> None:
 
 
 def test_segments_and_fragments_say_nothing_alone(tmp_path: Path) -> None:
-    from tests.outputs.desk import early_return, written
-    from tests.stories import Story
-
-    tcp = packets(written(early_return("tcp"), tmp_path / "tcp.pcap"))
+    tcp = packets_in(written(early_return("tcp"), tmp_path / "tcp.pcap"))
     assert {said_alone(packet) for packet in tcp} == {None}
-    fragments = packets(written(early_return(story=Story(mtu=200)), tmp_path / "fragments.pcap"))
+    fragments = packets_in(written(early_return(story=Story(mtu=200)), tmp_path / "fragments.pcap"))
     assert {said_alone(packet) for packet in fragments} == {None}

@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 
 from sipaudit.capture import dns_tcp
 from sipaudit.capture.dns_tcp import Lookups
-from sipaudit.capture.write import PcapWriter
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.sip.datagram import DnsMessage, Flow, flow
 from sipaudit.turned_away import since, so_far
 from tests.capture.test_dns import SRV, reply
+from tests.frames import write_pcap
 from tests.stories import RESOLVER, Handset, Story
-from tests.wire import ORIGIN
 
 ANSWER = flow("tcp", "10.0.0.53", 53, "10.1.0.5", 40_053)
 MESSAGES = [reply(SRV, "SRV", [f"{SRV} 300 SRV {number} 5 5060 sbc{number}.example.com."]).to_wire()
@@ -84,11 +83,7 @@ def asked(transport: str, folder: Path) -> Report:
     phone = Handset(story)
     phone.register(0)
     phone.fail_over(300)
-    capture = folder / f"{transport}.pcap"
-    with capture.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in sorted(story.packets, key=lambda packet: packet.time):
-            writer.write(ORIGIN + packet.time, packet.frame)
+    capture = write_pcap(folder / f"{transport}.pcap", story.frames())
     return analyze(Job((str(capture),), zone="utc", engine="libpcap"), warn=lambda _: None)
 
 

@@ -12,12 +12,12 @@ from sipaudit.capture import captures as under_test
 from sipaudit.capture import linktypes
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, resolve
-from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, ip_packet, udp_packet
+from sipaudit.capture.write import ethernet_frame, icmp_unreachable_packet, ip_packet, udp_packet
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, TransportError
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import Tls, certificate, register, upgrade, websocket_frame, write_capture
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_700_000_000.0
@@ -40,12 +40,8 @@ def no_tshark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    path = tmp_path / "plain.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for number in range(5):
-            writer.write(START + number, udp_frame(PHONE, SERVER, MESSAGE + b"%d" % number))
-    return path
+    return write_pcap(tmp_path / "plain.pcap", [
+        (START + number, udp_frame(PHONE, SERVER, MESSAGE + b"%d" % number)) for number in range(5)])
 
 
 @pytest.fixture
@@ -80,11 +76,8 @@ def test_plain_messages_are_the_same_by_every_engine(engine: str, plain: Path) -
 @needs_tshark
 @pytest.mark.parametrize("engine", ["libpcap", "tshark"])
 def test_a_packet_that_is_mirrored_twice_counts_once_by_every_engine(engine: str, tmp_path: Path) -> None:
-    path = tmp_path / "twice.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for seconds in (0.0, 0.001, 0.5, 0.519):   # sent again after half a second
-            writer.write(START + seconds, udp_frame(PHONE, SERVER, MESSAGE))
+    sent = (0.0, 0.001, 0.5, 0.519)   # once more after half a second
+    path = write_pcap(tmp_path / "twice.pcap", [(START + time, udp_frame(PHONE, SERVER, MESSAGE)) for time in sent])
     messages, captures = read(path, engine=engine)
     assert (messages, captures.health[0].duplicates) == ([("udp", 1), ("udp", 3)], 2)
 
@@ -109,11 +102,9 @@ def test_tls_is_read_with_its_keys_on_any_port(tls: tuple[Path, str]) -> None:
 @needs_tshark
 def test_with_the_tshark_engine_icmp_errors_are_still_ours(tmp_path: Path) -> None:
     asked = udp_packet(PHONE, SERVER, MESSAGE)
-    with (tmp_path / "a.pcap").open("wb") as stream:
-        writer = PcapWriter(stream)
-        writer.write(START, ethernet_frame(asked))
-        writer.write(START + 0.1, ethernet_frame(icmp_unreachable_packet(SERVER[0], asked)))
-    items = list(Captures(resolve([str(tmp_path / "a.pcap")]).files, engine="tshark"))
+    path = write_pcap(tmp_path / "a.pcap", [
+        (START, ethernet_frame(asked)), (START + 0.1, ethernet_frame(icmp_unreachable_packet(SERVER[0], asked)))])
+    items = list(Captures(resolve([str(path)]).files, engine="tshark"))
     assert [(type(item), item.frame) for item in items] == [(Datagram, 1), (TransportError, 2)]
 
 
@@ -140,11 +131,10 @@ def test_the_libpcap_engine_never_asks_tshark(websocket: Path) -> None:
 
 @needs_tshark
 def test_sctp_alone_in_a_capture_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "sctp.pcap"
     chunk = b"\x00\x03" + (16 + len(MESSAGE)).to_bytes(2, "big") + b"\0\0\0\1\0\0\0\0\0\0\0\0" + MESSAGE
     sctp = b"\x13\xc4\x13\xc4\0\0\0\1\0\0\0\0" + chunk + bytes(-len(chunk) % 4)
-    with path.open("wb") as stream:
-        PcapWriter(stream).write(START, ethernet_frame(ip_packet("10.1.0.5", "10.0.0.1", 132, sctp)))
+    path = write_pcap(tmp_path / "sctp.pcap", [
+        (START, ethernet_frame(ip_packet("10.1.0.5", "10.0.0.1", 132, sctp)))])
     found, captures = read(path)
     assert found == [("sctp", 1)]
     assert not captures.health[0].undecoded
@@ -161,10 +151,8 @@ def test_a_pipe_that_cannot_be_read_again_is_left_to_us(websocket: Path, monkeyp
 @pytest.fixture
 def strange(tmp_path: Path) -> Path:
     """A link type that only tshark knows: frame relay, routed IP (RFC 2427)."""
-    path = tmp_path / "strange.pcap"
-    with path.open("wb") as stream:
-        PcapWriter(stream, 107).write(START, b"\x18\x41\x03\xcc" + udp_packet(PHONE, SERVER, MESSAGE))
-    return path
+    frame = b"\x18\x41\x03\xcc" + udp_packet(PHONE, SERVER, MESSAGE)
+    return write_pcap(tmp_path / "strange.pcap", [(START, frame)], 107)
 
 
 @needs_tshark
@@ -188,8 +176,7 @@ def test_a_link_type_that_we_do_not_know_is_refused_by_the_libpcap_engine(strang
 
 def test_an_unknown_link_type_beside_known_ones_is_counted(tmp_path: Path, plain: Path) -> None:
     assert linktypes.name(107) == "FRELAY"
-    with (tmp_path / "odd.pcap").open("wb") as stream:
-        PcapWriter(stream, 9).write(START, b"\x00\x99")
+    write_pcap(tmp_path / "odd.pcap", [(START, b"\x00\x99")], 9)
     found, captures = read(tmp_path / "odd.pcap", engine="libpcap")
     assert (found, sum(captures.health[0].undecoded.values())) == ([], 1)
 

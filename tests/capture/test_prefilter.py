@@ -21,7 +21,7 @@ from sipaudit.capture.layers import Stop, Tally
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.write import PcapngWriter, PcapWriter, ethernet_frame, ip_packet, udp_packet
 from sipaudit.sip.datagram import Item
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, needs_captures
 
 RTP = b"\x80\x08" + bytes(170)
@@ -186,11 +186,8 @@ def test_frame_numbers_and_counters_are_the_same_in_a_capture_that_is_mostly_rtp
 
 
 def test_numpy_stays_out_when_a_capture_is_all_sip(tmp_path: Path) -> None:
-    path = tmp_path / "sip.pcap"
-    with path.open("wb") as stream:
-        out = PcapWriter(stream)
-        for number in range(12_000):
-            out.write(number / 10, udp_frame(PHONE, OTHER, MESSAGE + b"%d" % number))
+    path = write_pcap(tmp_path / "sip.pcap", [
+        (number / 10, udp_frame(PHONE, OTHER, MESSAGE + b"%d" % number)) for number in range(12_000)])
     program = (
         "import sys\nfrom sipaudit.capture.files import resolve\nfrom sipaudit.capture.captures import Captures\n"
         f"print(sum(1 for _ in Captures(resolve([{str(path)!r}]).files)), 'numpy' in sys.modules)"

@@ -11,7 +11,8 @@ import pytest
 from sipaudit.capture import taps
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
+from sipaudit.capture.write import ethernet_frame, udp_packet
+from tests.frames import write_pcap
 
 START = 1_700_000_000.0
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
@@ -26,12 +27,11 @@ def request(number: int) -> bytes:
 def tap(path: Path, sent: Iterable[Sent], ahead: float = 0.0, vlans: tuple[int, ...] = ()) -> Path:
     """What a tap writes down whose clock is ahead: each time another identification, for a message that is sent again
     is another packet."""
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, number in sent:
-            packet = udp_packet(PHONE, SERVER, request(number), identification=int(time * 2) % 65_000 + 1)
-            writer.write(START + time + ahead, ethernet_frame(packet, vlans=vlans))
-    return path
+    def frame(time: float, number: int) -> bytes:
+        packet = udp_packet(PHONE, SERVER, request(number), identification=int(time * 2) % 65_000 + 1)
+        return ethernet_frame(packet, vlans=vlans)
+
+    return write_pcap(path, ((START + time + ahead, frame(time, number)) for time, number in sent))
 
 
 def apart(*paths: Path) -> list[dict[int, list[float]]]:

@@ -21,12 +21,11 @@ from sipaudit.capture.exported import ExportedSip
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import check_keylog, tshark_available, tshark_items, tshark_stream
-from sipaudit.capture.write import PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, flow
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import register, write_capture
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed")
@@ -55,11 +54,8 @@ def read(path: Path, **options: Any) -> list[Datagram]:
 
 
 def udp_capture(path: Path, count: int, start: float = 1_700_000_000.0) -> Path:
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for number in range(count):
-            writer.write(start + number, udp_frame(PHONE, SERVER, register(number, transport="UDP")))
-    return path
+    return write_pcap(path, [(start + number, udp_frame(PHONE, SERVER, register(number, transport="UDP")))
+                             for number in range(count)])
 
 
 # Captures

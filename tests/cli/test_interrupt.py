@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sipaudit.capture.write import PcapWriter
 from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 from tests.live.mirror import wait_until
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
@@ -101,11 +100,8 @@ def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -
 
 def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Path) -> None:
     capture, out = tmp_path / "a.pcap", tmp_path / "out"
-    with capture.open("wb") as stream:
-        writer = PcapWriter(stream)
-        frame = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), REGISTER)
-        for second in range(30_000):
-            writer.write(1_700_000_000 + second, frame)
+    frame = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), REGISTER)
+    write_pcap(capture, [(1_700_000_000 + second, frame) for second in range(30_000)])
     (out / "evidence").mkdir(parents=True)
     (out / "evidence" / "f-000001.pcapng").write_text("old")
     (out / "report.json").write_text("old")

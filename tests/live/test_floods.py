@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bench.floods import mixed
-from sipaudit.capture.write import PcapWriter
+from tests.frames import write_pcap
 from tests.live.mirror import Mirror, wait_until, why_not
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 from tests.wire import ORIGIN
@@ -42,11 +42,7 @@ def phones(count: int = 6) -> tuple[Story, Story]:
 
 
 def written(path: Path, packets: list[tuple[float, bytes]]) -> Path:
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in packets:
-            writer.write(ORIGIN + time, frame)
-    return path
+    return write_pcap(path, [(ORIGIN + time, frame) for time, frame in packets])
 
 
 def of(story: Story) -> list[tuple[float, bytes]]:

@@ -20,9 +20,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
-from sipaudit.capture.engine import batches
 from sipaudit.capture.files import resolve
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.records import LINK_TYPES_KEPT
 from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
@@ -33,12 +31,11 @@ from sipaudit.live.follow.source import FollowSource, follow_source
 from sipaudit.live.follow.unpack import PIECE
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Datagram, Item
-from tests.frames import udp_frame
+from tests.frames import frames_in, udp_frame, write_pcap
 from tests.live.agents import no_descriptors_left
 from tests.live.judged import live, offline
 from tests.score import plans
 from tests.shared import ROOT
-from tests.test_fuzz import packets_of
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_795_000_000.0
@@ -120,8 +117,7 @@ def append(path: Path, data: bytes) -> None:
 
 def sample_parts(parts: int) -> list[bytes]:
     """A capture with ICMP, DNS and SIP in several files, as a ring has them; every other one pcapng."""
-    file = resolve([str(ROOT / "samples" / "first-outage" / "capture.pcap")]).files[0]
-    packets = [packet for batch in batches(file, CaptureHealth(""), lambda _: None) for packet in batch.packets()]
+    packets = frames_in(ROOT / "samples" / "first-outage" / "capture.pcap")
     made: list[bytes] = []
     each = -(-len(packets) // parts)
     for number in range(parts):
@@ -129,8 +125,8 @@ def sample_parts(parts: int) -> list[bytes]:
         writer: Any = PcapngWriter(stream) if number % 2 else PcapWriter(stream)
         if number % 2:
             writer.interface()
-        for time, _, _, data, _ in packets[number * each : (number + 1) * each]:
-            writer.write(time, data)
+        for time, frame in packets[number * each : (number + 1) * each]:
+            writer.write(time, frame)
         made.append(stream.getvalue())
     return made
 
@@ -686,12 +682,8 @@ def test_a_capture_that_was_away_is_followed_as_it_is_analysed(tmp_path: Path) -
     whole, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
     ring = tmp_path / "ring"
     ring.mkdir()
-    _, packets = packets_of(Path(whole))
-    with (ring / "ring_00001.pcap").open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in packets:
-            if not 400 <= time - packets[0][0] < 520:
-                writer.write(time, frame)
+    packets = frames_in(Path(whole))
+    write_pcap(ring / "ring_00001.pcap", [one for one in packets if not 400 <= one[0] - packets[0][0] < 520])
     found = live(FollowSource(ring, 0), Path(site))
     assert found == offline(ring / "ring_00001.pcap", Path(site))
     assert 0 < len(found) < len(offline(Path(whole), Path(site)))

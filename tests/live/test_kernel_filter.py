@@ -13,8 +13,9 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.kernel_filter import kernel_filter
 from sipaudit.capture.linktypes import ETHERNET, LINUX_SLL
-from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
+from sipaudit.capture.write import ethernet_frame, udp_packet
 from sipaudit.errors import InputError
+from tests.frames import write_pcap
 from tests.shared import CAPTURES, ROOT, needs_captures
 from tests.stories import Story
 
@@ -64,21 +65,11 @@ def test_kept_back_is_media_alone(tmp_path: Path, payload: bytes, ports: tuple[i
 def test_fragments_pass(tmp_path: Path) -> None:
     story = Story(mtu=64)
     story.udp(1, (PHONE[0], 20_000), (SERVER[0], 30_000), b"\x80" + bytes(400))
-    path = tmp_path / "fragments.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in story.packets:
-            writer.write(packet.time, packet.frame)
-    assert count(path) == len(story.packets) > 3
+    assert count(write_pcap(tmp_path / "fragments.pcap", story.frames())) == len(story.packets) > 3
 
 
 def passing(folder: Path, packets: list[bytes]) -> int:
-    path = folder / "some.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in packets:
-            writer.write(1.0, ethernet_frame(packet))
-    return count(path)
+    return count(write_pcap(folder / "some.pcap", [(1.0, ethernet_frame(packet)) for packet in packets]))
 
 
 def count(path: Path) -> int:

@@ -19,11 +19,10 @@ import pytest
 import yaml
 
 import sipaudit
-from sipaudit.capture.write import PcapWriter
+from tests.frames import write_pcap
 from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until, why_not
 from tests.shared import ROOT
 from tests.stories import MINUTE, R2, P, S, Story, handsets, site
-from tests.wire import ORIGIN
 
 SAMPLES = ROOT / "samples"
 WHY_NOT = why_not()
@@ -138,12 +137,7 @@ def outage(folder: Path) -> tuple[Path, Path]:
 
 
 def written(folder: Path, name: str, story: Story) -> Path:
-    path = folder / f"{name}.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in sorted(story.packets, key=lambda packet: packet.time):
-            writer.write(ORIGIN + packet.time, packet.frame)
-    return path
+    return write_pcap(folder / f"{name}.pcap", story.frames())
 
 
 def declared(folder: Path, what: dict[str, Any]) -> Path:

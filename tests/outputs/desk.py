@@ -9,14 +9,11 @@ from typing import Any
 import yaml
 
 from sipaudit.capture.captures import Captures
-from sipaudit.capture.engine import batches
-from sipaudit.capture.files import examine, resolve
-from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.packet import Packet
-from sipaudit.capture.write import PcapWriter
+from sipaudit.capture.files import resolve
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, Output, analyze
 from sipaudit.sip.datagram import Datagram
+from tests.frames import write_pcap
 from tests.stories import MINUTE, R2, Handset, Story, site
 from tests.wire import ORIGIN
 
@@ -33,14 +30,9 @@ def early_return(transport: str = "udp", story: Story | None = None, **known: An
     return story
 
 
-def written(story: Story, path: Path, *, snaplen: int = 262_144, first: float = -7200.0) -> Path:
+def written(story: Story, path: Path, *, snaplen: int | None = None, first: float = -7200.0) -> Path:
     """The story as a capture that begins two hours before it, as `first` says."""
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream, snaplen=snaplen)
-        writer.write(ORIGIN + first, bytes(60))
-        for packet in sorted(story.packets, key=lambda packet: packet.time):
-            writer.write(ORIGIN + packet.time, packet.frame)
-    return path
+    return write_pcap(path, [(ORIGIN + first, bytes(60)), *story.frames()], snaplen=snaplen)
 
 
 def site_file(folder: Path, **more: Any) -> str:
@@ -55,12 +47,6 @@ def judged(folder: Path, *captures: Path, evidence: int | None = None, job: dict
     out = folder / "out"
     wanted = Job(tuple(map(str, captures)), site=site_file(folder), zone="utc", **job or {})
     return analyze(wanted, output=Output(str(out), evidence), warn=lambda _: None), out
-
-
-def packets(path: Path) -> list[Packet]:
-    """All packets of a capture file."""
-    file = examine(str(path), str(path))
-    return [packet for batch in batches(file, CaptureHealth(str(path)), lambda _: None) for packet in batch.packets()]
 
 
 def messages(path: Path) -> Iterator[Datagram]:

@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from sipaudit.capture.tshark import tshark_available
-from sipaudit.capture.write import PcapWriter
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.report import text
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.verdict import sentences
+from tests.frames import write_pcap
 from tests.outputs.desk import early_return, site_file
 from tests.stories import Packet, Story
-from tests.wire import ORIGIN
 
 OTHER = ("10.1.0.9", 40_053)   # who asks for names
 ENGINES = ["libpcap", *(["tshark"] if tshark_available() else [])]
@@ -35,11 +34,7 @@ def told() -> list[Packet]:
 
 
 def analyzed(folder: Path, packets: list[Packet], engine: str = "auto") -> Report:
-    capture = folder / "a.pcap"
-    with capture.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in packets:
-            writer.write(ORIGIN + packet.time, packet.frame)
+    capture = write_pcap(folder / "a.pcap", Story(packets, ordered=True).frames())
     return analyze(Job((str(capture),), site=site_file(folder), zone="utc", engine=engine), warn=lambda _: None)
 
 

@@ -17,7 +17,8 @@ import pytest
 from sipaudit.model.values import Frame, Report
 from sipaudit.report import messages as message_table
 from sipaudit.report.exhibits import frames_of
-from tests.outputs.desk import early_return, judged, messages, packets, written
+from tests.frames import packets_in
+from tests.outputs.desk import early_return, judged, messages, written
 from tests.stories import Handset, Story
 from tests.wire import ORIGIN
 
@@ -116,9 +117,9 @@ def test_only_what_is_reported_on_is_in_the_table(made: tuple[Report, Path, Path
 
 def test_evidence_holds_the_packets_and_says_what_they_prove(made: tuple[Report, Path, Path]) -> None:
     report, out, capture = made
-    data = {frame: data for _, frame, _, data, _ in packets(capture)}
+    data = {frame: data for _, frame, _, data, _ in packets_in(capture)}
     for finding in report.findings:
-        found = packets(out / "evidence" / f"{finding.id}.pcapng")
+        found = packets_in(out / "evidence" / f"{finding.id}.pcapng")
         frames = [frame for frame in frames_of(finding) if frame.frame is not None]
         assert [packet[3] for packet in found] == [data[frame.frame or 0] for frame in frames]
         assert [packet[0] for packet in found] == pytest.approx([frame.time for frame in frames])

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.capture.write import TCP_ACK, TCP_RST, PcapWriter, tcp_packet
+from sipaudit.capture.write import TCP_ACK, TCP_RST, tcp_packet
 from sipaudit.errors import InputError
 from sipaudit.model.values import GroupShare, Happening, Incident, Place
 from sipaudit.report.document import from_json, to_json
@@ -31,7 +31,8 @@ from sipaudit.report.redact_report import Redaction
 from sipaudit.sip.datagram import ErrorKind, TransportError
 from sipaudit.sip.message import Request, Response
 from sipaudit.sip.parse import parse
-from tests.outputs.desk import messages, packets, written
+from tests.frames import packets_in, write_pcap
+from tests.outputs.desk import messages, written
 from tests.report.html import pages
 from tests.stories import MINUTE, R2, Handset, Story, site
 
@@ -232,7 +233,7 @@ def test_files_made_with_one_key_agree_and_without_it_they_do_not(place: Path) -
 def test_evidence_is_written_anew_a_message_a_packet(place: Path) -> None:
     for plain in (place / "plain" / "evidence").iterdir():
         was, now = list(messages(plain)), list(messages(place / "hidden" / "evidence" / plain.name))
-        assert len(packets(plain)) == len(packets(place / "hidden" / "evidence" / plain.name))
+        assert len(packets_in(plain)) == len(packets_in(place / "hidden" / "evidence" / plain.name))
         assert [item.time for item in was] == [item.time for item in now]
         for before, after in zip(map(parse, (item.payload for item in was)),
                                  map(parse, (item.payload for item in now)), strict=True):
@@ -304,10 +305,7 @@ def test_what_is_no_message_is_written_anew_as_well(tmp_path: Path) -> None:
     original = items(written(story, tmp_path / "a.pcap"))
     names = HIDING.redaction.names
     made = [packet for item in original if (packet := anew(item, "a.pcap", names, b"OPTIONS x SIP/2.0\r\n\r\n"))]
-    with (tmp_path / "b.pcap").open("wb") as stream:
-        writer = PcapWriter(stream)
-        for packet in made:
-            writer.write(packet.time, packet.data)
+    write_pcap(tmp_path / "b.pcap", [(packet.time, packet.data) for packet in made])
     kinds = {type(item).__name__ + getattr(item, "kind", "") for item in original}
     assert {"TransportErroricmp", "TransportErrorreset", "TransportErrorrefused", "Connectionsyn", "Datagram"} <= kinds
     again = [item for item in items(tmp_path / "b.pcap") if isinstance(item, TransportError)]

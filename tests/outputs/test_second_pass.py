@@ -30,7 +30,8 @@ from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
-from tests.outputs.desk import EARLY, early_return, judged, messages, packets, site_file, written
+from tests.frames import packets_in, write_pcap
+from tests.outputs.desk import EARLY, early_return, judged, messages, site_file, written
 from tests.shared import ROOT
 from tests.stories import Handset, P, Packet, Story
 
@@ -84,7 +85,7 @@ def test_the_worst_come_first(tmp_path: Path) -> None:
 
 def test_packets_are_those_of_the_file_with_their_length_on_the_wire(tmp_path: Path) -> None:
     capture = written(early_return(), tmp_path / "a.pcap", snaplen=200)
-    whole = packets(written(early_return(), tmp_path / "whole.pcap"))
+    whole = packets_in(written(early_return(), tmp_path / "whole.pcap"))
     run, _ = driven(tmp_path, capture)
     wanted = {(str(capture), frame) for frame in (2, 7, 31)}
     found = list(second_pass.packets(run, wanted))
@@ -98,7 +99,7 @@ def test_packets_are_those_of_the_file_with_their_length_on_the_wire(tmp_path: P
 def test_pcapng_has_lengths_too(tmp_path: Path, order: str) -> None:
     from sipaudit.capture.write import PcapngWriter
 
-    plain = packets(written(early_return(), tmp_path / "a.pcap"))
+    plain = packets_in(written(early_return(), tmp_path / "a.pcap"))
     capture = tmp_path / "b.pcapng"
     with capture.open("wb") as stream:
         writer = PcapngWriter(stream, order=order)
@@ -210,13 +211,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     tls = Tls(connection, certificate(tmp_path), tmp_path / "keys.log", ssl.TLSVersion.TLSv1_2)
     tls.send(True, register(1))
     tls.send(False, answer(1))
-    capture = tmp_path / "tls.pcap"
-    from sipaudit.capture.write import PcapWriter
-
-    with capture.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for time, frame in connection.packets:
-            writer.write(time, frame)
+    capture = write_pcap(tmp_path / "tls.pcap", connection.packets)
     run = Run(Job((str(capture),), keylog=str(tmp_path / "keys.log")), print, reread=True)
     run.drive()
     with run.reading.ahead_again() as ahead:
@@ -230,7 +225,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     assert [placed.message for placed in second_pass.messages(run)] == [
         parse(item.payload) for item in read]
     second.fetch_packets()
-    frames = {frame: data for _, frame, _, data, _ in packets(capture)}
+    frames = {frame: data for _, frame, _, data, _ in packets_in(capture)}
     for item in read:
         place = str(capture), item.frame
         (note,) = second.spool.notes(place)

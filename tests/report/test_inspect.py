@@ -16,7 +16,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import examine
 from sipaudit.capture.tshark import tshark_available
-from sipaudit.capture.write import PcapWriter, ethernet_frame, icmp_unreachable_packet, udp_packet
+from sipaudit.capture.write import ethernet_frame, icmp_unreachable_packet, udp_packet
 from sipaudit.errors import InputError
 from sipaudit.report.differences import compare, wireshark_reading
 from sipaudit.report.dissect import Dissection, Field, Layer, dissect
@@ -25,7 +25,7 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
 from tests.capture.sessions import Connection, answer, register, write_capture
-from tests.frames import udp_frame
+from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, ROOT, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: nothing can be dissected")
@@ -125,12 +125,8 @@ def test_so_it_is_when_pyshark_drives_wireshark(name: str) -> None:
 # The dissection
 
 def capture(folder: Path, *payloads: bytes) -> str:
-    path = folder / "udp.pcap"
-    with path.open("wb") as stream:
-        writer = PcapWriter(stream)
-        for number, payload in enumerate(payloads):
-            writer.write(1_700_000_000.0 + number, udp_frame(PHONE, SERVER, payload))
-    return str(path)
+    return str(write_pcap(folder / "udp.pcap", [
+        (1_700_000_000.0 + number, udp_frame(PHONE, SERVER, payload)) for number, payload in enumerate(payloads)]))
 
 
 def parsed(*payloads: bytes) -> list[Message]:
@@ -160,11 +156,8 @@ def test_two_messages_in_one_frame_stay_two(tmp_path: Path) -> None:
 
 @needs_tshark
 def test_what_icmp_quotes_is_no_message_of_the_frame(tmp_path: Path) -> None:
-    path = tmp_path / "icmp.pcap"
-    with path.open("wb") as stream:
-        PcapWriter(stream).write(
-            1.0, ethernet_frame(icmp_unreachable_packet("10.0.0.1", udp_packet(PHONE, SERVER, register(1))))
-        )
+    unreachable = icmp_unreachable_packet("10.0.0.1", udp_packet(PHONE, SERVER, register(1)))
+    path = write_pcap(tmp_path / "icmp.pcap", [(1.0, ethernet_frame(unreachable))])
     (dissection,) = dissect(str(path), [1])
     assert compare(dissection, []) == []
 
