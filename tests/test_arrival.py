@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 import re
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -23,11 +22,9 @@ from sipaudit.model.routine import DONE, OFF, ON
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import registrations
-from sipaudit.run.run import Run
+from tests.lives import LIVES, lived
+from tests.roads import CROWD, FLEET, Packets, captured, counted, disturbed, followed, never
 from tests.stories import Court
-from tests.test_routine import LIVES
-from tests.test_short_road import CROWD, FLEET, Packets, captured, disturbed, followed
-from tests.traps.test_lives import lived
 
 CHALLENGED = """entry: P S
 0    > P REGISTER #1 fresh anew
@@ -56,7 +53,7 @@ def test_both_ways_come_to_the_same(
     told = [packet for packet in sorted(disturbed(packets, share, random.Random(seed)))
             if packet[0] < packets[0][0] + lasts] or packets[:1]
     at_once = counted(folder, told)
-    with patch.object(registrations, "begins_to_register", _never):
+    with patch.object(registrations, "begins_to_register", never):
         assert counted(folder, told) == at_once
 
 
@@ -77,10 +74,9 @@ def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets,
     site.write_text(ELSEWHERE)
     first = re.compile(rb"(CSeq: 1 .*\nUser-)Agent", re.DOTALL)
     told = [(time, first.sub(rb"\1Tnega", frame)) for time, frame in packets]
-    with patch("tests.test_short_road.SITE", site):
-        at_once = counted(tmp_path, told)
-        with patch.object(registrations, "begins_to_register", _never):
-            assert counted(tmp_path, told) == at_once
+    at_once = counted(tmp_path, told, site)
+    with patch.object(registrations, "begins_to_register", never):
+        assert counted(tmp_path, told, site) == at_once
     states, = at_once[1][:1]
     assert {len(state.bindings) for state in states} == {1}
     assert len(states) == 2 * len(at_once[1][5])   # of each line one outside of its entry
@@ -91,29 +87,8 @@ def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     story, site = lived(*LIVES[run])
     story = story.thinned(0.02, run)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(registrations, "begins_to_register", _never)
+    monkeypatch.setattr(registrations, "begins_to_register", never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
-
-
-def counted(folder: Path, packets: Packets) -> tuple[Any, ...]:
-    """What is found and known of lines and phones, and what is counted of servers."""
-    runs: list[Run] = []
-    drive = Run.drive
-
-    def watched(run: Run) -> None:
-        runs.append(run)
-        drive(run)
-
-    with patch.object(Run, "drive", watched):
-        found = followed(folder, packets)
-    watch = runs[0].auditor.watch
-    return (*found, runs[0].auditor._phones, watch.timers.now, watch.open, [
-        (one.users, one.served, one.asking, one.answered, list(one.registered), sorted(one.seconds.items()),
-         list(one.crowd.items())) for one in watch.tally.servers.values()])
-
-
-def _never(*_: Any) -> bool:
-    return False
 
 
 def test_each_phone_of_an_undisturbed_fleet_arrives_once(packets: Packets, tmp_path: Path) -> None:

@@ -29,14 +29,10 @@ from sipaudit.run import calls
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.run import Run
 from tests.frames import write_pcap
+from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
+from tests.roads import ODD_DIALOGS, Packets, captured, counted, disturbed, never
 from tests.stories import Court, Handset, P, S, Story, handsets, site
-from tests.test_arrival import counted
-from tests.test_loss import declared, told
-from tests.test_notified import ODD
-from tests.test_routine import LIVES
-from tests.test_short_road import Packets, captured, disturbed
-from tests.traps.test_lives import lived
 from tests.wire import ORIGIN
 
 CALLING = Workload("calling", phones=6, rounds=2, calls=12, talk=9.0, watch=True, spread=20.0)
@@ -48,7 +44,7 @@ def packets(tmp_path_factory: pytest.TempPathFactory) -> Packets:
 
 def both_ways(folder: Path, packets: Packets) -> None:
     in_short = all_of(folder, packets)
-    with patch.object(calls, "begins_to_call", _never):
+    with patch.object(calls, "begins_to_call", never):
         assert all_of(folder, packets) == in_short
 
 
@@ -86,10 +82,6 @@ def remembered_by(watch: Watch) -> Iterator[Any]:
                                                                for minute in one.minutes.values()]
 
 
-def _never(*_: Any) -> bool:
-    return False
-
-
 @settings(max_examples=100)
 @given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.003, 0.01, 0.05, 0.3]),
        lasts=st.sampled_from([30.0, 1e9, 1e9]))
@@ -97,7 +89,7 @@ def test_both_ways_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, lasts: float
 ) -> None:
     """Also where the capture ends while calls are made."""
-    odd = [packet for packet in sorted(disturbed(packets, share, random.Random(seed), ODD))
+    odd = [packet for packet in sorted(disturbed(packets, share, random.Random(seed), ODD_DIALOGS))
            if packet[0] < packets[0][0] + lasts]
     both_ways(tmp_path_factory.mktemp("calling"), odd or packets[:1])
 
@@ -109,7 +101,7 @@ def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     if share:
         story = story.thinned(share, run)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(calls, "begins_to_call", _never)
+    monkeypatch.setattr(calls, "begins_to_call", never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
@@ -118,7 +110,7 @@ def test_so_are_lives_with_many_calls(tmp_path: Path, monkeypatch: pytest.Monkey
     history = plain(seed)
     story, site = told(history), declared(history.habits)
     at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(calls, "begins_to_call", _never)
+    monkeypatch.setattr(calls, "begins_to_call", never)
     assert json.encode(Court(tmp_path).report(story, site)) == at_once
 
 
@@ -143,7 +135,7 @@ def test_what_another_line_waits_for_is_judged_by_what_was_known_until_then(
     two["entries"]["other"] = site(patient, S)["entries"]["sbc"]
     two["lines"].insert(0, {"match": {"user": "1002"}, "entry": "other", "settings": patient})
     if long:
-        monkeypatch.setattr(calls, "begins_to_call", _never)
+        monkeypatch.setattr(calls, "begins_to_call", never)
     assert Court(tmp_path, ["failover-missing"])(story, two) == ["400.000 failover-missing 1001 10.0.0.1 certain"]
 
 
@@ -192,7 +184,8 @@ def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> N
 def test_what_is_told_at_once_is_told_in_its_order(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
-    in_their_order(tmp_path_factory.mktemp("order"), sorted(disturbed(packets, share, random.Random(seed), ODD)))
+    odd = disturbed(packets, share, random.Random(seed), ODD_DIALOGS)
+    in_their_order(tmp_path_factory.mktemp("order"), sorted(odd))
 
 
 @pytest.mark.parametrize("comes", ["INVITE", "200"])
@@ -217,7 +210,7 @@ def test_what_a_packet_shows_of_others_comes_before_it(comes: str, tmp_path: Pat
 def in_their_order(folder: Path, packets: Packets) -> None:
     in_short = _in_order(folder, packets)
     assert in_short
-    with patch.object(calls, "begins_to_call", _never):
+    with patch.object(calls, "begins_to_call", never):
         assert _in_order(folder, packets) == in_short
 
 
@@ -268,7 +261,7 @@ def test_it_ends_with_an_answer_to_a_server_that_is_none_of_its_own_any_more(
 
 def _both_ways_when_changed(folder: Path, packets: Packets, at: int, *, outside: bool) -> None:
     found = _when_changed(folder, packets, at, outside=outside)
-    with patch.object(calls, "begins_to_call", _never):
+    with patch.object(calls, "begins_to_call", never):
         assert _when_changed(folder, packets, at, outside=outside) == found
 
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from sipaudit.simulate.simulate import simulate
 from tests.frames import frames_in
-from tests.model.fleet.habits import REGIMES, Habits
-from tests.model.fleet.story import History, disobedient, plain
+from tests.lives import NOBODY, declared, told
+from tests.model.fleet.story import disobedient, plain
 from tests.score import plans
 from tests.shared import ROOT
-from tests.stories import VVX, Court, Packet, Settings, Story, site
-from tests.wire import ORIGIN, Wire
+from tests.stories import Court, Packet, Story
+from tests.wire import ORIGIN
 
 SAMPLE = ROOT / "samples" / "first-outage"
 SHARES = [0.001, 0.01, 0.05]
 RUNS = 60
 SECONDS = 900.0
-NOBODY = ("", 0)
 HOLES = [(2, 1021.0, 300.0), (46, 737.0, 90.0), (51, 895.0, 60.0), (53, 664.0, 90.0), (55, 866.0, 60.0)]
 WRONGS = ("signalling-to-unregistered-server", "premature-failback")
 
@@ -30,25 +28,6 @@ WRONGS = ("signalling-to-unregistered-server", "premature-failback")
 @pytest.fixture
 def court(tmp_path: Path) -> Court:
     return Court(tmp_path)
-
-
-def told(history: History) -> Story:
-    """A phone's life on the wire."""
-    wire = Wire(VVX)
-    for event in history.events:
-        wire.add(event)
-    return Story([Packet(time, frame, NOBODY, NOBODY) for time, frame in wire.packets])
-
-
-def declared(habits: Habits) -> dict[str, Any]:
-    re_register, fail, only = REGIMES[habits.regime]
-    settings: Settings = {
-        "reRegisterOn": re_register, "failRegistrationOn": fail, "onlySignalWithRegistered": only,
-        "failBack.mode": habits.mode, "failBack.timeout": habits.timeout, "expires": habits.expires,
-    }
-    servers = [(key.partition(":")[0], 5060) for key in habits.servers]
-    assert habits.ttl is not None
-    return site(settings, *servers, ttl=habits.ttl[0])
 
 
 def story_of(capture: Path) -> Story:

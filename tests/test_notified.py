@@ -15,20 +15,10 @@ from hypothesis import strategies as st
 
 from bench.captures import Workload
 from sipaudit.reconstruct.notified import Notified
-from tests.test_short_road import Packets, captured, disturbed, followed
+from tests.roads import ODD_DIALOGS, Packets, captured, disturbed, followed, never
 
 WATCHING = Workload("watching", phones=6, rounds=2, calls=6, talk=9.0, watch=True, spread=20.0)   # two neighbours each
 
-ODD = [   # what is replaced by something as long; bytes of the IP header are the server's address
-    (rb" 200 OK", b" 481 OK"), (rb" 200 OK", b" 100 OK"), (rb" 200 OK", b" 503 OK"), (rb" 407 ", b" 503 "),
-    (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"), (rb"CSeq: \d", b"CSeq: 9"),
-    (rb"CSeq: \d", b"CSeq: 1"), (rb"From: (.*);tag=....", rb"From: \1;tag=odd."),
-    (rb"To: (.*);tag=....", rb"To: \1;tag=odd."), (rb"INVITE", b"NOTIFY"),
-    (rb"5060;branch", b"5061;branch"), (rb"Call-ID: ....", b"Call-ID: last"), (rb"NOTIFY", b"OPTION"),
-    (rb"NOTIFY", b"INVITE"), (rb"SUBSCRIBE", b"INVITEXXX"),
-    (rb"active", b"termin"), (rb"expires=3600", b"expires=0000"), (rb"Expires: 3600", b"Expires: 0000"),
-    (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +28,8 @@ def packets(tmp_path_factory: pytest.TempPathFactory) -> Packets:
 
 def by_both_roads(folder: Path, *captures: Packets) -> None:
     short = followed(folder, *captures)
-    with patch.object(Notified, "asks", _never), patch.object(Notified, "answers", _never):
+    with patch.object(Notified, "asks", never), patch.object(Notified, "answers", never):
         assert followed(folder, *captures) == short
-
-
-def _never(*_: Any) -> bool:
-    return False
 
 
 @settings(max_examples=100)
@@ -51,7 +37,7 @@ def _never(*_: Any) -> bool:
 def test_both_roads_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
-    odd = disturbed(packets, share, random.Random(seed), ODD)
+    odd = disturbed(packets, share, random.Random(seed), ODD_DIALOGS)
     by_both_roads(tmp_path_factory.mktemp("road"), sorted(odd))
 
 
@@ -64,7 +50,7 @@ def test_whatever_is_odd_in_one_of_both(packets: Packets, which: int, tmp_path: 
     if which:
         at = next(place for place in range(at + 1, len(packets)) if branch[0] in packets[place][1])
     time, frame = packets[at]
-    for old, new in ODD:
+    for old, new in ODD_DIALOGS:
         by_both_roads(tmp_path, [*packets[:at], (time, re.sub(old, new, frame)), *packets[at + 1:]])
     for late in (0.3, 3.0, 20.0, 40.0, 3700.0):
         by_both_roads(tmp_path, [*packets[:at], *((time + late, frame) for time, frame in packets[at:])])

@@ -17,14 +17,11 @@ from sipaudit.model.state import LineState, PhoneState
 from sipaudit.model.values import Report
 from sipaudit.run import registrations
 from sipaudit.run.replays import Replays
+from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
 from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
-from tests.test_loss import declared, told
-from tests.traps.ground import MODES, REGIMES
-from tests.traps.test_lives import lived
 
 SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
-LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerate(REGIMES) for mode in MODES]
 
 
 @pytest.mark.parametrize("road", SHORT_ROADS)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,110 +15,27 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import json
 
-from bench.captures import SITE, Workload
+from bench.captures import SITE
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.bounds import WORDS
 from sipaudit.reconstruct.four_in_a_row import FourInARow
-from sipaudit.reconstruct.phones import Phone
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
 from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.run.run import Run
-from tests.frames import frames_in, write_pcap
+from tests.frames import write_pcap
+from tests.roads import CROWD, FLEET, ODD_RENEWALS, Packets, captured, disturbed, followed, never
 
-FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
 OVER_TCP = replace(FLEET, phones=12, rounds=4, transport="tcp")
 SPLIT = 2   # phones of these whose segments are too small for a REGISTER
-CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all at once
 
-ODD = [   # what is replaced by something as long; bytes of the IP header are the server's address
-    (rb"expires=3600", b"expires=0120"), (rb"expires=3600", b"expires=0000"), (rb"Expires: 3600", b"Expires: 1800"),
-    (rb"Expires: 3600", b"Expires: 0000"), (rb" 401 ", b" 503 "), (rb" 401 ", b" 100 "), (rb" 401 ", b" 200 "),
-    (rb" 200 OK", b" 403 OK"), (rb" 200 OK", b" 401 OK"), (rb" 200 OK", b" 202 OK"), (rb"VVX_500", b"VVX_600"),
-    (rb"nonce=\"..", b"nonce=\"xx"), (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"),
-    (rb"Call-ID: ....", b"Call-ID: last"), (rb"Contact: <sip:1", b"Contact: <sip:2"), (rb"CSeq: \d", b"CSeq: 9"),
-    (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"CSeq: .", b"CSeq: 4"), (rb"CSeq: .", b"CSeq: 5"),
-    (rb"CSeq: .", b"CSeq: 6"),
-    (rb";tag=....", b";tag=odd."), (rb"5060;branch", b"5061;branch"), (rb"Call-ID: ", b"call-id: "),
-    (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
-]
-
-Packets = list[tuple[float, bytes]]
 
 
 @pytest.fixture(scope="module", params=[FLEET, CROWD], ids=["fleet", "crowd"])
 def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Packets:
     return captured(tmp_path_factory.mktemp("fleet"), request.param)
-
-
-def captured(folder: Path, fleet: Workload) -> Packets:
-    path = folder / "capture.pcap"
-    fleet.write(path)
-    return frames_in(path)
-
-
-def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[tuple[bytes, bytes]] = ODD
-              ) -> Iterator[tuple[float, bytes]]:
-    """The packets as a tap tells them that misses some, sees others twice, late, or in another order, whose clock
-    jumps; and some are not what they were, or come beside what they were."""
-    shift = 0.0
-    for time, frame in packets:
-        if chance.random() >= share:
-            yield time + shift, frame
-            continue
-        match chance.randrange(8):
-            case 0:
-                pass
-            case 1:
-                yield from [(time + shift, frame), (time + shift + chance.choice([0.1, 0.6, 3.0, 31.0, 40.0]), frame)]
-            case 2:
-                yield time + shift + chance.choice([0.01, 0.4, 0.6, 5.0]), frame
-            case 3:
-                shift += chance.choice([0.5, 20.0, 600.0, -30.0])
-                yield time + shift, frame
-            case _:
-                old, new = chance.choice(odds)
-                odd = re.sub(old, new, frame)
-                yield from [(time + shift, odd)] + [(time + shift + 0.001, frame)] * chance.randrange(2)
-
-
-def followed(folder: Path, *captures: Iterable[tuple[float, bytes]]) -> tuple[bytes, list[Any]]:
-    """The report of captures, and what is known at their end of every line and of what passed."""
-    paths = [folder / f"capture-{number}.pcap" for number in range(len(captures))]
-    for path, packets in zip(paths, captures, strict=True):
-        write_pcap(path, packets)
-    run = Run(Job(tuple(map(str, paths)), site=str(SITE), jobs=1), print)
-    run.drive()
-    lines = run.reconstruction.lines.values()
-    report = json.encode(run.report())
-    for phone in tuple(run.auditor.registrations.renewals):   # what is known of phones is written down then
-        run.auditor.registrations.end_renewals(phone)
-    return report, [
-        [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
-        run.reconstruction.open, run.auditor.open, list(run.state()["_frames"].items()),
-        [(line.cseq, line.call_id, line.asked, line.last, line.owner.last, again_of(line.owner)) for line in lines],
-        *remembered(run),
-    ]
-
-
-def again_of(phone: Phone) -> list[Any]:
-    """What a phone may send again."""
-    return [(call_id, one.cseq, one.method, one.transaction, one.leg and one.leg.key, one.challenges)
-            for call_id, one in (phone.again or {}).items()]
-
-
-def remembered(run: Run) -> Iterator[Any]:
-    """What reconstruction knows of transactions and dialogs."""
-    memory = run.reconstruction._memory
-    for ring in (memory.transactions._known, memory.transactions._strange):
-        yield [(one.number, one.key, one.cseq, one.method, one.flow, one.server, one.time, one.in_dialog, one.seen,
-                one.asked, one.uri, one.to_tag, one.classes, one.status, one.check) for one in ring.waiting]
-    for legs in (memory.calls.known, memory.calls.strange):
-        yield [(leg.key, leg.number, leg.server, leg.state, leg.cseq_in, leg.cseq_out, leg.seen, leg.life, leg.forks)
-               for leg in legs._ring]
 
 
 @settings(max_examples=100)
@@ -134,7 +50,7 @@ def by_both_roads(folder: Path, *captures: Packets) -> None:
     short = followed(folder, *captures)
     with ExitStack() as long:
         for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
-            long.enter_context(patch.object(road, way, _never))
+            long.enter_context(patch.object(road, way, never))
         assert followed(folder, *captures) == short
 
 
@@ -155,8 +71,6 @@ def test_who_notes_renewals_is_told_what_an_observer_sees(
                      for each in seen]
 
 
-def _never(*_: Any) -> bool:
-    return False
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +84,7 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> Packets:
 def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, tmp_path: Path) -> None:
     at = 8 + which   # of the third registration
     time, frame = lone[at]
-    for old, new in ODD:   # twice, with mere renewals between
+    for old, new in ODD_RENEWALS:   # twice, with mere renewals between
         by_both_roads(tmp_path, [(time, re.sub(old, new, frame) if place in (at, at + 12) else frame)
                                  for place, (time, frame) in enumerate(lone)])
     for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):

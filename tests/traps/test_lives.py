@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
-from tests.life import Life, world
-from tests.stories import Court, P, S, Settings, Story, T, site
-from tests.traps.ground import MODES, REGIMES, accused
+from tests.lives import lived
+from tests.stories import Court
+from tests.traps.ground import MODES, PREMATURE, REGIMES, UNREGISTERED, accused
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
-SECONDS = 600.0
 LIVES = 6   # of each regime and mode
 SEEDS = {(regime, mode): range(number * LIVES, (number + 1) * LIVES)
          for number, (regime, mode) in enumerate((regime, mode) for regime in REGIMES for mode in MODES)}
-
-
-def lived(settings: Settings, seed: int) -> tuple[Story, dict[str, object]]:
-    """A life, and the site file that knows it."""
-    chance = random.Random(seed)
-    servers = [P, S, T][:2 + seed % 2]
-    life = Life(settings, servers, world(chance, SECONDS), chance, expires=chance.choice([40, 90, 120, 300]))
-    story = life.live(SECONDS, 1 + seed // 2 % 2)
-    return story, site({**settings, "expires": life.expires}, *servers, ttl=life.ttl)
 
 
 @pytest.mark.parametrize("mode", MODES)
