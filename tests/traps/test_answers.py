@@ -24,6 +24,7 @@ from tests.stories import (
 from tests.traps.ground import (
     EARLY,
     PREMATURE,
+    UNREGISTERED,
     accused,
     any_regime,
     gated_regime,
@@ -33,10 +34,8 @@ from tests.traps.ground import (
     returns,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback", "signalling-to-failed-server",
-         "unexpected-re-registration")
-
 SENT, TAKEN, TWICE = "signalling-to-failed-server", "accepted-from-failed-server", "unexpected-re-registration"
+ABOUT = (UNREGISTERED, PREMATURE, SENT, TWICE)
 
 
 def found(court: Court, phone: Handset, regime: str) -> list[str]:

@@ -25,7 +25,7 @@ from tests.traps.ground import (
     returns,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 @any_regime

@@ -22,7 +22,7 @@ from tests.traps.ground import (
     handset,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 def faulty() -> Story:

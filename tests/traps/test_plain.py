@@ -39,7 +39,7 @@ from tests.traps.ground import (
     timed_mode,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 @any_regime
@@ -100,13 +100,8 @@ SURROUNDINGS = [plain, on_vlans, in_fragments, by_tcp, behind_nat]
 surrounded = pytest.mark.parametrize("dress", SURROUNDINGS, ids=lambda dress: dress.__name__)
 
 
-@gated_regime
-@surrounded
-def test_the_call_before_registration_is_found_everywhere(
-    court: Court, regime: str, dress: Callable[[Story], dict[str, Any]]
-) -> None:
-    story = Story()
-    phone = handset(story, **dress(story))
+def finds_it_dead(phone: Handset) -> None:
+    """P says nothing from 300 on; over TCP it resets the connection, and refuses another."""
     if phone.transport == "tcp":
         phone.story.reset(299, P, phone.place)
         phone.place = ("10.1.0.5", 49_153)
@@ -114,6 +109,16 @@ def test_the_call_before_registration_is_found_everywhere(
         phone.story.reset(300.1, P, phone.place)
     else:
         phone.silence(300)
+
+
+@gated_regime
+@surrounded
+def test_the_call_before_registration_is_found_everywhere(
+    court: Court, regime: str, dress: Callable[[Story], dict[str, Any]]
+) -> None:
+    story = Story()
+    phone = handset(story, **dress(story))
+    finds_it_dead(phone)
     phone.call(305.5, S, 5)
     assert court(story, minute(regime)) == [f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain"]
 
@@ -125,13 +130,7 @@ def test_the_early_return_is_found_everywhere(
 ) -> None:
     story = Story()
     phone = handset(story, **dress(story))
-    if phone.transport == "tcp":
-        phone.story.reset(299, P, phone.place)
-        phone.place = ("10.1.0.5", 49_153)
-        phone.story.syn(300, phone.place, P)
-        phone.story.reset(300.1, P, phone.place)
-    else:
-        phone.silence(300)
+    finds_it_dead(phone)
     time = phone.register(305.5, S) if regime != "R0" else 305.5
     phone.call(time, S, 5)
     returns(phone, regime, EARLY)

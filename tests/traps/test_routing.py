@@ -29,7 +29,7 @@ from tests.traps.ground import (
     returns,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 class Dialled(TypedDict):

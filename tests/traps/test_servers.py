@@ -36,7 +36,7 @@ from tests.traps.ground import (
 )
 
 SWITCH = ("10.5.0.1", 5060)
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 @any_regime

@@ -20,7 +20,7 @@ from tests.traps.ground import (
 )
 from tests.wire_beside import BROADCAST, DHCP_SERVER, MAC, TFTP_SERVER, dhcp, tftp
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 AGENT = f"{VVX}_{MAC}"
 ELSEWHERE: Endpoint = ("10.1.0.77", 5060)

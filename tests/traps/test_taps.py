@@ -39,7 +39,7 @@ from tests.traps.ground import (
     returns,
 )
 
-ABOUT = ("signalling-to-unregistered-server", "premature-failback")
+ABOUT = (UNREGISTERED, PREMATURE)
 
 
 def mirrored(packet: Packet, delay: float) -> Packet:
