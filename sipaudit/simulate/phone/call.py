@@ -5,7 +5,7 @@ from __future__ import annotations
 from sipaudit.simulate.clock import Inbox, Steps
 from sipaudit.simulate.digest import credentials, nonce_of
 from sipaudit.simulate.message import Message, host
-from sipaudit.simulate.numbers import BUSY, EMERGENCY, RINGS_ON
+from sipaudit.simulate.numbers import BUSY, EMERGENCY, RINGS_ON, that_hangs_up_after
 from sipaudit.simulate.phone.device import RINGING, Answer
 from sipaudit.simulate.phone.line import HEAD, Line
 from sipaudit.simulate.plan.values import Calls
@@ -22,7 +22,7 @@ class Call:
         self.line = line
         self.plan = plan
         numbers = {"busy": BUSY, "cancel": RINGS_ON, "emergency": EMERGENCY,
-                   "far-end": f"26{min(999, int(plan.seconds)):03d}"}
+                   "far-end": that_hangs_up_after(plan.seconds)}
         number = numbers.get(
             plan.kind, plan.number or str(2000 + line.phone.chance.randrange(400)))
         self.callee = f"sip:{number}@{line.domain}"
