@@ -187,12 +187,10 @@ def arp(data: bytes) -> Peeled:
     return Stop("arp", Tally.CONTENT, of_arp(data))
 
 
-_PPP_HDLC, _PPP_ETHER, _MPLS = 50, 51, 219
-
 _LINK_TYPES: dict[int, Peel] = {
     linktypes.ETHERNET: ethernet, linktypes.NULL: null, linktypes.LOOP: null,
     linktypes.LINUX_SLL: sll, linktypes.LINUX_SLL2: sll2,
-    linktypes.PPP: ppp, _PPP_HDLC: ppp, _PPP_ETHER: pppoe, _MPLS: mpls,
+    linktypes.PPP: ppp, linktypes.PPP_HDLC: ppp, linktypes.PPP_ETHER: pppoe, linktypes.MPLS: mpls,
     linktypes.RAW_BSD: raw, linktypes.RAW_OPENBSD: raw, linktypes.RAW: raw, linktypes.IPV4: raw, linktypes.IPV6: raw,
 }
 

@@ -358,6 +358,13 @@ def test_a_filter_works_on_raw_ip_as_well(tmp_path: Path) -> None:
     assert numbers(captures(capture, bpf="udp port 5060")) == [1]
 
 
+def test_labels_may_come_without_a_link(tmp_path: Path) -> None:
+    """As a router captures that puts labels on packets (MPLS)."""
+    label = bytes.fromhex("000141ff")
+    read = captures(write_pcap(tmp_path / "a", [(START, label + message(1)[14:])], linktypes.MPLS))
+    assert (numbers(read), read.health[0].link_types) == ([1], ["MPLS"])
+
+
 def test_a_filter_that_is_none_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(pcap(TIMES))
     with pytest.raises(InputError, match="udp prt 5060") as caught:
