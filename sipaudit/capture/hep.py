@@ -10,6 +10,7 @@ from msgspec import Struct
 from sipaudit.capture.content import is_keepalive
 from sipaudit.capture.layers import Stop, Tally
 
+PORT, TLS_PORT = 9060, 9061  # where those who collect it listen, by custom
 SIP = 1  # protocol type of chunk 11
 PAYLOAD_BYTES = 1 << 16  # a decompressed payload; SIP over UDP cannot be longer
 TRANSPORTS = {17: "udp", 6: "tcp", 132: "sctp", 22: "tls"}  # 22: what Kamailio writes for TLS, WS and WSS

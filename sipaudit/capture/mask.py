@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sipaudit.capture import linktypes
+from sipaudit.capture import hep, linktypes
 from sipaudit.capture.content import NAMING_PORTS
 from sipaudit.capture.ip import UDP
 from sipaudit.capture.link import ETHERTYPE_IP, VLAN_TAGS
@@ -34,7 +34,7 @@ _IP4_PLAIN = 0x45  # as its first octet: version 4, five words, so no options
 _RTP_HEADER = 12  # bytes, RFC 3550 5.1; a shorter payload is left to the decoder
 _RTP_VERSION = 2
 
-KEPT_PORTS = NAMING_PORTS | TUNNEL_PORTS.keys() | {9060, 9061}
+KEPT_PORTS = NAMING_PORTS | TUNNEL_PORTS.keys() | {hep.PORT, hep.TLS_PORT}
 """SIP, DNS, tunnels, HEP, and all that the decoder counts by its port."""
 _IS_KEPT_PORT = np.isin(np.arange(65_536), list(KEPT_PORTS))
 _FIRST = np.arange(256)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
+from sipaudit.capture.hep import PORT
 from sipaudit.errors import InputError
 from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.datagrams import DatagramSource
 
-DEFAULT_PORT = 9060
 SCHEMES = ("udp", "tcp", "tls")
 
 _BACKLOG = 64
@@ -61,7 +61,7 @@ def parse_url(url: str) -> Address:
     """What a URL says. Raises InputError when it is none of ours."""
     try:
         parts = urlsplit(url)
-        port = DEFAULT_PORT if parts.port is None else parts.port
+        port = PORT if parts.port is None else parts.port
     except ValueError as error:
         raise InputError(f"--hep: {url!r} has no port that can be: {error}", fix=_WRITE) from error
     if parts.scheme not in SCHEMES or not parts.hostname:
