@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit.cli import terminal
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
 CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
@@ -20,7 +20,7 @@ CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 class Ran:
     def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT, tz: str = "UTC") -> None:
-        command = [sys.executable, "-m", "sipaudit", *arguments]
+        command = [*COMMAND, *arguments]
         if shell:
             command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,

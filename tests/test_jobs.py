@@ -36,7 +36,7 @@ from sipaudit.sip.forms import Parsed
 from tests.ctrl_c import hears_ctrl_c
 from tests.frames import frames_in, write_pcap
 from tests.score import plans
-from tests.shared import CAPTURES, ROOT
+from tests.shared import CAPTURES, COMMAND, ROOT
 
 SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
 CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file()) if CAPTURES.is_dir() else []
@@ -199,7 +199,7 @@ def test_progress_counts_every_byte(apart: list[int]) -> None:
 
 def test_a_pipe_is_read_by_the_reader() -> None:
     """Nothing of it is read before: no time in the site file waits for the first packet."""
-    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--format", "json", "--jobs"]
+    command = [*COMMAND, "analyze", "-", "--format", "json", "--jobs"]
     one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
                 for jobs in ("1", "2"))
     assert one == two
@@ -255,7 +255,7 @@ def test_what_is_not_named_file_by_file_is_read_when_it_is_known(paths: tuple[st
            "with reader.getting_ready(Job(tuple(sys.argv[1:]), jobs=2)) as ready: print(ready)"
     ran = subprocess.run([sys.executable, "-c", code, *named], capture_output=True, text=True, check=True)
     assert ran.stdout == "None\n"
-    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", *named, "--format", "json", "--jobs"]
+    command = [*COMMAND, "analyze", *named, "--format", "json", "--jobs"]
     one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
                 for jobs in ("1", "2"))
     assert one == two
@@ -314,7 +314,7 @@ def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
 def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path) -> None:
     """A pipe that never ends keeps the reader reading; it is found by what it inherits."""
     command = subprocess.Popen(
-        [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "--jobs", "2"],
+        [*COMMAND, "analyze", "-", "--jobs", "2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=hears_ctrl_c,
     )

@@ -116,7 +116,3 @@ def _is_within(frame: FrameType | None, code: CodeType) -> bool:
     while frame is not None and frame.f_code is not code:
         frame = frame.f_back
     return frame is not None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

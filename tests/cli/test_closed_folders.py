@@ -15,10 +15,9 @@ from typing import TypedDict
 import pytest
 
 from tests.live.mirror import wait_until
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
-PROGRAM = [sys.executable, "-m", "sipaudit.cli.main"]
 UNUSABLE = 2
 
 
@@ -53,7 +52,7 @@ def place() -> Iterator[Path]:
 def _runs_as_nobody(folder: Path) -> bool:
     """Not where Python, or this project, lies below a folder that only root may enter, as what pyenv makes for root."""
     try:
-        subprocess.run([*PROGRAM, "--version"], cwd=folder, capture_output=True, check=True, **NOBODY)
+        subprocess.run([*COMMAND, "--version"], cwd=folder, capture_output=True, check=True, **NOBODY)
     except (PermissionError, subprocess.CalledProcessError):
         return False
     return True
@@ -68,7 +67,7 @@ def _runs_as_nobody(folder: Path) -> bool:
     "live --follow closed/x", "live --follow . --checkpoint closed/x", "live --follow . --jsonl closed/x",
 ])
 def test_what_lies_in_a_closed_folder_is_refused(place: Path, words: str) -> None:
-    refused = subprocess.run([*PROGRAM, *words.split()], cwd=place, capture_output=True, text=True, check=False,
+    refused = subprocess.run([*COMMAND, *words.split()], cwd=place, capture_output=True, text=True, check=False,
                              **NOBODY)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, "")
     assert len(refused.stderr.splitlines()) == 1
@@ -87,7 +86,7 @@ def test_to_a_program_that_is_an_input_error(place: Path) -> None:
 def test_a_site_file_that_live_may_not_reach_any_more_ends_no_run(place: Path) -> None:
     log = place / "log"
     (place / "seen").mkdir()
-    command = [*PROGRAM, "live", "--follow", "seen", "--site", "closed/site.yaml", "--user", "nobody"]
+    command = [*COMMAND, "live", "--follow", "seen", "--site", "closed/site.yaml", "--user", "nobody"]
     with log.open("wb") as errors, subprocess.Popen(command, cwd=place, stderr=errors,
                                                     stdout=subprocess.DEVNULL) as live:
         wait_until(lambda: "listening" in log.read_text() or live.poll() is not None, "it listens")

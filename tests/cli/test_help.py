@@ -12,7 +12,7 @@ import pytest
 from sipaudit import __version__
 from sipaudit.cli.root import COMMANDS, root
 from tests.cli.conftest import Command
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 
 HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",
          "cel", "dns", "rich", "yaml")
@@ -59,7 +59,7 @@ def test_whoever_uses_the_engine_too_finds_the_same(code: str) -> None:
 
 
 def test_the_installed_command_says_its_version() -> None:
-    command = [sys.executable, "-m", "sipaudit.cli.main", "--version"]
+    command = [*COMMAND, "--version"]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"sipaudit {__version__}\n"
 
 
@@ -106,7 +106,7 @@ def completed(typed: str) -> list[str]:
     environment = {"_SIPAUDIT_COMPLETE": "bash_complete", "COMP_WORDS": f"sipaudit {typed}",
                    "COMP_CWORD": str(len(typed.split(" ")))}
     answer = subprocess.run(
-        [sys.executable, "-m", "sipaudit.cli.main"], capture_output=True, text=True, check=True, env=environment
+        COMMAND, capture_output=True, text=True, check=True, env=environment
     )
     assert answer.stderr == ""
     return [line.removeprefix("plain,") for line in answer.stdout.split()]

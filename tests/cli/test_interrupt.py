@@ -15,6 +15,7 @@ from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
 from tests.frames import udp_frame, write_pcap
 from tests.live.mirror import wait_until
+from tests.shared import COMMAND
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
@@ -83,7 +84,7 @@ def interrupted(number: signal.Signals, function: str, file: str, *words: str) -
 def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with subprocess.Popen(
-        [sys.executable, "-m", "sipaudit.cli.main", "analyze", "-", "-o", out],
+        [*COMMAND, "analyze", "-", "-o", out],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
     ) as command:
         assert command.stdin is not None
@@ -106,7 +107,7 @@ def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Pa
     (out / "evidence" / "f-000001.pcapng").write_text("old")
     (out / "report.json").write_text("old")
     with subprocess.Popen(
-        [sys.executable, "-m", "sipaudit.cli.main", "analyze", capture, "-o", out],
+        [*COMMAND, "analyze", capture, "-o", out],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=hears_ctrl_c,
     ) as command:
         while command.poll() is None and not list(out.glob(".sipaudit-*")):

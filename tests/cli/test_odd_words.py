@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 
 SAMPLE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
 PLAN = str(ROOT / "samples" / "clean-outage" / "plan.yaml")
@@ -21,7 +21,7 @@ UNUSABLE = 2
 def run(
         folder: Path, *words: str | bytes, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([sys.executable, "-m", "sipaudit.cli.main", *words], cwd=folder, stdout=stdout,
+    return subprocess.run([*COMMAND, *words], cwd=folder, stdout=stdout,
                           stderr=stderr, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
@@ -184,7 +184,7 @@ def test_that_nobody_reads_stderr_changes_neither_what_is_done_nor_the_exit_code
 
 
 def test_of_a_closed_stdin_nothing_comes(tmp_path: Path) -> None:
-    closed = subprocess.run(["sh", "-c", f'"{sys.executable}" -m sipaudit.cli.main analyze - <&-'], cwd=tmp_path,
+    closed = subprocess.run(["sh", "-c", f'"{sys.executable}" -m sipaudit analyze - <&-'], cwd=tmp_path,
                             capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert closed.returncode == UNUSABLE
     assert b"is empty" in closed.stderr

@@ -136,7 +136,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 def test_a_full_stdout_is_a_failure() -> None:
     ran = subprocess.run(
-        ["bash", "-c", f"{sys.executable} -m sipaudit.cli.main completion fish > /dev/full"],
+        ["bash", "-c", f"{sys.executable} -m sipaudit completion fish > /dev/full"],
         capture_output=True, text=True, check=False,
     )
     assert ran.returncode == 1

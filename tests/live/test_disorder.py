@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.disorder import Disorder
 from tests.capture.test_captures import START, pcap
 from tests.live.mirror import wait_until
+from tests.shared import COMMAND
 
 
 def test_a_source_that_is_out_of_order_is_named_once() -> None:
@@ -38,7 +38,7 @@ def test_so_is_a_directory_into_which_several_interfaces_are_captured(tmp_path: 
     log, seen = tmp_path / "log", tmp_path / "seen"
     seen.mkdir()
     (seen / "a.pcap").write_bytes(pcap([START, START + 0.2, START + 0.1, START + 0.3]))
-    command = [sys.executable, "-m", "sipaudit.cli.main", "live", "--follow", str(seen)]
+    command = [*COMMAND, "live", "--follow", str(seen)]
     with log.open("wb") as errors, subprocess.Popen(command, stderr=errors, stdout=subprocess.DEVNULL) as live:
         wait_until(lambda: "behind later ones" in log.read_text() or live.poll() is not None, "it is logged")
         live.terminate()

@@ -30,7 +30,7 @@ from sipaudit.live.notify import Notifier
 from sipaudit.live.scrape import Scrape
 from sipaudit.settings.site import load_site
 from tests.live.mirror import READY, wait_until
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 from tests.test_docs import all_commands, spellings
 
 SERVICE = ROOT / "docs" / "service"
@@ -78,7 +78,7 @@ def test_the_unit_can_do_little_besides_its_work() -> None:
 @pytest.mark.skipif(not privileges.can_capture(), reason="only root can listen to an interface")
 def test_the_program_can_do_its_work_under_the_units_filter(tmp_path: Path) -> None:
     said = tmp_path / "said.jsonl"
-    command = [sys.executable, "-m", "sipaudit.cli.main", "live", "-i", "lo", "--jsonl", str(said)]
+    command = [*COMMAND, "live", "-i", "lo", "--jsonl", str(said)]
     with subprocess.Popen([sys.executable, "-m", "tests.live.confined", UNIT, *command], cwd=ROOT,
                           stderr=subprocess.PIPE, text=True) as running:
         wait_until(lambda: running.poll() is not None or (said.exists() and said.stat().st_size), "it says something")

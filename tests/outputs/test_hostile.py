@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -18,6 +17,7 @@ import pytest
 import yaml
 
 from tests.outputs.desk import early_return, site_file, written
+from tests.shared import COMMAND
 from tests.stories import Story
 
 USERS = {
@@ -54,7 +54,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(name: str, *options: str) -> list[str]:
-    return [sys.executable, "-m", "sipaudit.cli.main", name, "=<b>x.pcap", "--site", "site.yaml", "--suppress",
+    return [*COMMAND, name, "=<b>x.pcap", "--site", "site.yaml", "--suppress",
             "known.yaml", "--tz", "utc", *options]
 
 

@@ -7,7 +7,6 @@ import io
 import json
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from sipaudit.sip.parse import parse
 from tests.frames import packets_in, write_pcap
 from tests.outputs.desk import messages, written
 from tests.report.html import pages
+from tests.shared import COMMAND
 from tests.stories import MINUTE, R2, Handset, Story, site
 
 PHONE, P, S = ("10.77.66.55", 5060), ("10.77.44.33", 5060), ("10.77.44.34", 5060)
@@ -76,7 +76,7 @@ ORIGINALS = ("geheim", USER, DIALLED, "4977712345670", "secret-domain", "10.77."
 
 
 def run(folder: Path, *options: str, name: str = "analyze") -> str:
-    command = [sys.executable, "-m", "sipaudit.cli.main", name, CAPTURE, "--site", "site.yaml", "--tz", "utc"]
+    command = [*COMMAND, name, CAPTURE, "--site", "site.yaml", "--tz", "utc"]
     said = subprocess.run([*command, *options], cwd=folder, check=True, capture_output=True)
     return said.stdout.decode()
 
@@ -225,7 +225,7 @@ def test_files_made_with_one_key_agree_and_without_it_they_do_not(place: Path) -
     alone = json.loads(run(place, "--format", "json", "--redact"))
     assert alone["lines"][0]["line"] not in json.dumps(again)
     rendered = subprocess.run(
-        [sys.executable, "-m", "sipaudit.cli.main", "report", "plain", "--redact", "--redact-key", "key", "--format",
+        [*COMMAND, "report", "plain", "--redact", "--redact-key", "key", "--format",
          "json"], cwd=place, check=True, capture_output=True).stdout
     assert json.loads(rendered) == again
 
@@ -373,7 +373,7 @@ def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_key_without_redact_is_a_mistake(place: Path) -> None:
-    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", CAPTURE, "--redact-key", "key"]
+    command = [*COMMAND, "analyze", CAPTURE, "--redact-key", "key"]
     ran = subprocess.run(command, cwd=place, capture_output=True, check=False)
     assert ran.returncode == 2
     assert b"--redact is missing" in ran.stderr

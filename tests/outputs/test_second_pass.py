@@ -6,7 +6,6 @@ import gzip
 import shutil
 import ssl
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -32,7 +31,7 @@ from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.frames import packets_in, write_pcap
 from tests.outputs.desk import EARLY, early_return, judged, messages, site_file, written
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 from tests.stories import Handset, P, Packet, Story
 
 needs_tls = pytest.mark.skipif(
@@ -171,7 +170,7 @@ def test_compressed_and_piped_captures_give_the_same_files(tmp_path: Path) -> No
     packed = tmp_path / "a.pcap.gz"
     packed.write_bytes(gzip.compress(capture.read_bytes()))
     _, plain = judged(tmp_path, capture)
-    command = [sys.executable, "-m", "sipaudit.cli.main", "analyze", "--site", site_file(tmp_path)]
+    command = [*COMMAND, "analyze", "--site", site_file(tmp_path)]
     for name, source in ((str(packed), b""), ("-", capture.read_bytes())):
         out = tmp_path / "other"
         subprocess.run([*command, name, "-o", out], input=source, check=True, capture_output=True)

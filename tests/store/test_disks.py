@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from sipaudit.store import reading, sqlite_file
 from sipaudit.store.opening import open_for_reading, open_for_writing
 from sipaudit.times import Span
 from tests.cli.conftest import Command
-from tests.shared import ROOT
+from tests.shared import COMMAND, ROOT
 
 CAPTURE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
 SITE = str(ROOT / "samples" / "first-outage" / "site.yaml")
@@ -95,7 +94,7 @@ def test_a_store_that_cannot_be_written_is_refused_before_anything_is_read(
         copy(kept, disk.store)
     disk.mount("-o", "remount,ro")
     refused = sipaudit_command("analyze", CAPTURE, "--store", disk.url)
-    live = subprocess.run([sys.executable, "-m", "sipaudit.cli.main", "live", "--follow", kept.parent, "--store",
+    live = subprocess.run([*COMMAND, "live", "--follow", kept.parent, "--store",
                            disk.url], capture_output=True, text=True, check=False)   # it gives up its rights
     assert (refused.code, refused.out, live.returncode, live.stdout) == (2, "", 2, "")
     assert refused.err == live.stderr
