@@ -5,12 +5,13 @@ A page that opens from disk; as SVG for the README where Debian's chromium is in
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bench.browser import CHROMIUM, chromium
 from bench.programs import ROUTE, name_of
 from bench.results import MEGABYTE, OURS, Measured, Results
 
@@ -69,18 +70,11 @@ def draw(measured: Measured, page: Path) -> None:
 
 def as_svg(page: Path, svg: Path) -> bool:
     """A page's picture as SVG; False when no chromium is installed, nothing is written then."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if CHROMIUM is None:
         return False
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         shown = browser.new_page()
         shown.goto(page.as_uri())
         text = shown.evaluate("Plotly.toImage(document.querySelector('.plotly-graph-div'), {format: 'svg'})")
-        browser.close()
-    from urllib.parse import unquote
-
     svg.write_text(unquote(text.partition(",")[2]))
     return True

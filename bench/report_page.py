@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from bench.browser import chromium
 from bench.fleet import Fleet
 from bench.readme import put
 from bench.results import machine
@@ -64,19 +62,6 @@ def make(lines: int, findings: int, folder: Path) -> Page:
     path = folder / f"{lines}-{findings}.html"
     path.write_bytes(content)
     return Page(lines, findings, path, rendered, len(content) / 1e6, len(document.to_json(report)) / 1e6)
-
-
-@contextmanager
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    where = shutil.which("chromium")
-    if where is None:
-        raise SystemExit("chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=where, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def opened(browser: Any, page: Page) -> Opened:

@@ -6,12 +6,10 @@ Run it after a change to the page. Incidents and the smaller pictures, which sta
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
+from bench.browser import chromium
 from sipaudit import pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,9 +20,8 @@ LEFT_OUT = "#incidents, #rates-of, #pictures .grid, .top, #findings, #whereabout
 def main() -> None:
     os.chdir(ROOT)
     job = pipeline.Job(paths=(f"{SAMPLE}/capture.pcap",), site=f"{SAMPLE}/site.yaml", zone="utc")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         pipeline.analyze(job, output=pipeline.Output(folder))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 960, "height": 900})
         page.goto((Path(folder) / "report.html").as_uri())
         page.wait_for_selector("html[data-drawn]", state="attached")
@@ -32,7 +29,6 @@ def main() -> None:
                                    "section { padding-top: 1rem !important }")
         page.wait_for_timeout(500)
         page.screenshot(path="docs/report.png", full_page=True)
-        browser.close()
 
 
 if __name__ == "__main__":

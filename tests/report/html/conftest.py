@@ -5,16 +5,15 @@ Every page that a test opens must stay silent: no error on its console, no reque
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.browser import CHROMIUM, chromium
 from tests.report.html import pages
 
-CHROMIUM = shutil.which("chromium")
 PATIENCE = 180_000  # ms: a machine that runs other tests besides is slow, and slowness is measured in bench/
 
 Open = Callable[..., Any]
@@ -24,11 +23,9 @@ Open = Callable[..., Any]
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not opened")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not opened")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not opened")
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="session")
