@@ -7,7 +7,6 @@ the end. Needs root, tcpreplay and PostgreSQL.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from bench.readme import put
+from bench.readme import options, put
 from tests.frames import write_pcap
 from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until
 from tests.store.postgres import Postgres
@@ -131,9 +130,8 @@ def _kept(report: dict[str, Any]) -> dict[str, set[Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.away", description=__doc__)
+    parser = options("bench.away", __doc__)
     parser.add_argument("--seconds", type=int, default=75, metavar="N", help="without the store (default: 75)")
-    parser.add_argument("--write", action="store_true", help="put the figures into bench/README.md")
     chosen = parser.parse_args()
     told = measured(chosen.seconds)
     counts = ", ".join(f"{count:,} {kind}s" for kind, count in told.said.items())

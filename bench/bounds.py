@@ -6,13 +6,12 @@ table holds then that the flood fills first.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import tracemalloc
 
 from bench.captures import SITE
 from bench.floods import FLOODS
-from bench.readme import put
+from bench.readme import options, tell
 from bench.weeks import Listener
 from sipaudit.live.limits import Limits
 from sipaudit.run.budget import SHARES
@@ -51,13 +50,9 @@ def rows() -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.bounds", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
-    chosen = parser.parse_args()
+    chosen = options("bench.bounds", __doc__).parse_args()
     text = "\n".join(rows())
-    print(text)
-    if chosen.write:
-        put("bounds", text)
+    tell("bounds", text, write=chosen.write)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ reader, in whatever language, lets the whole take less than this. In turn with t
 
 from __future__ import annotations
 
-import argparse
 import pickle
 import statistics
 import sys
@@ -19,7 +18,7 @@ from bench.captures import DATA, WORKLOADS, Workload, ensure
 from bench.marks import MISSED
 from bench.measure import run
 from bench.programs import NEIGHBOURS, sipaudit
-from bench.readme import put
+from bench.readme import options, tell
 from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import runs_of
@@ -90,13 +89,9 @@ def measured(workload: Workload, neighbour: str, bound: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.following", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
-    chosen = parser.parse_args()
+    chosen = options("bench.following", __doc__).parse_args()
     text = "\n".join([*HEAD, *(measured(WORKLOADS[name], *mark) for name, mark in MISSED.items())])
-    print(text)
-    if chosen.write:
-        put("following", text)
+    tell("following", text, write=chosen.write)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ that only takes them in, so that what is left is the model's.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from itertools import chain
 
 from bench.captures import SITE, WORKLOADS, ensure
-from bench.readme import put
+from bench.readme import options, tell
 from sipaudit.model.events import ModelEvent
 from sipaudit.pipeline import Job
 from sipaudit.run.ahead import parsed_ahead
@@ -43,17 +42,13 @@ def once(capture: str) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.model", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the figure into bench/README.md")
-    chosen = parser.parse_args()
+    chosen = options("bench.model", __doc__).parse_args()
     workload = WORKLOADS["sip"]
     runs = [once(str(ensure(workload))) for _ in range(RUNS)]
     costs = sorted(cost for cost, _ in runs)
     text = (f"{statistics.median(costs):.1f} µs a message ({costs[0]:.1f}-{costs[-1]:.1f}, {RUNS} runs of "
             f"{runs[0][1]:,} events; aim: at most 4).")
-    print(text)
-    if chosen.write:
-        put("model", text)
+    tell("model", text, write=chosen.write)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ other; what the kernel had to drop, and how far behind the probe was, is what it
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import struct
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.captures import SIP, SITE, Workload, ensure
-from bench.readme import put
+from bench.readme import options, put
 from sipaudit.capture.write import PcapWriter, ethernet_frame, udp_packet
 from tests.live.mirror import Listener, Mirror, mirror, why_not
 
@@ -100,11 +99,10 @@ def row(load: Load) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.port", description=__doc__)
+    parser = options("bench.port", __doc__)
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--sip", type=int, default=20_000, help="SIP messages a second")
     parser.add_argument("--rtp", type=int, default=150_000, help="RTP packets a second")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     chosen = parser.parse_args()
     if why_not():
         raise SystemExit(f"no mirror port: {why_not()}")

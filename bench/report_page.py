@@ -7,7 +7,6 @@ without a window, on the cores that the machine has.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -20,7 +19,7 @@ from msgspec import Struct
 
 from bench.browser import chromium
 from bench.fleet import Fleet
-from bench.readme import put
+from bench.readme import options, tell
 from bench.results import machine
 from sipaudit.report import document
 from sipaudit.report.html import render
@@ -106,9 +105,8 @@ def table(measured: list[tuple[Page, list[Opened]]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.report_page", description=__doc__)
+    parser = options("bench.report_page", __doc__)
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help=f"openings of each page (default {RUNS})")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sipaudit-") as folder, chromium() as browser:
         measured = []
@@ -117,9 +115,7 @@ def main() -> None:
             print(f"{lines} lines, {findings} findings: {page.size:.1f} MB", file=sys.stderr, flush=True)
             measured.append((page, [opened(browser, page) for _ in range(chosen.runs)]))
     text = table(measured)
-    print(text)
-    if chosen.write:
-        put("page", text)
+    tell("page", text, write=chosen.write)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ to copy the same file, as a measure of the machine.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import statistics
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from bench.measure import Cost, run
 from bench.programs import SIPAUDIT
-from bench.readme import put
+from bench.readme import options, tell
 
 RUNS = 3
 SERVERS = """
@@ -64,17 +63,13 @@ def row(name: str, text: str, mark: int, folder: Path) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.simulate", description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
-    chosen = parser.parse_args()
+    chosen = options("bench.simulate", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(name, text, mark, Path(folder)) for name, (text, mark) in PLANS.items()]
     head = ["| mostly | packets | processor s | packets a second | mark | | of tcpdump's copy | memory |",
             "|---|--:|--:|--:|--:|---|--:|--:|"]
     table = "\n".join([*head, *rows])
-    print(table)
-    if chosen.write:
-        put("simulate", table)
+    tell("simulate", table, write=chosen.write)
 
 
 if __name__ == "__main__":

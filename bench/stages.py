@@ -5,14 +5,13 @@ Each run is a process of its own that stops behind one stage; a stage costs what
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections import deque
 
 from bench.captures import DATA, SITE, WORKLOADS, Workload, ensure
 from bench.measure import run
-from bench.readme import put
+from bench.readme import options, tell
 from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import known_ahead
@@ -71,9 +70,8 @@ def table(spent: dict[str, list[float]], messages: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__)
+    parser = options("bench.stages", __doc__)
     parser.add_argument("name", nargs="?", choices=WORKLOADS, default="sip", metavar="NAME")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     chosen = parser.parse_args()
     workload = WORKLOADS[chosen.name]
     ensure(workload)
@@ -82,9 +80,7 @@ def main() -> None:
         for stage in STAGES:
             spent[stage].append(processor(workload, stage))
     text = table(spent, workload.messages)
-    print(text)
-    if chosen.write:
-        put(f"stages {chosen.name}", text)
+    tell(f"stages {chosen.name}", text, write=chosen.write)
 
 
 if __name__ == "__main__":

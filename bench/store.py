@@ -6,13 +6,12 @@ new SQLite store is written in a temporary directory.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from bench.readme import put
+from bench.readme import options, tell
 from sipaudit.model.sayings import Saying
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import ROWS, WAITING, StoreSink
@@ -58,9 +57,8 @@ def taking(url: str, told: list[Saying], spool: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.store", description=__doc__)
+    parser = options("bench.store", __doc__)
     parser.add_argument("--store", metavar="URL", help="a store made for this (default: a new SQLite file)")
-    parser.add_argument("--write", action="store_true", help="put the figures into bench/README.md")
     chosen = parser.parse_args()
     told = sayings(WAITING)
     with tempfile.TemporaryDirectory() as folder:
@@ -71,9 +69,7 @@ def main() -> None:
     text = (f"{kind}: {statistics.median(rates):,.0f} rows a second ({rates[0]:,.0f}-{rates[-1]:,.0f}, {RUNS} runs of "
             f"{len(told):,}); the capture loop waits {statistics.median(costs):.1f} µs for a saying "
             f"({costs[0]:.1f}-{costs[-1]:.1f}).")
-    print(text)
-    if chosen.write:
-        put(f"store {kind}", text)
+    tell(f"store {kind}", text, write=chosen.write)
 
 
 if __name__ == "__main__":

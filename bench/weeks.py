@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, BinaryIO, cast
 
-from bench.readme import put
+from bench.readme import options, tell
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.linktypes import ETHERNET
@@ -156,11 +156,10 @@ def table(told: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.weeks", description=__doc__.partition("\n")[0])
+    parser = options("bench.weeks", __doc__)
     parser.add_argument("--phones", type=int, default=2000, metavar="N")
     parser.add_argument("--hours", type=int, default=24, metavar="N")
     parser.add_argument("--outages", action="store_true", help="let a server fail every hour")
-    parser.add_argument("--write", action="store_true", help="put the table into bench/README.md")
     parser.add_argument("--listen", metavar="SITE", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.listen is not None:
@@ -168,9 +167,7 @@ def main() -> None:
         return
     with TemporaryDirectory() as folder:
         text = table(live(chosen.phones, chosen.hours, Path(folder), outages=chosen.outages))
-    print(text)
-    if chosen.write:
-        put("weeks outages" if chosen.outages else "weeks", text)
+    tell("weeks outages" if chosen.outages else "weeks", text, write=chosen.write)
 
 
 if __name__ == "__main__":
