@@ -8,7 +8,6 @@ from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords
 from sipaudit.capture.records import PCAP_MAGICS, PcapRecords, Records
 from sipaudit.errors import InputError
 
-HEAD = 512  # bytes, as much as naming a format takes
 MAGIC = 4  # bytes, as much as knowing ours takes
 GZIP, ZSTD, LZ4 = "gzip", "zstd", "lz4"
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from select import select
 from typing import IO, Any, Protocol, cast
 
-from sipaudit.capture.formats import GZIP, HEAD, LZ4, MAGIC, ZSTD, compression
+from sipaudit.capture.formats import GZIP, LZ4, MAGIC, ZSTD, compression
 from sipaudit.errors import InputError
+from sipaudit.mistaken import HEAD
 
 CHUNK = 1 << 20  # bytes of a capture at a time
 STDIN = "-"

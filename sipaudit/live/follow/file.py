@@ -49,7 +49,7 @@ def opening(descriptor: int, path: str) -> Opening | None:
         stored = os.pread(descriptor, look, 0)
         if len(stored) < formats.MAGIC:
             return None
-        compression = formats.compression(stored[: formats.HEAD])
+        compression = formats.compression(stored)
         if compression not in (None, formats.GZIP):
             raise InputError(f"is compressed with {compression}", fix="only gzip is followed", file=path)
         found = _first_packet(_plain(stored, path) if compression else stored, path, bool(compression))
