@@ -45,7 +45,7 @@ def scope_of(job: Job) -> Scope:
     in any of them, and in the rules, which else are read while another process reads the captures already."""
     faults = _Faults()
     zone = faults.of(lambda: parse_zone(job.zone)) or UTC
-    site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site.empty()
+    site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site()
     events = [faults.of(partial(parse_event, event.text, zone, option="events", file=event.file, line=event.line))
               for event in site.events]
     events += [faults.of(partial(parse_event, text, zone)) for text in job.events]

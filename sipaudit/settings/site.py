@@ -47,7 +47,7 @@ class EventText(Struct, frozen=True, gc=False):
 
 
 class Site(Struct, frozen=True):
-    """What is declared of a site. `lines` in file order, the first that matches counts.
+    """What is declared of a site; without a site file nothing is. `lines` in file order, the first that matches counts.
 
     `stated_tolerances` are those the file names (the others are defaults that a rule pack may change), `warnings`
     sentences for stderr.
@@ -63,11 +63,6 @@ class Site(Struct, frozen=True):
     events: tuple[EventText, ...] = ()
     emergency: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    @staticmethod
-    def empty() -> Site:
-        """No site file: nothing is declared."""
-        return Site()
 
     def override(self, settings: dict[str, Setting]) -> Site:
         """The site with these settings (`parse_set`) over those of every line; they declare no others."""

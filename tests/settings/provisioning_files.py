@@ -53,5 +53,5 @@ def declare(config: list[str], site: Path | None = None, /, *, entry: str | None
 
 
 def declared(config: list[str], site: Path | None = None, /, *, user: str = "1001", **known: str) -> Declaration:
-    read = load_site(site) if site is not None else Site.empty()
+    read = load_site(site) if site is not None else Site()
     return Declarations(read, config).declare(line(user, **known))

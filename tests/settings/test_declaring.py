@@ -108,7 +108,7 @@ class TestEntries:
             **{f"_{MAC}-reg": flat(**OWN, **cache),
                "_0004f2000002-reg": flat(**OWN, **cache).replace("10.0.0.1", "10.0.0.2"),
                "_0004f2000003-reg": flat(**OWN, **cache)})
-        declarations = Declarations(Site.empty(), [str(tmp_path)])
+        declarations = Declarations(Site(), [str(tmp_path)])
         names = [declarations.declare(line("1001", mac=f"0004f200000{number}")).entries[0] for number in (1, 2, 3)]
         assert names == ["sbc.example.com", "sbc.example.com (2)", "sbc.example.com"]
         assert [entry.servers[0].address for entry in declarations.entries.values()] == ["10.0.0.1", "10.0.0.2"]
@@ -132,17 +132,17 @@ class TestIssues:
     def test_a_value_that_another_file_of_the_line_hides_from_all(self, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000='<A CONFIG_FILES="a.cfg, b.cfg"/>', a=flat(**OWN, voIpProt__server__1__expires=60),
             b=flat(voIpProt__server__1__expires=90))
-        assert self.rules(Declarations(Site.empty(), [str(tmp_path)])) == ["config-shadowed"]
+        assert self.rules(Declarations(Site(), [str(tmp_path)])) == ["config-shadowed"]
 
     def test_what_the_firmware_lacks_is_said_once_it_is_seen(self, tmp_path: Path) -> None:
-        declarations = Declarations(Site.empty(), [config(tmp_path, **OWN, **{RE_REGISTER: 1})])
+        declarations = Declarations(Site(), [config(tmp_path, **OWN, **{RE_REGISTER: 1})])
         assert self.rules(declarations) == []
         assert self.rules(declarations, "3.2.3.1", model="SPIP_650") == ["config-unsupported-firmware"]
         assert self.rules(declarations, "BootROM", model="SPIP_650") == []
 
     def test_of_a_line_that_no_file_has_nothing_is_said(self, tmp_path: Path) -> None:
-        assert not Declarations(Site.empty()).provisioned
-        declarations = Declarations(Site.empty(), [config(tmp_path, **OWN, **{TIMEOUT: 30})])
+        assert not Declarations(Site()).provisioned
+        declarations = Declarations(Site(), [config(tmp_path, **OWN, **{TIMEOUT: 30})])
         assert declarations.provisioned
         assert declarations.issues(line("1002"), None, vouched=False) == ()
 
@@ -168,7 +168,7 @@ def test_files_that_many_phones_share_are_read_once(tmp_path: Path, monkeypatch:
         return plain(path, *mode)
 
     monkeypatch.setattr(Path, "open", noted)
-    declarations = Declarations(Site.empty(), [str(tmp_path)])
+    declarations = Declarations(Site(), [str(tmp_path)])
     assert declarations.declare(line(macs[-1])).at(None).number("expires") == 90
     assert opened.count("site.cfg") == 1
     assert len(opened) == 601

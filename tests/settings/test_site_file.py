@@ -61,8 +61,8 @@ class TestLines:
         assert site.declare(PHONE).at("sbc") == LineSettings()
 
     def test_no_site_file_declares_nothing(self) -> None:
-        assert Site.empty().declare(PHONE) == Declaration()
-        assert not Site.empty().declares_phone("10.1.0.5", None)
+        assert Site().declare(PHONE) == Declaration()
+        assert not Site().declares_phone("10.1.0.5", None)
 
     @pytest.mark.parametrize(
         ("match", "identity", "holds"),
@@ -192,7 +192,7 @@ class TestSettings:
         assert settings.number("register") == 0
 
     def test_set_declares_an_undeclared_line_only_in_what_it_names(self) -> None:
-        site = Site.empty().override(parse_set(["failBack.mode=duration", "failBack.timeout=60"]))
+        site = Site().override(parse_set(["failBack.mode=duration", "failBack.timeout=60"]))
         settings = site.declare(PHONE).at(None)
         assert (settings.mode, settings.failback_timeout, settings.regime) == (Mode.DURATION, 60, None)
         assert not settings.declared
