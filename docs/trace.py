@@ -16,10 +16,6 @@ REQUIREMENTS = [*(f"C{n}" for n in range(1, 11)), *(f"F{n}" for n in range(1, 14
 SHOWN = 6     # scenarios named in a cell; the others are counted
 
 
-def _rules() -> list[Rule]:
-    return list(load_pack().of_lines)
-
-
 def _rows(rule: Rule) -> str:
     return " ".join(f"`{name}`" for name in sorted(rule.expectations))
 
@@ -29,7 +25,7 @@ def requirements() -> str:
     titles = {term.name: term.title for term in load_terms()}
     lines = ["| id | in short | rules | rows of the tables |", "|---|---|---|---|"]
     for name in REQUIREMENTS:
-        rules = ", ".join(f"`{rule.id}`" for rule in _rules() if name in rule.basis)
+        rules = ", ".join(f"`{rule.id}`" for rule in load_pack().of_lines if name in rule.basis)
         rows = dict.fromkeys(f"`{row.expectation}`" for row in (*MUST_NOT, *MUST) if row.clause == name)
         lines.append(f"| {name} | {titles[name]} | {rules or '(below)'} | {' '.join(rows)} |")
     return "\n".join(lines)
@@ -37,7 +33,7 @@ def requirements() -> str:
 
 def unjudged() -> list[str]:
     """The requirements on which no rule rests: the page says why."""
-    return [name for name in REQUIREMENTS if not any(name in rule.basis for rule in _rules())]
+    return [name for name in REQUIREMENTS if not any(name in rule.basis for rule in load_pack().of_lines)]
 
 
 def stories() -> dict[str, tuple[list[str], list[str]]]:
@@ -58,7 +54,7 @@ def rules() -> str:
     """Each rule with its rows and the scenarios that hold it."""
     told = stories()
     lines = ["| rule | rests on | rows | fires in | is left open in |", "|---|---|---|---|---|"]
-    for rule in _rules():
+    for rule in load_pack().of_lines:
         fires, left_open = told.get(rule.id, ([], []))
         cases = f"{rule.id}.test.yaml" if not rule.expectations else _some(fires)
         lines.append(f"| `{rule.id}` | {' '.join(rule.basis)} | {_rows(rule)} | {cases} | {_some(left_open)} |")
