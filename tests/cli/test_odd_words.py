@@ -56,6 +56,7 @@ CONTENT = {
     "capture": Path(SAMPLE).read_bytes()[:4_000], "pcapng": b"\n\r\r\n\x1c\0\0\0", "gzip": b"\x1f\x8b\x08\0",
     "store": b"SQLite format 3\0" + bytes(84), "words": b"servers: {}\n",
     "report": Path(SAMPLES, "report.json").read_bytes(),
+    "site": Path(SAMPLES, "site.yaml").read_bytes(), "xml": Path(SAMPLES, "provisioning", "site.cfg").read_bytes(),
 }
 
 
@@ -69,6 +70,9 @@ CONTENT = {
     (["report", "a.yaml"], "words", "not a sipaudit report: it is no JSON (name a report.json that sipaudit wrote, its "
                                     "directory, or the URL of a store)"),
     (["phones", "r.json"], "report", "is a report that sipaudit wrote (show it with: sipaudit report r.json)"),
+    (["analyze", SAMPLE, "--site", "site.cfg"], "xml",
+     "is XML, as provisioning files are, and cannot be the site file (name those with --config)"),
+    (["analyze", SAMPLE, "--config", "site.yaml"], "site", "is a site file (name it with --site)"),
     (["config", "check", "a.pcap"], "capture", "is a capture (read it with: sipaudit analyze a.pcap)"),
     (["config", "show", "a.pcap"], "pcapng", "is a capture (read it with: sipaudit analyze a.pcap)"),
     (["analyze", SAMPLE, "--config", "a.db"], "store",
@@ -85,6 +89,13 @@ def test_a_file_in_the_place_of_another_is_said_to_be_what_it_is(
     refused = run(tmp_path, *words)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, b"")
     assert refused.stderr.decode() == f"sipaudit: {words[-1]}: {said}\n"
+
+
+def test_a_provisioning_directory_in_the_place_of_the_site_file_is_told_its_option(tmp_path: Path) -> None:
+    (tmp_path / "provisioning").mkdir()
+    refused = run(tmp_path, "analyze", SAMPLE, "--site", "provisioning")
+    assert refused.returncode == UNUSABLE
+    assert b"is a directory (name a YAML file; a provisioning directory is named with --config)" in refused.stderr
 
 
 @pytest.mark.parametrize("words", [

@@ -65,7 +65,8 @@ def _read(path: Path, layer: str) -> ConfigFile:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
-    if other := mistaken.what_else(data[:mistaken.HEAD], name):
+    head = data[:mistaken.HEAD]
+    if other := mistaken.what_else(head, name) or mistaken.a_site_file(head, name):
         raise other
     if len(data) > MAX_BYTES:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
