@@ -39,7 +39,11 @@ WORDS = [
     "secondary", "working server", "server entry", "move", "dialog", "transaction", "branch", "retransmission", "idle",
     "boot", "TTL", "SRV", "tolerance", "severity", "Timer B", "Timer F", "challenger", "dns_ttl", "tap", "HEP", "NAPTR",
     "outbound proxy", "group", "label", "minutes", "first_packet", "blind_s", "lag_s", "interface_drops",
+    "emergency call", "forking", "Lync", "PRACK", "provisioning", "Request-URI", "shared line", "tag",
 ]
+COLUMNS = ["phone", "line", "firmware", "entry", "works with", "calls", "moves", "regime", "mode", "group", "kind",
+           "cause", "server", "priority"]   # of the tables of `phones`
+LINE = ["working", "tries", "registrations", "call_spans", "settings"]
 FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]
 
 SAID = [   # the closed lists of a report (contract.md 3)
@@ -55,7 +59,7 @@ SAID = [   # the closed lists of a report (contract.md 3)
 
 @pytest.mark.parametrize("name", [
     *SAID, *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
-    *Severity, *CODES, *WORDS, *FIELDS,
+    *Severity, *CODES, *WORDS, *FIELDS, *COLUMNS, *LINE,
     *(rule.id for rule in (*PACK.rules, *PACK.settings)), *(kind.id for kind in PACK.incidents),
 ], ids=str)
 def test_is_explained(name: str) -> None:
