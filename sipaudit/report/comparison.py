@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Report, Severity
-from sipaudit.report import document, table
+from sipaudit.report import document, incidents_compared, table
 from sipaudit.report.exhibits import counting, worst_first
+from sipaudit.report.incidents_compared import ComparedIncidents, compare_incidents
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 
 SCHEMA = "sipaudit.comparison/1"
@@ -46,7 +47,7 @@ class Same(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """`new` findings are of the later report, `gone` ones of the earlier."""
+    """`new` findings are of the later report, `gone` ones of the earlier; `incidents` of both, by kind and place."""
 
     schema: str
     generator: str
@@ -55,6 +56,7 @@ class Comparison(Struct, frozen=True):
     new: list[Finding]
     gone: list[Finding]
     same: list[Same]
+    incidents: list[ComparedIncidents]
 
 
 def compare(before: Report, after: Report) -> Comparison:
@@ -69,6 +71,7 @@ def compare(before: Report, after: Report) -> Comparison:
         [finding for finding in counting(before.findings) if finding.id not in stays],
         [Same(old.id, new.id, new.rule, new.line, new.server, old.severity, new.severity)
          for old, new in sorted(pairs, key=lambda pair: pair[1].id)],
+        compare_incidents(before, after),
     )
 
 
@@ -142,6 +145,7 @@ def render(comparison: Comparison, width: int, color: bool) -> str:
     for name, run in (("before", comparison.before), ("after", comparison.after)):
         screen.say(f"{name}: {count_of(run.findings, 'finding')} in {', '.join(run.captures)}")
     screen.say(f"{len(comparison.new)} new, {len(comparison.gone)} gone, {len(comparison.same)} the same.")
+    incidents_compared.show(screen, comparison.incidents)
     _findings(screen, "New", comparison.new)
     _findings(screen, "Gone", comparison.gone)
     changed = [same for same in comparison.same if same.severity_before is not same.severity_after]

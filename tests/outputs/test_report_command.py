@@ -16,6 +16,7 @@ from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import comparison, document
 from tests.cli.conftest import Command
 from tests.outputs.desk import early_return, judged, written
+from tests.shared import ROOT
 from tests.stories import Handset, P, Story
 
 Runs = tuple[Path, Path]
@@ -154,6 +155,22 @@ def test_findings_that_look_alike_are_counted(runs: Runs) -> None:
     assert compare(alike, alike[1:], report) == (0, 1, 2)
     found = comparison.compare(replace(report, findings=alike), replace(report, findings=alike[1:]))
     assert [finding.id for finding in found.gone] == ["f-1"]  # the phone decides among equals
+
+
+def test_incidents_of_both_runs_stand_side_by_side(sipaudit_command: Command) -> None:
+    """Whether phones move sooner after a change, and what an outage costs."""
+    before, after = ROOT / "samples" / "clean-outage", ROOT / "samples" / "flapping"
+    words = ("report", str(after), "--compare", str(before))
+    compared = json.loads(sipaudit_command(*words, "--format", "json").out)["incidents"]
+    assert [(one["kind"], one["entry"], one["before"]["incidents"], one["after"]["incidents"]) for one in compared] == [
+        ("flapping", "sbc", 0, 1), ("server-outage", "sbc", 1, 7)]
+    outages = [incident.metrics for incident in document.read(str(after)).incidents if incident.kind == "server-outage"]
+    later = compared[1]["after"]
+    assert later["time_to_recover_max"] == max(metrics["time_to_recover_max"] or 0 for metrics in outages)
+    assert later["calls_failed"] == sum(int(metrics["calls_failed"] or 0) for metrics in outages)
+    assert compared[0]["before"] == {"incidents": 0, "lines": 0, **dict.fromkeys(list(later)[2:])}
+    rows = [line.split() for line in sipaudit_command(*words).out.splitlines() if line.startswith("server-outage")]
+    assert [row[2:4] for row in rows] == [["before", "1"], ["after", "7"]]
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema": "sipaudit.report/1"}', "\x00", None])

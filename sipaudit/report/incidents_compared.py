@@ -1,0 +1,104 @@
+"""The incidents of two runs side by side: whether an outage is noticed sooner after a change, and costs fewer calls.
+
+An incident has no name that would outlast its run; its kind and where it was have.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sipaudit.model.values import Incident, Report
+from sipaudit.report.names import name_of
+from sipaudit.report.screen import Screen, brief
+
+Place = tuple[str, str | None, str | None]   # kind, server, entry
+NUMBERS = ("count", "lines", "moved in", "at most", "calls lost", "failed")   # moved: median, as in the verdict
+SHOWN = 50
+
+
+class Cost(Struct, frozen=True):
+    """The incidents of one run at one place: how many, the most lines of one, the worst of their times (seconds), and
+    what was lost in all. None where none of them has it."""
+
+    incidents: int
+    lines: int
+    time_to_detect_p50: float | None
+    time_to_detect_max: float | None
+    time_to_recover_p50: float | None
+    time_to_recover_max: float | None
+    registrations_lost: int | None
+    calls_lost: int | None
+    calls_failed: int | None
+
+
+class ComparedIncidents(Struct, frozen=True):
+    """One kind of incident at one server, or entry, in both runs; `name` is the server's."""
+
+    kind: str
+    server: str | None
+    name: str | None
+    entry: str | None
+    before: Cost
+    after: Cost
+
+
+def compare_incidents(before: Report, after: Report) -> list[ComparedIncidents]:
+    """By kind and place, each once."""
+    old, new = _by_place(before.incidents), _by_place(after.incidents)
+    return [ComparedIncidents(kind, server, name_of(server, after) or name_of(server, before), entry,
+                              _cost(old[kind, server, entry]), _cost(new[kind, server, entry]))
+            for kind, server, entry in sorted({*old, *new}, key=lambda place: tuple(part or "" for part in place))]
+
+
+def _by_place(incidents: Iterable[Incident]) -> defaultdict[Place, list[Incident]]:
+    places: defaultdict[Place, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        places[incident.kind, incident.server, incident.entry].append(incident)
+    return places
+
+
+def _cost(incidents: list[Incident]) -> Cost:
+    def worst(metric: str) -> float | None:
+        return max(_values(incidents, metric), default=None)
+
+    def in_all(metric: str) -> int | None:
+        values = list(_values(incidents, metric))
+        return int(sum(values)) if values else None
+
+    return Cost(
+        len(incidents), max((len(incident.lines) for incident in incidents), default=0),
+        worst("time_to_detect_p50"), worst("time_to_detect_max"), worst("time_to_recover_p50"),
+        worst("time_to_recover_max"), in_all("registrations_lost"), in_all("calls_lost"), in_all("calls_failed"))
+
+
+def _values(incidents: Iterable[Incident], metric: str) -> Iterator[float]:
+    for incident in incidents:
+        value = incident.metrics.get(metric)
+        if value is not None:
+            yield value
+
+
+def show(screen: Screen, compared: list[ComparedIncidents]) -> None:
+    """Two rows for each place, before and after."""
+    if not compared:
+        return
+    screen.title("Incidents")
+    screen.table(
+        ("kind", "where", "run", *NUMBERS), [row for one in compared[:SHOWN] for row in _rows(one)],
+        right=frozenset(NUMBERS), least=("lines", "calls lost", "failed", "where"))
+    if len(compared) > SHOWN:
+        screen.say(f"{len(compared) - SHOWN} more: see --format json.")
+
+
+def _rows(one: ComparedIncidents) -> Iterator[tuple[object, ...]]:
+    where = one.name or (one.entry if one.server is None else brief(one.server))
+    for name, cost in (("before", one.before), ("after", one.after)):
+        yield (one.kind, where, name, cost.incidents, cost.lines, _seconds(cost.time_to_recover_p50),
+               _seconds(cost.time_to_recover_max), cost.calls_lost, cost.calls_failed)
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f} s"
