@@ -9,7 +9,7 @@ from datetime import tzinfo
 from sipaudit.model.values import Finding, Frame, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.names import name_of
+from sipaudit.report.names import name_of, site_names
 from sipaudit.report.proof import filters, proof_text
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.series import gravest
@@ -75,20 +75,21 @@ def _server(server: str, report: Report) -> str:
 
 
 def _findings(report: Report, clock: tzinfo) -> Iterator[str]:
-    worst = worst_first(report.findings)
+    worst, names = worst_first(report.findings), site_names(report)
     for finding in worst[:FINDINGS_SHOWN]:
-        yield from _finding(finding, report, clock)
+        yield from _finding(finding, report, clock, names.get((finding.line, finding.phone)))
     if len(worst) > FINDINGS_SHOWN:
         yield f"{len(worst) - FINDINGS_SHOWN} more are in findings.csv."
 
 
-def _finding(finding: Finding, report: Report, clock: tzinfo) -> Iterator[str]:
+def _finding(finding: Finding, report: Report, clock: tzinfo, called: str | None) -> Iterator[str]:
     yield f"### {prose(finding.id)} {prose(finding.rule)} ({finding.severity}, {finding.confidence})"
     yield ""
     if finding.suppressed is not None:
         yield f"- suppressed: {prose(finding.suppressed)}"
     if finding.line:
-        yield "- line: " + code(finding.line) + ("" if finding.phone is None else f", phone {code(finding.phone)}")
+        whose = "" if finding.phone is None else f", phone {code(finding.phone)}"
+        yield "- line: " + code(finding.line) + whose + (f" ({prose(called)})" if called else "")
     if finding.server:
         yield f"- server: {_server(finding.server, report)}"
     if finding.time is not None:

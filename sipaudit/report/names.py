@@ -15,6 +15,12 @@ def name_of(server: str | None, report: Report) -> str | None:
     return next((row.name for row in report.servers if row.server == server), None)
 
 
+def site_names(report: Report) -> dict[tuple[str, str | None], str]:
+    """By line and phone what the site file calls them, label and group: `Reception, Head office`."""
+    named = {(line.line, line.phone): ", ".join(filter(None, (line.label, line.group))) for line in report.lines}
+    return {whose: name for whose, name in named.items() if name}
+
+
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
     """By server the first label of its name where no other has it, else the name, else address and port."""
     servers = list(servers)

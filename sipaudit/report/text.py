@@ -10,7 +10,7 @@ from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting, worst_first
-from sipaudit.report.names import short_names
+from sipaudit.report.names import short_names, site_names
 from sipaudit.report.proof import filters_said
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.series import gravest, shown_in_full
@@ -75,8 +75,9 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
     worst = worst_first(report.findings)
     screen.title("Findings" if len(worst) <= FINDINGS_SHOWN else "Worst findings")
     in_full = 2 if len(worst) == 2 else 1   # with what was expected and observed
+    names = site_names(report)
     for finding in worst[:in_full]:
-        _finding(screen, finding, report.captures, clock)
+        _finding(screen, finding, report.captures, clock, names.get((finding.line, finding.phone)))
     if worst[in_full:]:
         when = when_of(report, clock)
         screen.table(("id", "severity", "rule", "time", "line", "incident"),
@@ -93,8 +94,10 @@ def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
     return finding.id, severity, finding.rule, time, brief(finding.line) or None, finding.incident
 
 
-def _finding(screen: Screen, finding: Finding, captures: list[CaptureSummary], clock: tzinfo) -> None:
-    """One finding in full: which, when, whose, and why."""
+def _finding(
+    screen: Screen, finding: Finding, captures: list[CaptureSummary], clock: tzinfo, called: str | None
+) -> None:
+    """One finding in full: which, when, whose (`called` so in the site file), and why."""
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     under = "" if finding.incident is None else f"  {finding.incident}"
     screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){under}{mark}",
@@ -102,7 +105,7 @@ def _finding(screen: Screen, finding: Finding, captures: list[CaptureSummary], c
     if finding.line:
         when = "" if finding.time is None else format_time(finding.time, clock, TimeStyle.FULL) + "  "
         whose = "" if finding.phone is None else f"  phone {finding.phone}"
-        screen.say(f"{when}{finding.line}{whose}", indent=4)
+        screen.say(f"{when}{finding.line}{whose}" + (f"  ({called})" if called else ""), indent=4)
     screen.say(f"{expected(finding)}: {finding.expected}", indent=4)
     screen.say(f"observed: {finding.observed}", indent=4)
     if finding.assumptions:

@@ -85,6 +85,18 @@ def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
     assert "expected: After 10.0.0.1" in text.render(none, "utc", 200, False)
 
 
+def test_a_finding_says_what_the_site_file_calls_its_line() -> None:
+    report = pipeline.analyze(job())
+    lines = [replace(line, label="Front_desk", group="Head office") for line in report.lines]
+    named = replace(report, lines=lines)
+    assert "sip:1002@pbx.example.com  phone 10.1.0.12:5060  (Front_desk, Head office)" in text.render(
+        named, "utc", 200, False)
+    assert "- line: `sip:1002@pbx.example.com`, phone `10.1.0.12:5060` (Front\\_desk, Head office)" in markdown.render(
+        named, "utc")
+    unnamed = replace(report, lines=[replace(line, group=None) for line in report.lines])
+    assert "phone 10.1.0.12:5060\n" in text.render(unnamed, "utc", 200, False)
+
+
 def test_what_is_suppressed_comes_last() -> None:
     report = pipeline.analyze(job())
     first, second = report.findings

@@ -34,7 +34,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     made = {"sample": pages.sample_page, "fleet": lambda: pages.fleet_page(1_000, 3_000),
             "storms": pages.storms_page, "days": pages.days_page, "hostile": pages.hostile_page,
-            "broken clock": pages.broken_clock_page}
+            "broken clock": pages.broken_clock_page, "labels": pages.labels_page}
     paths = {}
     for name, make in made.items():
         paths[name] = folder / f"{name}.html"

@@ -62,6 +62,14 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
     return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
 
 
+def labels_page() -> bytes:
+    """Two lines of one label, as the site file gives it to a range of numbers, and one of its own."""
+    report, _ = sample()
+    labels = ["Reception", "Reception", "Lift", None]
+    lines = [replace(line, label=label) for line, label in zip(report.lines, labels, strict=True)]
+    return render(replace(report, lines=lines), "utc", {}, {}, 0)
+
+
 def days_page() -> bytes:
     """The outage of an hour in captures of two days."""
     report = Fleet(10, 0).report()

@@ -130,6 +130,15 @@ def test_what_lies_under_the_pointer_is_told_and_a_mark_opens_its_finding(open_p
     page.wait_for_selector("#sheet-title >> text=f-000001")
 
 
+def test_a_label_stands_for_a_line_only_where_no_other_has_it(open_page: Open) -> None:
+    """1002 and 1003 are at fault, and 1001 is called as 1002 is."""
+    page = open_page("labels")
+    rows = page.inner_text("#finding-list tbody")
+    assert "1002 Reception" in rows
+    assert "Lift" in rows
+    assert "1003" not in rows
+
+
 def test_filters_narrow_lanes_and_findings_together(open_page: Open) -> None:
     page = open_page("fleet")
     everything = "1\u202f000 lines, 3\u202f000 findings"

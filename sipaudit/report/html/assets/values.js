@@ -57,7 +57,15 @@ function parseTime(text) {
 }
 
 const shortLine = text => text.replace(/^sips?:/, '');
-const lineName = line => line < 0 ? '' : I.lines.label[line] || shortLine(I.lines.line[line]).slice(0, -commonDomain().length || undefined);
+const lineUser = line => shortLine(I.lines.line[line]).slice(0, -commonDomain().length || undefined);
+// The label of the site file tells who it is only where no other line has it.
+let labelled = null;
+function lineName(line) {
+  if (line < 0) return '';
+  labelled = labelled || I.lines.label.reduce((counts, label) => counts.set(label, (counts.get(label) || 0) + 1), new Map());
+  const label = I.lines.label[line];
+  return !label ? lineUser(line) : labelled.get(label) > 1 ? `${lineUser(line)} ${label}` : label;
+}
 // `@pbx.example.com` when all lines end so: then it tells nothing.
 let domain = null;
 function commonDomain() {
