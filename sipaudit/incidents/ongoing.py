@@ -27,6 +27,12 @@ def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, se
     return served is None or served >= sent
 
 
+def answers_late(server: ServerWatch, last: Outage, sent: float) -> bool:
+    """Whether all that was answered since the last of the last outage, until `sent`, had been given up already: the
+    server is as slow as before."""
+    return bool(last.late) and last.last < sent <= last.last + TOGETHER and not server.in_time_between(last.last, sent)
+
+
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:
     """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
     where it refused them, or where it may be another outage: what one of its phones had asked in vain was answered

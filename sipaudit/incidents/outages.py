@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.ongoing import is_one_with, is_there, runs_out_as_before, still_failing
+from sipaudit.incidents.ongoing import answers_late, is_one_with, is_there, runs_out_as_before, still_failing
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
@@ -163,7 +163,7 @@ class Outages:
         """The last outage, if it had not ended."""
         last = self._closed.get(server.key)
         if last is None or not (runs_out_as_before(server, last, method, sent, self.untold)
-                                or self._goes_on_for_some(server, last, sent)):
+                                or answers_late(server, last, sent) or self._goes_on_for_some(server, last, sent)):
             return None
         return self._reopen(server, last)
 
@@ -239,6 +239,8 @@ class Outages:
         if failing is None or sent is None:
             return
         late = sent in failing.sends
+        if late:
+            server.late.append(time)
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:

@@ -89,11 +89,12 @@ class ServerWatch:
     these was sent; `failing` phones with evidence against it, the latest last; `left` the last failover of each line
     away from it, and `forsaken` when which of its lines asked another server because of what speaks against it; `over`
     is the minute before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each
-    second, `crowd` of which lines where they were many; `restored` when its last outage ended."""
+    second, `crowd` of which lines where they were many; `restored` when its last outage ended; `late` when it last
+    answered what had been given up."""
 
-    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "left", "lives", "minute",
-                 "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds", "served",
-                 "users")
+    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "late", "left", "lives",
+                 "minute", "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds",
+                 "served", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -108,6 +109,7 @@ class ServerWatch:
         self.lives: deque[tuple[float, int]] = deque(maxlen=LIVES_KEPT)
         self.registered: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.pinged: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
+        self.late: deque[float] = deque(maxlen=3 * LIVES_KEPT)
         self.answered = LONG_AGO
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
@@ -187,6 +189,11 @@ class ServerWatch:
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
         return min((answered for answered, _ in self._answers() if answered > time), default=None)
+
+    def in_time_between(self, start: float, end: float) -> bool:
+        """Whether it gave any answer in that time, but to OPTIONS, to what had not been given up."""
+        times = chain((answered for answered, _ in self.lives), (answered for _, answered, _ in self.registered))
+        return any(start < answered < end and answered not in self.late for answered in times)
 
     def first_life_of_others(self, start: float, end: float, phones: Container[int]) -> tuple[int, float] | None:
         """The first one between these times to another phone than these, and which that was."""

@@ -24,14 +24,14 @@ from tests.incidents.ground import Tower, end, registered
 from tests.stories import CHALLENGE, Handset, P, S, Story
 
 
-def gives_up(story: Story, phone: Handset, time: float, late: float | None) -> None:
+def gives_up(story: Story, phone: Handset, time: float, late: float | None, *, calls: bool = False) -> None:
     """It has moved by the time that P answers."""
-    asked = phone.ask(time, P, "REGISTER", expires=3600)
+    asked = phone.ask(time, P, "INVITE" if calls else "REGISTER", expires=None if calls else 3600)
     for after in (0.5, 1.5, 3.5):
         phone.again(time + after, asked)
     phone.register(time + 5.5, S)
     if late is not None:
-        phone.told(time + late, asked, 401, headers=CHALLENGE)
+        phone.told(time + late, asked, 486 if calls else 401, headers="" if calls else CHALLENGE)
 
 
 @pytest.mark.parametrize(("answered", "said"), [
@@ -97,6 +97,26 @@ def test_one_that_was_frozen_was_not_slow(tower: Tower, resumed: bool) -> None:
     assert said[0].startswith("10.0.0.1 did not answer from 12:05:00 to 12:06:02") is resumed
     assert said[0].startswith("10.0.0.1 answered too late (after ") is not resumed
     assert ("Then it answered at once what it had been asked meanwhile, as one does that hung." in said) is resumed
+
+
+@pytest.mark.parametrize(("in_time", "spans"), [
+    (False, ["300.000-526.500"]),
+    (True, ["300.000-406.500", "420.000-526.500"]),
+])
+def test_one_that_is_slow_all_the_time_is_slow_once(tower: Tower, in_time: bool, spans: list[str]) -> None:
+    """Each is answered more than ten seconds before the next one asks; that it is too late says that nothing has
+    ended. An OPTIONS that is answered at once does not say more."""
+    story = Story()
+    phones = registered(story, 14)
+    for number, phone in enumerate(phones[:12]):
+        gives_up(story, phone, 300 + 20 * number, 6.5, calls=number % 2 == 0)
+    asked = phones[12].ask(412, P, "OPTIONS")
+    phones[12].told(412.01, asked, 200)
+    if in_time:
+        phones[12].register(413)
+    phones[13].register(600)
+    end(story, 700)
+    assert [line.split()[2] for line in tower.see(story, only="server-outage")] == spans
 
 
 @pytest.mark.parametrize("group", [None, "phones", "late"])
