@@ -51,6 +51,7 @@ class Interface:
         self._before = 0, 0
         self._frames = 0
         self._gone_at = self._try_at = 0.0
+        self._complaint = ""
         try:
             self._port: Port | None = self._opened()
         except PortError as error:
@@ -96,7 +97,7 @@ class Interface:
     def _lost(self, port: Port) -> None:
         """The port went down, or away."""
         port.close()
-        self._port, self._frames = None, port.frames
+        self._port, self._frames, self._complaint = None, port.frames, ""
         self._before = self.health.kernel_drops or 0, self.health.interface_drops
         self._gone_at = time.monotonic()
         self._try_at = self._gone_at + AGAIN_AFTER
@@ -111,12 +112,19 @@ class Interface:
             return None
         try:
             self._port = self._opened()
-        except PortError:
+        except (PortError, InputError) as error:   # the latter: of another kind, for which the filter is none
+            self._complain(str(error))
             return None
         away = time.monotonic() - self._gone_at
         self.blind += away
         log.warning("%s is back after %.0f s", self.name, away)
         return self._port
+
+    def _complain(self, why: str) -> None:
+        """It is there and cannot be opened; said once while it is away."""
+        if why != self._complaint:
+            self._complaint = why
+            log.warning("%s is up and cannot be opened: %s", self.name, why)
 
     def position(self) -> int:
         return self._frames if self._port is None else self._port.frames

@@ -83,6 +83,9 @@ class Mirror:
         self._started: list[subprocess.Popen[bytes]] = []
         self._holder = subprocess.Popen(["unshare", "--net", "--", "sleep", str(LASTS)])
         wait_until(self._apart, "a network namespace")
+        self.cable()
+
+    def cable(self) -> None:
         self.ip("link", "add", "name", "wire", "type", "veth", "peer", "name", "tap")
         for end in ("wire", "tap"):
             self.ip("link", "set", end, "addrgenmode", "none", "up")

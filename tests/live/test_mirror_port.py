@@ -105,6 +105,20 @@ def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> N
     assert re.search(r"tap is back after \d+ s$", listener.errors, re.MULTILINE)
 
 
+@pytest.mark.skipif(not Path("/dev/net/tun").exists(), reason="no tunnels here")
+def test_a_port_that_comes_back_as_one_that_the_filter_is_not_for_stays_away_and_ends_nothing(port: Mirror) -> None:
+    listener = port.live("--filter", "not ether host 02:00:00:00:00:09")
+    port.ip("link", "delete", "tap")
+    port.ip("tuntap", "add", "dev", "tap", "mode", "tun")
+    port.ip("link", "set", "tap", "up")
+    wait_until(lambda: "cannot be used" in listener.errors or listener.process.poll() is not None, "it was tried")
+    port.ip("link", "delete", "tap")
+    port.cable()
+    wait_until(lambda: "tap is back" in listener.errors or listener.process.poll() is not None, "it is back")
+    assert listener.end() == 0
+    assert listener.errors.count("cannot be used") == 1
+
+
 def _heard(port: Mirror, sample: Path, said: Path) -> bool:
     port.replay(sample / "capture.pcap", "--topspeed")
     return b'"type":"line"' in said.read_bytes()
