@@ -11,6 +11,7 @@ beside those of this program and a few of Python's is made from it.
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pickle
@@ -23,6 +24,7 @@ from typing import Any
 from msgspec import Struct
 
 from sipaudit.errors import InputError
+from sipaudit.live import privileges
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.program import program
@@ -33,6 +35,7 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.run.route import SiteKnowledge
 
 EVERY = 60.0        # seconds between two checkpoints
+PATIENCE = 600.0    # seconds that one may take
 _BROKE = 255        # how the copy ends that fails for no reason of the system's
 _BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
 _PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
@@ -73,31 +76,42 @@ class Checkpoint:
     def __init__(self, path: str, log: Callable[[str], None]) -> None:
         self.path = Path(path)
         if not os.access(self.path.parent, os.W_OK | os.X_OK):
-            raise InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
-                             file=path)
+            raise _cannot_be_written(self.path)
         _check_that_it_is_none_of_others(self.path)
         self.journal = Journal(self.path, log)
+        self._lock = _claimed(self.path)
+        self._process = os.getpid()
         self._program = program()   # now: a checkout may be updated while it runs
         self.said: list[Saying] = []    # since the checkpoint that was read
         self.before: list[Saying] = []  # since the one before that, until it
         self._log = log
         self._child: int | None = None
+        self._is_given_up = False   # whether that was told to end
         self._due = 0.0
 
     def turn(self, clock: float, probe: Probe, teller: Teller, identity: str) -> None:
         """Write one now and then; `clock` is a monotonic one's time, in seconds."""
         if self._child is not None:
             self._ended(*os.waitpid(self._child, os.WNOHANG))
+        if self._child is not None and clock >= self._due + (PATIENCE - EVERY):
+            self._give_up(self._child)
         if self._child is None and clock >= self._due:
             self._due = clock + EVERY
             try:
                 self.journal.turned()
-                self._child = os.fork()
+                self._child, self._is_given_up = os.fork(), False
             except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
                 self._fails(error.strerror)
                 return
             if not self._child:
                 self._write_and_end(probe, teller, identity)
+
+    def _give_up(self, child: int) -> None:
+        """It is gone when the disk lets it go."""
+        if not self._is_given_up:
+            self._is_given_up = True
+            self._log(f"a checkpoint takes longer than {PATIENCE:.0f} s and is given up: does the disk hang?")
+            os.kill(child, signal.SIGKILL)
 
     def _ended(self, child: int, status: int) -> None:
         if not child:
@@ -113,6 +127,7 @@ class Checkpoint:
         """In the copy of the process: nothing of it may go on. It ends with the number of what went wrong."""
         code = _BROKE
         try:
+            privileges.end_with_parent(self._process)
             self._write(probe, teller, identity)
             code = 0
         except OSError as error:
@@ -130,6 +145,10 @@ class Checkpoint:
             self.journal.cut()
         except OSError as error:
             self._fails(error.strerror)
+
+    def close(self) -> None:
+        """Another process may keep it from now on."""
+        os.close(self._lock)
 
     def _fails(self, why: str | None) -> None:
         self._log(f"the checkpoint {self.path} cannot be written: {why}")
@@ -197,6 +216,28 @@ def _ended_for(code: int) -> str:
     if code < 0:
         return f"what writes it was ended ({signal.strsignal(-code)})"
     return "an error of the program itself" if code == _BROKE else os.strerror(code)
+
+
+def _claimed(path: Path) -> int:
+    """A lock that ends with this process, whatever copies it has. Raises InputError where another one has it."""
+    try:
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _cannot_be_written(path) from error
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):   # which of them, fcntl(2) leaves open
+        os.close(lock)
+        raise InputError("another sipaudit keeps its checkpoint there", fix="end it, or name another file",
+                         file=str(path)) from None
+    except OSError:   # a file system without locks
+        pass
+    return lock
+
+
+def _cannot_be_written(path: Path) -> InputError:
+    return InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
+                      file=str(path))
 
 
 def _check_that_it_is_none_of_others(path: Path) -> None:

@@ -97,6 +97,8 @@ class Listening:
                     source.close()
                 for sink in self._sinks:
                     sink.close()
+                if self._checkpoint is not None:
+                    self._checkpoint.close()
 
     def _go_on(self) -> bool:
         """From the checkpoint, if there is one."""

@@ -6,6 +6,7 @@ import ctypes
 import grp
 import os
 import pwd
+import signal
 import struct
 import sys
 
@@ -14,7 +15,7 @@ import msgspec
 from sipaudit.errors import InputError
 
 CAP_NET_RAW = 13
-_KEEPCAPS, _NO_NEW_PRIVS, _CAPBSET_DROP = 8, 38, 24   # prctl(2)
+_PDEATHSIG, _KEEPCAPS, _NO_NEW_PRIVS, _CAPBSET_DROP = 1, 8, 38, 24   # prctl(2)
 _VERSION_3 = 0x20080522                               # capset(2): two words of 32 each
 _LAST_CAP = 63
 
@@ -40,6 +41,13 @@ def drop(user: str | None) -> None:
         _become(user)
     _capset(keeps)
     _prctl(_NO_NEW_PRIVS, 1)
+
+
+def end_with_parent(parent: int) -> None:
+    """This copy of a process is killed when that one ends, however it does."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:   # it has ended already
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _become(user: str) -> None:

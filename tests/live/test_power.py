@@ -109,6 +109,7 @@ def test_what_was_said_since_the_checkpoint_is_known_after_it(disk: Disk) -> Non
 
     disk.loses_power()
     checkpoint.journal.close()
+    checkpoint.close()
     disk.goes()
     disk.comes_back()
     assert not _content(place / "not synced")
@@ -123,8 +124,9 @@ def test_a_checkpoint_that_is_there_stays(disk: Disk) -> None:
     place = disk.place
     ear = listening_at(place)
     returned_early(ear)
-    ear.keeps(place)
+    checkpoint = ear.keeps(place)
     disk.loses_power()
+    checkpoint.close()
     disk.goes()
     disk.comes_back()
     other = ear.goes_on(Checkpoint(str(place / "state"), print), after=600)

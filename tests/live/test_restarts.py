@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
+import signal
 from collections.abc import Callable
 from errno import EACCES, ENOSPC
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit.errors import InputError
-from sipaudit.live.checkpoint import Checkpoint
+from sipaudit.live.checkpoint import PATIENCE, Checkpoint
 from sipaudit.live.follow.source import follow_source
 from sipaudit.live.journal import Journal, Judged, Seen
 from sipaudit.live.probe import Probe
@@ -369,7 +371,7 @@ def test_of_a_checkpoint_that_a_full_disk_does_not_take_nothing_stays(
     monkeypatch.setattr(os, "fsync", full)
     checkpoint.write(ear.probe, ear.teller, "run")
     assert said == [f"the checkpoint {checkpoint.path} cannot be written: No space left on device"]
-    assert not list(tmp_path.glob("state*"))
+    assert [path.name for path in tmp_path.glob("state*")] == ["state.lock"]
 
 
 def test_the_copy_that_writes_a_checkpoint_says_why_it_cannot(
@@ -403,6 +405,61 @@ def mistaken(_: int) -> None:
 def noted(said: list[Saying]) -> list[Saying]:
     """What a journal notes of it."""
     return [one for one in said if isinstance(one, Judged | Seen)]
+
+
+def test_a_copy_that_comes_to_no_end_is_ended_and_the_next_one_begins(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever holds it up, without that the last checkpoint would grow old and nobody would know."""
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "_write", lambda *_: signal.pause())
+        checkpoint.turn(0.0, ear.probe, ear.teller, "run")
+    child = checkpoint._child
+    assert child is not None
+    checkpoint.turn(PATIENCE - 1, ear.probe, ear.teller, "run")
+    assert (checkpoint._child, said) == (child, [])
+    checkpoint.turn(PATIENCE, ear.probe, ear.teller, "run")
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    checkpoint.turn(PATIENCE + 1, ear.probe, ear.teller, "run")
+    assert len(said) == 2
+    assert "takes longer than" in said[0]
+    assert "was ended" in said[1]
+    assert checkpoint._child not in (child, None)
+    checkpoint.write(ear.probe, ear.teller, "run")
+
+
+def test_a_copy_ends_with_the_process_that_it_is_of(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it still wrote would replace the checkpoint of the run that goes on."""
+    monkeypatch.setattr(Checkpoint, "_write", lambda *_: signal.pause())
+    alive, copies = os.pipe()
+    process = os.fork()
+    if not process:
+        Checkpoint(str(tmp_path / "state"), print).turn(0.0, ear.probe, ear.teller, "run")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.close(copies)
+    os.waitpid(process, 0)
+    assert select.select([alive], [], [], 10.0)[0], "the copy goes on"
+    os.close(alive)
+
+
+def test_a_checkpoint_that_another_process_keeps_is_refused(ear: Ear, tmp_path: Path) -> None:
+    """Each would take the journal of the other for its own."""
+    made, ends = os.pipe()
+    process = os.fork()
+    if not process:
+        Checkpoint(str(tmp_path / "state"), print)
+        os.write(ends, b"x")
+        signal.pause()
+    try:
+        os.read(made, 1)
+        with pytest.raises(InputError, match="another sipaudit"):
+            Checkpoint(str(tmp_path / "state"), print)
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    ear.keeps(tmp_path)
 
 
 def test_a_checkpoint_that_others_may_write_is_not_read(ear: Ear, tmp_path: Path) -> None:
