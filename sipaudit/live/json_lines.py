@@ -14,6 +14,7 @@ from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 from sipaudit.report.screen import count_of
 from sipaudit.safe_json import to_json
+from sipaudit.turned_away import turned_away
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ class LinesToStdout:
         return self._writer.lost
 
     def take(self, saying: Saying) -> None:
-        self._writer.put(to_json(saying).decode() + "\n")
+        if not self._writer.put(to_json(saying).decode() + "\n"):
+            turned_away("jsonl")
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
         """Lines are written as they come."""
@@ -85,6 +87,7 @@ class LinesToFile:
         line = to_json(saying) + b"\n"
         if self._bytes + len(line) > BYTES_KEPT:
             self.dropped += 1
+            turned_away("jsonl")
         else:
             self._waiting.append(line)
             self._bytes += len(line)

@@ -26,6 +26,7 @@ from sipaudit.store.reach import LOG, Reach
 from sipaudit.store.rows import name_of
 from sipaudit.store.spool import BOUND, Spool
 from sipaudit.store.writing import RunOf, Stood
+from sipaudit.turned_away import turned_away
 
 ROWS = 1_000            # sayings written in one transaction at most
 EVERY = 1.0             # seconds that a saying waits for others at most
@@ -122,6 +123,7 @@ class StoreSink:
         lost = self._dropped + self._spool.dropped
         if lost > self._told:
             LOG.error("the store %s is behind: %d sayings lost so far", self._store.address.shown, lost)
+            turned_away("store", lost - self._told)
             self._told = lost
 
     def standing(self) -> Standing:

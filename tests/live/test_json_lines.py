@@ -16,10 +16,11 @@ import pytest
 
 from sipaudit.errors import InputError
 from sipaudit.live.journal import Journal
-from sipaudit.live.json_lines import BYTES_KEPT, LinesToFile, json_lines
+from sipaudit.live.json_lines import BYTES_KEPT, LinesToFile, LinesToStdout, json_lines
 from sipaudit.model.sayings import NoteSaid, Saying, Withdrawn
 from sipaudit.model.values import Reached, Report, read_proof
 from sipaudit.report.document import to_jsonl
+from sipaudit.turned_away import since, so_far
 from tests.live.ear import Ear
 from tests.stories import MINUTE, R2, P, S, site
 from tests.traps.ground import handset
@@ -117,6 +118,25 @@ def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), sink._file)   # there is room again
     sink.close()
     assert [one["time"] for one in read(path)] == [float(number) for number in range(len(read(path)))]
+
+
+def test_lines_that_a_slow_reader_costs_are_told_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In `health` and the metrics: a run of weeks has no end at which it could say so."""
+    before = so_far()
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    sink, stdout = LinesToFile(str(tmp_path / "pipe")), LinesToStdout()
+    monkeypatch.setattr(stdout._writer, "put", lambda _: False)
+    long = NoteSaid(1.0, "x" * 1_000_000)
+    for _ in range(12):
+        sink.take(long)
+        sink.turn(0.0)
+    assert since(before) == {"jsonl": sink.dropped}
+    stdout.take(long)
+    assert since(before) == {"jsonl": sink.dropped + 1} != {"jsonl": 1}
+    os.close(reader)
 
 
 def test_behind_a_line_that_broke_off_the_next_run_begins_another(tmp_path: Path) -> None:

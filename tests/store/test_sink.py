@@ -23,6 +23,7 @@ from sipaudit.model.sayings import Withdrawn
 from sipaudit.store import sink as sinks
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink, open_sink
+from sipaudit.turned_away import since, so_far
 from tests.shared import ROOT
 from tests.store.postgres import Postgres
 from tests.store.sayings import (
@@ -346,12 +347,14 @@ def test_what_waits_for_a_full_disk_keeps_its_bound(
 def test_what_a_full_disk_did_not_take_until_the_end_is_counted(
     sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:
+    before = so_far()
     with probe(sqlite_url, spool) as sink, full_disk(sqlite_url, monkeypatch):
         sink.take(finding(1))
         eventually(lambda: "No space left on device" in caplog.text)
         sink.close()
     assert sink.standing().dropped == 1
     assert "is behind: 1 sayings lost" in caplog.text
+    assert since(before) == {"store": 1}
 
 
 def test_a_saying_that_the_database_refuses_is_lost_alone(
