@@ -8,6 +8,7 @@ import pytest
 
 from bench.weeks import Listener, frames, live, plan
 from sipaudit import pipeline
+from sipaudit.capture.write import ethernet_frame
 from sipaudit.live import upkeep
 from sipaudit.live.limits import Limits
 from sipaudit.model.values import Reason, Severity
@@ -17,6 +18,8 @@ from tests.bounds.ground import Post, site_life, small
 from tests.stories import Handset, P, S, Story
 from tests.wire import ORIGIN
 
+DAY = 86_400.0
+NO_PACKET = ethernet_frame(b"\x45" + bytes(30))   # only its time is of use
 GROWS = 1.05   # of the memory after four hours
 
 
@@ -71,6 +74,24 @@ def test_a_line_that_is_forgotten_with_an_open_check_leaves_it_undecided(tmp_pat
     assert route.auditor.faults.checks.totals().open == {("failover-without-failure", Reason.EVICTED): 1}
     left = {table for table, count in route.open.items() if count}
     assert left <= {"transactions", "incidents", "servers", "watched-servers", "minutes"}
+
+
+def test_who_is_silent_for_a_week_is_forgotten_and_who_speaks_once_in_it_is_not(tmp_path: Path) -> None:
+    """A phone on holiday is known when it is back; one that is gone for good takes no room for ever, and does not count
+    as pushed out."""
+    story = Story()
+    seldom, silent = (Handset(story, user, (f"10.1.0.{user[3:]}", 5060)) for user in ("1005", "1006"))
+    for phone, time in ((seldom, 0.0), (silent, 0.0), (seldom, 6 * DAY)):
+        phone.register(time)
+    post = Post(tmp_path, small(64 << 20))
+    heard(post, story)
+    lines = post.listener.route.reconstruction.lines
+    known = []
+    for time in (7 * DAY - 60, 7 * DAY + 90):
+        post.hear([(time, NO_PACKET)])
+        known.append(sorted(line.aor for line in lines.values()))
+    assert known == [["sip:1005@pbx.example.com", "sip:1006@pbx.example.com"], ["sip:1005@pbx.example.com"]]
+    assert post.listener.upkeep.evicted == {}
 
 
 def test_a_phone_that_was_forgotten_is_not_taken_for_new(tmp_path: Path) -> None:
