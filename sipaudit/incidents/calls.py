@@ -7,11 +7,10 @@ from typing import Any
 
 from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go, was_registered
 from sipaudit.incidents.timers import Timers
-from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
-from sipaudit.model.packets import SAME_NUMBER
+from sipaudit.model.packets import SAME_NUMBER, success
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import PhoneState

@@ -13,12 +13,11 @@ from sipaudit.incidents.requests import Waiting, went_on
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
-from sipaudit.model.absorb_phone import success
 from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
 from sipaudit.model.history import MoveKind, MoveSeen, left_for
-from sipaudit.model.packets import MOVERS
+from sipaudit.model.packets import MOVERS, success
 from sipaudit.model.reach import LONG_AGO, repeated_until
 from sipaudit.model.state import PhoneState, Stay
 from sipaudit.turned_away import turned_away

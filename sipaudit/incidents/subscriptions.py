@@ -6,9 +6,9 @@ from collections.abc import Set
 
 from sipaudit.incidents.draft import TOGETHER, Draft, Drafts, Watched
 from sipaudit.incidents.timers import Timers
-from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Received, Replied, Sent
 from sipaudit.model.history import MoveSeen
+from sipaudit.model.packets import success
 from sipaudit.turned_away import turned_away
 
 SUBSCRIPTIONS_KEPT = 50_000

@@ -8,7 +8,6 @@ from sipaudit.incidents.detectors import Detectors
 from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.requests import SHORTEST, Waiting
 from sipaudit.incidents.servers import ServerWatch
-from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import (
     CHALLENGES,
     Answered,
@@ -25,6 +24,7 @@ from sipaudit.model.events import (
     Sent,
 )
 from sipaudit.model.history import MoveKind, MoveSeen
+from sipaudit.model.packets import success
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.replay import Step
 from sipaudit.model.routine import Renewals

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
 from sipaudit.model.absorb_moves import noted, stays_answered
-from sipaudit.model.absorb_phone import ALIVE, success, tells_failure
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.answers import is_late
 from sipaudit.model.events import CHALLENGES, Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
-from sipaudit.model.packets import NOTHING_NEW
+from sipaudit.model.packets import ALIVE, NOTHING_NEW, success, tells_failure
 from sipaudit.model.reach import LONG_AGO, Reach
 from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE

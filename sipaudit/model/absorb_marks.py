@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import success
 from sipaudit.model.events import Answered, Failed, Received, Sent
-from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own
+from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own, success
 from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 from sipaudit.turned_away import turned_away

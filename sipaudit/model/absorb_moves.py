@@ -7,7 +7,6 @@ from math import inf
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.absorb_stays import Stays, each
 from sipaudit.model.answers import (
     against,
@@ -27,7 +26,7 @@ from sipaudit.model.answers import (
 from sipaudit.model.events import Answered
 from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
-from sipaudit.model.timers import FLAPPING_WITHIN, SILENCE_MAX, UNDECLARED_EARLIEST
+from sipaudit.model.timers import FLAPPING_WITHIN, LATE_FROM, SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
 
 MOVES_KEPT = 4         # moves kept for one line

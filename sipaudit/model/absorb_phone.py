@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.events import (
-    CHALLENGES,
     Answered,
     Booted,
     CallChanged,
@@ -17,10 +16,10 @@ from sipaudit.model.events import (
     Resent,
     Sent,
 )
-from sipaudit.model.packets import MOVERS, REDIRECTS
+from sipaudit.model.packets import MOVERS, tells_failure
 from sipaudit.model.reach import REQUEST_LASTS, Reach, repeated_until
 from sipaudit.model.state import Call, PhoneState
-from sipaudit.model.timers import SILENCE_MAX, SLACK_MIN, T1
+from sipaudit.model.timers import LATE_FROM, SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import call_runs_out
 from sipaudit.turned_away import turned_away
 
@@ -30,28 +29,6 @@ REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
 REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
-LATE_FROM = T1 - SLACK_MIN   # seconds: F2's earliest for one sending; sooner only with settings that no one has
-ALIVE = frozenset({*CHALLENGES, 423})   # statuses that are no refusal, not even of a REGISTER (F4)
-
-
-def success(status: int) -> bool:
-    return 200 <= status < 300
-
-
-def tells_failure(answer: Answered) -> bool:
-    """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
-    status = answer.status
-    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
-        return True
-    return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
-
-
-def grants_nothing(answer: Answered) -> bool:
-    """Whether a 2xx to REGISTER registers nothing, or not for sure: an expiry of 0, none at all, or other Contacts
-    only (F6). What a phone makes of it no source says."""
-    if answer.method != "REGISTER" or not success(answer.status) or answer.asked == 0:
-        return False
-    return answer.granted == 0 or answer.own is False or (answer.granted is None and answer.own is None)
 
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:

@@ -3,12 +3,12 @@ Descriptive and total, as `absorb`."""
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import LATE_FROM, grants_nothing
 from sipaudit.model.absorb_stays import may_be_due, renews_as_before
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
-from sipaudit.model.packets import MOVERS, NOTHING_NEW, holds, is_own, redirects
+from sipaudit.model.packets import MOVERS, NOTHING_NEW, grants_nothing, holds, is_own, redirects
 from sipaudit.model.reach import Evidence, Reach, evidence
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
+from sipaudit.model.timers import LATE_FROM
 
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 

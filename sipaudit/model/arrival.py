@@ -10,11 +10,12 @@ correctness needs nothing of this file, and a test holds that both ways come to 
 from __future__ import annotations
 
 from sipaudit.model.absorb import absorb_line
-from sipaudit.model.absorb_phone import LATE_FROM, absorb_phone
+from sipaudit.model.absorb_phone import absorb_phone
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.renewal import Arrived
 from sipaudit.model.routine import DONE, OFF, ON, Way
 from sipaudit.model.state import Beginning, LineState, PhoneState
+from sipaudit.model.timers import LATE_FROM
 
 
 def begins_to_register(event: ModelEvent) -> bool:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import LATE_FROM, with_reach
+from sipaudit.model.absorb_phone import with_reach
 from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Sent
 from sipaudit.model.state import Call, LineState, PhoneState, Stay
+from sipaudit.model.timers import LATE_FROM
 
 OPENING = frozenset({"INVITE", "SUBSCRIBE"})
 

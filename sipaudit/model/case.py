@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.events import NO_LINE, Answered, ModelEvent, Sent
 from sipaudit.model.observations import Awaited, Fact
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import LineState, PhoneState, Stay
+from sipaudit.model.timers import LATE_FROM
 from sipaudit.model.values import Assumption, Reason
 
 # The stay of a line whose working server is not known: at no server, and for ever.

@@ -10,10 +10,10 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import ALIVE, success
 from sipaudit.model.answers import against
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
+from sipaudit.model.packets import ALIVE, success
 from sipaudit.model.profile import Profile
 from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step

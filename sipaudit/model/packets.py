@@ -1,4 +1,4 @@
-"""Words about packets that the state and the conditions share."""
+"""Words about packets that the state, the conditions and the incidents share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,27 @@ MOVERS = DIALOG_INITIATING | {"REGISTER"}   # by which a phone notices that a se
 OF_SUBSCRIPTIONS = frozenset({"SUBSCRIBE", "NOTIFY"})
 REDIRECTS = range(300, 400)
 ASKS_AGAIN = frozenset({*CHALLENGES, 422, 423})   # the phone asks again: the try is not over
+ALIVE = frozenset({*CHALLENGES, 423})   # statuses that are no refusal, not even of a REGISTER (F4)
+
+
+def success(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def tells_failure(answer: Answered) -> bool:
+    """Whether a final answer may count as a failure of its server, or leads away from it (F3, F4)."""
+    status = answer.status
+    if answer.method == "REGISTER" and status >= 400 and status not in ALIVE:
+        return True
+    return status in (408, 480) or 500 <= status < 600 or status in REDIRECTS
+
+
+def grants_nothing(answer: Answered) -> bool:
+    """Whether a 2xx to REGISTER registers nothing, or not for sure: an expiry of 0, none at all, or other Contacts
+    only (F6). What a phone makes of it no source says."""
+    if answer.method != "REGISTER" or not success(answer.status) or answer.asked == 0:
+        return False
+    return answer.granted == 0 or answer.own is False or (answer.granted is None and answer.own is None)
 
 
 def same_call(one: Sent, other: Sent) -> bool:

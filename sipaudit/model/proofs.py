@@ -7,10 +7,17 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from sipaudit.model.absorb_phone import success, tells_failure
 from sipaudit.model.events import Answered, Booted, ModelEvent, Received, Replied, Resent, Sent
 from sipaudit.model.observations import Awaited, News, Observation, Outcome, Sign, Verdict
-from sipaudit.model.packets import ASKS_AGAIN, DIALOG_INITIATING, NOTHING_NEW, OF_SUBSCRIPTIONS, same_call
+from sipaudit.model.packets import (
+    ASKS_AGAIN,
+    DIALOG_INITIATING,
+    NOTHING_NEW,
+    OF_SUBSCRIPTIONS,
+    same_call,
+    success,
+    tells_failure,
+)
 from sipaudit.model.proofs_by_time import DEADLINES
 from sipaudit.model.state import PhoneState
 from sipaudit.model.timers import SILENCE_MAX

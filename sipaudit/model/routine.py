@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
-from sipaudit.model.absorb_phone import LATE_FROM, lately, with_reach
+from sipaudit.model.absorb_phone import lately, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
@@ -31,6 +31,7 @@ from sipaudit.model.reach import Reach
 from sipaudit.model.renewal import Arrived, Owner, PackedArrival, Renewal, pack_arrival, pack_renewal, unpack_renewal
 from sipaudit.model.stakes import at_home, has_moved
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, runs_out
+from sipaudit.model.timers import LATE_FROM
 
 
 class Way(Enum):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.events import Answered, ModelEvent, Replied, Sent
 from sipaudit.model.expectations import Trigger
-from sipaudit.model.packets import DIALOG_INITIATING
+from sipaudit.model.packets import DIALOG_INITIATING, grants_nothing
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, PhoneState
 

@@ -18,6 +18,7 @@ BOOT_SILENCE = 20.0     # of a phone that starts, before its first packet (refer
 FLAPPING_WITHIN = 600.0   # in which three moves are flapping (reference-model.md 5)
 SLACK_MIN = 0.3         # by which a phone may be sooner than its settings say: so many seconds,
 SLACK_SHARE = 0.1       # or this part of the time
+LATE_FROM = T1 - SLACK_MIN   # F2's earliest for one sending; sooner a phone gives up only with settings that no one has
 DEFAULT_OVERLAP = 60    # seconds of expires.overlap (O of *Renewal*, reference-model.md 3)
 DEFAULT_EXPIRES = 3600   # seconds that a REGISTER asks for which names none
 NO_EXPIRY = float("inf")

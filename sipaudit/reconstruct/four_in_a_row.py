@@ -8,9 +8,9 @@ known forms come here, which nobody has read.
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.routine import Renewals
+from sipaudit.model.timers import LATE_FROM
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import tally

@@ -18,8 +18,8 @@ this file, and a test holds that both roads come to the same.
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import LATE_FROM
 from sipaudit.model.renewal import Renewal
+from sipaudit.model.timers import LATE_FROM
 from sipaudit.one import one_number
 from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line, MayAskAgain

@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.absorb_moves import only_registers
-from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import waited
 from sipaudit.model.conditions.refreshes import refused_just_now, renewal_is_near
@@ -14,6 +13,7 @@ from sipaudit.model.conditions.trust import LOSS_REACH, clock_was_set
 from sipaudit.model.conditions.unseen import lacking, missed, no_move_by
 from sipaudit.model.conditions.whereabouts import boot_was_seen, came_up, in_mid_life, older_binding_may_live
 from sipaudit.model.events import Answered, ModelEvent, Sent
+from sipaudit.model.packets import grants_nothing
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.servers import lower_server
 from sipaudit.model.conditions.unseen import lacking, left_open
 from sipaudit.model.conditions.whereabouts import in_mid_life, older_binding_may_live
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Fact
+from sipaudit.model.packets import grants_nothing
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.settings import Origin, Regime

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import in_mid_life, may_have_refreshed, may_work_elsewhere
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Fact
-from sipaudit.model.packets import asked_at
+from sipaudit.model.packets import asked_at, grants_nothing
 from sipaudit.model.reach import Evidence
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sipaudit.model.absorb import lived_before
-from sipaudit.model.absorb_phone import grants_nothing
 from sipaudit.model.case import HOLDS, Case, Ground
 from sipaudit.model.events import Answered, Failed, Sent
-from sipaudit.model.packets import AT_ONCE, NOTHING_NEW, is_open_code
+from sipaudit.model.packets import AT_ONCE, NOTHING_NEW, grants_nothing, is_open_code
 from sipaudit.model.reach import Evidence
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Mode, Regime
