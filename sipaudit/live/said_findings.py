@@ -11,7 +11,7 @@ from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.observations import Observation
 from sipaudit.model.sayings import FindingSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.fault import Fault, standing
+from sipaudit.rulebook.fault import Fault, left_standing
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.telling import finding_of
 from sipaudit.turned_away import turned_away
@@ -98,7 +98,7 @@ class SaidFindings:
         for number, told in self._told.items():
             if now <= told.until:
                 told.loss = max(told.loss, loss)
-            stands = None if number in faults.undecided else standing(told.fault, told.loss)
+            stands = None if number in faults.undecided else left_standing(told.fault, told.loss)
             self._update(told, stands)
             if (at_last or now > told.until) and not told.settled:
                 told.settled = True

@@ -82,7 +82,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
                  request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
-                 reach.calls, reach.broke)
+                 reach.answers_calls, reach.broke)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -165,14 +165,14 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     later = _later(reach, answer) if doubt else reach.later
-    calls = reach.calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
+    answers_calls = reach.answers_calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 repeated and lately(repeated, answer.time), late, calls, reach.broke)
+                 repeated and recent_repeats(repeated, answer.time), late, answers_calls, reach.broke)
 
 
-def lately(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
-    """When requests were sent again, until nobody asks any more."""
+def recent_repeats(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
+    """When requests were sent again (`Reach.repeated`), until nobody asks any more."""
     return () if repeated and now - repeated[-1][1] > REPEATED_KEPT else repeated
 
 

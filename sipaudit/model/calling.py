@@ -165,5 +165,6 @@ class Calling:
         known = with_reach(phone, replace(
             reach, waiting=() if waiting is None else (waiting,),
             ringing=(waiting.transaction,) if waiting is not None and self.rang else (),
-            answered=self.answered or reach.answered, touched=self.touched, calls=reach.calls or self.invited))
+            answered=self.answered or reach.answered, touched=self.touched,
+            answers_calls=reach.answers_calls or self.invited))
         return replace(known, calls=() if self.call is None else (self.call,), quiet=self.quiet)

@@ -21,17 +21,20 @@ Evidence = Sent | Failed | Answered
 class Reach(Struct, frozen=True, gc=False):
     """What a phone has learned of one server's health: requests still open, and failures not yet disproved.
 
-    `waiting`: requests without final answer, oldest first.  `ringing`: numbers of
-    those that had a provisional answer.  `hard`: transport failures.  `doubtful`:
-    answers that may count as failures (503, open codes) or that sent the phone
-    elsewhere (3xx).  `answered`: the last answer that proves the server alive.
-    `touched`: the last contact, by any request, SYN or lookup.  `closed`: when a connection there last ended.
-    `registering`: the last REGISTER of any line that asked for more than 0.  `later`: until when a Retry-After of the
-    server runs.  `cancelled`: numbers of INVITEs that the phone has given up.
-    `late`: requests that may have run out although they, or later ones, were answered, and until when they were open.
-    `repeated`: when those that wait were last retransmitted.  `calls`: whether it has answered an INVITE, out of a
-    dialog, in a way that proves it alive.  `broke`: when it last failed by a transport failure, or
-    may have (a connection dropped at rest, no answer on the segment), disproved or not.
+    Open requests: `waiting` are those without final answer, oldest first; `ringing` the numbers of those that had a
+    provisional answer; `repeated` when those that wait were last retransmitted; `cancelled` the numbers of INVITEs that
+    the phone has given up; `late` those that may have run out although they, or later ones, were answered, and until
+    when they were open.
+
+    Against the server: `hard` are transport failures; `doubtful` answers that may count as failures (503, open codes)
+    or that sent the phone elsewhere (3xx); `later` is until when its Retry-After runs; `broke` when it last failed by a
+    transport failure, or may have (a connection dropped at rest, no answer on the segment), disproved or not.
+
+    For it: `answered` is the last answer that proves it alive; `answers_calls` whether it has given such a one to an
+    INVITE out of a dialog.
+
+    Contacts: `touched` is the last one, by any request, SYN or lookup; `closed` when a connection last ended;
+    `registering` the last REGISTER of any line that asked for more than 0.
     """
 
     server: str
@@ -47,7 +50,7 @@ class Reach(Struct, frozen=True, gc=False):
     cancelled: tuple[int, ...] = ()
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
-    calls: bool = False
+    answers_calls: bool = False
     broke: float = LONG_AGO
 
     @property

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb import with_binding
 from sipaudit.model.absorb_moves import is_plain
-from sipaudit.model.absorb_phone import lately, with_reach
+from sipaudit.model.absorb_phone import recent_repeats, with_reach
 from sipaudit.model.absorb_stays import each
 from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
 from sipaudit.model.profile import Profile
@@ -287,8 +287,8 @@ class Renewals:
             return phone
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(
-            reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later,
-            reach.cancelled, lately(reach.repeated, granted.time), calls=reach.calls, broke=reach.broke))
+            reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later, reach.cancelled,
+            recent_repeats(reach.repeated, granted.time), (), reach.answers_calls, reach.broke))
 
 
 def _served(stay: Stay | None) -> Stay | None:

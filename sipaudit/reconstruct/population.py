@@ -15,7 +15,7 @@ from sipaudit.reconstruct.source import Source
 Dropped = Callable[[Sequence[Line], Sequence[Phone]], None]
 
 
-def standing(line: Line) -> tuple[bool, bool, bool, float]:
+def rank(line: Line) -> tuple[bool, bool, bool, float]:
     """What speaks for a line, the strongest first: something was granted to it, the site declares its phone, which has
     been heard for a while; among equals it was heard last."""
     phone = line.owner
@@ -167,7 +167,7 @@ class Population:
         """Too many lines: the least known go, some more than needed, so that this is not done for each that comes."""
         most = self.bounds.lines
         count = len(self.lines) - most + most // SHED
-        worst = nsmallest(count, (line for line in self.lines.values() if line is not spared), key=standing)
+        worst = nsmallest(count, (line for line in self.lines.values() if line is not spared), key=rank)
         self.evicted["lines"] += len(worst)
         self.forgot = True
         self.evicted["phones"] += self._drop(worst)

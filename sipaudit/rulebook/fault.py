@@ -72,12 +72,14 @@ class Held(NamedTuple):
     checks: Checks
 
 
-def standing(fault: Fault, loss: float) -> Observation | None:
-    """What a fault tells where captures lack this share of packets; None where it stays undecided. A server of which
-    they show nothing, of no phone, may be one that no tap sees: what was not seen to go there is likely only. So it is
-    of one that several phones use, and of which they show no more, to nobody: the tap may have lost it. It is not left
-    undecided, for phones of one make and one setting err at once. So is what two taps show of a phone, if their clocks
-    differ; where they differ by more than clocks that are kept, nothing tells what came first."""
+def left_standing(fault: Fault, loss: float) -> Observation | None:
+    """What a fault tells where captures lack this share of packets; None where it stays undecided.
+
+    What was not seen to go to a server is likely only if that server may not have been seen: because no packet of any
+    phone shows it, or because several phones used it and then nobody was seen there, as if the tap had lost it. It is
+    not left undecided, for phones of one make and one setting err at once. Likely only is also what two taps show of a
+    phone, if their clocks differ; where these differ by more than clocks that are kept, nothing tells what came first.
+    """
     told, sight_lost, skew = fault.told, fault.loses_sight(), fault.subject.skew()
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
     if skew > SKEW or (told.absent and (gaps or loss > LOSS_BEYOND)):

@@ -17,7 +17,7 @@ from sipaudit.model.replay import Step
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import Stay
 from sipaudit.model.values import Assumption, Finding, Reason, Severity
-from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, standing
+from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, left_standing
 from sipaudit.rulebook.reached import Checks, ChecksOfLines, LineOfPhone
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
@@ -249,7 +249,7 @@ class Faults:
         not there needs a gap-free flow of the phone about then, and stays undecided where even that proves nothing; the
         rest is likely only (reference-model.md 4)."""
         for fault in self.done:
-            told = standing(fault, loss)
+            told = left_standing(fault, loss)
             if told is None:
                 self.lost_to_gaps(fault)
                 self.undecided.add(fault.number)

@@ -111,7 +111,7 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
     """A line with what is known of it now, without its moves, tries, registrations and calls."""
     replays = auditor.replays.of_line(line.number)
-    return _told_line(line, auditor, replays, [replay.state for replay in replays], [], [], [], [])
+    return _line_summary(line, auditor, replays, [replay.state for replay in replays], [], [], [], [])
 
 
 def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
@@ -132,10 +132,10 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
         moves += [move_of(move, replays[0]) for move in place.moves if span.holds(move.time)]
     moves.sort(key=lambda move: move.time)
     calls = [call_of(call, auditor) for call in line.spans if _within(call, span)] if line.spans else []
-    return _told_line(line, auditor, replays, states, moves, tries, registrations, calls)
+    return _line_summary(line, auditor, replays, states, moves, tries, registrations, calls)
 
 
-def _told_line(
+def _line_summary(
     line: Line, auditor: Auditor, replays: Sequence[LineReplay], states: Sequence[LineState], moves: list[Move],
     tries: list[Try], registrations: list[Registration], call_spans: list[CallSpan],
 ) -> LineSummary:

@@ -169,7 +169,7 @@ def _may_have_failed_before(case: Case, reach: Reach) -> bool:
     out, or its Retry-After run still (F3); and a failure with calls stands until it answers one (reference-model.md 1,
     *failure*), whatever else it answers."""
     fresh = case.now - case.profile.covered_from <= RETRY_AFTER
-    return (fresh or not reach.calls) and in_mid_life(case)
+    return (fresh or not reach.answers_calls) and in_mid_life(case)
 
 
 def _patience(case: Case) -> float:
