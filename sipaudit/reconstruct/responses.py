@@ -180,10 +180,7 @@ class Responses:
             or not memory.registry.is_phone(flow.destination_host)
         host, tag = (flow.source_host, response.to.tag) if replies else (flow.destination_host, response.from_.tag)
         leg = memory.calls.find(host, response.call_id, tag)
-        line = leg.line if leg is not None else None
-        if line is None and memory.registry.is_phone(host):
-            near = response.to if replies or method == "REGISTER" else response.from_
-            line = memory.registry.of_aor(host, near.uri)
+        line = self._line_at(host, response, replies) if leg is None or leg.line is None else leg.line
         if line is None:
             memory.traffic.mid_life += 1
             return None
@@ -192,8 +189,8 @@ class Responses:
         memory.missing(line.owner, item, "a response without its request", since)
         asked_on = flow if replies else flow.back()
         server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
-        ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
         if leg is None and method in CALL_METHODS and tag is not None:
+            ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
             leg = memory.calls.open(
                 (host, response.call_id, tag), line.owner, line, server, ends, memory.clock, call=True)
         memory.numbers += 1
@@ -206,6 +203,14 @@ class Responses:
         if leg is not None and method == "BYE" and response.status >= 200 and not replies:
             memory.calls.answered(leg, transaction, response, item, memory.clock)   # of the BYE nothing was seen
         return transaction
+
+    def _line_at(self, host: str, response: Response, replies: bool) -> Line | None:
+        """The line of the phone at this host that an orphan is about, by its AOR."""
+        registry = self._memory.registry
+        if not registry.is_phone(host):
+            return None
+        near = response.to if replies or response.cseq.method == "REGISTER" else response.from_
+        return registry.of_aor(host, near.uri)
 
     def _asked_after(self, line: Line, leg: Leg | None, response: Response, replies: bool, item: Datagram
                      ) -> float | None:
