@@ -121,7 +121,7 @@ def ladder(
     """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
     the analysis does not have, and for a line that the captures do not have."""
     from sipaudit.run.hiding import hiding_for
-    from sipaudit.run.rows import LadderRows, must_be_of
+    from sipaudit.run.ladder import LadderRows, must_be_of
     from sipaudit.run.run import Run
 
     hiding = hiding_for(job.redact, job.redact_key)
@@ -139,8 +139,8 @@ def ladder(
 def _found(job: Job, name: str, warn: Warn) -> tuple[Reading, Finding]:
     """What a finding of the job rests on, to be read again. Raises InputError where there is none of this name."""
     from sipaudit.run.analysis import analyzed
+    from sipaudit.run.ladder import finding_named
     from sipaudit.run.reading import Reading
-    from sipaudit.run.rows import finding_named
 
     reading = Reading(job, warn, payloads=False, reread=True)
     _, report = analyzed(reading, None, None, None, warn)

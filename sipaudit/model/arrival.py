@@ -1,8 +1,8 @@
 """A phone's first registration, written down once: REGISTER, mostly its challenge and the REGISTER that answers it, and
 the 200.
 
-What these four events leave behind of a line and a phone of which nothing was known is known beforehand.  While they
-come as expected they are only remembered, and of most lines the states are never made: mere renewals follow
+Of a line and a phone of which nothing was known, it is known beforehand what these four events leave behind.  While
+they come as expected they are only remembered.  Of most lines the states are never made at all: mere renewals follow
 (`routine`), and then it is enough to know what to make them of.  What is not exactly this is absorbed event by event:
 correctness needs nothing of this file, and a test holds that both ways come to the same.
 """

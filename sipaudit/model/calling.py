@@ -1,11 +1,10 @@
 """What a line does where nothing is wrong: it calls, subscribes, and speaks in its dialogs, at its working server,
 which answers.
 
-Of each of these events hardly anything is left once the next has come: a request waits, and its answer ends that.
-While they come as expected, and no rule can be about any of them (`stakes`), what they change is noted in one record,
-`Calling`. The states of line and phone, as following the events one by one would have made them, are written once
-something else comes or somebody asks.  Correctness needs nothing of this file, and a test holds that both ways come to
-the same.
+Of such an event hardly anything is left once the next has come: a request waits, and its answer ends that.  While they
+come as expected, and no rule can be about any of them (`stakes`), what they change is noted in one record, `Calling`.
+The states of line and phone, as following the events one by one would have made them, are written once something else
+comes or somebody asks.  Correctness needs nothing of this file, and a test holds that both ways come to the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whose packets a router carries: one that seeks a server has something of its phones to send there."""
+"""Which phones' packets a router carries: when it seeks a server's address, it has something of theirs to send."""
 
 from __future__ import annotations
 

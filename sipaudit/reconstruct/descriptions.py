@@ -1,4 +1,4 @@
-"""What is known of a line besides where it is: what its requests show of it, and what is declared of such a one."""
+"""What the requests of a line show of it, and what the site file declares of it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""REGISTERs that stand before the challenge that they answer: what the servers say is shown late.
+"""REGISTERs that stand before the challenge that they answer: the capture shows late what servers say.
 
-A nonce is the server's to choose (RFC 3261 22.4): a phone that has it has heard the challenge. Where the capture shows
-it first in the phone's own request, its two directions are by clocks, or behind queues, of their own, and what the
-phone did because of an answer may stand before that answer, too. As with an ACK before its final response, the order of
-packets near there proves nothing.
+A nonce is the server's to choose (RFC 3261 22.4): a phone that has it has heard the challenge.  Where the capture shows
+it first in the phone's own request, its two directions have clocks, or queues, of their own, and whatever the phone did
+because of an answer may stand before that answer.  As with an ACK before its final response, the order of packets near
+there proves nothing.
 """
 
 from __future__ import annotations

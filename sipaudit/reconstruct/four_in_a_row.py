@@ -1,9 +1,8 @@
 """A whole renewal in four messages in a row: REGISTER, challenge, REGISTER, 200, and nothing between.
 
-Where few phones speak at a time nearly all renewals pass so.  All that the short
-road (`short_road`) asks of each message and does with it is asked here of the
-four, once, and done once; what is odd in any way goes its way.  Only messages of
-known forms come here, which nobody has read.
+Where few phones speak at a time nearly all renewals pass so.  What the short road (`short_road`) asks of each message
+and does with it is asked of the four together and done once; where anything is odd they take that road one by one.
+Only messages of known forms come here, which nobody has read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a line hears where nothing is wrong, taken in short: answers to its INVITEs, BYEs and SUBSCRIBEs.
+"""Answers to a line's INVITEs, BYEs and SUBSCRIBEs, taken in short where nothing is wrong.
 
-Who follows the line has said that it wants to be told of them at once (`Line.follower`).  As of the short road
-(`short_road`), this does all that the long one does of such an answer, or nothing.
+The line's follower has asked to be told of them at once (`Line.follower`).  Like the short road (`short_road`), this
+does all that the long one does with such an answer, or nothing.
 """
 
 from __future__ import annotations

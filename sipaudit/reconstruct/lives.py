@@ -1,8 +1,7 @@
-"""How long an entry lives for one phone: by what it was told itself, which others that share a name server need not be
-told (B2).
+"""How long a server entry lives for one phone: by what its own DNS answers said (B2).
 
-A resolver hands out what is left of a record's life, so that two phones that ask for the same name a minute apart have
-it until the same moment, and count another TTL from it.
+A resolver hands out what is left of a record's life: two phones that ask for the same name a minute apart have it until
+the same moment, but are told different TTLs, from which their timers count.
 """
 
 from __future__ import annotations

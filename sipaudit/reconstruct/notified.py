@@ -1,10 +1,9 @@
-"""What a server notifies in a subscription, taken in short: NOTIFY and its 200.
+"""NOTIFY and its 200, taken in short.
 
-Where phones watch each other a third of all messages are these, and they change
-nothing of a line that holds nothing against any server but when it was last
-seen.  Who follows the events says whether that is so (`LetsPass`): then none is
-made.  As of the short road (`short_road`), each of the two steps does all that
-the long one does of this, or nothing.
+Where phones watch each other a third of all messages are these.  Where nothing is held against any server they change
+nothing of the line but when it was last seen.  Who follows the events says whether that is so (`LetsPass`): then no
+event is made.  Like the short road (`short_road`), each of the two steps does all that the long one does with such a
+message, or nothing.
 """
 
 from __future__ import annotations

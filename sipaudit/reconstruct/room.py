@@ -1,4 +1,4 @@
-"""How a table that is looked through whole, to find what nobody uses, takes in something new."""
+"""Room in a table that has to be searched whole for what nobody uses any more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a request of which its sender's address and user alone do not tell."""
+"""Who has sent a request, where the shortcut by address and user (`sights`) does not tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What most have one of, and a few have many: kept without the tuple around it, of which there would be as many."""
+"""An attribute that has one value in most objects and several in a few: one is kept without the tuple around it."""
 
 from __future__ import annotations
 

@@ -1,19 +1,16 @@
 """The short road: renewals of lines of which nothing else is seen.
 
-Nine messages of ten belong to the REGISTER, challenge, REGISTER, 200 by which a
-phone renews what it has, alike each time but for branch, CSeq, nonce and time.
-The long road (`requests`, `responses`) asks of each whose it may be, and makes
-an event of it, of which those who follow the events then remember that it was
-a mere renewal (`model.routine`). Where they said so of a line (`Line.renewals`),
-a message that is what the last renewal lets expect is remembered here as the
-long road would, and `Renewals` is told of it instead of an event.
+Nine messages of ten belong to the REGISTER, challenge, REGISTER, 200 by which a phone renews what it has, alike each
+time but for branch, CSeq, nonce and time.  The long road (`requests`, `responses`) finds out whose each is and makes an
+event of it, and who follows the events then remembers no more than that it was a mere renewal (`model.routine`).  Where
+that has been said of a line (`Line.renewals`), a message that is what the last renewal lets expect is remembered here
+as the long road would, and `Renewals` is told of it instead of an event.
 
-What such a message says but for what is new in it is noted of its form
-(`sip.forms`): then those of the same form are taken without having been read.
+What such a message says but for what is new in it is noted of its form (`sip.forms`): from then on those of the same
+form are taken without having been read.
 
-Each of the two steps does all that the long one does of this, or nothing:
-what is odd in any way is left to the long road. So correctness needs nothing of
-this file, and a test holds that both roads come to the same.
+Each of the two steps does all that the long road does with such a message, or nothing: whatever is odd in any way is
+left to the long road.  So correctness needs nothing of this file, and a test holds that both roads come to the same.
 """
 
 from __future__ import annotations

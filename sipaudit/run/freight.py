@@ -1,10 +1,10 @@
 """What one process hands to the next: a run of items with their messages, as bytes and back.
 
-Nearly all are datagrams. Of those of a known form (`sip.forms`) what is new in each goes, and its bytes, should anybody
-have to read it. Others go in parts (`parts`), of which each is told once, and with the number of their flow; what is
-odd about a message makes it go whole. What is no datagram is pickled. Each of these ways has its columns; who unpacks
-takes from them in turn.
-Both sides know the forms that one of them has learnt and told of, so that either can do the reading.
+Nearly all are datagrams.  Of one whose form is known (`sip.forms`) goes what is new in it, and its bytes, should
+anybody have to read it.  Others go in parts (`parts`), each part once, with the number of their flow; a message with
+anything odd goes whole.  What is no datagram is pickled.  Each of these ways has columns of its own, from which the
+unpacker takes in turn.  Both sides know the forms that one of them has learnt and told of, so that either can do the
+reading.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What messages are made of, told once: to who makes messages of it again, a value is its number from then on.
+"""Messages taken apart for another process: each value goes there once, and by its number from then on.
 
-In a dialog nearly all that a message says was said before.  What is shared so needs neither be sent nor made again, and
-those who follow messages find the same object where the same was said.  Of a usual message (`sip.parse`) the lines are
-looked up for these numbers and not for what they say, so that who reads it makes no message of it: `together` does.
+In a dialog nearly all that a message says was said before.  It need not be sent again, nor made again, and those who
+follow the messages find the same object where the same was said.  The lines of a usual message (`sip.parse`) are looked
+up for these numbers, not for what they say, so that who reads it makes no message of it: `together` does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Another process that reads captures: whether there is one, and how it gets ready before it is told what to read.
 
-It loads what reading takes while the first one learns, from the site file too, what that is; so this file loads next to
-nothing.
+It loads what reading needs while the first process finds out, from the site file too, what is to be read; so this
+module imports next to nothing itself.
 """
 
 from __future__ import annotations

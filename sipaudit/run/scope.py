@@ -1,4 +1,4 @@
-"""What of a job says what is read: what is declared of servers and phones, and times."""
+"""The part of a job that says what is read: the servers and phones that are declared, and times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages put together of parts that were told once, see `parts`."""
+"""Messages put together again from their parts (`parts`)."""
 
 from __future__ import annotations
 

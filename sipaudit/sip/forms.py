@@ -1,14 +1,14 @@
-"""Messages that say what an earlier one on their flow said, but for what is new in each of them.
+"""Messages known by their form: they say what an earlier one on their flow said, but for a few variables.
 
 The REGISTERs of a phone, and the answers to them, are the same bytes from one registration to the next around their
 branch, tags, CSeq number and what proves the password.  What stands around these, the constants, is a *form*: once a
 message was read, those of the same form need not be.  They are told by their length, which says where the variables
 stand (`Layout`), and by one hash of their constants.
 
-It cannot make a message another.  A form is learnt from a message of which each variable is where the parser found it,
-and a message is of a form only if its constants are the same and its variables are written with characters that mean
-nothing else there: then it reads the same but for these.  Two forms that have one hash of 60 bits, with a key that is
-new in each process, would take sixty thousand years of a thousand phones' registrations.
+No message can become another by this.  A form is learnt from a message in which each variable is where the parser found
+it, and a message is of a form only if its constants are the same and its variables are written with characters that
+mean nothing else there: then it reads the same but for these.  Two forms that have one hash of 60 bits, with a key that
+is new in each process, would take sixty thousand years of a thousand phones' registrations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Where what is new in each message stands in it: branch, tags, CSeq number, and what proves the password.
+"""Where in a message its variables stand: branch, tags, CSeq number, and what proves the password.
 
-It is looked for once; in other messages of a make it stands in the same places, if the same names stand before it.
+They are looked for once: in other messages of a make they stand in the same places, if the same names stand before
+them.
 """
 
 from __future__ import annotations
