@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sipaudit.incidents.calls import CallWatch
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.evidence import Evidence
+from sipaudit.incidents.evidence import EvidenceWatch
 from sipaudit.incidents.requests import SHORTEST, OpenRequests
 from sipaudit.incidents.subscriptions import Subscriptions
 from sipaudit.incidents.tally import Tally
@@ -23,7 +23,7 @@ class Calm:
 
     __slots__ = ("_calls", "_evidence", "_requests", "_subscriptions", "_tally", "_timers", "pass_time")
 
-    def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: CallWatch, evidence: Evidence,
+    def __init__(self, timers: Timers, tally: Tally, requests: OpenRequests, calls: CallWatch, evidence: EvidenceWatch,
                  subscriptions: Subscriptions | None, pass_time: Callable[[float], None]) -> None:
         self._timers = timers
         self._tally = tally

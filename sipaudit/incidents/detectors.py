@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Set
 from sipaudit.incidents.calls import CallWatch
 from sipaudit.incidents.calm import Calm
 from sipaudit.incidents.draft import Draft, Drafts
-from sipaudit.incidents.evidence import Evidence
+from sipaudit.incidents.evidence import EvidenceWatch
 from sipaudit.incidents.gaps import Gaps
 from sipaudit.incidents.moves import Flapping, SplitBrain
 from sipaudit.incidents.outage import Outage
@@ -64,7 +64,7 @@ class Detectors:
         self._overloads = None if overload is None else Overloads(overload, drafts)
         lost_calls = None if self.outages is None else wanted("calls-lost")
         self._refusals = None if lost_calls is None else Refusals(lost_calls, drafts, out)
-        self._evidence = Evidence(self.tally, self.calls, self.outages, self._overloads, self._refusals)
+        self._evidence = EvidenceWatch(self.tally, self.calls, self.outages, self._overloads, self._refusals)
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)

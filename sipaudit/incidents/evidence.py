@@ -28,7 +28,7 @@ SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
 
 
-class Evidence:
+class EvidenceWatch:
     """Tells of it those who look for it. `lost` is by phone from when to when silence says nothing, since the capture
     lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
     lacked last, where that is known; `unserved` by line what ran out before anybody was seen to answer the line."""

@@ -136,14 +136,14 @@ class Minutes:
         return minute
 
 
-def read(of_server: OfServer, wanted: Callable[[float, float], bool]) -> Iterator[Minute]:
+def wanted_minutes(of_server: OfServer, wanted: Callable[[float, float], bool]) -> Iterator[Minute]:
     """A server's minutes that are wanted, by when they began and ended, only to look at."""
     for start, minute in of_server.items():
         if wanted(start, start + MINUTE):
             yield Minute.unpacked(start, minute) if isinstance(minute, bytes) else minute
 
 
-def rows(minutes: Iterable[tuple[str, Minute]], name: Callable[[str], str]) -> list[ServerMinute]:
+def as_reported(minutes: Iterable[tuple[str, Minute]], name: Callable[[str], str]) -> list[ServerMinute]:
     """The minutes as the report has them, by time and server; `name` says how a server is called."""
     made = [ServerMinute(
         time=minute.time, server=name(server), requests=dict(sorted(minute.requests.items())),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.one import one_number, one_text
+from sipaudit.reconstruct.contacts import port_of
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import note_guise
 from sipaudit.reconstruct.phones import Knowledge, Line
-from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.message import Address, Uri

@@ -7,8 +7,8 @@ from functools import lru_cache
 from operator import attrgetter
 
 from sipaudit.reconstruct.bounds import GUISES
+from sipaudit.reconstruct.contacts import gruu_of, port_of
 from sipaudit.reconstruct.phones import Guise, Line, Phone
-from sipaudit.reconstruct.registrations import gruu_of, port_of
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow

@@ -13,8 +13,8 @@ from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import LASTING
+from sipaudit.reconstruct.contacts import port_of
 from sipaudit.reconstruct.omens import NO_OMENS
-from sipaudit.reconstruct.registrations import port_of
 from sipaudit.reconstruct.several import Several
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device

@@ -8,10 +8,10 @@ from math import inf
 from sipaudit.model.events import FETCH, NO_LINE, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
+from sipaudit.reconstruct.contacts import asked_expiry, own_contact
 from sipaudit.reconstruct.early import ANSWERED_WITHIN, unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.registrations import asked_expiry, own_contact
 from sipaudit.reconstruct.senders import place, stranger
 from sipaudit.reconstruct.starts import heads
 from sipaudit.reconstruct.transactions import Key, Transaction

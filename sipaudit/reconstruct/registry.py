@@ -13,13 +13,13 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import DEFAULT_PORTS
 from sipaudit.one import one_text
 from sipaudit.reconstruct.bounds import SOURCE_LINES, Bounds
+from sipaudit.reconstruct.contacts import ALL
 from sipaudit.reconstruct.descriptions import Descriptions
 from sipaudit.reconstruct.devices import Devices, same
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
-from sipaudit.reconstruct.registrations import ALL
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.sip.datagram import Datagram, Flow, endpoint

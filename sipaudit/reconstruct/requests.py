@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sipaudit.model.events import Received, Resent, Sent
 from sipaudit.reconstruct.bounds import REFERRED, START_TAKES
+from sipaudit.reconstruct.contacts import own_contact
 from sipaudit.reconstruct.dialogs import ACKNOWLEDGED, CALL_METHODS, CONFIRMED, DIALOG_METHODS, CallState, Leg
 from sipaudit.reconstruct.memory import FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registering import Registering
-from sipaudit.reconstruct.registrations import own_contact
 from sipaudit.reconstruct.senders import place, stranger
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key

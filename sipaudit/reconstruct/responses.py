@@ -7,11 +7,11 @@ from math import inf
 from sipaudit.model.events import CHALLENGES, NO_LINE, Answered, Booted, Replied
 from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
 from sipaudit.reconstruct.bounds import STIRS
+from sipaudit.reconstruct.contacts import granted_expiry
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.early import challenged
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, BRANCH_KEY, Key, Transaction, of_response, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response

@@ -18,9 +18,9 @@ from __future__ import annotations
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.timers import LATE_FROM
 from sipaudit.one import one_number
+from sipaudit.reconstruct.contacts import granted_expiry
 from sipaudit.reconstruct.memory import Memory, proves
 from sipaudit.reconstruct.phones import Line, MayAskAgain
-from sipaudit.reconstruct.registrations import granted_expiry
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Transaction, identifies
 from sipaudit.reconstruct.whose import Note, whose

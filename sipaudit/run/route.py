@@ -9,7 +9,7 @@ from typing import Any
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import Chronicle
 from sipaudit.incidents.known import KnownEvents, called
-from sipaudit.incidents.minutes import read, rows
+from sipaudit.incidents.minutes import as_reported, wanted_minutes
 from sipaudit.incidents.settled import Settled
 from sipaudit.model.captures import CaptureSummary, ServerMinute, ServerSummary
 from sipaudit.model.events import ModelEvent
@@ -267,8 +267,8 @@ class Route:
 
     def minutes(self, wanted: Callable[[float, float], bool]) -> list[ServerMinute]:
         """What servers were asked and answered in the minutes that are wanted, by when they begin and end."""
-        return rows(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
-                     for minute in read(server.minutes, wanted)), self.server)
+        return as_reported(((key, minute) for key, server in self.auditor.watch.tally.servers.items()
+                            for minute in wanted_minutes(server.minutes, wanted)), self.server)
 
 
 def _transport(server: Server) -> str:

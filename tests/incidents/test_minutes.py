@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipaudit.incidents.minutes import MINUTE, Minute, Minutes, read, rows
+from sipaudit.incidents.minutes import MINUTE, Minute, Minutes, as_reported, wanted_minutes
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.events import Sent
@@ -25,8 +25,9 @@ def told(seen: list[Seen]) -> list[ServerMinute]:
         server.minute.answered(status)
         server.minute.took(before / 100)
         tally.minute_then(server, max(time - before, 0.0)).unanswered += 1
-    every = ((key, minute) for key, server in tally.servers.items() for minute in read(server.minutes, lambda *_: True))
-    return rows(every, str)
+    every = ((key, minute) for key, server in tally.servers.items()
+             for minute in wanted_minutes(server.minutes, lambda *_: True))
+    return as_reported(every, str)
 
 
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 200), st.sampled_from(["REGISTER", "INVITE"]),

@@ -1,4 +1,4 @@
-"""What a REGISTER asks for, and what its 200 grants to the phone's own Contact (RFC 3261 10.2, 10.2.4; F6)."""
+"""Contacts: what a REGISTER asks for one, and what the 200 grants the phone's own (RFC 3261 10.2, 10.2.4; F6)."""
 
 from __future__ import annotations
 
