@@ -8,19 +8,18 @@ from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
+from msgspec.structs import replace
 
 import sipaudit
 import sipaudit.report
 from sipaudit.cli.main import main
-from sipaudit.model.values import SCHEMA, Confidence, Finding, Report, Severity
+from sipaudit.model.values import SCHEMA, Finding, Report, Severity
+from sipaudit.run.job import Job, Output
+from tests.live.said import FINDING
 
 
 def finding(severity: Severity, suppressed: str | None = None) -> Finding:
-    return Finding(
-        "f-000001", "premature-failback", severity, Confidence.CERTAIN, "sip:1001@pbx.example.com", "10.1.0.5:5060",
-        "10.0.0.1:5060/udp", 1700000330.4, "expected", "observed", ["B4"], {}, [], [], None, None, suppressed,
-        None, [],
-    )
+    return replace(FINDING, severity=severity, suppressed=suppressed)
 
 
 def report(*findings: Finding) -> Report:
@@ -41,33 +40,6 @@ class Fake:
             asked["progress"].start(100)
             asked["progress"].advance(100)
         return self.answer(asked) if callable(self.answer) else self.answer
-
-
-@dataclass(frozen=True)
-class Job:
-    paths: tuple[str, ...]
-    site: str | None
-    config: tuple[str, ...]
-    settings: tuple[str, ...]
-    engine: str
-    bpf: str | None
-    keylog: str | None
-    start: str | None
-    end: str | None
-    zone: str
-    events: tuple[str, ...]
-    rules: tuple[str, ...]
-    suppress: str | None
-    redact: bool
-    redact_key: str | None
-    jobs: int | None
-
-
-@dataclass(frozen=True)
-class Output:
-    directory: str
-    evidence: int | None
-    embed: int
 
 
 def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **contents: Any) -> None:

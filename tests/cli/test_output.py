@@ -13,7 +13,8 @@ import pytest
 
 from sipaudit.cli import terminal
 from sipaudit.model.values import Severity
-from tests.cli.conftest import Command, Fake, Output, finding, report
+from sipaudit.run.job import Output
+from tests.cli.conftest import Command, Fake, finding, report
 
 
 def test_without_o_nothing_is_written(

@@ -21,6 +21,7 @@ from sipaudit.report.names import short_names
 from sipaudit.report.series import gravest
 from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
+from tests.live.said import FINDING, INCIDENT
 from tests.shared import ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
@@ -32,16 +33,12 @@ def report() -> Report:
 
 
 def incident(kind: str, **more: Any) -> Incident:
-    values: dict[str, Any] = {
-        "id": "i-0001", "kind": kind, "server": "10.0.0.1:5060/udp", "entry": "sbc", "state": "closed",
-        "start": 1795349112.0, "end": 1795349178.0, "lines": ["sip:1001@pbx.example.com"], "phones": 1, "groups": [],
-        "findings": [], "metrics": {}, "evidence": [], "timeline": []}
-    return Incident(**{**values, **more})
+    over: dict[str, Any] = {"state": "closed", "start": 1795349112.0, "end": 1795349178.0}
+    return replace(INCIDENT, kind=kind, **over | more)
 
 
 def finding(rule: str, phone: str, severity: Severity = Severity.ERROR, suppressed: str | None = None) -> Finding:
-    return Finding("f-000001", rule, severity, Confidence.CERTAIN, "sip:1001@pbx.example.com", phone, None, 0.0, "", "",
-                   [], {}, [], [], None, None, suppressed, None, [])
+    return replace(FINDING, rule=rule, phone=phone, severity=severity, suppressed=suppressed, server=None)
 
 
 @pytest.mark.parametrize(("refused", "refusing"), [(4, False), (5, True)])
