@@ -61,23 +61,23 @@ def unserved(report: Report) -> Iterator[str]:
     silent = {server: one for server, one in servers.items() if one.silent}
     refusing = {server: one for server, one in servers.items() if one.refusing}
     if silent and len(silent) == len(everyone):
-        yield (f"Whether there was an outage cannot be told: {_requests(silent)} to {_named(report, silent)}, and not "
+        yield (f"Whether there was an outage cannot be told: {_requests(silent)} to {_names(report, silent)}, and not "
                "one answer. Either all servers were silent before the capture began, or it lacks what they send, see "
                f"{CAPTURING}.")
     elif silent:
-        yield (f"{_named(report, silent)} answered none of {_requests(silent)}: away since before the capture "
+        yield (f"{_names(report, silent)} answered none of {_requests(silent)}: away since before the capture "
                "began, or what it sends is not captured.")
     if refusing:
         answers = sum((one.answers for one in refusing.values()), Counter[str]())
         said = ", ".join(f"{answers[status]} {status}" for status in sorted(answers) if status != "1xx")
-        yield f"{_named(report, refusing)} granted nothing of what was asked: {_requests(refusing)}, answers {said}."
+        yield f"{_names(report, refusing)} granted nothing of what was asked: {_requests(refusing)}, answers {said}."
 
 
 def _requests(servers: dict[str, Served]) -> str:
     return count_of(sum(one.requests.total() for one in servers.values()), "request")
 
 
-def _named(report: Report, servers: dict[str, Served]) -> str:
+def _names(report: Report, servers: dict[str, Served]) -> str:
     names = short_names(report.servers)
     said = ", ".join(shortened(names.get(server, server), NAME_SHOWN) for server in list(servers)[:NAMED])
     return f"{said} and {len(servers) - NAMED} more" if len(servers) > NAMED else said

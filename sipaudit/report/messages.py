@@ -84,11 +84,11 @@ class Rows:
         self._file.seek(0)
         with pa.ipc.open_file(self._file) as reader:
             for number in range(reader.num_record_batches):
-                yield _named(reader.get_batch(number), names)
+                yield _with_names(reader.get_batch(number), names)
         self._file.close()
 
 
-def _named(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
+def _with_names(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
     """The rows with names for numbers; a phone that proved to be none has none, and its server counts for nothing."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -54,7 +54,8 @@ def _domain(lines: Sequence[LineSummary]) -> str | None:
     return brief(domains.pop()) if shared else None
 
 
-def _named(line: LineSummary, domain: str | None) -> str:
+def _aor(line: LineSummary, domain: str | None) -> str:
+    """The line as a row names it: its user alone where all lines are of one `domain`."""
     return brief(line.line).rpartition("@")[0] if domain else brief(line.line)
 
 
@@ -64,7 +65,7 @@ def _settings(screen: Screen, report: Report, domain: str | None) -> None:
     if known:
         screen.title("Settings")
         screen.table(("line", "phone", "regime", "mode", "group", "label"),
-                     [(_named(line, domain), brief(line.phone), line.regime, line.mode, line.group, line.label)
+                     [(_aor(line, domain), brief(line.phone), line.regime, line.mode, line.group, line.label)
                       for line in known], least=("label", "group"))
 
 
@@ -74,7 +75,7 @@ def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[
         return
     screen.title("Moves")
     screen.table(("time", "line", "phone", "kind", "servers", "cause"), [
-        (when(move.time), _named(line, domain), brief(line.phone), move.kind,
+        (when(move.time), _aor(line, domain), brief(line.phone), move.kind,
          f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]],
         least=("phone", "cause", "kind"))
     if len(moves) > MOVES_SHOWN:
@@ -93,7 +94,7 @@ def _servers(screen: Screen, report: Report) -> None:
 def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], when: TimeText) -> tuple[object, ...]:
     live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
     registered = ", ".join(f"{called(row.server)} {_until(row, when)}" for row in live) or None
-    return (brief(line.phone), _named(line, domain), line.model or line.user_agent, line.firmware, line.entry,
+    return (brief(line.phone), _aor(line, domain), line.model or line.user_agent, line.firmware, line.entry,
             line.working and called(line.working), registered, line.calls, len(line.moves), _second(line.last, when))
 
 

@@ -249,11 +249,11 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                   f"capture with full length (-s 0), see {CAPTURING}."),
         (capture.duplicates > 0, f"{count_of(capture.duplicates, 'packet')} left out that a mirror port or another "
                                  "capture shows as well."),
-        (bool(capture.encrypted), f"Encrypted and not read: {_named(capture.encrypted)}.{_opens(capture.encrypted)}"),
-        (bool(capture.undecoded), f"Not decoded: {_named(capture.undecoded)}."),
+        (bool(capture.encrypted), f"Encrypted and not read: {_each(capture.encrypted)}.{_opens(capture.encrypted)}"),
+        (bool(capture.undecoded), f"Not decoded: {_each(capture.undecoded)}."),
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
-        (bool(capture.malformed), f"Malformed SIP: {_named(capture.malformed)}."),
+        (bool(capture.malformed), f"Malformed SIP: {_each(capture.malformed)}."),
         (bool(capture.clock_steps), f"The clock stepped {_steps_of(capture.clock_steps)}; where files "
                                     "were put one behind the other instead, reordercap IN OUT puts their packets in "
                                     f"order, see {CAPTURING}."),
@@ -281,5 +281,5 @@ def _steps_of(steps: list[ClockStep]) -> str:
     return f"{times} {'back' if back else 'forward'}"
 
 
-def _named(counts: dict[str, int]) -> str:
+def _each(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -102,7 +102,7 @@ def _incident(incident: Incident, report: Report, clock: tzinfo, pack: RulePack,
     return {
         "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
         "kind": inert(incident.kind), "title": kind.title if kind else None,
-        "server": inert(_named(incident.server, report)),
+        "server": inert(_name_and_address(incident.server, report)),
         "start": format_time(incident.start, clock), "end": _end(incident, clock),
         "lasted": None if incident.end is None else _seconds(incident.end - incident.start),
         "lines": count_of(len(incident.lines), "line"), "phones": count_of(incident.phones, "phone"),
@@ -125,7 +125,7 @@ def _end(incident: Incident, clock: tzinfo) -> str | None:
     return end.partition(" ")[2] or end if start[:10] == end[:10] else end
 
 
-def _named(server: str | None, report: Report) -> str | None:
+def _name_and_address(server: str | None, report: Report) -> str | None:
     """`sbc1.example.com (10.0.0.1:5060/udp)`, the address alone where there is no name."""
     name = name_of(server, report)
     return server if name is None else f"{name} ({server})"
