@@ -31,6 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path, Path]:
     early_return(story=story, user="1002", place=("10.1.0.6", 5062))
     capture = written(story, folder / "a.pcap")
     report, out = judged(folder, capture)
+    assert len(report.findings) == 2
     return report, out, capture
 
 
