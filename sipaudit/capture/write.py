@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import BinaryIO
 
+from sipaudit.capture import linktypes
+from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP
 from sipaudit.capture.records import MAX_CAPTURED
 
-ETHERNET = 1
+ETHERNET = linktypes.ETHERNET
 TTL = 64   # of every packet, IPv6's hop limit as well
 TCP_FIN, TCP_SYN, TCP_RST, TCP_PSH, TCP_ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
@@ -131,9 +133,9 @@ def ip_packet(
 def udp_packet(source: Endpoint, destination: Endpoint, payload: bytes, *, identification: int = 0) -> bytes:
     """An IP packet with one UDP datagram."""
     head = struct.pack("!HHH", source[1], destination[1], 8 + len(payload))
-    value = checksum(_pseudo_header(source, destination, 17, 8 + len(payload)) + head + b"\0\0" + payload)
+    value = checksum(_pseudo_header(source, destination, UDP, 8 + len(payload)) + head + b"\0\0" + payload)
     datagram = head + struct.pack("!H", value or 0xFFFF) + payload
-    return ip_packet(source[0], destination[0], 17, datagram, identification=identification)
+    return ip_packet(source[0], destination[0], UDP, datagram, identification=identification)
 
 
 def tcp_packet(
@@ -143,10 +145,10 @@ def tcp_packet(
     """An IP packet with one TCP segment without options."""
     ports = struct.pack("!HHII", source[1], destination[1], sequence & 0xFFFFFFFF, acknowledgement & 0xFFFFFFFF)
     head = ports + struct.pack("!BBH", 0x50, flags, 0xFFFF)
-    pseudo = _pseudo_header(source, destination, 6, 20 + len(payload))
+    pseudo = _pseudo_header(source, destination, TCP, 20 + len(payload))
     value = checksum(pseudo + head + b"\0\0\0\0" + payload)
     segment = head + struct.pack("!HH", value, 0) + payload
-    return ip_packet(source[0], destination[0], 6, segment, identification=identification)
+    return ip_packet(source[0], destination[0], TCP, segment, identification=identification)
 
 
 def icmp_unreachable_packet(source: str, quoted: bytes, *, code: int = 3) -> bytes:
@@ -156,9 +158,9 @@ def icmp_unreachable_packet(source: str, quoted: bytes, *, code: int = 3) -> byt
     destination = socket.inet_ntop(socket.AF_INET6, quoted[8:24]) if six else socket.inet_ntoa(quoted[12:16])
     body = b"\0\0\0\0" + quoted[: 1_200 if six else 548]
     head = bytes((1, {3: 4, 2: 4, 1: 3, 0: 0}.get(code, 1)) if six else (3, code))
-    pseudo = _pseudo_header((source, 0), (destination, 0), 58, 4 + len(body)) if six else b""
+    pseudo = _pseudo_header((source, 0), (destination, 0), ICMP6, 4 + len(body)) if six else b""
     value = checksum(pseudo + head + b"\0\0" + body)
-    return ip_packet(source, destination, 58 if six else 1, head + struct.pack("!H", value) + body)
+    return ip_packet(source, destination, ICMP6 if six else ICMP, head + struct.pack("!H", value) + body)
 
 
 def checksum(data: bytes) -> int:
