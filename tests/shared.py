@@ -1,7 +1,8 @@
-"""The command, and where the shared public captures lie, seen from the tests."""
+"""The command, as tests run it, and where the shared public captures lie."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,3 +16,16 @@ COMMAND = [sys.executable, "-m", "sipaudit"]
 needs_captures = pytest.mark.skipif(
     not CAPTURES.is_dir(), reason=f"the shared captures are not at {CAPTURES}: corpus tests are skipped"
 )
+
+
+class Ran:
+    """What came of the command in a process of its own: exit code, stdout and stderr. `shell` are the redirections that
+    a shell adds to it, `home` is the checkout that it is of, `tz` the zone of its environment."""
+
+    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT, tz: str = "UTC") -> None:
+        command = [*COMMAND, *arguments]
+        if shell:
+            command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
+                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": tz})
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr

@@ -12,20 +12,10 @@ from pathlib import Path
 import pytest
 
 from sipaudit.cli import terminal
-from tests.shared import COMMAND, ROOT
+from tests.shared import ROOT, Ran
 
 SAMPLE = ROOT / "samples" / "first-outage"
 CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
-
-
-class Ran:
-    def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT, tz: str = "UTC") -> None:
-        command = [*COMMAND, *arguments]
-        if shell:
-            command = ["sh", "-c", f'"$@" {shell}', "sh", *command]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False,
-                              env={"PYTHONPATH": str(home), "PATH": "/usr/bin:/bin", "TZ": tz})
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(("times", "said"), [

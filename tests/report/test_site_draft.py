@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from sipaudit import pipeline
 from sipaudit.model.values import Report
 from sipaudit.report import site_draft
-from tests.shared import ROOT
+from tests.shared import ROOT, Ran
 from tests.stories import Court, Handset, Story
-from tests.test_first_use import Ran
 from tests.traps.ground import looks_up, moved
 
 SAMPLES = ROOT / "samples"
