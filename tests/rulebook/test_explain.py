@@ -10,6 +10,7 @@ from sipaudit.errors import InputError
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.values import Assumption, Reason, Severity
 from sipaudit.report import rulebook
+from sipaudit.rulebook.facts import FACTS
 from sipaudit.rulebook.facts import SETTINGS as IN_TEXTS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.terms import Glossary, Term, load_terms, pack_terms
@@ -43,6 +44,7 @@ WORDS = [
 ]
 COLUMNS = ["phone", "line", "firmware", "entry", "works with", "calls", "moves", "regime", "mode", "group", "kind",
            "cause", "server", "priority"]   # of the tables of `phones`
+MEASURED = sorted(set(FACTS) - {"clause"})   # the requirement is in `basis`
 LINE = ["working", "tries", "registrations", "call_spans", "settings"]
 FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]
 
@@ -59,7 +61,7 @@ SAID = [   # the closed lists of a report (contract.md 3)
 
 @pytest.mark.parametrize("name", [
     *SAID, *SETTINGS, *(f"dns.cache.{kind}" for kind in DNS_CACHE), *REQUIREMENTS, *Regime, *Mode, *Reason, *Assumption,
-    *Severity, *CODES, *WORDS, *FIELDS, *COLUMNS, *LINE,
+    *Severity, *CODES, *WORDS, *FIELDS, *COLUMNS, *LINE, *MEASURED,
     *(rule.id for rule in (*PACK.rules, *PACK.settings)), *(kind.id for kind in PACK.incidents),
 ], ids=str)
 def test_is_explained(name: str) -> None:
