@@ -140,8 +140,8 @@ LINE = option(
 FORMAT = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl", "csv", "junit"]), default="text",
     show_default=True,
-    help="What stdout gets: text to read, one JSON document, JSON lines, the findings as CSV, or JUnit XML for a build "
-    "server.",
+    help="What stdout gets: text to read, one JSON document, JSON lines, CSV (the findings; of `phones` the lines), or "
+    "JUnit XML for a build server.",
 )
 TEXT_OR_JSON = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,

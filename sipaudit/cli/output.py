@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sipaudit.pipeline import Output
 
     Render = Callable[[Report, str, int, bool], str]  # report, zone, columns, colour
+    ToCsv = Callable[[Report], Iterable[bytes]]
 
 FINDINGS = 3  # exit code: findings at or above --fail-on
 
@@ -28,20 +29,20 @@ class Delivery:
     output: Output | None = None
 
 
-def deliver(report: Report, render: Render, zone: str, wanted: Delivery) -> None:
+def deliver(report: Report, render: Render, zone: str, wanted: Delivery, to_csv: ToCsv | None = None) -> None:
     """The report to stdout; then exit code 3 if it holds what `--fail-on` names."""
     if wanted.output is not None:
         terminal.note(f"wrote the report into {wanted.output.directory}")
-    show(report, render, zone, wanted.form)
+    show(report, render, zone, wanted.form, to_csv)
     fail_on(report.findings, wanted.fail_on)
 
 
-def show(report: Report, render: Render, zone: str, form: str) -> None:
-    """The report to stdout, as `--format` names it."""
+def show(report: Report, render: Render, zone: str, form: str, to_csv: ToCsv | None = None) -> None:
+    """The report to stdout, as `--format` names it; as CSV the findings, or what `to_csv` makes of it."""
     if form == "text":
         terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
     else:
-        terminal.emit(_in_form(report, form))
+        terminal.emit(_in_form(report, form) if form != "csv" or to_csv is None else to_csv(report))
 
 
 def _in_form(report: Report, form: str) -> Iterable[bytes]:

@@ -14,6 +14,8 @@ from sipaudit.cli.progress import progress
 from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sipaudit.model.values import Report
     from sipaudit.pipeline import Job
 
@@ -40,7 +42,7 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
     Examples:
       sipaudit phones outage.pcap --site site.yaml
       sipaudit phones outage.pcap --at 12:03:30
-      sipaudit phones outage.pcap --at +5m --format json
+      sipaudit phones outage.pcap --at +5m --format csv > phones.csv
       sipaudit phones outage.pcap --draft-site > site.yaml
     """
     from sipaudit import pipeline
@@ -55,7 +57,7 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
     if draft_site:
         terminal.emit_text(_draft(report, job))
         return
-    output.deliver(report, partial(_text, at), job.zone, delivery)
+    output.deliver(report, partial(_text, at), job.zone, delivery, _csv)
 
 
 def _draft(report: Report, job: Job) -> str:
@@ -72,3 +74,9 @@ def _text(at: str | None, report: Report, zone: str, width: int, color: bool) ->
     from sipaudit.report import phones  # deferred: it brings much of the model, and captures can be read before
 
     return phones.render(report, zone, width, color, at)
+
+
+def _csv(report: Report) -> Iterable[bytes]:
+    from sipaudit.report import table
+
+    return table.lines_to_csv(report.lines)

@@ -1,4 +1,4 @@
-"""The findings as CSV (RFC 4180), safe to open in a spreadsheet."""
+"""The findings, and the lines, as CSV (RFC 4180), safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sipaudit.model.values import Finding
+from sipaudit.model.values import Finding, LineSummary
 from sipaudit.report.proof import proof_text
 from sipaudit.safe_text import safe_text
 
 COLUMNS = (
     "id", "time", "epoch", "rule", "severity", "confidence", "line", "phone", "server", "expected", "observed", "basis",
     "assumptions", "facts", "incident", "evidence", "suppressed",
+)
+LINE_COLUMNS = (
+    "line", "phone", "contact", "mac", "user_agent", "model", "firmware", "label", "group", "entry", "regime", "mode",
+    "working", "registered", "calls", "moves", "first", "last",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What a spreadsheet may take for the beginning of a formula, or strip and find one behind it."""
@@ -37,6 +41,24 @@ def cells(finding: Finding) -> tuple[str, ...]:
         json.dumps(finding.facts, separators=(",", ":")), finding.incident or "",
         ";".join(map(proof_text, finding.evidence)), finding.suppressed or "",
     )
+
+
+def lines_to_csv(lines: Iterable[LineSummary]) -> Iterator[bytes]:
+    """A header and one row a line of a phone."""
+    yield row(LINE_COLUMNS)
+    for line in lines:
+        yield row(line_cells(line))
+
+
+def line_cells(line: LineSummary) -> tuple[str, ...]:
+    """A line in the order of `LINE_COLUMNS`; `registered` where it holds a registration that has not ended, and until
+    when, its working server first."""
+    known = (line.contact, line.mac, line.user_agent, line.model, line.firmware, line.label, line.group, line.entry,
+             line.regime, line.mode, line.working)
+    live = sorted((one for one in line.registrations if one.end is None), key=lambda one: one.server != line.working)
+    registered = ";".join(one.server + ("" if one.until is None else f" {utc(one.until)}") for one in live)
+    return (line.line, line.phone, *(value or "" for value in known), registered, str(line.calls),
+            str(len(line.moves)), utc(line.first), utc(line.last))
 
 
 def row(values: Iterable[str]) -> bytes:
