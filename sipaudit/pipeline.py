@@ -91,10 +91,12 @@ def read_reports(
     return reports if hiding is None else [hiding.redaction.report(report) for report in reports]
 
 
-def compare(before: Report, after: Report) -> Comparison:
+def compare(before: Report, after: Report, warn: Warn = print) -> Comparison:
     """Which findings of two runs are new, gone and the same."""
     from sipaudit.report import comparison
 
+    if doubt := comparison.strangers(before, after):
+        warn(doubt)
     return comparison.compare(before, after)
 
 

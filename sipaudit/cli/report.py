@@ -63,7 +63,7 @@ def command(
         terminal.warn(doubt)
     report, *others = pipeline.read_reports(
         [path] if other is None else [path, other], redact, redact_key, start=start, end=end, zone=zone)
-    comparison = pipeline.compare(others[0], report) if others else None
+    comparison = pipeline.compare(others[0], report, terminal.warn) if others else None
     if directory is not None:
         lacks = pipeline.render_files(report, directory, zone, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")

@@ -17,6 +17,7 @@ from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import document, incidents_compared, table
 from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.incidents_compared import ComparedIncidents, compare_incidents
+from sipaudit.report.redact_report import UNDER_PSEUDONYMS
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 
 SCHEMA = "sipaudit.comparison/1"
@@ -73,6 +74,16 @@ def compare(before: Report, after: Report) -> Comparison:
          for old, new in sorted(pairs, key=lambda pair: pair[1].id)],
         compare_incidents(before, after),
     )
+
+
+def strangers(before: Report, after: Report) -> str | None:
+    """What to warn of where nothing of two reports can be the same."""
+    old, new = ({line.line for line in report.lines} for report in (before, after))
+    if not old or not new or old & new:
+        return None
+    keys = (": under pseudonyms they agree only where both were written with one --redact-key"
+            if UNDER_PSEUDONYMS in (*before.notes, *after.notes) else "")
+    return f"the two reports have no line in common, so that no finding of one is in the other{keys}"
 
 
 def _run(report: Report) -> Run:

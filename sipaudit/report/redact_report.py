@@ -38,6 +38,9 @@ NAMES_OF_OURS = frozenset({"method", "regime", "mode", "kind", "registered", "at
                            "model", "firmware", "count"})
 """Facts that are words of ours or of the model."""
 
+UNDER_PSEUDONYMS = ("Numbers, names, addresses and files are pseudonyms here (--redact); times, frame numbers and "
+                    "counts are the original's.")
+
 Values = dict[str, int | float | str | list[float] | None]
 
 _SOURCE = re.compile(r"(.+?)(:[0-9]+(?: .*)?)")
@@ -87,7 +90,7 @@ class Redaction:
             findings=[self._finding(each) for each in report.findings],
             incidents=[self._incident(each) for each in report.incidents],
             events=[KnownEvent(event.time, self.names.word(event.what)) for event in report.events],
-            notes=[self.sentence(note) for note in report.notes],
+            notes=[*(self.sentence(note) for note in report.notes if note != UNDER_PSEUDONYMS), UNDER_PSEUDONYMS],
             minutes=[replace(minute, server=self.names.endpoint(minute.server)) for minute in report.minutes],
         )
 

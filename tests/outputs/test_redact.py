@@ -22,11 +22,12 @@ from sipaudit.capture.files import resolve
 from sipaudit.capture.write import TCP_ACK, TCP_RST, tcp_packet
 from sipaudit.errors import InputError
 from sipaudit.model.values import GroupShare, Happening, Incident, Place
+from sipaudit.report import text
 from sipaudit.report.document import from_json, to_json
 from sipaudit.report.redact import Pseudonyms, read_key
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
-from sipaudit.report.redact_report import Redaction
+from sipaudit.report.redact_report import UNDER_PSEUDONYMS, Redaction
 from sipaudit.sip.datagram import ErrorKind, TransportError
 from sipaudit.sip.message import Request, Response
 from sipaudit.sip.parse import parse
@@ -171,9 +172,19 @@ def document(place: Path, name: str) -> dict[str, Any]:
 
 
 def mapped(place: Path) -> dict[str, str]:
-    fields = Fields()
-    fields.compare(document(place, "plain"), document(place, "hidden"))
+    fields, hidden = Fields(), document(place, "hidden")
+    assert hidden["notes"].pop() == UNDER_PSEUDONYMS
+    fields.compare(document(place, "plain"), hidden)
     return fields.became
+
+
+def test_every_output_says_that_it_is_under_pseudonyms_and_once(place: Path) -> None:
+    """Whoever gets it did not write it."""
+    report = from_json((place / "hidden" / "report.json").read_bytes())
+    assert Redaction(Pseudonyms(bytes(32))).report(report).notes.count(UNDER_PSEUDONYMS) == 1
+    assert "are pseudonyms here (--redact)" in text.render(report, "utc", 400, False)
+    assert b"are pseudonyms here (--redact)" in (place / "hidden" / "report.html").read_bytes()
+    assert "are pseudonyms here" in (place / "hidden" / "report.md").read_text()
 
 
 def test_json_differs_in_names_alone_and_the_same_gets_the_same(place: Path) -> None:

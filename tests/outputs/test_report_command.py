@@ -157,6 +157,21 @@ def test_findings_that_look_alike_are_counted(runs: Runs) -> None:
     assert [finding.id for finding in found.gone] == ["f-1"]  # the phone decides among equals
 
 
+def test_reports_that_have_nothing_in_common_are_warned_of(
+        runs: Runs, sipaudit_command: Command, tmp_path: Path) -> None:
+    """What two keys made different would all be new."""
+    before, after = runs
+    assert sipaudit_command("report", str(after), "--compare", str(before)).err == ""
+    for name in ("one", "other"):
+        sipaudit_command("report", str(before), "--redact", "-o", str(tmp_path / name))
+    warned = sipaudit_command("report", str(tmp_path / "one"), "--compare", str(tmp_path / "other"))
+    assert (warned.code, warned.err) == (
+        0, "sipaudit: warning: the two reports have no line in common, so that no finding of one is in the other: "
+           "under pseudonyms they agree only where both were written with one --redact-key\n")
+    other = sipaudit_command("report", str(before), "--compare", str(ROOT / "samples" / "first-outage"))
+    assert other.err.endswith("so that no finding of one is in the other\n")
+
+
 def test_incidents_of_both_runs_stand_side_by_side(sipaudit_command: Command) -> None:
     """Whether phones move sooner after a change, and what an outage costs."""
     before, after = ROOT / "samples" / "clean-outage", ROOT / "samples" / "flapping"
