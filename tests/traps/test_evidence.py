@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories import Court, Handset, P, S
-from tests.traps.ground import RETURN, minute, moved
+from tests.traps.ground import RETURN, handset, minute, moved
 from tests.wire import ORIGIN
 
 
@@ -48,3 +48,20 @@ def test_that_the_server_had_been_left_and_was_not_registered_with_since(
     assert [said for _, said in proof(court, phone, regime, "failback-without-registration")] == [
         "INVITE 10.1.0.5 → 10.0.0.1", "REGISTER 10.1.0.5 → 10.0.0.2", "200 REGISTER 10.0.0.2 → 10.1.0.5",
         *(["403 REGISTER 10.0.0.1 → 10.1.0.5"] if refused else []), "INVITE 10.1.0.5 → 10.0.0.1"]
+
+
+@pytest.mark.parametrize(("rule", "who"), [("signalling-to-failed-server", "phone"),
+                                           ("accepted-from-failed-server", "server")])
+def test_that_the_call_lived_at_the_failed_server(court: Court, rule: str, who: str) -> None:
+    phone = handset()
+    call = phone.ask(100, P, "INVITE")
+    phone.told(101, call, 200)
+    phone.acknowledge(101.1, call)
+    phone.fail_over(300)
+    if who == "phone":
+        phone.hang_up(350, call)
+    else:
+        phone.replies(350.1, phone.called(350, P, "BYE", call_id=call.call_id, tag=call.near), 200)
+    told = ["BYE 10.1.0.5 → 10.0.0.1"] if who == "phone" else ["BYE 10.0.0.1 → 10.1.0.5", "200 BYE 10.1.0.5 → 10.0.0.1"]
+    assert [one for _, one in proof(court, phone, "R2", rule)] == [
+        "call up 10.0.0.1 → 10.1.0.5", "INVITE 10.1.0.5 → 10.0.0.1", "200 REGISTER 10.0.0.2 → 10.1.0.5", *told]

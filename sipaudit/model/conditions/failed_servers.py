@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
+from msgspec.structs import replace
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.failures import sends_away
 from sipaudit.model.conditions.refreshes import renewal_may_have_come
 from sipaudit.model.conditions.requests import of_a_call
@@ -100,7 +102,9 @@ def _is_bound(call: Call, mark: FailedMark, method: str, now: float) -> Ground:
     if call.up is None or call.began > mark.since.time:
         return FAILS
     graced = call.up >= mark.since.time or now <= call.up + SILENCE_MAX
-    return holds_if(not (graced and method in OF_SETUP))
+    if graced and method in OF_SETUP:
+        return FAILS
+    return HOLDS if call.answered is None else Ground(proof=(call.answered,))
 
 
 def offered_while_failed(case: Case) -> Ground:
@@ -124,7 +128,8 @@ def spoken_while_failed(case: Case) -> Ground:
         return FAILS
     if call is None:
         return Ground(reason=Reason.STARTED_LATER)
-    return accepted if _is_bound(call, mark, reply.method, case.now) is HOLDS else FAILS
+    bound = _is_bound(call, mark, reply.method, case.now)
+    return FAILS if bound is FAILS else replace(accepted, proof=(*bound.proof, *accepted.proof))
 
 
 def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
