@@ -21,7 +21,7 @@ FACTS: dict[str, Shown] = {
     "kind": Shown.AS_IT_IS,        # one word by which an observation tells its variants apart
     "method": Shown.AS_IT_IS,
     "status": Shown.AS_IT_IS,      # a response's code
-    "registered": Shown.AS_IT_IS,  # never pending expired
+    "registered": Shown.AS_IT_IS,  # never pending expired refused zero removed
     "count": Shown.AS_IT_IS,
     "calls": Shown.AS_IT_IS,
     "server": Shown.SERVER,        # the other end of the packet that condemns

@@ -12,6 +12,7 @@ from sipaudit.rulebook.facts import SECONDS, SETTINGS
 NAME = re.compile(r"\{([A-Za-z0-9_.]+)\}")
 REGISTERED = {
     "never": "never asked for in this capture", "pending": "still without its 200", "expired": "past its expiry",
+    "refused": "refused", "zero": "granted for 0 seconds", "removed": "ended by the line itself",
 }
 
 

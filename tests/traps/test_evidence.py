@@ -50,6 +50,20 @@ def test_that_the_server_had_been_left_and_was_not_registered_with_since(
         *(["403 REGISTER 10.0.0.1 → 10.1.0.5"] if refused else []), "INVITE 10.1.0.5 → 10.0.0.1"]
 
 
+@pytest.mark.parametrize("refusal", ["never-asked", "403", "for 0 seconds"])
+def test_what_the_new_server_had_said_of_the_registration(court: Court, refusal: str) -> None:
+    phone = handset()
+    time = phone.silence(300)
+    if refusal != "never-asked":
+        status, contact = (403, "") if refusal == "403" else (200, f"Contact: <{phone.contact}>;expires=0\r\n")
+        phone.told(time + 0.1, phone.ask(time, S, "REGISTER", expires=3600), status, headers=contact)
+    phone.call(time + 1, S)
+    said = {"never-asked": [], "403": ["403 REGISTER 10.0.0.2 → 10.1.0.5"],
+            "for 0 seconds": ["200 REGISTER 10.0.0.2 → 10.1.0.5"]}[refusal]
+    assert [one for _, one in proof(court, phone, "R2", "signalling-to-unregistered-server")] == [
+        "INVITE 10.1.0.5 → 10.0.0.1", *said, "INVITE 10.1.0.5 → 10.0.0.2"]
+
+
 @pytest.mark.parametrize(("rule", "who"), [("signalling-to-failed-server", "phone"),
                                            ("accepted-from-failed-server", "server")])
 def test_that_the_call_lived_at_the_failed_server(court: Court, rule: str, who: str) -> None:

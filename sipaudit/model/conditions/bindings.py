@@ -81,14 +81,25 @@ def _unseen_binding(case: Case) -> Ground:
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
     if boot_was_seen(case):
-        return Ground(facts={"registered": "never"})
+        return _none_granted(binding)
     older = older_binding_may_live(case)
     left = case.regime is Regime.R1 and higher_server(case) is HOLDS
     mid_life = (older or left or only_registers(case.stay)) and in_mid_life(case)
     if case.regime is Regime.R1 and (mid_life or (left and case.stay.first is None and not came_up(case))):
         # with a binding there, or after a stay, however long ago, no REGISTER is due (F7)
         return Ground(reason=Reason.STARTED_LATER)
-    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if older else (), facts={"registered": "never"})
+    return replace(_none_granted(binding), assumptions=(Assumption.NO_EARLIER_STAY,) if older else ())
+
+
+def _none_granted(binding: Binding | None) -> Ground:
+    """The line has no binding there: it has not asked for one, was refused, was granted one for no time, or has ended
+    it."""
+    refused = None if binding is None else binding.refused
+    ended = None if binding is None else binding.removed
+    if refused is not None:
+        return Ground(facts={"registered": "refused" if refused.status >= 300 else "zero"}, proof=(refused,))
+    return Ground(facts={"registered": "never"}) if ended is None else \
+        Ground(facts={"registered": "removed"}, proof=(ended,))
 
 
 def not_registered_since_left(case: Case) -> Ground:
