@@ -50,3 +50,11 @@ def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(
         phone.call(phone.register(200 + number, P), P, 3.0)
     lines[0].register(lines[0].silence(300, P), T)
     assert any(SKIPPED in said for said in court(story, site(R3 | {"failBack.mode": "registration"}, P, S, T)))
+
+
+def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court) -> None:
+    """B1: how long the phone may have waited for P (F2) is not known either, and excuses nothing."""
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
+    assert f"? {UNTRIED} settings-unknown" in court(phone.story, site(None))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from math import inf
+
+from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
@@ -11,7 +13,7 @@ from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
 from sipaudit.model.reach import LONG_AGO, Reach, evidence
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import RETRY_AFTER
+from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
@@ -35,16 +37,28 @@ def primary_untried(case: Case) -> Ground:
     if waits_for_call(reach, request, stay) or any(
             one.server == primary and goes_on_here(one, request, stay) for one in stay.tries):
         return FAILS
-    if any(one.method in TRIES and not one.in_dialog and one.time >= case.now - waits_for(case)
-           for one in reach.waiting):
-        return FAILS  # a try that has just run out
     if case.stay.server in (primary, "") and _known_bad(case, primary):
         return FAILS  # the line moves by what another line of the phone has learned (F1)
     if any(failure.kind is FailureKind.DNS for failure in reach.hard):
         return FAILS  # its name does not resolve
+    untried = _no_try_open(case, reach)
+    if untried is not HOLDS:
+        return untried
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
     return Ground(facts={"working": case.stay.server} if case.stay.server else {}, elsewhere=(primary,))
+
+
+def _no_try_open(case: Case, reach: Reach) -> Ground:
+    """No try of the phone there waits for its answer, or has run out just now: how long that may take (F2) is not known
+    where the settings are not."""
+    tries = [one.time for one in reach.waiting if one.method in TRIES and not one.in_dialog]
+    if not tries:
+        return HOLDS
+    waited, waits = case.now - max(tries), waits_for(case)
+    if waits == inf and waited > SILENCE_MAX:
+        return Ground(reason=Reason.SETTINGS_UNKNOWN)
+    return holds_if(waited > waits)
 
 
 def _contacted(reach: Reach) -> float:
