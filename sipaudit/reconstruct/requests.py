@@ -189,7 +189,7 @@ class Requests:
         """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
         invite = self._memory.transaction((*key[:2], "INVITE", *key[3:]))
         while invite is not None:
-            invite.cancelled = True
+            invite.cancelled, invite.seen = True, self._memory.clock
             invite = invite.sibling
 
     def _calls_for_help(self, request: Request) -> bool:

@@ -88,6 +88,23 @@ def test_a_cancelled_call() -> None:
     assert not desk.of(Lost)
 
 
+@pytest.mark.parametrize("after", [28, 75])
+def test_a_call_that_had_rung_for_long_is_cancelled(after: int) -> None:
+    """From the CANCEL on the phone waits for its answer for 32 s (RFC 3261 9.1), and takes one that comes in time."""
+    desk, phone = registered()
+    invite = phone.invite(10, branch="z9hG4bK-x")
+    phone.hear(10.5, P, response(180, invite))
+    phone.send(100, P, phone.compose("CANCEL", FAR, call_id="call-1", cseq=1, from_tag="me", branch="z9hG4bK-x",
+                                     contact=None))
+    for step in range(after):   # time passes with packets
+        phone.send(100.5 + step, P, phone.compose("OPTIONS", FAR, call_id=f"o-{step}"))
+    in_time = after < 32
+    assert states(desk) == (["ringing"] if in_time else ["ringing", "over"])
+    phone.hear(100 + after, P, response(487, invite))
+    assert states(desk) == ["ringing", "over"]
+    assert bool(desk.of(Lost)) is not in_time
+
+
 def test_two_forks_answer_and_one_is_let_go() -> None:
     desk, phone = registered()
     invite = phone.invite(10)
