@@ -21,7 +21,7 @@ from sipaudit.reconstruct.carriers import Carriers
 from sipaudit.reconstruct.lives import entry_asked, entry_changed
 from sipaudit.reconstruct.lookups import failing, is_refusal, may_have, note_single
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import Line, Phone, servers_of
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies
 from sipaudit.reconstruct.views import EntryState
@@ -136,7 +136,7 @@ class Beside:
         if not phones and item.mac is not None and item.target in self._memory.entries.hosts:
             phones = self._carriers.phones_of(item.mac, item)
         for phone in phones:
-            for server in _servers_of(phone, item.target):
+            for server in servers_of(phone, item.target):
                 self._contact(phone, server, ContactKind.SOUGHT, item)
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
@@ -267,13 +267,3 @@ def _servers_at(phone: Phone, host: str, port: int) -> Iterator[str]:
         if key is not None:
             keys[key] = None
     yield from keys
-
-
-def _servers_of(phone: Phone, host: str) -> list[str]:
-    """Keys of the phone's servers at this address, whatever their ports, each once."""
-    keys: dict[str, None] = {}
-    for line in phone.lines[:SOURCE_LINES]:
-        keys.update((server.key, None) for state in line.view.states for server in state.entry.servers
-                    if server.address == host)
-        keys.update((used, None) for used, flow in line.routes if flow.destination_host == host)
-    return list(keys)

@@ -12,7 +12,7 @@ from sipaudit.model.profile import Vendor
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.routine import Renewals
 from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
-from sipaudit.reconstruct.bounds import LASTING
+from sipaudit.reconstruct.bounds import LASTING, SOURCE_LINES
 from sipaudit.reconstruct.contacts import port_of
 from sipaudit.reconstruct.omens import NO_OMENS
 from sipaudit.reconstruct.several import Several
@@ -285,3 +285,13 @@ class Phone:
     def uses(self, uri: Uri) -> bool:
         """Whether one of its lines has this Contact host and port now."""
         return any(line.contact_host == uri.host and line.contact_port == port_of(uri) for line in self.lines)
+
+
+def servers_of(phone: Phone, host: str) -> list[str]:
+    """Keys of the phone's servers at this address, whatever their ports, each once."""
+    keys: dict[str, None] = {}
+    for line in phone.lines[:SOURCE_LINES]:
+        keys.update((server.key, None) for state in line.view.states for server in state.entry.servers
+                    if server.address == host)
+        keys.update((used, None) for used, flow in line.routes if flow.destination_host == host)
+    return list(keys)

@@ -102,6 +102,11 @@ class Registry:
         source = self.source(host)
         return source.phones[:SOURCE_LINES] if source is not None else ()
 
+    def only_phone(self, host: str) -> Phone | None:
+        """The phone at this address, if there is one and no other."""
+        phones = self.phones_at(host)
+        return phones[0] if len(phones) == 1 else None
+
     def withdraw(self, host: str) -> bool:
         """A host turns out to be a server: phones there that never registered, nor were declared, are none.
 
@@ -162,12 +167,19 @@ class Registry:
         return named[0] if len(named) == 1 else None
 
     def of_contact(self, phone: Phone, contacts: Iterable[Address]) -> Line | None:
-        """The phone's line with one of these Contacts."""
+        """The phone's only line with one of these Contacts."""
         for contact in contacts:
-            for line in phone.lines:
-                if line.contact_user == contact.uri.user and line.contact_host == contact.uri.host:
-                    return line
+            found = [line for line in phone.lines if _has(line, contact)]
+            if found:
+                return found[0] if len(found) == 1 else None
         return None
+
+    def calls_from(self, host: str, contact: Address) -> Phone | None:
+        """The phone at this address whose Contact this is, by which of its lines ever."""
+        source = self.source(host)
+        lines = [] if source is None else source.with_contact_user(contact.uri.user)
+        owners = {line.owner for line in lines if _has(line, contact)}
+        return owners.pop() if len(owners) == 1 else None
 
     def of_aor(self, host: str, uri: Uri) -> Line | None:
         """The only line at this address with this AOR, or the only line at all."""
@@ -229,7 +241,7 @@ class Registry:
             return exact
         if registers:
             # seen before only in calls, where To and From may name another AOR than the one registered
-            found = next((line for line in same_contact if not line.registered), None)
+            found = next((line for line in same_contact if not line.registered and line.call_id is None), None)
             if found is not None:
                 self._descriptions.name(found, aor, uri)
                 return found
@@ -238,7 +250,8 @@ class Registry:
             if len(named) == 1:
                 return named[0]
             if same_contact:
-                return same_contact[-1]
+                # one number on two domains: a call without a name, or under another, may be of either
+                return same_contact[0] if len(same_contact) == 1 else None
         return self._new_line(phone, aor, uri, contact, user_agent, time)
 
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, user_agent: str | None, time: float
@@ -269,3 +282,7 @@ class Registry:
                 if line.number in self.lines and (line.declaration.in_force(), line.entries) != before:
                     changed.append(line.number)
         return changed
+
+
+def _has(line: Line, contact: Address) -> bool:
+    return line.contact_user == contact.uri.user and line.contact_host == contact.uri.host

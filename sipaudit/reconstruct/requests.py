@@ -9,11 +9,11 @@ from sipaudit.reconstruct.dialogs import ACKNOWLEDGED, CALL_METHODS, CONFIRMED, 
 from sipaudit.reconstruct.memory import FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.registering import Registering
-from sipaudit.reconstruct.senders import place, stranger
+from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, of_request, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
-from sipaudit.sip.message import Request
+from sipaudit.sip.message import Address, Request
 
 SUMMONS = "check-sync"   # the event by which servers tell phones to look for new settings
 
@@ -81,7 +81,7 @@ class Requests:
             return stranger(memory, item, request, key)
         if goes:
             line = place(memory, item, request, uri, contact)
-            return stranger(memory, item, request, key) if line is None else self._send(item, request, key, line, leg)
+            return self._send(item, request, key, line, leg) if line else self._call(item, request, key, leg, contact)
         return self._receive(item, request, key, self._called(item, request), None)
 
     def _called(self, item: Datagram, request: Request) -> Line | None:
@@ -119,10 +119,25 @@ class Requests:
             self._follow(transaction, request, item)
         return transaction
 
+    def _call(self, item: Datagram, request: Request, key: Key, leg: Leg | None, contact: Address | None
+              ) -> Transaction:
+        """A request that nothing tells the line of. A phone's call is a contact, and keeps the phone busy."""
+        memory, flow = self._memory, item.flow
+        server, ends = flow.destination, (flow.source, flow.destination_host)
+        phone = leg.phone if leg is not None else caller(memory, request, flow, contact)
+        if phone is None:
+            return stranger(memory, item, request, key)
+        turned_to(memory, phone, item)
+        leg = leg or self._leg_for(request, phone, None, request.from_.tag, server, ends)
+        transaction = self._new(item, request, key, phone, None, server, leg, None, from_phone=True)
+        self._follow(transaction, request, item)
+        return transaction
+
     def _receive(self, item: Datagram, request: Request, key: Key, line: Line | None, leg: Leg | None) -> Transaction:
         """A server starts a request to a phone. Without a line it is no event, but its call keeps the phone busy."""
         memory, flow = self._memory, item.flow
-        phone = line.owner if line is not None else leg.phone if leg is not None else self._only_phone(flow)
+        phone = line.owner if line is not None else leg.phone if leg is not None \
+            else memory.registry.only_phone(flow.destination_host)
         if phone is None:
             return stranger(memory, item, request, key)
         if request.method == "REFER":
@@ -198,10 +213,6 @@ class Requests:
         if uri.scheme == "urn":
             return uri.host.lower().startswith("service:sos")
         return uri.user is not None and uri.user.partition(";")[0] in self._memory.emergency
-
-    def _only_phone(self, flow: Flow) -> Phone | None:
-        phones = self._memory.registry.phones_at(flow.destination_host)
-        return phones[0] if len(phones) == 1 else None
 
     def _acknowledged(self, invite: Transaction, item: Datagram) -> Transaction:
         """The ACK of a final response that is no 2xx: it has its INVITE's branch (RFC 3261 17.1.1.3)."""

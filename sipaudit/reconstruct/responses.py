@@ -58,7 +58,10 @@ class Responses:
         if line is not None and transaction.from_phone:
             self._answer(transaction, line, item, response)
         elif transaction.phone is not None:
-            self._reply(transaction, transaction.phone, item, response)
+            if transaction.from_phone:   # by which of its lines is not known
+                answered(memory, transaction, transaction.phone, item, response)
+            else:
+                self._reply(transaction, transaction.phone, item, response)
         elif transaction.method == "REGISTER" and status in REGISTRAR_ANSWERS:
             self._passed_on(transaction.flow)
         return transaction

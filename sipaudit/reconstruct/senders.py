@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from sipaudit.model.events import NO_LINE, Contacted, ContactKind
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.phones import Line
+from sipaudit.reconstruct.phones import Line, Phone, servers_of
 from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.reconstruct.wording import in_words_of
-from sipaudit.sip.datagram import Datagram
+from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
 
 
@@ -26,6 +27,21 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
         if line.uri != uri:
             line.uri = in_words_of(uri, line.user)
     return line
+
+
+def caller(memory: Memory, request: Request, flow: Flow, contact: Address | None) -> Phone | None:
+    """The phone that calls by a line of which neither From nor Contact tells."""
+    if request.method != "INVITE" or contact is None or memory.is_server(flow.source, flow.source_host, flow):
+        return None
+    return memory.registry.calls_from(flow.source_host, contact)
+
+
+def turned_to(memory: Memory, phone: Phone, item: Datagram) -> None:
+    """One of the phone's lines has turned to a server, and whether in vain is not followed."""
+    phone.last = item.time
+    for server in servers_of(phone, item.flow.destination_host):
+        memory.registry.emit(phone, None, Contacted(
+            item.time, item.capture, item.frame, phone.number, NO_LINE, server, ContactKind.SOUGHT))
 
 
 def stranger(memory: Memory, item: Datagram, request: Request, key: Key) -> Transaction:
