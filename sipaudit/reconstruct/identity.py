@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
 
-from sipaudit.reconstruct.bounds import GUISES
+from sipaudit.reconstruct.bounds import GUISES, SOURCE_LINES
 from sipaudit.reconstruct.contacts import gruu_of, port_of
 from sipaudit.reconstruct.phones import Guise, Line, Phone
 from sipaudit.reconstruct.source import Source
@@ -46,6 +46,17 @@ def _only(guise: Guise) -> tuple[Guise]:
 def weak(phone: Phone) -> bool:
     """Whether nothing but User-Agent and Contact tells this phone from another."""
     return phone.instance is None and phone.agent_mac is None
+
+
+def in_turns(line: Line) -> bool:
+    """Whether this line and another of its phone have registered with one server in turns from two ports. A NAT that
+    maps a phone's port anew does so for all its lines; of two phones that look the same behind it each has its own."""
+    if not weak(line.owner):
+        return False
+    flow, taken, asked = line.flow, line.taken, line.asked
+    return flow is not None and flow.transport == "udp" and any(
+        other.flow is not None and other.flow.destination == flow.destination and other.flow.source != flow.source
+        and other.asked > taken and asked > other.taken for other in line.owner.lines[:SOURCE_LINES])
 
 
 def parted(source: Source, contact: Address, device: Device) -> Phone | None:

@@ -10,6 +10,7 @@ from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bou
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
+from sipaudit.reconstruct.identity import SEVERAL, in_turns
 from sipaudit.reconstruct.lives import entry_changed
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
@@ -189,7 +190,9 @@ class Memory:
             self.catch_up(line, item)
         elif registers and view.declared and not view.lists(host):
             line.strayed = True
-        line.flow = flow
+        if line.flow is not None and len(line.owner.lines) > 1 and in_turns(line):
+            line.owner.unsure = SEVERAL
+        line.flow, line.taken = flow, item.time
         server = view.key(flow.destination, host, flow.destination_port)
         if server != line.server:
             line.server, line.turned = server, item.time

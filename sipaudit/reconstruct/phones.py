@@ -90,15 +90,16 @@ class Line:
     (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.
 
     Reconstruction's own: `by_name` whether it registered with a name, no address; `asked` when it last sent a REGISTER,
-    and `said` what that said; `flow` and `server` where it sends to, since `turned`, `ways` and `servers` where it ever
-    did; `view` what it has of its entries, as of `revision`; `held` the list in which its events wait while it is not
-    known to be a phone's.
+    and `said` what that said; `flow` since `taken` and `server` since `turned` where it sends to, `ways` and `servers`
+    where it ever did; `view` what it has of its entries, as of `revision`; `held` the list in which its events wait
+    while it is not known to be a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "follower", "heard",
                  "held", "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said",
-                 "server", "servers", "since", "spans", "strayed", "turned", "uri", "user", "user_agent", "view")
+                 "server", "servers", "since", "spans", "strayed", "taken", "turned", "uri", "user", "user_agent",
+                 "view")
     ways = Several[Flow]()
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
@@ -132,7 +133,7 @@ class Line:
         self.uri: Uri | None = None
         self.flow: Flow | None = None
         self.server = ""
-        self.turned = time
+        self.taken = self.turned = time
         self.asked = time
         self.since = LONG_AGO
         self.servers: tuple[str, ...] = ()

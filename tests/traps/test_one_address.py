@@ -1,0 +1,61 @@
+"""Several phones at one address that look the same: what one does says nothing of the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories import Court, Handset, S, Story
+from tests.traps.ground import accused, handset, minute, returns
+
+BEHIND = "203.0.113.9"
+
+
+def two(first: int, second: int) -> tuple[Handset, Handset]:
+    """Two lines behind a NAT, with one private address and from these ports; they find P silent, one after the other.
+    The first is in a call from 350 on."""
+    story = Story()
+    lines = [handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10")
+             for user, port in (("1001", first), ("1002", second))]
+    for number, line in enumerate(lines):
+        line.register(20 + number)
+        line.fail_over(300 + 12 * number)
+    asked = lines[0].ask(350, S, "INVITE")
+    lines[0].told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    lines[0].acknowledge(351.1, asked)
+    lines[0].register(370, S)
+    lines[1].register(371, S)
+    returns(lines[1], "R2", 382)
+    lines[0].hang_up(420, asked)
+    returns(lines[0], "R2", 421)
+    return lines[0], lines[1]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_two_phones_with_one_private_address_behind_one_nat(court: Court, regime: str) -> None:
+    """A carrier's NAT: to one server each has a port of its own, and they speak in turns."""
+    assert accused(court(two(20001, 20002)[0].story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_two_lines_of_one_phone_behind_a_nat(court: Court, regime: str) -> None:
+    found = accused(court(two(20001, 20001)[0].story, minute(regime)))
+    assert [said.split()[1] for said in found] == ["failback-during-call"]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_two_lines_of_one_phone_whose_nat_forgot_its_port(court: Court, regime: str) -> None:
+    """From then on both have the new one."""
+    story = Story()
+    lines = [handset(story, user=user, place=(BEHIND, 20001), contact=f"sip:{user}@192.168.1.10")
+             for user in ("1001", "1002")]
+    for number, line in enumerate(lines):
+        line.place = (BEHIND, 20009)
+        line.register(100 + number)
+        line.fail_over(300 + 12 * number)
+    asked = lines[0].ask(350, S, "INVITE")
+    lines[0].told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    lines[0].acknowledge(351.1, asked)
+    returns(lines[1], "R2", 382)
+    lines[0].hang_up(420, asked)
+    found = accused(court(story, minute(regime)))
+    assert [said.split()[1] for said in found] == ["failback-during-call"]
