@@ -15,6 +15,7 @@ OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is ou
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 OTHER_REQUESTS = " answers other requests"   # of one that refuses some
+FREED, OF_THEM = " answers ", " of them again"   # around how many of its phones had lost it for a while only
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
 HUNG = " answers at once what it had been asked"   # of one that was frozen, and goes on
@@ -37,6 +38,8 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield from _meanwhile(outage, server)
     if outage.silent_since is not None:
         yield outage.silent_since, f"{server}{NOTHING}"
+    if outage.freed:
+        yield min(outage.freed.values()), f"{server}{FREED}{len(outage.freed)}{OF_THEM}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
     again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end

@@ -43,7 +43,7 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
     lost = {phone: one for phone, one in failing.items()
             if one.first <= last.last or not one.served_since(server.key, last.end)}
     first = min((time for one in lost.values() for time in one.sends if time > last.end), default=sent)
-    others = server.first_life_of_others(first, sent + soon, {*last.first, *lost})
+    others = server.first_life_of_others(first, sent + soon, {*last.own, *lost})
     return lost if others is not None and len(failing) - len(lost) < few else {}
 
 

@@ -36,8 +36,9 @@ class Outage(Draft):
 
     Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
-    `of_methods` that only such answers end it, since it answers those phones other methods all the while. `before` are
-    those before it that may have been the same.
+    `of_methods` that only such answers end it, since it answers those phones other methods all the while; `joined` are
+    the phones that it had served since the start, before they too lost it: that these are answered ends nothing for
+    the others, and `freed` is when each was. `before` are those before it that may have been the same.
 
     `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
     be made, with when that was asked of this server."""
@@ -64,6 +65,8 @@ class Outage(Draft):
         self.returned: float | None = None
         self.disproved = False
         self.of_methods = False
+        self.joined: set[int] = set()
+        self.freed: dict[int, float] = {}
         self.spared: tuple[int, float] | None = None
         self.late: dict[int, tuple[float, float]] = {}
         self.doubts: dict[int, float] = {}
@@ -82,7 +85,8 @@ class Outage(Draft):
     def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
         lost, made = sum(call.last < self.start for call in self.calls), sum(one.made for one, _ in self.attempts)
         return (lost, made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned), len(self.first),
-                len(self.late), self.answer, self.refusals, spells if now - (self.end or now) < SETTLED_AFTER else 0)
+                len(self.late), len(self.freed), self.answer, self.refusals,
+                spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
     def seen_last(self, _now: float) -> float:
         return self.last
@@ -101,7 +105,9 @@ class Outage(Draft):
             self.late.setdefault(phone, (sent, time))
         if disproves:
             self.before = tuple(one for one in self.before if phone not in one.first)
-        if phone in self.first and sent > self.last:
+        if phone in self.joined and disproves:
+            self.freed.setdefault(phone, time)
+        elif phone in self.first and sent > self.last:
             self.disproved = self.disproved or disproves
             if self.returned is None and (disproves or not self.of_methods):
                 self.returned = time
@@ -111,10 +117,22 @@ class Outage(Draft):
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
         self.last = max(self.last, sent)
+        if sent > self.freed.get(phone, sent):
+            del self.freed[phone]
         if self.answer is not None and sent > self.answer:
             self.answer = None
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
+
+    def joins(self, server: ServerWatch, phone: int, failing: Failing) -> None:
+        """A phone is concerned by one of some alone, which others had lost before."""
+        if self.meanwhile is not None and phone not in self.first and failing.served_since(server.key, self.start):
+            self.joined.add(phone)
+
+    @property
+    def own(self) -> set[int]:
+        """The phones that it concerns all the while."""
+        return self.first.keys() - self.joined
 
     def lets_run_out(self, server: ServerWatch, phone: int, method: str | None, sent: float, enough: float) -> None:
         """Of which method that is. Where calls alone ran out so far, it is one of all else once `enough` phones asked
@@ -194,7 +212,10 @@ class Outage(Draft):
         if before.start < self.start:
             self.start, self.last_answer = before.start, before.last_answer
         self.before = tuple(one for one in self.before if one is not before)
+        own = self.own | before.own
         self.first = {**self.first, **before.first}
+        self.joined = (self.joined | before.joined) - own
+        self.freed = {phone: time for phone, time in (before.freed | self.freed).items() if phone in self.joined}
         self.late = {**self.late, **before.late}
         spared = (one for one in (before.spared, self.spared) if one is not None and one[0] not in self.first)
         self.spared = next(spared, None)
@@ -213,18 +234,16 @@ class Outage(Draft):
         self.evidence = [*before.evidence, *self.evidence][:EVIDENCE_KEPT]
         self._settle_kind()
 
-    def release(self, lines: Set[int]) -> None:
-        """These lines were forgotten."""
+    def release(self, lines: Set[int], phones: Set[int] = frozenset()) -> None:
+        """These lines and phones were forgotten."""
         super().release(lines)
         for one in self.before:
-            one.release(lines)
+            one.release(lines, phones)
         let_go(lines, self.moves, self.turned)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
-
-    def release_phones(self, phones: Set[int]) -> None:
-        """These phones were forgotten."""
-        let_go(phones, self.first, self.late, self.doubts)
+        let_go(phones, self.first, self.late, self.doubts, self.freed)
+        self.joined -= phones
 
     @property
     def is_of_registrations(self) -> bool:

@@ -49,8 +49,7 @@ class Outages:
         """These lines and phones were forgotten."""
         self.untold.release(lines)
         for outage in (*self.open.values(), *self._closed.values()):
-            outage.release(lines)
-            outage.release_phones(phones)
+            outage.release(lines, phones)
 
     def dropped(self, server: ServerWatch) -> None:
         """The server was forgotten: its outage, if it has one, ends with the last that was seen of it, for good."""
@@ -87,6 +86,7 @@ class Outages:
 
     def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
               sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
+        outage.joins(server, phone, failing)
         outage.asked_in_vain(phone, sent)
         outage.lets_run_out(server, phone, method, sent, self._enough(server))
         outage.sure = outage.sure or failing.sure

@@ -14,7 +14,7 @@ from sipaudit.incidents.course import ANSWERS_AGAIN, HUNG, NOTHING, OTHER_PHONES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report
-from sipaudit.report.manners import entry_of, failed, tells
+from sipaudit.report.manners import entry_of, failed, freed, tells
 from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
@@ -157,6 +157,9 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
         f"; it answered again at {words.time(again.time)}, shortly before the capture ends")
     after = last or words.unasked(incident)
     yield f"{words.server(incident.server)} {_how(words, incident)}{after}."
+    some = freed(incident)
+    if some is not None:
+        yield f"{some[0]} of them it answered again from {words.time(some[1])} on."
     if tells(incident, HUNG):
         yield "Then it answered at once what it had been asked meanwhile, as one does that hung."
     yield from _reaction(words, incident)

@@ -6,8 +6,10 @@ import re
 
 from sipaudit.incidents.course import (
     ANSWERS_AGAIN,
+    FREED,
     HUNG,
     NOTHING,
+    OF_THEM,
     OTHER_PHONES,
     OTHER_REQUESTS,
     OTHERS,
@@ -20,6 +22,7 @@ MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG)   # entries of a 
 ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, NOTHING})   # of entries that begin with the server
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
+OF_SOME = re.compile(rf"{FREED}([0-9]{{1,9}}){OF_THEM}")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 
@@ -31,6 +34,15 @@ def entry_of(incident: Incident, ending: str) -> Happening | None:
 def tells(incident: Incident, ending: str) -> bool:
     """Whether its timeline says this of its server."""
     return entry_of(incident, ending) is not None
+
+
+def freed(incident: Incident) -> tuple[str, float] | None:
+    """How many of its phones were answered again before the others, and since when."""
+    for entry in incident.timeline:
+        told = OF_SOME.fullmatch(entry.what.removeprefix(incident.server or ""))
+        if told is not None:
+            return told[1], entry.time
+    return None
 
 
 def lateness(incident: Incident) -> float | None:

@@ -23,7 +23,7 @@ from sipaudit.model.values import (
     Report,
     SettingValue,
 )
-from sipaudit.report.manners import ENDINGS, LATE
+from sipaudit.report.manners import ENDINGS, LATE, OF_SOME
 from sipaudit.report.redact import Pseudonyms, is_address
 from sipaudit.report.why import CAUSE
 
@@ -244,7 +244,7 @@ class Redaction:
         cause = CAUSE.fullmatch(what)
         whose = (server or "") if cause is None else cause[1]
         ours = what.removeprefix(whose)
-        if cause is not None or ours in ENDINGS or LATE.fullmatch(ours):
+        if cause is not None or ours in ENDINGS or LATE.fullmatch(ours) or OF_SOME.fullmatch(ours):
             return f"{self.names.endpoint(whose)}{ours}"
         return self.sentence(what)
 

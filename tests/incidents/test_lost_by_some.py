@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.report.incident_words import words_of
+from sipaudit.report.redact import Pseudonyms
+from sipaudit.report.redact_report import Redaction
 from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import MINUTE, R0, R2, Handset, P, S, Settings, Story
@@ -206,6 +208,31 @@ def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
     said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
     assert "could not be reached by 10 phones, though others reached it, from" in said
+
+
+@pytest.mark.parametrize("again", [(), (620, 720, 820)])
+def test_a_whole_outage_within_is_one_with_it(tower: Tower, again: tuple[int, ...]) -> None:
+    """The server is gone for a while; that others are answered when it is back ends nothing for the site that is still
+    cut off."""
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    for time in range(290, 500, 5):
+        phones[10 + time // 5 % 30].register(time)
+    for number, phone in enumerate(phones[10:25]):
+        phone.silence(500 + 5 * number, method="REGISTER")
+    for time in range(600, 1300, 5):
+        phones[10 + time // 5 % 30].register(time)
+    for number, phone in enumerate(phones[:10]):
+        for time in (300, 400, 500, *again):
+            phone.silence(time + number * 2, method="REGISTER")
+        phone.call(920 + number, seconds=3)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 25"]
+    incident = tower.of("server-outage")
+    entries = [(entry.time - ORIGIN, entry.what) for entry in incident.timeline]
+    assert (600.004, "10.0.0.1:5060/udp answers 15 of them again") in [(round(time, 3), what) for time, what in entries]
+    assert "15 of them it answered again from 12:10:00 on." in words_of(tower.report, "utc").of(incident)
+    hidden = Redaction(Pseudonyms(b"k" * 32)).report(tower.report)
+    assert "15 of them it answered again from 12:10:00 on." in " ".join(sentences(hidden, "utc"))
 
 
 @pytest.mark.parametrize("both", [False, True])
