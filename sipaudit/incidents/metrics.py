@@ -59,7 +59,10 @@ def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
 
 
 def _left_in(outage: Outage, move: MoveSeen) -> bool:
-    if outage.end is None or (move.time if move.first_packet is None else move.first_packet) <= outage.end:
+    turned = move.time if move.first_packet is None else move.first_packet
+    if turned < outage.start:
+        return False   # for something that came to nothing before it
+    if outage.end is None or turned <= outage.end:
         return True
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
     return any(sent is not None and outage.start <= sent <= outage.end for sent in sends)

@@ -6,7 +6,7 @@ import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CHALLENGE, Handset, P, Story
+from tests.stories import CHALLENGE, CREDENTIALS, Handset, P, S, Story
 from tests.wire import ORIGIN
 
 
@@ -198,3 +198,26 @@ def test_one_that_answers_something_or_somebody_later_did_not_become_silent(
     assert words_of(tower.report, "utc").of(outage)[0].startswith(f"10.0.0.1 {said}")
     silent = any(entry.what.endswith(" answers nothing any more") for entry in outage.timeline)
     assert silent is ("did not answer at all" in said)
+
+
+def test_who_turned_away_before_it_began_is_none_of_it(tower: Tower) -> None:
+    """A call of 1001 runs out, and one of 1004 comes through after that: what begins about then is another matter,
+    though S takes 1001 in while it lasts."""
+    story = Story()
+    phones = registered(story, 46)
+    for number, phone in enumerate(phones[6:]):   # too many for an outage of the whole server
+        phone.register(260 + number)
+    turned = phones[0].silence(290)
+    asked = phones[0].ask(turned, S, "REGISTER", expires=3600, headers=CREDENTIALS)
+    phones[0].told(297.3, asked, 200, headers=f"Contact: <{phones[0].contact}>;expires=3600\r\n")
+    phones[3].call(297.4)
+    for number, phone in enumerate(phones[1:3]):
+        phone.register(phone.silence(297 + 2 * number), S)
+    phones[4].register(298.5)
+    phones[5].call(330)
+    end(story, 400)
+    assert tower.see(story, only="partial-outage")[0].startswith("partial-outage 10.0.0.1 297.000-330.003 ")
+    incident = tower.of("partial-outage")
+    times = {entry.what.partition(":")[0]: entry.time - ORIGIN for entry in incident.timeline}
+    assert times["first line turns to another server"] == 302.5
+    assert (incident.metrics["lines_moved"], incident.metrics["time_to_detect_p50"]) == (2, 5.5)
