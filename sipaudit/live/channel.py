@@ -19,6 +19,8 @@ from sipaudit.model.values import Severity
 
 try:
     from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+
+    from sipaudit.live.answers import bound_answers
 except ImportError as error:
     raise InputError(
         "--notify needs the library apprise", fix="pip install 'sipaudit[live]', or leave --notify out"
@@ -32,6 +34,7 @@ _TYPES = {
 }
 
 log = logging.getLogger(__name__)
+bound_answers()
 for _name in ("apprise", "urllib3", "requests"):   # they log URLs
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
@@ -85,7 +88,7 @@ class Channel:
     def join(self, seconds: float) -> None:
         if self._thread is not None:
             self._thread.join(seconds)
-        left = len(self._waiting)
+        left = len(self._waiting) + (self._thread is not None and self._thread.is_alive())   # the one being sent
         if left:
             self.counts["dropped"] += left
             log.warning("%s: %d notifications were not sent", self.name, left)

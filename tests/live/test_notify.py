@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -27,11 +28,13 @@ WAIT = 20.0   # seconds until a test gives up
 
 
 class Service:
-    """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503."""
+    """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503. `answers` is
+    how much it says to each."""
 
     def __init__(self) -> None:
         self.failures = 0
         self.asked = 0
+        self.answers = self.answered = 0   # of 64 kB each
         self.got: list[dict[str, Any]] = []
         service = self
 
@@ -44,6 +47,10 @@ class Service:
                     service.got.append(body)
                 self.send_response(status)
                 self.end_headers()
+                with suppress(OSError):
+                    for _ in range(service.answers):
+                        self.wfile.write(bytes(1 << 16))
+                        service.answered += 1
 
             def log_message(self, *args: object) -> None:
                 """Silent."""
@@ -109,6 +116,16 @@ def test_a_service_that_fails_at_first_gets_it_all_in_order_later(
         "--notify 1 (json): notifications can be sent again",
     ]
     assert "geheim" not in caplog.text
+
+
+def test_of_an_answer_without_end_only_the_beginning_is_read(service: Service) -> None:
+    """What an HTTP library would keep in memory as a whole."""
+    service.answers = 1000
+    notifier = Notifier([service.url], UTC, patience=QUICK)
+    outage(notifier)
+    until(lambda: notifier.counts()["sent"] == 1)
+    notifier.close()
+    assert service.answered < 500
 
 
 def test_one_service_that_is_away_does_not_hold_up_the_other(service: Service) -> None:
@@ -183,6 +200,18 @@ def test_a_service_that_hangs_holds_nobody_up_and_the_loss_is_told() -> None:
     assert len(sent) == 1 + NOTICES_KEPT
     assert sent[1] == Notice("5", "5 older notifications were lost, since they could not be sent.\nbody", None)
     assert channel.counts == {"sent": 101, "dropped": 5}
+
+
+def test_what_hangs_at_the_end_counts_as_dropped() -> None:
+    go_on = Event()
+    channel = Channel("slow", lambda _: go_on.wait(WAIT), QUICK)
+    for _ in range(3):
+        channel.put(NOTICE)
+    until(lambda: len(channel._waiting) == 2)
+    channel.end()
+    channel.join(0.1)
+    go_on.set()
+    assert channel.counts["dropped"] == 3
 
 
 def test_the_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
