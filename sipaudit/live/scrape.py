@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from io import StringIO
 from socketserver import ThreadingMixIn
 from threading import BoundedSemaphore, Thread, Timer
 from typing import TYPE_CHECKING, Any
@@ -98,9 +99,16 @@ def _application(metrics: Metrics, pulse: Pulse) -> WSGIApplication:
     exposition = metrics.exposition()
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        match environ.get("REQUEST_METHOD"):
+            case "GET":
+                return page(environ, start_response)
+            case "HEAD":
+                page({**environ, "REQUEST_METHOD": "GET"}, start_response)
+                return []
+        return _plain(start_response, "405 Method Not Allowed", "GET and HEAD only")
+
+    def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
-        if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            return _plain(start_response, "405 Method Not Allowed", "GET and HEAD only")
         if path == "/metrics":
             return exposition(environ, start_response)
         if path == "/healthz":
@@ -119,6 +127,10 @@ def _plain(start_response: StartResponse, status: str, text: str) -> list[bytes]
 
 class _Handler(WSGIRequestHandler):
     timeout = PATIENCE
+
+    def get_stderr(self) -> Any:
+        """Where a page fails for what its client asked, nobody else need read of it."""
+        return StringIO()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """A scrape every few seconds is not worth a line."""

@@ -212,6 +212,29 @@ def test_only_the_two_pages_can_be_read(serve: Callable[..., Scrape]) -> None:
     assert get(scrape, "/metrics", "POST")[0] == 405
 
 
+@pytest.mark.parametrize("page", ["/metrics", "/healthz"])
+def test_a_head_is_answered_as_a_get_without_the_body(serve: Callable[..., Scrape], page: str) -> None:
+    """Load balancers ask in this way."""
+    port = serve().port
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(f"HEAD {page} HTTP/1.1\r\n\r\n".encode())
+        with client.makefile("rb") as answer:
+            head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert b" 200 OK" in head.splitlines()[0]
+    assert body == b""
+
+
+def test_what_a_client_asks_for_writes_nothing_into_the_log(
+    serve: Callable[..., Scrape], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library fails at such a version."""
+    connection = http.client.HTTPConnection("127.0.0.1", serve().port, timeout=10)
+    connection.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=abc"})
+    assert connection.getresponse().status == 500
+    connection.close()
+    assert capfd.readouterr().err == ""
+
+
 def test_clients_that_say_nothing_do_not_pile_up(serve: Callable[..., Scrape]) -> None:
     scrape = serve()
     silent = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(REQUESTS_AT_ONCE + 3)]
