@@ -39,17 +39,10 @@ class Gaps:
         if isinstance(request, Failed):
             self._keep(self._failed, number, now)
         spell = self.open.get(number)
-        if spell is not None:
-            if logs_out:
-                self._end(spell, now)
-            elif now - spell.seen > AWAY:
-                self._end(spell, spell.seen)
-                self._returns(request, subject, tuple(bindings))
-            else:
-                spell.seen = now
-                spell.met(bindings, request)
-            return
         bindings = tuple(bindings)
+        if spell is not None:
+            self._asks_in(spell, request, subject, bindings, logs_out)
+            return
         ended = _ended(bindings)
         if ended is None or logs_out:
             return
@@ -62,6 +55,18 @@ class Gaps:
             self._begin(Spell(ended, subject, request), bindings, request)
         else:
             self._returns(request, subject, bindings)
+
+    def _asks_in(self, spell: Spell, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...],
+                 logs_out: bool) -> None:
+        """A request of a line that has no registration: it goes on without, unless it wants none or was off."""
+        if logs_out:
+            self._end(spell, request.time)
+        elif request.time - spell.seen > AWAY:
+            self._end(spell, spell.seen)
+            self._returns(request, subject, bindings)
+        else:
+            spell.seen = request.time
+            spell.met(bindings, request)
 
     def _returns(self, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...]) -> None:
         """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may

@@ -97,10 +97,10 @@ class Flapping:
 
 class Spread:
     """How the lines of one entry are spread: `home` the server at which they work but for those `elsewhere`, `counts`
-    how many at each server, `since` when two servers have had enough of them, `looked` that a timer waits to
-    look again, `draft` the incident that says so."""
+    how many at each server, `since` when two servers have had enough of them, `looks_later` that a timer waits
+    to look again, `draft` the incident that says so."""
 
-    __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "looked", "since")
+    __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "looks_later", "since")
 
     def __init__(self, home: str) -> None:
         self.home = home
@@ -108,7 +108,7 @@ class Spread:
         self.counts: Counter[str] = Counter()
         self.lines: dict[int, Watched] = {}
         self.since: float | None = None
-        self.looked = False
+        self.looks_later = False
         self.draft: Draft | None = None
 
     def works(self, subject: Watched, server: str) -> None:
@@ -195,8 +195,8 @@ class SplitBrain:
             self._look_later(entry, spread, time + self._lasting)
 
     def _look_later(self, entry: str, spread: Spread, time: float) -> None:
-        if not spread.looked:
-            spread.looked = True
+        if not spread.looks_later:
+            spread.looks_later = True
             self._timers.at(time, self._lasted, entry)
 
     def _is_of_an_outage(self, spread: Spread, draft: Draft) -> bool:
@@ -221,7 +221,7 @@ class SplitBrain:
         spread, now = self._entries.get(entry), self._timers.now
         if spread is None:
             return
-        spread.looked = False
+        spread.looks_later = False
         if spread.since is None or spread.draft is not None:
             return
         servers = {server for server, _ in spread.where()}
@@ -236,15 +236,21 @@ class SplitBrain:
         if len(two) < 2 or any(one is not None and one.is_out_of_sight(since, now) for one in seen):
             self._look_later(entry, spread, now + self._lasting)
             return
-        spread.draft = draft = Draft("split-brain", since, None, entry)
+        spread.draft = draft = _split(entry, since, two)
         self._drafts.open(draft)
-        for server, subjects in two.items():
-            draft.add(subjects)
-            stay = subjects[0].state.stays[subjects[0].track]
-            if stay is not None:
-                draft.evidence.append((stay.arrived, subjects[0]))
-            lines = "1 line works" if len(subjects) == 1 else f"{len(subjects)} lines work"
-            draft.happened(since, f"{lines} with {subjects[0].server(server)}")
+
+
+def _split(entry: str, since: float, two: Mapping[str, list[Watched]]) -> Draft:
+    """The incident: lines of an entry work at two servers since then."""
+    draft = Draft("split-brain", since, None, entry)
+    for server, subjects in two.items():
+        draft.add(subjects)
+        stay = subjects[0].state.stays[subjects[0].track]
+        if stay is not None:
+            draft.evidence.append((stay.arrived, subjects[0]))
+        lines = "1 line works" if len(subjects) == 1 else f"{len(subjects)} lines work"
+        draft.happened(since, f"{lines} with {subjects[0].server(server)}")
+    return draft
 
 
 def belongs(settings: LineSettings) -> bool:

@@ -81,14 +81,25 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
     if stay is None:
         return None
     if packet.server == stay.server:
-        # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
-        aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
-        if packet.method in DIALOG_INITIATING and not packet.in_dialog:
-            stay = _opened(stay, packet) or stay
-        if stay.away is None or aside or _may_have_moved(stay):
-            return stay
-        turned = stay.away.time if stay.turned is None and stay.driven else stay.turned
-        return replace(stay, away=None, driven=False, turned=turned)
+        return _asks_its_server(stay, packet)
+    return _asks_another(line, phone, stay, packet, track)
+
+
+def _asks_its_server(stay: Stay, packet: Sent) -> Stay:
+    """The stay after a request to its server: a line that had turned to another is back, unless it may have moved."""
+    # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
+    aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
+    if packet.method in DIALOG_INITIATING and not packet.in_dialog:
+        stay = _opened(stay, packet) or stay
+    if stay.away is None or aside or _may_have_moved(stay):
+        return stay
+    turned = stay.away.time if stay.turned is None and stay.driven else stay.turned
+    return replace(stay, away=None, driven=False, turned=turned)
+
+
+def _asks_another(line: LineState, phone: PhoneState, stay: Stay, packet: Sent, track: Track) -> Stay:
+    """The stay after a request to another server than its own: the line is turning away, was driven, or tries to fail
+    back."""
     if track is Track.ANSWERED and packet.method == "REGISTER" and renews_as_before(line, phone, stay, packet):
         return stay
     if stay.away is None:
