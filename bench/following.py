@@ -21,7 +21,7 @@ from bench.programs import NEIGHBOURS, sipaudit
 from bench.readme import options, tell
 from sipaudit.pipeline import Job
 from sipaudit.report import document
-from sipaudit.run.ahead import runs_of
+from sipaudit.run.ahead import batches_of
 from sipaudit.run.analysis import analyzed
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.run.garbage import leave_whole, rare_collections
@@ -43,7 +43,7 @@ class Read(Reading):
         """Read the capture, and keep what the other process would hand over."""
         packer, [health] = Packer(payloads=False), self.captures.health
         with self._kept.open("wb") as kept:
-            for each in runs_of(self.captures):
+            for each in batches_of(self.captures):
                 pickle.dump((packer.pack(each, reading=True), health.__dict__), kept)
 
     def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:

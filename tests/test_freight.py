@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.run import chute, freight, parts
-from sipaudit.run.ahead import parsed, runs_of
+from sipaudit.run.ahead import batches_of, parsed
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Repeat
@@ -38,9 +38,9 @@ def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
 
 def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freight, "FLOWS_KEPT", 3)
-    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
-    for part in (run[start:start + 8] for start in range(0, len(run), 8)):
+    for part in (batch[start:start + 8] for start in range(0, len(batch), 8)):
         came = unpacker.unpack(packer.pack(part, reading=True))
         assert came == parsed(part)
         flows = [item.flow for item, *_ in came if isinstance(item, Datagram)]
@@ -54,10 +54,10 @@ def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
 ) -> None:
     [(name, most)] = bound.items()
     monkeypatch.setattr(parts, name, most)
-    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     shared = afresh = kept = 0
-    for number, part in enumerate(run[start:start + 8] for start in range(0, len(run), 8)):
+    for number, part in enumerate(batch[start:start + 8] for start in range(0, len(batch), 8)):
         reading = number % 3 > 0   # else there are no parts, but they may be forgotten then
         came = unpacker.unpack(packer.pack(part, reading=reading))
         assert came == parsed(part)
@@ -71,7 +71,7 @@ def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
     assert afresh > 2
 
 
-def test_a_count_that_grows_by_a_digit_in_the_run_that_first_shows_its_form() -> None:
+def test_a_count_that_grows_by_a_digit_in_the_batch_that_first_shows_its_form() -> None:
     register = USUAL["REGISTER"]
     sent = [Datagram(float(count), 0, count, PHONE, register.replace(b"CSeq: 7", b"CSeq: %d" % count))
             for count in range(8, 13)]
@@ -84,10 +84,10 @@ def test_a_count_that_grows_by_a_digit_in_the_run_that_first_shows_its_form() ->
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads them, and also after all forms were forgotten, within bounds."""
     monkeypatch.setattr(freight, "Forms", partial(Forms, limit=FEW))
-    run = next(runs_of(Captures(resolve((str(OUTAGE),)).files)))
+    batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
     repeats = forgotten = told = 0
-    for number, part in enumerate([run[start:start + 16] for start in range(0, len(run), 16)] * 3):
+    for number, part in enumerate([batch[start:start + 16] for start in range(0, len(batch), 16)] * 3):
         for (item, message, form), (sent, read, _) in zip(
             unpacker.unpack(packer.pack(part, reading=number % 4 > 0)), parsed(part), strict=True,
         ):
@@ -104,7 +104,7 @@ def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyP
         assert len(unpacker._told) <= FEW + len(part)
         forgotten += len(unpacker._told) < told
         told = len(unpacker._told)
-    assert repeats > len(run) / 4
+    assert repeats > len(batch) / 4
     assert forgotten > 1
 
 

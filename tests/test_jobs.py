@@ -29,7 +29,7 @@ from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.views import View
 from sipaudit.report import document
 from sipaudit.run import ahead, freight, reader, reading, reading_apart, sender
-from sipaudit.run.ahead import AHEAD, runs_of
+from sipaudit.run.ahead import AHEAD, batches_of
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.forms import Parsed
@@ -361,4 +361,4 @@ def test_how_many_processes_work(jobs: int | None, size: int, cores: int, thread
 def test_runs_are_as_long_in_one_process_as_in_two() -> None:
     """What is known of a capture while its items are followed depends on how far it was read ahead."""
     items = Captures(resolve((str(ROOT / "samples/register-storm/capture.pcap"),)).files)
-    assert [len(run) for run in runs_of(items)][:2] == [AHEAD, AHEAD]
+    assert [len(batch) for batch in batches_of(items)][:2] == [AHEAD, AHEAD]

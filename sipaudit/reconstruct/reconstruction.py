@@ -133,18 +133,18 @@ class Reconstruction:
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
             self._answering |= dict.fromkeys(HEARD, Heard(self._memory).answers)
 
-    def renewed(self, run: Sequence[Parsed], at: int) -> bool:
+    def renewed(self, batch: Sequence[Parsed], at: int) -> bool:
         """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""
-        memory, item, last = self._memory, run[at][0], at + FOUR
-        if last > len(run) or item.capture != self._capture:
+        memory, item, last = self._memory, batch[at][0], at + FOUR
+        if last > len(batch) or item.capture != self._capture:
             return False
         passed = item.time - self._newest
         if memory.clock + passed >= memory.next_sweep and self._pass(passed, item):
             self._due = memory.registry.out
             return False
-        if not self._four.take(run[at:last], self._newest, self._capture):  # type: ignore[arg-type]
+        if not self._four.take(batch[at:last], self._newest, self._capture):  # type: ignore[arg-type]
             return False
-        time = run[last - 1][0].time
+        time = batch[last - 1][0].time
         memory.clock += time - self._newest
         self._newest = time
         return True

@@ -12,27 +12,27 @@ from sipaudit.sip.parse import parse
 AHEAD = 256             # items parsed in one go
 
 
-def runs_of(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items a run at a time."""
+def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Items a batch at a time: as many as are parsed in one go."""
     rest = iter(items)
-    while run := list(islice(rest, AHEAD)):
-        yield run
+    while batch := list(islice(rest, AHEAD)):
+        yield batch
 
 
-def parsed(run: Sequence[Item]) -> list[Parsed]:
-    """The items of a run with their messages."""
-    return [(item, parse(item.payload) if type(item) is Datagram else None, None) for item in run]
+def parsed(batch: Sequence[Item]) -> list[Parsed]:
+    """The items of a batch with their messages."""
+    return [(item, parse(item.payload) if type(item) is Datagram else None, None) for item in batch]
 
 
 def parsed_ahead(items: Iterable[Item]) -> Iterator[list[Parsed]]:
-    """Items with their messages, parsed a run at a time: going to and fro between reading, parsing and following with
+    """Items with their messages, parsed a batch at a time: going to and fro between reading, parsing and following with
     every message would cost a fifth of the whole, in what the processor's caches then lack."""
-    return map(parsed, runs_of(items))
+    return map(parsed, batches_of(items))
 
 
 def known_ahead(items: Iterable[Item]) -> Iterator[list[Parsed]]:
     """The same, where messages that are like earlier ones need not be parsed."""
     forms = Forms(parse)
-    for run in runs_of(items):
+    for batch in batches_of(items):
         forms.turn()
-        yield forms.read(run)
+        yield forms.read(batch)

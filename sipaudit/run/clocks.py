@@ -32,7 +32,7 @@ class Clocks:
         self.ahead: dict[int, list[ClockSet]] = {}
 
     def look(self) -> None:
-        """Another run of items was read: which steps are in it, or were before it."""
+        """Another batch of items was read: which steps are in it, or were before it."""
         for capture, health in enumerate(self._health):
             for frame, time, seconds in health.clock_steps[self._seen[capture]:]:
                 if seconds < -SLACK:

@@ -1,4 +1,4 @@
-"""What one process hands to the next: a run of items with their messages, as bytes and back.
+"""What one process hands to the next: a batch of items with their messages, as bytes and back.
 
 Nearly all are datagrams.  Of one whose form is known (`sip.forms`) goes what is new in it, and its bytes, should
 anybody have to read it.  Others go in parts (`parts`), each part once, with the number of their flow; a message with
@@ -56,10 +56,10 @@ class Learnt(NamedTuple):
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A run. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms that are learnt get
-    their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before what is `said` names them.
+    """A batch. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms that are learnt
+    get their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before `said` names them.
     `ways` has a byte for each item, how it goes: in parts, as a repeat, in a row, or `beside` if it is no datagram
-    (pickled). Of a run of datagrams of which none was read there is only what is `left` to read.
+    (pickled). Of a batch of datagrams of which none was read there is only what is `left` to read.
     """
 
     anew: bool
@@ -88,8 +88,8 @@ class Packer:
         self._flows: list[Flow] = []            # held, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
 
-    def pack(self, run: Sequence[Item], *, reading: bool) -> bytes:
-        """A run as bytes, its messages (`reading`) read here or left to who unpacks it."""
+    def pack(self, batch: Sequence[Item], *, reading: bool) -> bytes:
+        """A batch as bytes, its messages (`reading`) read here or left to who unpacks it."""
         anew = len(self._flows) > FLOWS_KEPT
         if anew:
             self._flows.clear()
@@ -98,28 +98,28 @@ class Packer:
         load = Load(anew, [], self._forms.turn(), self._apart.turn())
         if load.forgets:
             self._told = 0
-        if not reading and set(map(type, run)) == ONLY_DATAGRAMS:
-            load.left = self._left(run)  # type: ignore[arg-type]
+        if not reading and set(map(type, batch)) == ONLY_DATAGRAMS:
+            load.left = self._left(batch)  # type: ignore[arg-type]
         else:
-            self._fill(load, self._read(run, reading=reading))
+            self._fill(load, self._read(batch, reading=reading))
         load.flows = self._flows[known:]
         return self._encode(load)
 
-    def _read(self, run: Sequence[Item], *, reading: bool) -> list[Taken]:
+    def _read(self, batch: Sequence[Item], *, reading: bool) -> list[Taken]:
         if not reading:
-            return [(item, None, None) for item in run]
+            return [(item, None, None) for item in batch]
         if self._payloads:
             read = self._apart.read
-            return [(item, read(item.payload) if type(item) is Datagram else None, None) for item in run]
-        return self._forms.read(run)  # type: ignore[return-value] # as `Apart.read` makes them
+            return [(item, read(item.payload) if type(item) is Datagram else None, None) for item in batch]
+        return self._forms.read(batch)  # type: ignore[return-value] # as `Apart.read` makes them
 
-    def _fill(self, load: Load, run: list[Taken]) -> None:
+    def _fill(self, load: Load, batch: list[Taken]) -> None:
         """Load what was read. One loop on purpose: nearly all messages take no more than that."""
         repeats: list[tuple[object, ...]] = []   # as they go, without their forms
-        ways = bytearray(len(run))
+        ways = bytearray(len(batch))
         said: Rows = []
         say, known, payloads = said.append, self._numbers.get, self._payloads
-        for place, (item, message, form) in enumerate(run):
+        for place, (item, message, form) in enumerate(batch):
             if type(item) is Repeat:
                 repeats.append((item.time, item.capture, item.frame, item.payload, item.frames, item.form.known,
                                 item.branch, item.cseq, item.nonce))
@@ -162,10 +162,10 @@ class Packer:
         load.rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
         return WHOLE
 
-    def _left(self, run: Sequence[Datagram]) -> list[Left]:
-        """A run of datagrams that nobody has read."""
+    def _left(self, batch: Sequence[Datagram]) -> list[Left]:
+        """A batch of datagrams that nobody has read."""
         left, known = [], self._numbers.get
-        for item in run:
+        for item in batch:
             number = known(id(item.flow))
             if number is None:
                 number = self._number(item.flow)
@@ -196,7 +196,8 @@ def _shared(flow: Flow) -> Flow:
 
 
 class Unpacker:
-    """The runs of one packer back from their bytes, in the order in which they were packed; what it left, is read."""
+    """The batches of one packer back from their bytes, in the order in which they were packed; what it left is read.
+    """
 
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
@@ -207,7 +208,7 @@ class Unpacker:
         self._told: list[Form] = []   # forms, as the packer numbers them
 
     def unpack(self, data: bytes) -> list[Parsed]:
-        """A run, equal to the one that was packed but for payloads that were left behind."""
+        """A batch, equal to the one that was packed but for payloads that were left behind."""
         load = self._decode(data)
         if load.anew:
             self._flows.clear()
@@ -220,18 +221,18 @@ class Unpacker:
             flows = self._flows
             return self._read([Datagram(time, capture, frame, flows[flow], payload, frames, cut)
                                for time, capture, frame, flow, payload, frames, cut in load.left])
-        run = self._together_again(load)
+        batch = self._together_again(load)
         for place, spans, quoted in load.learnt:
-            item, message, _ = run[place]
+            item, message, _ = batch[place]
             form = self._forms.told(item, spans, quoted)  # type: ignore[arg-type]
             self._told.append(form)
-            run[place] = item, message, form
+            batch[place] = item, message, form
         for each in load.repeats:
             each.form = self._told[each.number]
-        return run
+        return batch
 
     def _together_again(self, load: Load) -> list[Parsed]:
-        """The items of a run, each from where it went, without their forms."""
+        """The items of a batch, each from where it went, without their forms."""
         none = repeat(None)
         said, repeats = self._together.messages(load.said), zip(load.repeats, none, none, strict=False)
         if len(said) == len(load.ways):

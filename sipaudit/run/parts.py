@@ -143,7 +143,7 @@ class Apart(Parser):
         self.read: Callable[[bytes], Message | Numbers] = self.parse
 
     def turn(self) -> bool:
-        """Another run begins. Whether the numbers that there were are forgotten, because there are too many."""
+        """Another batch begins. Whether the numbers that there were are forgotten, because there are too many."""
         for lines in (self._fronts, self._cseqs):   # of which not all have a number
             if len(lines) > PARTS_KEPT:
                 lines.clear()

@@ -53,7 +53,7 @@ def _untold(_count: int) -> None:
 
 def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
               read: Counted) -> Iterator[list[Parsed]]:
-    """The runs as they come, with what is known of the captures by then."""
+    """The batches as they come, with what is known of the captures by then."""
     while True:
         try:
             follows, end, count, states = pickle.loads(received(incoming))

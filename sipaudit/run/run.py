@@ -104,17 +104,17 @@ class Run(Route):
         begun: set[int] = set()
         clocks = Clocks(self.health)
         several = len(self.health) > 1
-        for run in ahead:
+        for batch in ahead:
             clocks.look()
             if several:
-                self._taps.note(run)
-            at, end = 0, len(run)
+                self._taps.note(batch)
+            at, end = 0, len(batch)
             while at < end:
-                item, message, form = run[at]
+                item, message, form = batch[at]
                 if clocks.ahead:
                     for step in clocks.passed(item):
                         self.set_back(step.before, step.after)
-                if type(item) is Repeat and renewed(run, at):
+                if type(item) is Repeat and renewed(batch, at):
                     at += FOUR
                     if pieced:
                         self.remember(pieced)

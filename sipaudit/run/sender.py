@@ -8,16 +8,16 @@ from typing import Any
 
 from sipaudit.capture.captures import Captures
 from sipaudit.errors import InputError
-from sipaudit.run.ahead import runs_of
+from sipaudit.run.ahead import batches_of
 from sipaudit.run.chute import Writer
 from sipaudit.run.freight import Packer
 from sipaudit.run.reader import Wanted
 
-HUNGRY = 200_000        # bytes: with less under way, a run or two, the other process may soon wait
+HUNGRY = 200_000        # bytes: with less under way, a batch or two, the other process may soon wait
 
 
 class Sender:
-    """Sends runs, and with each what has changed in the captures' health."""
+    """Sends batches, and with each what has changed in the captures' health."""
 
     def __init__(self, wanted: Wanted, payloads: bool, writer: Writer) -> None:
         self._packer = Packer(payloads=payloads)
@@ -30,11 +30,11 @@ class Sender:
         self._count += count
 
     def send_all(self) -> None:
-        """All runs, then how it ended: None, or what went wrong."""
+        """All batches, then how it ended: None, or what went wrong."""
         end: Exception | None = None
         try:
-            for run in runs_of(self._captures):
-                self._send(self._packer.pack(run, reading=not self._is_waited_for()))
+            for batch in batches_of(self._captures):
+                self._send(self._packer.pack(batch, reading=not self._is_waited_for()))
         except InputError as error:
             end = error
         self._packets = [-1] * len(self._packets)
@@ -46,14 +46,14 @@ class Sender:
         return self._writer.under_way < HUNGRY
 
     def _send(self, parcel: bytes | None, end: Exception | None = None) -> None:
-        """A run, or that there are no more; a run goes as it is, not wrapped in anything."""
+        """A batch, or that there are no more; a batch goes as it is, not wrapped in anything."""
         self._writer.send(pickle.dumps((parcel is not None, end, self._count, list(self._changed()))))
         if parcel is not None:
             self._writer.send(parcel)
         self._count = 0
 
     def _changed(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The captures of which packets were read since the last run."""
+        """The captures of which packets were read since the last batch."""
         packets = self._packets
         for number, health in enumerate(self._captures.health):
             if health.packets != packets[number]:

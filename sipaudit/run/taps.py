@@ -50,10 +50,10 @@ class Taps:
         self._shown: dict[str, int] = {}   # by host, a bit for each capture
         self._pairs: list[Pair] | None = None
 
-    def note(self, run: Sequence[Parsed]) -> None:
+    def note(self, batch: Sequence[Parsed]) -> None:
         """These items were read. Hosts beyond what can be kept count as shown by all captures."""
         shown = self._shown
-        for item, _, _ in run:
+        for item, _, _ in batch:
             flow = item.form.flow if type(item) is Repeat else item.flow if type(item) is Datagram else None
             if flow is None:
                 continue

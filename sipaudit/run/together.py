@@ -69,10 +69,10 @@ class Together:
 
     def messages(self, said: Said) -> list[Parsed]:
         """Messages with their datagrams. One loop on purpose: nearly all messages are made here."""
-        run: list[Parsed] = []
+        batch: list[Parsed] = []
         if not said.columns:
-            return run
-        add, flows, parts = run.append, self._flows, self._parts
+            return batch
+        add, flows, parts = batch.append, self._flows, self._parts
         starts, vias, addresses, call_ids = parts.starts, parts.vias, parts.addresses, parts.call_ids
         cseqs, contacts, tails, proofs = parts.cseqs, parts.contacts, parts.tails, parts.proofs
         columns = map(array, NUMBERS, said.columns)
@@ -87,4 +87,4 @@ class Together:
                 start.status, start.reason, vias[via], addresses[from_], addresses[to], call_ids[call_id], cseqs[cseq],
                 contacts[own], tail.expires, tail.min_expires, tail.retry_after, tail.user_agent, proofs[proof])
             add((Datagram(time, capture, frame, flows[flow], payload), message, None))
-        return run
+        return batch

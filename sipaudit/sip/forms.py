@@ -29,7 +29,7 @@ FORMS_KEPT = 262_144    # at a time: some four a line
 LAYOUTS_KEPT = 4_096
 LONGEST = 4_096         # bytes of a message
 FEW = 4                 # forms of a flow that are looked through; a phone's has two
-REST = 1_500            # runs in which none are learnt after most were learnt for nothing
+REST = 1_500            # batches in which none are learnt after most were learnt for nothing
 DIGEST = (1 << 60) - 1  # so much of a hash is kept: more would take a third digit of the interpreter's numbers
 
 MAX_NUMBER = 10 ** MAX_DIGITS - 1
@@ -91,13 +91,13 @@ class Forms:
         self._count = 0                      # of all but the others
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
         self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
-        self._new: dict[int, Layout] = {}    # of the run: by id of a form, the layout with which it was learnt
+        self._new: dict[int, Layout] = {}    # of the batch: by id of a form, the layout with which it was learnt
         self._lengths: set[int] = set()   # of messages that may be of a known form
         self._used = 0
         self._rest = 0
 
     def turn(self) -> bool:
-        """Another run begins. Whether the forms that there were are forgotten."""
+        """Another batch begins. Whether the forms that there were are forgotten."""
         self._rest -= self._rest > 0
         self._new.clear()
         count = self._count + len(self._others)
@@ -113,14 +113,14 @@ class Forms:
         self._lengths.clear()
         return True
 
-    def read(self, run: Sequence[Item]) -> list[Parsed]:
-        """The items of a run with their messages. One loop on purpose: nine messages of ten take all of it that is done
-        for them here."""
+    def read(self, batch: Sequence[Item]) -> list[Parsed]:
+        """The items of a batch with their messages. One loop on purpose: for nine messages of ten all is done
+        in it."""
         parsed: list[Parsed] = []
         used = 0
         add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
         lengths = self._lengths
-        for item in run:
+        for item in batch:
             if type(item) is not Datagram:
                 add((item, None, None))
                 continue
@@ -262,8 +262,8 @@ class Forms:
             self._many[flow, length] = form
 
     def places(self, form: Form) -> tuple[tuple[Span, ...], int]:
-        """Where the variables stand in the message from which a form of this run was learnt first, for `told`. Later
-        ones of the run may have been longer."""
+        """Where the variables stand in the message from which a form of this batch was learnt first, for `told`. Later
+        ones of the batch may have been longer."""
         layout = self._new[id(form)]
         return layout.spans, layout.quoted
 

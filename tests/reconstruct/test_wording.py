@@ -10,7 +10,7 @@ from bench.captures import SIP
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.wording import Answering
-from sipaudit.run.ahead import runs_of
+from sipaudit.run.ahead import batches_of
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.run.run import Run
 from sipaudit.sip.forms import Form
@@ -25,7 +25,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Line], list
     FLEET.write(capture)
     run = Run(Job((str(capture),), site=str(FLEET.site), jobs=1), print)
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
-    for part in runs_of(run.reading.captures):
+    for part in batches_of(run.reading.captures):
         for told in unpacker.unpack(packer.pack(part, reading=True)):
             run.follow(*told)
     return list(run.reconstruction.lines.values()), unpacker._told
