@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 CAPTURES = SHARED / "captures"
+SAMPLE = ROOT / "samples" / "first-outage"   # the one that most tests look at
 COMMAND = [sys.executable, "-m", "sipaudit"]
 
 needs_captures = pytest.mark.skipif(

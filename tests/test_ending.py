@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.shared import ROOT
+from tests.shared import SAMPLE
 
 ASK = """
 import sys
@@ -25,6 +25,6 @@ print(len(report.lines), flush=True)
     ("1", "ending", ["4"]), ("1", "going on", ["4", "taken apart"]), ("100000", "ending", ["4", "taken apart"]),
 ])
 def test_what_was_learnt_of_many_packets_outlives_the_report(many: str, ending: str, said: list[str]) -> None:
-    sample = str(ROOT / "samples/first-outage/capture.pcap")
+    sample = str(SAMPLE / "capture.pcap")
     ran = subprocess.run([sys.executable, "-c", ASK, many, ending, sample], capture_output=True, text=True, check=True)
     assert (ran.stdout.split("\n")[:-1], ran.stderr) == (said, "")

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from sipaudit.cli import terminal
-from tests.shared import ROOT, Ran
+from tests.shared import ROOT, SAMPLE, Ran
 
-SAMPLE = ROOT / "samples" / "first-outage"
 CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 

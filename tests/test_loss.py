@@ -13,11 +13,10 @@ from tests.frames import frames_in
 from tests.lives import NOBODY, declared, told
 from tests.model.fleet.story import disobedient, plain
 from tests.score import plans
-from tests.shared import ROOT
+from tests.shared import SAMPLE
 from tests.stories import Court, Packet, Story
 from tests.wire import ORIGIN
 
-SAMPLE = ROOT / "samples" / "first-outage"
 SHARES = [0.001, 0.01, 0.05]
 RUNS = 60
 SECONDS = 900.0

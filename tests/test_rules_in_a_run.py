@@ -11,9 +11,7 @@ from sipaudit import pipeline
 from sipaudit.errors import InputErrors
 from sipaudit.model.values import Finding, Reached, Report, Undecided
 from sipaudit.report import text
-from tests.shared import ROOT
-
-SAMPLE = ROOT / "samples" / "first-outage"
+from tests.shared import ROOT, SAMPLE
 
 
 def analyze(*, rules: tuple[Path, ...] = (), suppress: Path | None = None) -> tuple[Report, list[str]]:

@@ -13,7 +13,7 @@ import pytest
 
 from sipaudit import __version__
 from sipaudit.compiled import in_use
-from tests.shared import ROOT
+from tests.shared import ROOT, SAMPLE
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("hatchling") is None or importlib.util.find_spec("pip") is None,
@@ -61,23 +61,20 @@ def test_the_wheel_brings_every_rule_file(installed: Path) -> None:
 
 
 def test_the_installed_command_finds_its_rules(installed: Path) -> None:
-    capture = ROOT / "samples/first-outage/capture.pcap"
-    site = ROOT / "samples/first-outage/site.yaml"
+    capture, site = SAMPLE / "capture.pcap", SAMPLE / "site.yaml"
     shown = run(installed / "bin/sipaudit", "analyze", capture, "--site", site, "--format", "json", cwd=installed)
     assert '"reached"' in shown
 
 
 def test_the_page_needs_no_checkout(installed: Path, tmp_path: Path) -> None:
-    sample = ROOT / "samples" / "first-outage"
-    run(installed / "bin/sipaudit", "analyze", sample / "capture.pcap", "-o", tmp_path / "out", cwd=installed)
+    run(installed / "bin/sipaudit", "analyze", SAMPLE / "capture.pcap", "-o", tmp_path / "out", cwd=installed)
     assert "<h2 id=\"h-findings\">Findings</h2>" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_the_wheel_brings_what_makes_a_store(installed: Path, tmp_path: Path) -> None:
-    sample = ROOT / "samples" / "first-outage"
     url = f"sqlite:///{tmp_path / 'store.db'}"
     command = installed / "bin/sipaudit"
-    analysed = run(command, "analyze", sample / "capture.pcap", "--format", "json", "--store", url, cwd=installed)
+    analysed = run(command, "analyze", SAMPLE / "capture.pcap", "--format", "json", "--store", url, cwd=installed)
     assert run(command, "report", url, "--format", "json", cwd=installed) == analysed
 
 

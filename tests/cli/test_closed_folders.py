@@ -15,9 +15,8 @@ from typing import TypedDict
 import pytest
 
 from tests.live.mirror import wait_until
-from tests.shared import COMMAND, ROOT
+from tests.shared import COMMAND, SAMPLE
 
-SAMPLE = ROOT / "samples" / "first-outage"
 UNUSABLE = 2
 
 

@@ -21,10 +21,9 @@ from sipaudit.errors import InputErrors
 from sipaudit.model.values import GroupShare, Happening, Incident
 from sipaudit.report import frames
 from tests.outputs.desk import early_return, judged, site_file, written
-from tests.shared import ROOT
+from tests.shared import ROOT, SAMPLE
 from tests.stories import Story
 
-SAMPLE = ROOT / "samples" / "first-outage"
 TIME, TEXT = "datetime64[us, UTC]", "string"
 
 

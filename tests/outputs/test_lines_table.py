@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from sipaudit.model.values import LineSummary
 from sipaudit.report import document, table
 from tests.cli.conftest import Command
-from tests.shared import ROOT
+from tests.shared import SAMPLE
 
-SAMPLE = ROOT / "samples" / "first-outage"
 LINE = document.read(str(SAMPLE)).lines[0]
 WORDS = ("phones", str(SAMPLE / "capture.pcap"), "--site", str(SAMPLE / "site.yaml"), "--format", "csv")
 

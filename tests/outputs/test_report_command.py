@@ -16,7 +16,7 @@ from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import comparison, document
 from tests.cli.conftest import Command
 from tests.outputs.desk import early_return, judged, written
-from tests.shared import ROOT
+from tests.shared import ROOT, SAMPLE
 from tests.stories import Handset, P, Story
 
 Runs = tuple[Path, Path]
@@ -168,7 +168,7 @@ def test_reports_that_have_nothing_in_common_are_warned_of(
     assert (warned.code, warned.err) == (
         0, "sipaudit: warning: the two reports have no line in common, so that no finding of one is in the other: "
            "under pseudonyms they agree only where both were written with one --redact-key\n")
-    other = sipaudit_command("report", str(before), "--compare", str(ROOT / "samples" / "first-outage"))
+    other = sipaudit_command("report", str(before), "--compare", str(SAMPLE))
     assert other.err.endswith("so that no finding of one is in the other\n")
 
 

@@ -13,9 +13,7 @@ from sipaudit import pipeline
 from sipaudit.errors import InputError
 from sipaudit.model.values import Report
 from sipaudit.report import document
-from tests.shared import ROOT
-
-SAMPLE = ROOT / "samples" / "first-outage"
+from tests.shared import ROOT, SAMPLE
 
 
 @pytest.fixture(scope="module")

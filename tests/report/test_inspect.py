@@ -26,7 +26,7 @@ from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
 from tests.capture.sessions import Connection, answer, register, write_capture
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, ROOT, needs_captures
+from tests.shared import CAPTURES, ROOT, SAMPLE, needs_captures
 
 needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: nothing can be dissected")
 
@@ -347,6 +347,6 @@ def test_the_width_is_kept(width: int) -> None:
 def test_frames_are_dissected_also_where_an_event_loop_runs() -> None:
     """A notebook runs one."""
     async def in_a_notebook() -> list[Dissection]:
-        return dissect(str(ROOT / "samples" / "first-outage" / "capture.pcap"), [220])
+        return dissect(str(SAMPLE / "capture.pcap"), [220])
 
     assert [dissection.frame for dissection in asyncio.run(in_a_notebook())] == [220]

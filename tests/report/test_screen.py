@@ -11,8 +11,6 @@ from sipaudit.report import phones, text
 from sipaudit.report.screen import Screen
 from tests.shared import ROOT
 
-SAMPLE = ROOT / "samples" / "first-outage"
-
 
 def job(name: str = "first-outage") -> pipeline.Job:
     folder = ROOT / "samples" / name

@@ -16,13 +16,12 @@ from sipaudit.report import html, ladder, markdown, phones, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
-from tests.shared import ROOT
+from tests.shared import ROOT, SAMPLE
 from tests.stories import Court, Handset, P, Story
 from tests.traps.ground import minute
 from tests.wire import ORIGIN
 
 SAMPLES = ROOT / "samples"
-SAMPLE = SAMPLES / "first-outage"
 
 
 def job(**changes: Any) -> pipeline.Job:

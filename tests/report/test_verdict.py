@@ -22,9 +22,7 @@ from sipaudit.report.series import gravest
 from sipaudit.report.verdict import DID, sentences
 from sipaudit.rulebook.pack import load_pack
 from tests.live.said import FINDING, INCIDENT
-from tests.shared import ROOT
-
-SAMPLE = ROOT / "samples" / "first-outage"
+from tests.shared import SAMPLE
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from sipaudit.store import reading, sqlite_file
 from sipaudit.store.opening import open_for_reading, open_for_writing
 from sipaudit.times import Span
 from tests.cli.conftest import Command
-from tests.shared import COMMAND, ROOT
+from tests.shared import COMMAND, SAMPLE
 
-CAPTURE = str(ROOT / "samples" / "first-outage" / "capture.pcap")
-SITE = str(ROOT / "samples" / "first-outage" / "site.yaml")
+CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 
 class Disk:

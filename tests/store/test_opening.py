@@ -23,7 +23,7 @@ from sipaudit.store.schema import METADATA
 from sipaudit.store.sink import StoreSink
 from sipaudit.times import Span
 from tests.cli.conftest import Command
-from tests.shared import ROOT
+from tests.shared import SAMPLE
 from tests.store.postgres import Postgres
 from tests.store.sayings import finding, known, line
 
@@ -147,7 +147,7 @@ def test_a_url_that_names_no_store_is_refused_with_the_fix(
 
 def test_a_store_that_cannot_be_reached_is_refused_before_anything_is_read(sipaudit_command: Command) -> None:
     url = f"postgresql://me:{SECRET.replace(':', '%3A')}@127.0.0.1:1/db?sslpassword={SECRET}"
-    capture = str(ROOT / "samples" / "first-outage" / "capture.pcap")
+    capture = str(SAMPLE / "capture.pcap")
     for asked in (("analyze", capture, "--store", url), ("report", url)):
         refused = sipaudit_command(*asked)
         assert (refused.code, refused.out) == (2, "")

@@ -22,7 +22,7 @@ from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink
 from sipaudit.store.telling import span
 from tests.cli.conftest import Command
-from tests.shared import ROOT
+from tests.shared import ROOT, SAMPLE
 from tests.store.sayings import (
     AOR,
     FIRST,
@@ -39,7 +39,6 @@ from tests.store.sayings import (
 )
 
 SAMPLES = sorted((ROOT / "samples").glob("*/report.json"))
-OUTAGE = ROOT / "samples" / "first-outage"
 ANALYSE = ("analyze", "samples/first-outage/capture.pcap", "--site", "samples/first-outage/site.yaml")
 
 
@@ -54,7 +53,7 @@ def kept(url: str, report: Report) -> None:
     store.close()
 
 
-def sample(path: Path = OUTAGE / "report.json") -> Report:
+def sample(path: Path = SAMPLE / "report.json") -> Report:
     return document.from_json(path.read_bytes())
 
 
@@ -110,7 +109,7 @@ def test_a_capture_that_was_analysed_again_is_there_once(store_url: str) -> None
     kept(store_url, report)
     kept(store_url, replace(report, findings=report.findings[:1]))     # of what was found before nothing is left
     assert known(store_url).findings == report.findings[:1]
-    together = sample(OUTAGE.parent / "tcp" / "report.json")
+    together = sample(SAMPLE.parent / "tcp" / "report.json")
     kept(store_url, replace(together, captures=[*together.captures, *report.captures]))
     assert [one.id for one in known(store_url).findings] == [one.id for one in together.findings]
 
@@ -141,11 +140,11 @@ def test_a_store_is_compared_with_another_and_with_a_report(sipaudit_command: Co
     kept(after, replace(report, findings=report.findings[:1]))
     of_stores = sipaudit_command("report", after, "--compare", before)
     assert "0 new, 1 gone, 1 the same." in of_stores.out
-    assert sipaudit_command("report", after, "--compare", str(OUTAGE / "report.json")).out == of_stores.out
+    assert sipaudit_command("report", after, "--compare", str(SAMPLE / "report.json")).out == of_stores.out
 
 
 def test_a_period_of_a_report_json_is_refused(sipaudit_command: Command) -> None:
-    refused = sipaudit_command("report", str(OUTAGE / "report.json"), "--from", "12:00")
+    refused = sipaudit_command("report", str(SAMPLE / "report.json"), "--from", "12:00")
     assert (refused.code, refused.out) == (2, "")
     assert "--from and --to choose from a store" in refused.err
 

@@ -18,9 +18,8 @@ from sipaudit.report.dissect import Dissection, Field, Layer
 from sipaudit.report.exhibits import Exhibit, Exhibits, frames_of
 from sipaudit.report.html import render
 from sipaudit.sip.datagram import Datagram
-from tests.shared import ROOT
+from tests.shared import SAMPLE
 
-SAMPLE = ROOT / "samples" / "first-outage"
 CAPTURE = "samples/first-outage/capture.pcap"
 
 

@@ -29,6 +29,7 @@ from sipaudit.report.html.inert import inert, inert_lines
 from sipaudit.report.html.lanes import stays
 from sipaudit.report.html.pictures import pictures
 from tests.report.html import pages
+from tests.shared import SAMPLE
 
 
 def block(page: bytes, name: str) -> Any:
@@ -232,7 +233,7 @@ def test_a_stranger_cannot_fill_the_page_with_methods() -> None:
 
 
 def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path) -> None:
-    job = pipeline.Job(paths=(str(pages.SAMPLE / "capture.pcap"),), site=str(pages.SAMPLE / "site.yaml"), zone="utc")
+    job = pipeline.Job(paths=(str(SAMPLE / "capture.pcap"),), site=str(SAMPLE / "site.yaml"), zone="utc")
     pipeline.analyze(job, output=pipeline.Output(str(tmp_path / "out")), warn=lambda _: None)
     page = (tmp_path / "out" / "report.html").read_bytes()
     (first, _) = block(page, "messages-0")
@@ -270,7 +271,7 @@ def test_messages_cannot_blow_up_the_page() -> None:
 
 
 def test_the_page_from_python() -> None:
-    page = sipaudit.analyze(pages.SAMPLE / "capture.pcap").to_html("utc")
+    page = sipaudit.analyze(SAMPLE / "capture.pcap").to_html("utc")
     assert page.startswith("<!doctype html>")
     assert "2026-11-22 12:00:00 to 12:07:13" in page
 
@@ -281,7 +282,7 @@ def test_a_dissection_that_fails_costs_nothing_else(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr("sipaudit.run.dissections.dissect", fails)
     warnings: list[str] = []
-    job = pipeline.Job(paths=(str(pages.SAMPLE / "capture.pcap"),), site=str(pages.SAMPLE / "site.yaml"), zone="utc")
+    job = pipeline.Job(paths=(str(SAMPLE / "capture.pcap"),), site=str(SAMPLE / "site.yaml"), zone="utc")
     pipeline.analyze(job, output=pipeline.Output(str(tmp_path / "out")), warn=warnings.append)
     assert warnings == ["report.html is without Wireshark's dissection: bytes that no XML can hold"]
     (first, _) = block((tmp_path / "out" / "report.html").read_bytes(), "messages-0")
