@@ -43,3 +43,16 @@ def test_a_try_for_which_no_connection_opens_is_on_no_wire(judge: Judge, back: i
     assert (seen.verdict.missed, seen.verdict.false) == ([], [])
     assert (sum(seen.verdict.true.values()), [rule for rule, _ in seen.found]) == (
         (1, ["premature-failback"]) if surely else (0, []))
+
+
+@pytest.mark.parametrize(("ttl", "surely"), [(30, False), (3600, True)])
+def test_a_name_that_is_looked_up_for_a_call_excuses_it(judge: Judge, ttl: int, surely: bool) -> None:
+    """Who asks for the servers' addresses has a contact with the first of them, in the wide sense that acquits: with
+    answers that live half a minute each call has one, so that nothing is committed."""
+    told = plan({"settings": settings("R0", "newRequests"), "deviates": "primary-not-tried-first",
+                 "calls": [{"at": [100, 205, 300, 400, 500], "seconds": 8}]},
+                faults=[{"kind": "silent", "from": 200, "to": 450}],
+                entries={"sbc": {"servers": ["sbc1", "sbc2"], "name": "sip.example.com", "ttl": ttl}})
+    seen = judge(told)
+    assert (seen.verdict.missed, seen.verdict.false) == ([], [])
+    assert bool(seen.verdict.true["primary-not-tried-first"]) is surely

@@ -49,8 +49,8 @@ class Phone:
 
     __slots__ = (
         "_count", "_known_until", "_on_connection", "_pending", "_ports", "_tasks", "chance", "clock",
-        "dialogs", "group", "habits", "idle_since", "lines", "look_up", "mac", "network", "number", "off",
-        "on_request", "place", "sent_at", "talks", "truth", "up", "wire",
+        "dialogs", "group", "habits", "idle_since", "lines", "look_up", "looked_up_at", "mac", "network", "number",
+        "off", "on_request", "place", "sent_at", "talks", "truth", "up", "wire",
     )
 
     def __init__(
@@ -73,6 +73,7 @@ class Phone:
         self.idle_since = 0.0
         self.talks: dict[str, Talk] = {}
         self.sent_at: dict[Endpoint, float] = {}
+        self.looked_up_at = 0.0
         self._ports: dict[Endpoint, int] = {}
         self._on_connection: dict[Endpoint, list[Inbox]] = {}
         self._count = 0
@@ -131,9 +132,15 @@ class Phone:
         """Seconds since the last call ended."""
         return 0.0 if self.up else self.clock.now - self.idle_since
 
+    @property
+    def must_look_up(self) -> bool:
+        """Whether the servers' name is looked up before the next request: its answer has run out, or there was none."""
+        return self.look_up is not None and self.clock.now >= self._known_until
+
     def resolve(self) -> Steps[None]:
-        """The servers' name is looked up where its answer has run out (or was never asked for)."""
-        if self.look_up is not None and self.clock.now >= self._known_until:
+        """The servers' name is looked up where it has to be."""
+        if self.look_up is not None and self.must_look_up:
+            self.looked_up_at = self.clock.now
             self._known_until = self.clock.now + self.look_up(self)
             yield LOOKED_UP_AFTER
 

@@ -9,7 +9,7 @@ from sipaudit.simulate.phone.line import HEAD, Line
 from sipaudit.simulate.phone.registering import SETTLED, fail_over, fall_back, register
 from sipaudit.simulate.phone.returning import try_primary
 
-CONTACT_COUNTS = 40.0  # seconds for which a packet to the primary excuses a call (32 and some)
+CONTACT_COUNTS = 40.0  # seconds for which a packet to the primary, or a look-up of it, excuses a call (32 and some)
 
 
 def reach(call: Call) -> Steps[Answer]:
@@ -46,8 +46,9 @@ def _passes_over_primary(line: Line) -> bool:
         return False
     if line.gated and line.calls_since < 2:
         return False  # the first new request may go to who challenged last (F13)
-    silent_for = line.phone.clock.now - line.phone.sent_at.get(line.servers[HEAD], 0.0)
-    if silent_for < CONTACT_COUNTS:
+    phone = line.phone
+    contact = max(phone.sent_at.get(line.servers[HEAD], 0.0), phone.looked_up_at)
+    if phone.must_look_up or phone.clock.now - contact < CONTACT_COUNTS:
         return False
     line.commit("primary-not-tried-first")
     return True
