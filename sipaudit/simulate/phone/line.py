@@ -190,8 +190,10 @@ class Line:
         self.hasty = False
 
     def commit_neglect(self) -> None:
-        """Deviation: what happens now shows that no try was made; soon there is one after all."""
-        self.commit("overdue-failback")
+        """Deviation: what happens now shows that no try was made; soon there is one after all. Who looks the servers up
+        meanwhile has a contact with the primary, in the wide sense that acquits."""
+        looked_up = self.phone.must_look_up or self.phone.looked_up_at > self.neglected - LATE_ENOUGH
+        self.commit("overdue-failback", maybe=looked_up)
         self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
 
     @property
@@ -237,13 +239,13 @@ class Line:
             return True
         return False
 
-    def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None) -> None:
-        """The deviation happens, now or at `time`; it is not committed again."""
+    def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None, maybe: bool = False) -> None:
+        """The deviation happens, now or at `time`; it is not committed again. `maybe`: it need not be found."""
         self.wrongs.discard(rule)
         # a request for which no connection is opened is on no wire, and may pass unseen
         unseen = rule in TRIES and self.phone.group.transport != "udp" \
             and not self.phone.network.connects(self.servers[HEAD])
-        self.truth(rule, slack=slack, time=time, maybe=unseen)
+        self.truth(rule, slack=slack, time=time, maybe=unseen or maybe)
         # where the packet that condemns is not captured, one of those that follow it may
         when = self.phone.clock.now if time is None else time
         self.truth(rule, slack=SAME_FAULT / 2, time=when + SAME_FAULT / 2, maybe=True)

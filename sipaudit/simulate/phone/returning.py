@@ -36,6 +36,7 @@ def come_home(line: Line) -> Steps[None]:
 
 def try_primary(line: Line) -> Steps[bool]:
     """REGISTER to the primary; the caller holds the lock. After a failed try the line goes on where it is (F11)."""
+    yield from line.phone.resolve()   # what a deviation does while the try runs comes after its REGISTER
     _commit_by_trying(line)
     answer = yield from register(line, HEAD)
     if answer.ok:
