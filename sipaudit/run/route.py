@@ -76,7 +76,7 @@ class Route:
         self.span = span
         self.health = health
         self._first = first
-        self.known_events = [KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events]
+        self.known_events = _known(brief, first)
         self._own_events: list[KnownEvent] = []
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
@@ -166,7 +166,7 @@ class Route:
         self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
         self._named.clear()
         self.settled = Settled()
-        self.known_events = [KnownEvent(moment(when.resolve(self._first)), what) for when, what in brief.events]
+        self.known_events = _known(brief, self._first)
         self.known_events += self._own_events
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
@@ -275,3 +275,8 @@ def _transport(server: Server) -> str:
     """The transport of the server in its entry, else the first one seen."""
     listed = next((one for one in server.entry.servers if one.key == server.key), None) if server.entry else None
     return listed.transport if listed else next(iter(server.transports), "udp")
+
+
+def _known(brief: Brief, first: float) -> list[KnownEvent]:
+    """What the user knows to have happened; said twice, on the command line and in the site file, it happened once."""
+    return list(dict.fromkeys(KnownEvent(moment(when.resolve(first)), what) for when, what in brief.events))

@@ -197,6 +197,11 @@ def test_times_name_their_day_where_the_captures_have_several() -> None:
         assert f"sbc1 {day}12:11:17, sbc2 {day}12:10:17" in table
 
 
+def test_an_event_of_the_site_file_that_is_given_again_happened_once() -> None:
+    again = pipeline.analyze(job(events=("2026-11-22T12:05:00Z sbc1 stopped", "12:05 sbc1 stopped")))
+    assert [event.what for event in again.events] == ["sbc1 stopped", "sbc1 started"]
+
+
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
     shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown
