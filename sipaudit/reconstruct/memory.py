@@ -138,14 +138,17 @@ class Memory:
             del again[next(iter(again))]
             turned_away("phone-state")
         again[transaction.call_id] = MayAskAgain(
-            transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges)
+            transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges,
+            transaction.method == "REGISTER" and transaction.asked == 0)
 
-    def follows(self, phone: Phone, request: Request, method: str = "") -> tuple[int | None, Leg | None, bool]:
+    def follows(self, phone: Phone, request: Request, method: str = "", *, removes: bool = False
+                ) -> tuple[int | None, Leg | None, bool]:
         """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
         answers a challenge of that transaction, by its nonce (F13). `method` is the request's, if it has another name
-        here."""
+        here; one that `removes` a registration repeats none that asks for it."""
         again = phone.again.get(request.call_id) if phone.again is not None else None
-        if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method):
+        if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method) \
+                or again.removes is not removes:
             return FIRST_SENDING
         _asked_again(phone, request.call_id)
         return again.transaction, again.leg, proves(request.credentials, again.challenges)

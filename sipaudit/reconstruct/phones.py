@@ -207,13 +207,15 @@ class Line:
 
 class MayAskAgain(Struct, frozen=True):
     """A request after whose answer a phone sends the same again with CSeq + 1 (RFC 3261 8.1.3.5, 22.2): the number of
-    its transaction, its leg if it has one, and the answer's challenges, if it is one."""
+    its transaction, its leg if it has one, the answer's challenges, if it is one, and whether it ends a registration.
+    """
 
     cseq: int
     method: str
     transaction: int
     leg: Leg | None
     challenges: tuple[Challenge, ...]
+    removes: bool = False
 
 
 class Phone:

@@ -47,7 +47,8 @@ class Registering:
         server = line.server
         if contact is None and not item.cut:
             return self._fetches(item, request, key, line)
-        follows, _, proves = memory.follows(phone, request) if phone.again else FIRST_SENDING
+        asked = asked_expiry(request, contact)
+        follows, _, proves = memory.follows(phone, request, removes=asked == 0) if phone.again else FIRST_SENDING
         if call_id == line.call_id:
             call_id, fresh = line.call_id, False   # one text for all: events remember it
         else:
@@ -64,7 +65,6 @@ class Registering:
             unasked(memory, phone, item, request)
         line.cseq = cseq
         line.asked = phone.last = line.last = time
-        asked = asked_expiry(request, contact)
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
             number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import R0, R3, Court, Handset, P, S, Story, T, site
-from tests.traps.ground import REGIMES, TTL, accused, any_regime, handset, looks_up
+from tests.stories import CHALLENGE, CREDENTIALS, R0, R3, Court, Handset, P, S, Story, T, site
+from tests.traps.ground import REGIMES, RETURN, TTL, accused, any_regime, handset, looks_up, minute, moved
 
 OVERDUE, UNTRIED, SKIPPED = "overdue-failback", "primary-not-tried-first", "failover-skipped-server"
 
@@ -58,3 +58,20 @@ def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court
     phone.fail_over(300, registers=False)
     phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
     assert f"? {UNTRIED} settings-unknown" in court(phone.story, site(None))
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+@pytest.mark.parametrize("numbered", ["together", "by server"])
+def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
+        court: Court, regime: str, numbered: str) -> None:
+    """F11: a challenge is no final answer; and a REGISTER that removes does not repeat one that asks for a binding."""
+    phone = moved(regime, challenges=False)
+    tried = phone.ask(RETURN, P, "REGISTER", expires=3600)
+    phone.told(RETURN + 0.02, tried, 401, headers=CHALLENGE)
+    own = None if numbered == "together" else "at-s"
+    phone.told(RETURN + 0.05, phone.ask(RETURN + 0.03, S, "REGISTER", expires=0, call_id=own), 200)
+    tried = phone.ask(RETURN + 0.06, P, "REGISTER", expires=3600, headers=CREDENTIALS)
+    phone.told(RETURN + 0.1, tried, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    phone.call(RETURN + 10, P)
+    assert [said.split()[:4] for said in accused(court(phone.story, minute(regime)))] == [
+        [f"{RETURN + 0.03:.3f}", "secondary-abandoned", "1001", "10.0.0.2"]]

@@ -81,12 +81,18 @@ def try_is_open(case: Case) -> Ground:
         return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
-    # a challenge is no final answer: the re-send with credentials goes on with the try
-    open_ = any(one.method == last.method and one.line == last.line and one.time >= last.time
-                for one in case.phone.reach(last.server).waiting)
-    if not open_ or case.now - last.time > TRY_LASTS:
+    if not _waits_for_answer(case, last) or case.now - last.time > TRY_LASTS:
         return FAILS
     return Ground(facts={"elapsed": case.now - last.time, "kind": "removed"}, proof=(last,))
+
+
+def _waits_for_answer(case: Case, request: Sent) -> bool:
+    """A challenge is no final answer: the re-send with credentials, which may still be to come, goes on with the try.
+    """
+    waiting = case.phone.reach(request.server).waiting
+    challenged = any(one.transaction == request.transaction for one in case.line.challenges)
+    return challenged or any(one.method == request.method and one.line == request.line and one.time >= request.time
+                             for one in waiting)
 
 
 def registers_on(case: Case) -> Ground:
