@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import may_have_crossed
 from sipaudit.model.conditions.whereabouts import in_mid_life
@@ -87,15 +89,25 @@ def below_primary(case: Case) -> Ground:
 
 def list_unchanged(case: Case) -> Ground:
     """No DNS answer has changed the list since the move: that makes another server first by right (B2-B5)."""
-    changed, stay = case.line.reordered, case.stay
-    return FAILS if changed is not None and stay.first is not None and changed.time >= stay.first.time else HOLDS
+    first = case.stay.first
+    return _unchanged_since(inf if first is None else first.time, case)
 
 
 def order_unchanged(case: Case) -> Ground:
     """No DNS answer has changed the list since the working server first answered, be the move there seen or not (F1).
     """
+    return _unchanged_since(case.stay.arrived.time, case)
+
+
+def _unchanged_since(time: float, case: Case) -> Ground:
+    """A change before that time has led the line here, and lasts: where the declared addresses stand in an order that
+    is not that of DNS, nobody knows by which the phone goes from then on."""
     changed = case.line.reordered
-    return FAILS if changed is not None and changed.time >= case.stay.arrived.time else HOLDS
+    if changed is None:
+        return HOLDS
+    if changed.time >= time:
+        return FAILS
+    return Ground(reason=Reason.ENTRY_UNKNOWN) if case.profile.list_in_doubt else HOLDS
 
 
 def no_equal_failed(case: Case) -> Ground:
