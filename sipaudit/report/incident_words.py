@@ -159,7 +159,7 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
     yield f"{words.server(incident.server)} {_how(words, incident)}{after}."
     some = freed(incident)
     if some is not None:
-        yield f"{some[0]} of them it answered again from {words.time(some[1])} on."
+        yield f"It answered {some[0]} of them again from {words.time(some[1])} on."
     if tells(incident, HUNG):
         yield "Then it answered at once what it had been asked meanwhile, as one does that hung."
     yield from _reaction(words, incident)
@@ -250,7 +250,9 @@ def _calls_lost(words: Words, incident: Incident) -> Iterator[str]:
     if metrics.get("calls_lost"):
         lost = int(metrics["calls_lost"] or 0)
         were = "was" if lost == 1 else "were"
-        yield f"{count_of(lost, 'call')} that {were} up through it {were} not heard of again."
+        it = "it" if metrics.get("calls_failed") else words.server(incident.server)
+        when = "" if words.again else f" at {words.time(incident.start)}"
+        yield f"{count_of(lost, 'call')} that {were} up through {it}{when} {were} not heard of again."
 
 
 def _ghosts(words: Words, incident: Incident) -> Iterator[str]:

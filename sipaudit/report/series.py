@@ -5,18 +5,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.incidents.course import too_late
 from sipaudit.incidents.metrics import percentile
+from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
 from sipaudit.report.manners import MANNERS, entry_of, lateness, tells
 from sipaudit.report.screen import count_of
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
+OVERLOAD = "overload"
+WIDER = 2        # times as many lines as an outage that is a part of it
+AT_ONCE = 1.0    # seconds by which its first 503 may come after the request that was refused
 SOON = 600.0   # seconds between the end of one and the start of the next
 SUMMED = ("lines_moved", "calls_lost", "calls_failed", "emergency_failed", "responses_503")
 GREATEST = ("register_rate_median", "register_rate_peak")
@@ -25,10 +30,23 @@ Told = tuple[Incident, Sequence[Incident]]   # an incident, or what several have
 
 
 def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
-    """So many of them: kind before size, size before time. Those chosen stand by kind and time."""
-    rank = {kind: place for place, kind in enumerate(SAID)}
-    chosen = sorted(incidents, key=lambda one: (rank.get(one.kind, len(rank)), -len(one.lines), one.start))[:count]
-    return sorted(chosen, key=lambda one: (rank.get(one.kind, len(rank)), one.start))
+    """So many of them: kind before size, size before time. Those chosen stand by kind and time. Of a server that is
+    overloaded, and refuses everybody for a moment, it is graver that it is overloaded."""
+    known = list(incidents)
+    ranks = {kind: place for place, kind in enumerate(SAID)}
+    overloads = [one for one in known if one.kind == OVERLOAD]
+    rank = {id(one): ranks[OVERLOAD] + 0.5 if _is_part(one, overloads) else ranks.get(one.kind, len(ranks))
+            for one in known}
+    chosen = sorted(known, key=lambda one: (rank[id(one)], -len(one.lines), one.start))[:count]
+    return sorted(chosen, key=lambda one: (rank[id(one)], one.start))
+
+
+def _is_part(incident: Incident, overloads: Iterable[Incident]) -> bool:
+    """Whether this is an outage by 503 alone that an overload of the server reaches beyond, in time and in lines."""
+    shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
+    return incident.kind == OUTAGE and shown == {"503"} and any(
+        one.server == incident.server and len(one.lines) >= WIDER * len(incident.lines)
+        and one.start - AT_ONCE <= incident.start and (incident.end or inf) <= (one.end or inf) for one in overloads)
 
 
 def others(incidents: Iterable[Incident]) -> str:

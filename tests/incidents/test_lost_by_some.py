@@ -230,9 +230,9 @@ def test_a_whole_outage_within_is_one_with_it(tower: Tower, again: tuple[int, ..
     incident = tower.of("server-outage")
     entries = [(entry.time - ORIGIN, entry.what) for entry in incident.timeline]
     assert (600.004, "10.0.0.1:5060/udp answers 15 of them again") in [(round(time, 3), what) for time, what in entries]
-    assert "15 of them it answered again from 12:10:00 on." in words_of(tower.report, "utc").of(incident)
+    assert "It answered 15 of them again from 12:10:00 on." in words_of(tower.report, "utc").of(incident)
     hidden = Redaction(Pseudonyms(b"k" * 32)).report(tower.report)
-    assert "15 of them it answered again from 12:10:00 on." in " ".join(sentences(hidden, "utc"))
+    assert "It answered 15 of them again from 12:10:00 on." in " ".join(sentences(hidden, "utc"))
 
 
 @pytest.mark.parametrize("both", [False, True])

@@ -188,7 +188,7 @@ def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
      "1 phone hit sbc1 with up to 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 to 12:06:18."),
     ("calls-lost", {"calls_lost": 2, "calls_failed": 3, "emergency_failed": 1},
      "1 emergency call failed at sbc1. 3 calls could not be made at sbc1 from 12:05:12 to 12:06:18. 2 calls that were "
-     "up through it were not heard of again."),
+     "up through it at 12:05:12 were not heard of again."),
     ("stale-dns", {}, "1 phone went on using sbc1, which DNS no longer lists, from 12:05:12 to 12:06:18."),
 ])
 def test_how_kinds_are_said(report: Report, kind: str, metrics: dict[str, float], said: str) -> None:
@@ -291,6 +291,31 @@ def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
     said = sentences(replace(report, incidents=many), "utc")
     assert said[0].startswith("sbc1 did not answer")
     assert said[4] == "4 more incidents: 3 overload, 1 flapping."
+
+
+def test_that_a_server_is_overloaded_is_graver_than_moments_in_which_it_refuses_everybody(report: Report) -> None:
+    lines = [f"sip:{number}@pbx.example.com" for number in range(9)]
+    refused = Frame("a.pcap", 1, 1.0, "503 INVITE 10.0.0.1 → 10.1.0.5")
+    long = incident("overload", id="i-0001", start=100.0, end=700.0, lines=lines)
+    within = incident("server-outage", id="i-0002", start=99.9, end=120.0, evidence=[refused])
+    after = replace(within, id="i-0003", start=690.0, end=800.0)
+    whole = replace(within, id="i-0004", lines=lines[:5])
+    silent = replace(within, id="i-0005", evidence=[replace(refused, summary="INVITE 10.1.0.5 → 10.0.0.1")])
+    other = replace(within, id="i-0006", server="10.0.0.2:5060/udp")
+    ordered = [one.id for one in gravest([within, long, after, whole, silent, other], 6)]
+    assert ordered == ["i-0004", "i-0005", "i-0006", "i-0003", "i-0001", "i-0002"]
+
+
+@pytest.mark.parametrize(("failed", "said"), [
+    (0, ["3 calls that were up through sbc1 at 12:05:12 were not heard of again."]),
+    (2, ["2 calls could not be made at sbc1 from 12:05:12 to 12:06:18.",
+         "3 calls that were up through it at 12:05:12 were not heard of again."]),
+])
+def test_through_which_server_the_calls_were_that_are_lost_is_said_once(
+    report: Report, failed: int, said: list[str]
+) -> None:
+    lost = incident("calls-lost", metrics={"calls_lost": 3, "calls_failed": failed})
+    assert sentences(replace(report, incidents=[lost]), "utc")[0] == " ".join(said)
 
 
 def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
