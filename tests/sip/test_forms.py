@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
+from sipaudit.sip import forms
 from sipaudit.sip.datagram import Datagram, Flow, flow
 from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
@@ -170,6 +171,19 @@ def test_all_forms_are_forgotten_when_there_are_too_many() -> None:
         reading.read([USUAL["REGISTER"], USUAL["401"]], flow("udp", f"10.1.0.{phone}", 5060, "10.0.0.1", 5060))
     assert len(reading._forms._forms) <= 4
     assert reading.read([USUAL["200"]] * 2).repeats == 0   # five phones were learnt for nothing: a rest
+
+
+def test_layouts_and_shapes_are_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes names of ever other lengths makes a layout with each; and a shape even where two names make up for
+    each other, and all that changes stands where it did."""
+    monkeypatch.setattr(forms, "LAYOUTS_KEPT", 20)
+    reading = Reading()
+    for server, host in [*((size, 30 - size) for size in range(1, 30)), *((5, size) for size in range(1, 30))]:
+        message = USUAL["REGISTER"].replace(b"sip:pbx.", b"sip:%b." % (b"p" * server), 1)
+        reading.read([message.replace(b"UDP 10.1.0.5", b"UDP " + b"h" * host, 1)] * 2)
+    kept = reading._forms
+    assert 0 < len(kept._known) <= 20
+    assert 0 < len(kept._shapes) <= 20
 
 
 def test_who_repeats_is_known_again_soon_after_all_was_forgotten() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipaudit.sip import uri as uris
 from sipaudit.sip.defects import Defect
 from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Uri
@@ -80,3 +81,11 @@ def test_a_response_and_what_is_none_in_the_words_of_wireshark() -> None:
         ("Call-ID", "c"), ("CSeq method", "INVITE"),
     ]
     assert describe(parse(b"noise\r\n")) == [("First line", "noise")]
+
+
+def test_hosts_that_are_remembered_are_few_whoever_makes_them_up() -> None:
+    for number in range(10_000):
+        assert read_host_port(f"h{number}.example:5062", []) == (f"h{number}.example", 5062)
+        assert read_host_port("h" * 300 + str(number), []) == ("h" * 300 + str(number), 0)
+    assert 0 < len(uris._sound) <= 4096
+    assert max(map(len, uris._sound)) < 300
