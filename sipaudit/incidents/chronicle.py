@@ -15,7 +15,7 @@ from sipaudit.incidents.known import KnownEvents
 from sipaudit.incidents.metrics import NAMES, failed_attempts, of_outage
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.refused import LOST_CALLS
-from sipaudit.incidents.settled import Left, Named, Settled
+from sipaudit.incidents.settled import Departure, Reported, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
@@ -28,7 +28,8 @@ CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explai
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
-Reached = tuple[Draft, Incident, Sequence[Left]]   # with how the line left the server
+PossibleCause = tuple[Draft, Incident, Sequence[Departure]]
+"""An incident that reached a line, with the moves by which the line left its server."""
 
 
 class Chronicle:
@@ -48,7 +49,7 @@ class Chronicle:
         told = [pair for draft in watch.all() for pair in self._told(draft)
                 if holds(pair[0].start, self._end(pair[0]) or float("inf"))]
         told.sort(key=lambda pair: (pair[0].start, pair[1].server or "", pair[0].kind, pair[0].entry or ""))
-        self._all: list[Named] = [(draft, replace(incident, id=f"i-{number:04d}"))
+        self._all: list[Reported] = [(draft, replace(incident, id=f"i-{number:04d}"))
                                   for number, (draft, incident) in enumerate(told, 1)]
 
     @cached_property
@@ -67,7 +68,7 @@ class Chronicle:
 
     # -- drafts
 
-    def _told(self, draft: Draft) -> Sequence[Named]:
+    def _told(self, draft: Draft) -> Sequence[Reported]:
         """The incidents of a draft: one, and with an outage that of its calls; none, where only servers are in it."""
         now = self._watch.timers.now
         mark = (mark_of(draft, now, self._watch.gaps.begun), self._server(draft))
@@ -192,9 +193,9 @@ class Chronicle:
             linked.append(finding if incident is None else replace(finding, incident=incident))
         return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
 
-    def _of_lines(self, wanted: Set[LineOfPhone]) -> dict[LineOfPhone, list[Reached]]:
+    def _of_lines(self, wanted: Set[LineOfPhone]) -> dict[LineOfPhone, list[PossibleCause]]:
         """The incidents that reached these lines, by line."""
-        found: dict[LineOfPhone, list[Reached]] = {}
+        found: dict[LineOfPhone, list[PossibleCause]] = {}
         for draft, incident in self._all if wanted else ():
             lines = self._settled.lines(draft)
             for whose in wanted & lines.keys():
@@ -217,7 +218,7 @@ def _whose(finding: Finding) -> LineOfPhone:
     return finding.line, finding.phone or ""
 
 
-def _cause(finding: Finding, candidates: list[Reached]) -> str | None:
+def _cause(finding: Finding, candidates: list[PossibleCause]) -> str | None:
     """The incident that a finding belongs to: of its own kind; else the failure of the server that the line has left
     and not returned to; else what the line was in at that time, the gravest first."""
     time = finding.time

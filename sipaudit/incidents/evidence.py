@@ -9,7 +9,7 @@ from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.refused import Refusals
-from sipaudit.incidents.requests import Waiting, went_on
+from sipaudit.incidents.requests import OpenRequest, went_on
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
@@ -77,7 +77,7 @@ class EvidenceWatch:
 
     # -- against it
 
-    def ran_out(self, waiting: Waiting) -> None:
+    def ran_out(self, waiting: OpenRequest) -> None:
         """A request was not answered for as long as phones wait."""
         event = waiting.request
         server = self._tally.server(event.server, event.time)
@@ -142,7 +142,7 @@ class EvidenceWatch:
         if attempt is not None and self._outages is not None:
             self._outages.failed_attempt(event.server, attempt, event.time)
 
-    def failed(self, event: Failed, subjects: Sequence[Watched], waiting: Waiting | None) -> None:
+    def failed(self, event: Failed, subjects: Sequence[Watched], waiting: OpenRequest | None) -> None:
         """A transport failure, maybe of a request that was waiting: of the lines that work with that server, or else of
         all lines of the phone."""
         server = self._tally.server(event.server, event.sent)

@@ -31,7 +31,7 @@ def went_on(request: Sent, repeated: float, silence: float) -> bool:
     return repeated - request.time >= (silence - T1) / 2
 
 
-class Waiting(Struct, eq=False, gc=False):
+class OpenRequest(Struct, eq=False, gc=False):
     """A request that waits for an answer; `repeated` is when its phone sent it again, the last time, `proceeds` whether
     one that is no INVITE has had a provisional answer."""
 
@@ -60,7 +60,7 @@ class OpenRequests:
 
     def __init__(self, *, rolling: bool) -> None:
         self._rolling = rolling
-        self._open: dict[int, Waiting] = {}
+        self._open: dict[int, OpenRequest] = {}
         self.pop = self._open.pop   # one waits no longer
         self.limit = OPEN_KEPT
         self.evicted = 0
@@ -75,7 +75,7 @@ class OpenRequests:
     def add(self, request: Sent, subject: Watched) -> None:
         """A request waits for its answer. A CANCEL does not: its INVITE does."""
         if request.method != "CANCEL" and (len(self._open) < self.limit or self._has_room()):
-            self._open[request.transaction] = Waiting(request, subject)
+            self._open[request.transaction] = OpenRequest(request, subject)
 
     def _has_room(self) -> bool:
         """The table is full: whether the oldest makes room."""
@@ -89,7 +89,7 @@ class OpenRequests:
         del self._open[next(iter(self._open))]
         self.evicted += 1
 
-    def hear(self, answer: Answered) -> Waiting | None:
+    def hear(self, answer: Answered) -> OpenRequest | None:
         """What waited for this answer waits no longer, but what is no INVITE for its final one (F4). None for a 1xx to
         that."""
         waiting = self._open.get(answer.transaction)
@@ -105,7 +105,7 @@ class OpenRequests:
         if waiting is not None:
             waiting.repeated = packet.time
 
-    def due(self, now: float) -> list[Waiting]:
+    def due(self, now: float) -> list[OpenRequest]:
         """Those that have not been answered for as long as their phones wait; they wait no longer."""
         self.next_look = now + LOOK_EVERY
         due = []

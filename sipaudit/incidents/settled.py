@@ -18,16 +18,19 @@ from sipaudit.rulebook.reached import LineOfPhone
 
 ANEW = frozenset({"register-storm", "registration-gap"})
 
-Named = tuple[Draft, Incident]
-Left = tuple[Watched, MoveSeen]
+Reported = tuple[Draft, Incident]
+"""A draft, and the incident that reports make of it."""
+
+Departure = tuple[Watched, MoveSeen]
+"""A line that left the server of an incident, and the move by which it did."""
 
 
 class Kept(Struct):
     """What was told of one draft, with the lines it reached and how they left the server, while its mark was this."""
 
     mark: Hashable
-    told: Sequence[Named]
-    lines: Mapping[LineOfPhone, Sequence[Left]]
+    told: Sequence[Reported]
+    lines: Mapping[LineOfPhone, Sequence[Departure]]
 
 
 class Settled:
@@ -50,11 +53,11 @@ class Settled:
         self._asked[key] = kept
         return kept
 
-    def put(self, draft: Draft, mark: Hashable, told: Sequence[Named]) -> None:
+    def put(self, draft: Draft, mark: Hashable, told: Sequence[Reported]) -> None:
         """This is told of the draft while its mark stays the same."""
         self._asked[_key(draft)] = Kept(mark, told, _lines(draft))
 
-    def lines(self, draft: Draft) -> Mapping[LineOfPhone, Sequence[Left]]:
+    def lines(self, draft: Draft) -> Mapping[LineOfPhone, Sequence[Departure]]:
         """The lines that it reached, with the moves by which they left its server."""
         kept = self._asked.get(_key(draft))
         return _lines(draft) if kept is None else kept.lines
@@ -65,8 +68,8 @@ def _key(draft: Draft) -> Hashable:
     return (draft.kind, draft.server, draft.entry, draft.start) if draft.kind in ANEW else draft
 
 
-def _lines(draft: Draft) -> dict[LineOfPhone, list[Left]]:
-    lines: dict[LineOfPhone, list[Left]] = {(one.line, one.phone): [] for one in draft.lines.values()}
+def _lines(draft: Draft) -> dict[LineOfPhone, list[Departure]]:
+    lines: dict[LineOfPhone, list[Departure]] = {(one.line, one.phone): [] for one in draft.lines.values()}
     for subject, move in draft.moves.values():
         lines.setdefault((subject.line, subject.phone), []).append((subject, move))
     return lines

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sipaudit.incidents.detectors import Detectors
 from sipaudit.incidents.draft import Watched
-from sipaudit.incidents.requests import SHORTEST, Waiting
+from sipaudit.incidents.requests import SHORTEST, OpenRequest
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.events import (
     CHALLENGES,
@@ -201,7 +201,7 @@ class Watch(Detectors):
         elif method == "SUBSCRIBE" and waited is not None and self._subscriptions is not None:
             self._subscriptions.answered(event, waited.request, subject)
 
-    def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, Waiting | None]:
+    def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, OpenRequest | None]:
         """An answer is counted. The server that it is from, and what waited for it."""
         time, status, sent = event.time, event.status, event.sent
         server, waited = self.tally.now(event.server, time), self.requests.hear(event)

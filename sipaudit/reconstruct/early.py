@@ -15,7 +15,7 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
-ANSWERED_WITHIN = 2.0   # seconds in which a phone answers a challenge, also on a slow path
+CHALLENGE_ANSWERED_WITHIN = 2.0   # seconds in which a phone answers a challenge, also on a slow path
 EARLY_KEPT = 1_000
 
 

@@ -17,7 +17,7 @@ Question = tuple[str, str, str]   # who asks, for which name, for records of whi
 ASKED = 3          # times that a name was asked for: one query, or its answer, may be lost
 PATIENCE = 3.0     # seconds between the first and the last of these: a name server may take its time
 APART = 0.5        # seconds between two queries: two taps may show one twice
-GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
+SERIES_GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
 OPEN_KEPT = 4_096  # series
 REFUSED_KEPT = 4_096   # hosts that were told of names that do not resolve
 REFUSED_NAMES = 16     # names of one of them
@@ -115,7 +115,7 @@ class Lookups:
         show it."""
         question = query.client, query.name, query.type
         series = self._open.get(question)
-        if series is None or series.first <= spoke or not 0 <= query.time - series.last <= GOES_ON:
+        if series is None or series.first <= spoke or not 0 <= query.time - series.last <= SERIES_GOES_ON:
             self._begin(question, query.time)
             return None
         before = series.last

@@ -22,7 +22,7 @@ from msgspec.structs import astuple
 from sipaudit.one import one_number, one_text
 from sipaudit.run.ahead import parsed
 from sipaudit.run.parts import Apart, Numbers
-from sipaudit.run.together import NOTHING_TOLD, NUMBERS, Said, Together
+from sipaudit.run.together import NO_PARTS, NUMBERS, Said, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
@@ -43,7 +43,7 @@ Taken = tuple[Any, Message | Numbers | None, Form | None]
 Rows = list[tuple[Any, ...]]
 """What makes `Said`: a payload, and the numbers."""
 
-Left = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
+ToRead = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
 """A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
 
 
@@ -66,9 +66,9 @@ class Load(Struct, array_like=True, gc=False):
     flows: list[Flow]
     forgets: bool
     afresh: bool
-    left: list[Left] = []
+    left: list[ToRead] = []
     ways: bytes = b""
-    parts: bytes = NOTHING_TOLD
+    parts: bytes = NO_PARTS
     learnt: list[Learnt] = []
     repeats: list[Repeat] = []
     said: Said = Said()
@@ -162,7 +162,7 @@ class Packer:
         load.rows.append((item.time, item.capture, item.frame, number, item.frames, item.cut, payload, message))
         return WHOLE
 
-    def _left(self, batch: Sequence[Datagram]) -> list[Left]:
+    def _left(self, batch: Sequence[Datagram]) -> list[ToRead]:
         """A batch of datagrams that nobody has read."""
         left, known = [], self._numbers.get
         for item in batch:

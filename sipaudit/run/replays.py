@@ -15,7 +15,7 @@ from sipaudit.reconstruct.several import several
 from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
 
-NOBODYS = -1       # index of the replay for servers outside of all entries of the line
+OUTSIDE = -1       # index of the replay for servers outside of all entries of the line
 
 
 class Replays:
@@ -67,7 +67,7 @@ class Replays:
         for index, entry in enumerate(entries):
             if entry.name == name or (server is not None and entry.priority(server) is not None):
                 return index
-        return NOBODYS
+        return OUTSIDE
 
     def is_idle(self, line: int, server: str) -> bool:
         """Whether a request of the server to the line, or the phone's answer, changes nothing of what is known of both:

@@ -41,7 +41,7 @@ class Parts(Struct, array_like=True, gc=False):
     proofs: list[tuple[Challenge, ...]] = []
 
 
-NOTHING_TOLD = Encoder().encode(Parts())
+NO_PARTS = Encoder().encode(Parts())
 
 
 class Together:
