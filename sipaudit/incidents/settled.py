@@ -14,7 +14,7 @@ from msgspec import Struct
 from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.values import Incident
-from sipaudit.rulebook.reached import LineOfPhone
+from sipaudit.rulebook.reached import LineOfPhone, line_of_phone
 
 ANEW = frozenset({"register-storm", "registration-gap"})
 
@@ -69,9 +69,9 @@ def _key(draft: Draft) -> Hashable:
 
 
 def _lines(draft: Draft) -> dict[LineOfPhone, list[Departure]]:
-    lines: dict[LineOfPhone, list[Departure]] = {(one.line, one.phone): [] for one in draft.lines.values()}
+    lines: dict[LineOfPhone, list[Departure]] = {line_of_phone(one): [] for one in draft.lines.values()}
     for subject, move in draft.moves.values():
-        lines.setdefault((subject.line, subject.phone), []).append((subject, move))
+        lines.setdefault(line_of_phone(subject), []).append((subject, move))
     return lines
 
 

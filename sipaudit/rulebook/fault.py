@@ -13,8 +13,7 @@ from sipaudit.model.observations import Observation
 from sipaudit.model.proofs import SKEW
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Assumption, Frame, Reason, Severity
-from sipaudit.rulebook.reached import Checks
-from sipaudit.rulebook.repetition import Party
+from sipaudit.rulebook.reached import Checks, Party
 from sipaudit.rulebook.rules import Rule
 
 LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)

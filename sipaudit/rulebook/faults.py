@@ -18,7 +18,7 @@ from sipaudit.model.settings import LineSettings
 from sipaudit.model.state import Stay
 from sipaudit.model.values import Assumption, Finding, Reason, Severity
 from sipaudit.rulebook.fault import Fault, Held, LeftOpen, Subject, in_doubt, left_standing
-from sipaudit.rulebook.reached import Checks, ChecksOfLines, LineOfPhone
+from sipaudit.rulebook.reached import Checks, ChecksOfLines, LineOfPhone, line_of_phone
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import facts_of, finding_of, in_order
@@ -70,7 +70,7 @@ class Faults:
         """Take in what one step of a line observed."""
         if step.observations:
             self.judge_all(step.observations, subject)
-        key = (subject.line, subject.phone)
+        key = line_of_phone(subject)
         if key in self.open and rearms(step, subject.settings):
             del self.open[key]
 
@@ -109,7 +109,7 @@ class Faults:
                 self._add(rule, observation, tuple(listed[1:]) if name in listed else (), subject)
 
     def _broken(self, observation: Observation, subject: Subject) -> Iterable[tuple[Rule, Observation]]:
-        checks = self.checks.of((subject.line, subject.phone))
+        checks = self.checks.of(line_of_phone(subject))
         checks.last = max(checks.last, observation.time)
         for rule in self.by_expectation.get(observation.expectation, ()):
             checks.reached[rule.id] += 1
@@ -137,7 +137,7 @@ class Faults:
                subject: Subject) -> Fault:
         """The open fault that the observation joins, or a new one. The worst observation is the one it tells of: an
         error must not pass for the info that came before it."""
-        of_line = self.open.setdefault((subject.line, subject.phone), {})
+        of_line = self.open.setdefault(line_of_phone(subject), {})
         of_phone = self.of_phone.setdefault(observation.event.phone, [])
         fault = of_line.get(rule.id)
         if fault is None:
@@ -220,9 +220,9 @@ class Faults:
 
     def held(self, subject: Subject, phone: int, now: float) -> Held:
         """What is held against a line at `now`, so that what comes next can be taken back."""
-        key = subject.line, subject.phone
+        key = line_of_phone(subject)
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
-                  if (fault.subject.line, fault.subject.phone) == key]
+                  if line_of_phone(fault.subject) == key]
         checks, known = Checks(), self.checks.of(key)
         checks.last = known.last = max(known.last, now)
         checks.reached, checks.open = known.reached.copy(), known.open.copy()
@@ -230,10 +230,10 @@ class Faults:
 
     def take_back(self, subject: Subject, phone: int, held: Held) -> None:
         """What was said of the line since does not stand: a packet that came late shows otherwise."""
-        key = subject.line, subject.phone
+        key = line_of_phone(subject)
         before = {fault.number for fault, _ in held.faults}
         for fault in self.of_phone.get(phone, []).copy():
-            if (fault.subject.line, fault.subject.phone) == key and fault.number not in before:
+            if line_of_phone(fault.subject) == key and fault.number not in before:
                 self.of_phone[phone].remove(fault)
                 self.undecided.add(fault.number)
         for fault, copy in held.faults:
@@ -258,8 +258,7 @@ class Faults:
 
     def lost_to_gaps(self, fault: Fault) -> None:
         """The packets that lack leave it undecided."""
-        key = fault.subject.line, fault.subject.phone
-        self.checks.of(key).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
+        self.checks.of(line_of_phone(fault.subject)).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
         """The findings whose condemning event is `wanted`, numbered by (time, line, phone, rule)."""
@@ -270,7 +269,7 @@ class Faults:
 def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
     """The latest fault of the line, not long ago, of which one of this rule is a consequence."""
     causes = [fault.number for fault in before if fault.rule.id in rule.consequence_of
-              and (fault.subject.line, fault.subject.phone) == (subject.line, subject.phone)
+              and line_of_phone(fault.subject) == line_of_phone(subject)
               and 0 <= time - fault.told.time <= CAUSED_WITHIN]
     return causes[-1] if causes else None
 

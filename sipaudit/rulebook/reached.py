@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from math import inf
+from typing import Protocol
 
 from sipaudit.model.values import Reason
 
-LineOfPhone = tuple[str, str]   # line and phone
+LineOfPhone = tuple[str, str]
+"""Line and phone, by which what is said is put down: one AOR may be registered by several phones."""
+
+
+class Party(Protocol):
+    """Whose rule was broken."""
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def entry(self) -> str | None: ...
+
+
+def line_of_phone(party: Party) -> LineOfPhone:
+    """What is said of it is put down under this."""
+    return party.line, party.phone
 
 
 class Checks:

@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set
 from itertools import count
-from typing import Protocol
 
 from sipaudit.model.values import Severity
+from sipaudit.rulebook.reached import LineOfPhone, Party, line_of_phone
 from sipaudit.rulebook.rules import Escalation, GroupBy, Rule
-
-
-class Party(Protocol):
-    """Whose rule was broken."""
-
-    @property
-    def line(self) -> str: ...
-    @property
-    def phone(self) -> str: ...
-    @property
-    def entry(self) -> str | None: ...
 
 
 class Repetitions:
@@ -38,14 +27,14 @@ class Repetitions:
         self._recent = {key: recent for key, recent in self._recent.items()
                         if next(reversed(recent.values())) + key[1].within >= before}
 
-    def release(self, whose: Set[tuple[str, str]]) -> None:
-        """These lines, each with its phone, were forgotten."""
-        self._recent = {key: recent for key, recent in self._recent.items() if key[2:] not in whose}
+    def release(self, lines: Set[LineOfPhone]) -> None:
+        """These lines were forgotten."""
+        self._recent = {key: recent for key, recent in self._recent.items() if key[2:] not in lines}
 
     def _reaches(self, rule: Rule, step: Escalation, time: float, party: Party) -> bool:
-        member: object = (party.line, party.phone)
+        member: object = line_of_phone(party)
         if step.group_by is GroupBy.LINE:
-            group, member = (party.line, party.phone), next(self._numbers)
+            group, member = line_of_phone(party), next(self._numbers)
         elif party.entry is not None:
             group = (party.entry, "")
         else:
