@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,14 @@ CAPTURES = SHARED / "captures"
 SAMPLE = ROOT / "samples" / "first-outage"   # the one that most tests look at
 COMMAND = [sys.executable, "-m", "sipaudit"]
 
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skips a test where one of these programs is not installed."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"{' and '.join(missing)} must be installed")
+
+
+needs_tshark, needs_openssl = needs("tshark"), needs("openssl")
 needs_captures = pytest.mark.skipif(
     not CAPTURES.is_dir(), reason=f"the shared captures are not at {CAPTURES}: corpus tests are skipped"
 )

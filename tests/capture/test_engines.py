@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ from sipaudit.sip.datagram import Datagram, TransportError
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import Tls, certificate, register, upgrade, websocket_frame, write_capture
 from tests.frames import udp_frame, write_pcap
+from tests.shared import needs_openssl, needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_700_000_000.0
 MESSAGE = b"OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nCSeq: 1 OPTIONS\r\n\r\n"
 
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
 
 def read(path: Path, **options: Any) -> tuple[list[tuple[str, int]], Captures]:

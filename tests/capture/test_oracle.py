@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections import Counter
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram
-from tests.shared import CAPTURES, needs_captures
+from tests.shared import CAPTURES, needs_captures, needs_tshark
 
 INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
 
@@ -92,7 +91,7 @@ def test_every_difference_is_one_of_a_file_that_is_there() -> None:
 
 
 @needs_captures
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: frame numbers are not compared")
+@needs_tshark
 @pytest.mark.parametrize(
     "file",
     ["irontec+sngrep/ipv6frag.pcap", "arkime+arkime/gtp-iphone.pcap", "arkime+arkime/arkime_synthetic.pcap",

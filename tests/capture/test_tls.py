@@ -18,18 +18,16 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
+from sipaudit.capture.tshark import BEYOND_US, tshark_items
 from sipaudit.capture.write import PcapngWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import Tls, answer, certificate, register, write_capture
 from tests.frames import udp_frame
+from tests.shared import needs_openssl, needs_tshark
 
-pytestmark = [
-    pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: TLS cannot be read"),
-    pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed: no certificate can be made"),
-]
+pytestmark = [needs_tshark, needs_openssl]
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 

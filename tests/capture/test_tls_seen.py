@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 from pathlib import Path
 
@@ -14,10 +13,7 @@ from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, ErrorKin
 from tests.capture.sessions import Connection as RealConnection
 from tests.capture.sessions import Tls, certificate
 from tests.capture.tcpstory import ACK, FIN, RST, SYN, Side, Tap, connected, message, sides
-
-needs_openssl = pytest.mark.skipif(
-    shutil.which("openssl") is None, reason="openssl is not installed: real handshakes are skipped"
-)
+from tests.shared import needs_openssl
 
 CHANGE_CIPHER_SPEC = b"\x14\x03\x03\x00\x01\x01"
 SSL2_HELLO = b"\x80\x2e\x01\x03\x01\x00\x15\x00\x00\x00\x10" + bytes(37)

@@ -20,15 +20,13 @@ from sipaudit.capture.bpf import BpfFilter
 from sipaudit.capture.exported import ExportedSip
 from sipaudit.capture.files import CaptureFile, examine
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.tshark import check_keylog, tshark_available, tshark_items, tshark_stream
+from sipaudit.capture.tshark import check_keylog, tshark_items, tshark_stream
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, flow
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import register, write_capture
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, needs_captures
-
-needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed")
+from tests.shared import CAPTURES, needs_captures, needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []

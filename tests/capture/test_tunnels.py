@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from tests.capture.packets import (
     udp,
     vxlan,
 )  # fmt: skip
+from tests.shared import needs_tshark
 
 NULL, RAW, LOOP, SLL, SLL2, IPV4, IPV6, PPP = 0, 101, 108, 113, 276, 228, 229, 9
 
@@ -59,7 +59,6 @@ def sll2(payload: bytes, ethertype: int) -> bytes:
 
 def eth(payload: bytes, ethertype: int = 0x0800) -> bytes:
     return ethernet(payload, ethertype, MIRROR_MAC)
-
 
 LINKS: dict[str, Callable[[int], tuple[int, bytes]]] = {
     "ethernet": lambda v: (ETHERNET, ethernet(INNER[v], ETHERTYPE[v])),
@@ -157,7 +156,7 @@ def test_the_message_comes_out_with_the_inner_addresses(name: str, version: int)
 UNKNOWN_TO_TSHARK = {"vxlan, linux's port", "pseudowire"}  # 4.0: not its port; its guess is "no control word"
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: our own packets are not checked")
+@needs_tshark
 @pytest.mark.parametrize("link_type", sorted({make(version)[0] for make in ALL.values() for version in (4, 6)}))
 def test_tshark_reads_these_packets_as_we_do(link_type: int, tmp_path: Path) -> None:
     frames = [

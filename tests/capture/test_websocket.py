@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import examine
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.tshark import BEYOND_US, tshark_available, tshark_items
+from sipaudit.capture.tshark import BEYOND_US, tshark_items
 from sipaudit.sip.datagram import Datagram
 from tests.capture.sessions import (
     Connection,
@@ -23,11 +22,9 @@ from tests.capture.sessions import (
     websocket_frame,
     write_capture,
 )
+from tests.shared import needs_openssl, needs_tshark
 
-pytestmark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: WebSocket cannot be read")
-needs_openssl = pytest.mark.skipif(
-    not shutil.which("openssl"), reason="openssl is not installed: no certificate can be made"
-)
+pytestmark = needs_tshark
 
 
 def read(path: Path, keylog: Path | None = None) -> list[Datagram]:

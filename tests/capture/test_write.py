@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,12 +22,12 @@ from sipaudit.capture.write import (
     udp_packet,
 )
 from tests.frames import udp_frame
+from tests.shared import needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 PHONE6, SERVER6 = ("2001:db8::5", 5060), ("2001:db8::1", 5060)
 MESSAGE = b"OPTIONS sip:a SIP/2.0\r\n\r\n"
 
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 
 
 def _fields(path: Path, *names: str) -> list[list[str]]:

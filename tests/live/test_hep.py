@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import shutil
 import socket
 import ssl
 import subprocess
@@ -27,11 +26,11 @@ from sipaudit.sip.datagram import Datagram
 from tests.capture.packets import PHONE, PHONE6, REGISTER, SERVER, SERVER6, hep3
 from tests.capture.sessions import certificate
 from tests.live.agents import connect, heard, no_descriptors_left, quiet, ship
+from tests.shared import needs_openssl
 
 NOW = 1_795_000_000.0
 DAY = 86_400.0
 HOST, OTHER = "192.0.2.10", "192.0.2.11"
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: no certificate")
 
 
 def numbered(number: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sipaudit.report import messages as message_table
 from sipaudit.report.exhibits import frames_of
 from tests.frames import packets_in
 from tests.outputs.desk import early_return, judged, messages, written
+from tests.shared import needs_tshark
 from tests.stories import Handset, Story
 from tests.wire import ORIGIN
 
@@ -126,7 +126,7 @@ def test_evidence_holds_the_packets_and_says_what_they_prove(made: tuple[Report,
         assert [packet[0] for packet in found] == pytest.approx([frame.time for frame in frames])
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: Wireshark does not open it")
+@needs_tshark
 def test_wireshark_opens_evidence_and_shows_the_comments(made: tuple[Report, Path, Path]) -> None:
     report, out, capture = made
     for finding in report.findings:

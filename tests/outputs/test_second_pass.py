@@ -31,12 +31,8 @@ from sipaudit.sip.parse import parse
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.frames import packets_in, write_pcap
 from tests.outputs.desk import EARLY, early_return, judged, messages, site_file, written
-from tests.shared import COMMAND, ROOT
+from tests.shared import COMMAND, ROOT, needs, needs_tshark
 from tests.stories import Handset, P, Packet, Story
-
-needs_tls = pytest.mark.skipif(
-    shutil.which("openssl") is None or shutil.which("tshark") is None, reason="openssl or tshark is not installed"
-)
 
 
 def driven(folder: Path, *captures: Path) -> tuple[Run, Report]:
@@ -130,7 +126,7 @@ def test_evidence_can_be_read_as_the_capture_can(tmp_path: Path, transport: str)
 
 
 @pytest.mark.parametrize(("transport", "engine", "followed"), [
-    ("udp", "auto", False), ("tcp", "auto", True), pytest.param("udp", "tshark", True, marks=needs_tls),
+    ("udp", "auto", False), ("tcp", "auto", True), pytest.param("udp", "tshark", True, marks=needs_tshark),
 ])
 def test_captures_are_followed_again_only_where_a_packet_does_not_say_it_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transport: str, engine: str, followed: bool
@@ -204,7 +200,7 @@ def test_evidence_before_from_is_fetched_as_well(tmp_path: Path) -> None:
     assert evidence_messages(out) == expected_messages(report, capture)
 
 
-@needs_tls
+@needs("openssl", "tshark")
 def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     connection = Connection(5061)
     tls = Tls(connection, certificate(tmp_path), tmp_path / "keys.log", ssl.TLSVersion.TLSv1_2)

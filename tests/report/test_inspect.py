@@ -26,9 +26,7 @@ from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
 from tests.capture.sessions import Connection, answer, register, write_capture
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, ROOT, SAMPLE, needs_captures
-
-needs_tshark = pytest.mark.skipif(not tshark_available(), reason="tshark is not installed: nothing can be dissected")
+from tests.shared import CAPTURES, ROOT, SAMPLE, needs_captures, needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []

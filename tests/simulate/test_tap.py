@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +14,10 @@ import yaml
 from sipaudit import pipeline
 from sipaudit.simulate.simulate import simulate
 from tests.score.runs import Judged
+from tests.shared import needs_tshark
 from tests.simulate.plans import plan, settings
 
 Judge = Callable[[dict[str, Any]], Judged]
-needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: nothing to ask")
 
 
 @pytest.mark.parametrize("tap", [
