@@ -43,10 +43,6 @@ needs_systemd = pytest.mark.skipif(
 needs_man = pytest.mark.skipif(
     shutil.which("man") is None or shutil.which("groff") is None, reason="man is not installed: the page is not shown"
 )
-needs_all_options = pytest.mark.skipif(
-    not {"--store", "--checkpoint", "--metrics", "--log-format"} <= spellings(LIVE),
-    reason="`sipaudit live` has not all of its options yet: what the service is started with is not parsed",
-)
 
 
 def setting(name: str) -> str:
@@ -105,7 +101,6 @@ def started_with() -> Iterator[list[str]]:
     yield json.loads(dockerfile()["CMD"][0])[1:]
 
 
-@needs_all_options
 def test_what_it_is_started_with_is_understood() -> None:
     for arguments in started_with():
         LIVE.make_context("live", arguments)
