@@ -94,7 +94,12 @@ def _incidents(report: Report, zone: str) -> list[str]:
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
-    said = [told_as(words, one) for one in told]
+    said: list[str] = []
+    for one in told:
+        text = told_as(words, one)
+        for unseen in words.unseen(one[0]):   # said once, it holds for all
+            text = text.replace(f" {unseen}", "") if any(unseen in earlier for earlier in said) else text
+        said.append(text)
     return said + ([others(rest)] if rest else []) + besides
 
 

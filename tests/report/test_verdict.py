@@ -170,6 +170,17 @@ def test_to_a_site_none_was_left_where_both_have_lost_the_same_lines(
     assert (f"No server of sbc was left to {min(lines)} phones from " in told) is said
 
 
+def test_what_the_captures_do_not_show_is_said_once(report: Report) -> None:
+    hidden = [Happening(1795349112.0, "nothing is seen of 10.0.0.3:5060/udp")]
+    other = [Happening(1795349112.0, "nothing is seen of 10.0.0.4:5060/udp")]
+    told = [incident(kind, id=f"i-000{number}", timeline=timeline, metrics={"calls_failed": 2, "responses_503": 9})
+            for number, (kind, timeline) in enumerate([("server-outage", hidden), ("calls-lost", hidden),
+                                                       ("overload", other)])]
+    said = " ".join(sentences(replace(report, incidents=told), "utc"))
+    assert said.count("The captures show nothing of 10.0.0.3: what was done there is not known.") == 1
+    assert said.count("The captures show nothing of 10.0.0.4: what was done there is not known.") == 1
+
+
 def test_nobody_knows_that_of_servers_of_which_one_was_never_seen(report: Report) -> None:
     out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp",
                     timeline=[Happening(1795349112.0, "nothing is seen of 10.0.0.3:5060/udp")]) for number in (1, 2)]
