@@ -64,11 +64,13 @@ class Outages:
               subjects: list[Watched], *, sure: bool) -> None:
         """A request of this method (None: it was refused, or could not be delivered) that the phone sent then came to
         nothing; `sure`: that is seen, and not told from an answer's absence alone."""
+        outage = self.open.get(server.key)
+        if outage is not None and sent < outage.start and sent <= server.restored:
+            return   # of one that is over, and told of again by what a line does at last
         failing = server.failing.pop(phone, None) or Failing(sent, event, subjects)
         server.failing[phone] = failing
         failing.note(method, sent)
         failing.sure = failing.sure or sure
-        outage = self.open.get(server.key)
         if outage is not None and self._is_over(server, outage, sent):
             outage = None
         if outage is None:
@@ -238,9 +240,7 @@ class Outages:
         failing = server.failing.get(phone)
         if failing is None or sent is None:
             return
-        late = sent in failing.sends
-        if late:
-            server.late.append(time)
+        late = server.answers_late(failing, sent, time)
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:

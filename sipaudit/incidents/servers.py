@@ -190,6 +190,13 @@ class ServerWatch:
         """The first answer after this time that is remembered."""
         return min((answered for answered, _ in self._answers() if answered > time), default=None)
 
+    def answers_late(self, failing: Failing, sent: float, time: float) -> bool:
+        """It answers what a phone had sent then: whether that had been given up, which is noted."""
+        late = sent in failing.sends
+        if late:
+            self.late.append(time)
+        return late
+
     def in_time_between(self, start: float, end: float) -> bool:
         """Whether it gave any answer in that time, but to OPTIONS, to what had not been given up."""
         times = chain((answered for answered, _ in self.lives), (answered for _, answered, _ in self.registered))

@@ -10,7 +10,7 @@ import pytest
 from sipaudit.capture.write import TCP_ACK, TCP_FIN, TCP_SYN, udp_packet
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story, handsets
+from tests.stories import CHALLENGE, DOMAIN, MINUTE, R0, R2, Handset, P, S, Story, handsets
 from tests.wire import ORIGIN
 from tests.wire_beside import BROADCAST, DHCP_SERVER, TFTP_SERVER, dhcp, tftp
 
@@ -779,3 +779,21 @@ def test_of_the_only_phone_it_is_said_that_it_stayed(tower: Tower) -> None:
     tower.see(story, None, P)
     assert words_of(tower.report, "utc").of(tower.of("server-outage")) == [
         "10.0.0.1 did not answer from 12:05:00 to 12:08:40.", "1 phone did not move."]
+
+
+def test_what_a_line_had_asked_in_an_earlier_outage_does_not_lengthen_this_one(tower: Tower) -> None:
+    """An emergency call, which may go anywhere, was answered by S in the first outage; 1001 leaves P for good in the
+    second only (R0)."""
+    story = Story()
+    phones = registered(story, 6)
+    emergency = f"sip:112@{DOMAIN}"
+    phones[0].call(phones[0].silence(300, to=emergency), S, 5.0, to=emergency)
+    phones[1].fail_over(301, registers=False)
+    phones[2].call(340, seconds=5)
+    for number, phone in enumerate(phones[3:5]):
+        phone.fail_over(600 + number, registers=False)
+    phones[0].fail_over(610, registers=False)
+    phones[2].call(640, seconds=5)
+    end(story, 700)
+    told = tower.see(story, {**R0, "failBack.mode": "newRequests"}, emergency=["112"], only="server-outage")
+    assert [line.split()[2] for line in told] == ["300.000-341.000", "600.000-641.000"]
