@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from sipaudit.turned_away import since, so_far
 from sipaudit.turned_away import turned_away as count_
 from tests.bounds.ground import Post, site_life, small
 from tests.live.ear import Ear
+from tests.shared import ROOT
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
 CAPS = {
@@ -73,6 +75,15 @@ def test_each_table_that_is_full_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     assert told == CAPS.keys()
     assert {"line-state", "phone-state", "line-calls", "history", "samples", "watched-lines", "watched-minutes"} <= (
         evicted.keys())
+
+
+def test_every_kind_that_is_counted_stands_in_the_table() -> None:
+    """Whoever sees it in the health or the metrics looks there what it means."""
+    sources = "".join(path.read_text() for path in (ROOT / "sipaudit").rglob("*.py"))
+    kinds = set(re.findall(r'\bturned_away\("([a-z-]+)"', sources))
+    table = (ROOT / "docs" / "bounds.md").read_text()
+    assert len(kinds) > 20
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in table] == []
 
 
 def test_servers_beyond_what_the_screen_shows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
