@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 CAPTURES = SHARED / "captures"
+INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
+"""What there is to know of the shared captures, as Wireshark counts it; empty where they are not."""
+CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file())
+SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
 SAMPLE = ROOT / "samples" / "first-outage"   # the one that most tests look at
 COMMAND = [sys.executable, "-m", "sipaudit"]
 

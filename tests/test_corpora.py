@@ -14,12 +14,10 @@ import yaml
 
 from sipaudit import pipeline
 from sipaudit.model.values import Report, Severity
-from tests.shared import CAPTURES, needs_captures
+from tests.shared import CAPTURES, CORPORA, needs_captures
 from tests.stories import MINUTE, R0, R1, R2, R3, Settings
 
-FILES = sorted(
-    str(path.relative_to(CAPTURES)) for path in CAPTURES.glob("*+*/*") if path.is_file()
-) if CAPTURES.is_dir() else []
+FILES = [str(path.relative_to(CAPTURES)) for path in CORPORA]
 DECLARED: dict[str, Settings] = {
     f"{name} {mode}": {**regime, **settings}
     for name, regime in (("R0", R0), ("R1", R1), ("R2", R2), ("R3", R3))

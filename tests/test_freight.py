@@ -19,15 +19,16 @@ from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Request, Response
+from tests.shared import CORPORA, SAMPLES
 from tests.sip.test_forms import PHONE
 from tests.sip.test_usual import USUAL
 from tests.test_fuzz import mutated
-from tests.test_jobs import EVERYTHING, OUTAGE
+from tests.test_jobs import OUTAGE
 
 FEW = 8   # forms
 
 
-@pytest.mark.parametrize("capture", EVERYTHING, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("capture", [*SAMPLES, *CORPORA], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
     chance = random.Random(f"20261126 {capture.name}")
     items = [item for item in Captures(resolve((str(capture),)).files) if isinstance(item, Datagram)][:400]

@@ -14,7 +14,7 @@ import pytest
 from sipaudit import pipeline
 from sipaudit.report import document, ladder, phones, text
 from tests.frames import Timed, packets_in, write_pcap
-from tests.shared import CAPTURES, ROOT, needs_captures
+from tests.shared import CAPTURES, INDEX, SAMPLE, needs_captures
 
 SEED = 20261122
 PACKETS = 400           # mutated packets a file
@@ -23,10 +23,8 @@ CALLS_A_PACKET = 3_000  # Python function calls that one packet may cost, on the
 
 
 def corpora() -> list[Path]:
-    if not CAPTURES.is_dir():
-        return []
-    listed = [CAPTURES / row["file"] for row in json.loads((CAPTURES / "index.json").read_text())]
-    return [path for path in listed if path.stat().st_size < LARGEST] + [ROOT / "samples/first-outage/capture.pcap"]
+    listed = [CAPTURES / row["file"] for row in INDEX]
+    return [path for path in listed if path.stat().st_size < LARGEST] + [SAMPLE / "capture.pcap"]
 
 
 def mutated(data: bytes, others: list[Timed], chance: random.Random) -> bytes:

@@ -25,7 +25,7 @@ from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, needs_captures
+from tests.shared import CAPTURES, INDEX, needs_captures
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 START = 1_700_000_000.0
@@ -101,18 +101,10 @@ def _packets(path: Path) -> tuple[list[Packet], CaptureHealth]:
     return [packet for batch in engine.batches(file, health, lambda _: None) for packet in batch.packets()], health
 
 
-def _shared() -> list[Path]:
-    return [CAPTURES / entry["file"] for entry in _index()]
-
-
-def _index() -> list[dict[str, Any]]:
-    index: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
-    return index
-
-
 @needs_captures
-@pytest.mark.parametrize("path", _shared(), ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_libpcap_and_our_own_reader_give_the_same_packets(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [entry["file"] for entry in INDEX])
+def test_libpcap_and_our_own_reader_give_the_same_packets(name: str, tmp_path: Path) -> None:
+    path = CAPTURES / name
     (tmp_path / "copy").write_bytes(gzip.compress(path.read_bytes(), 1))
     assert _packets(path) == _packets(tmp_path / "copy")
 
@@ -165,7 +157,7 @@ def wireshark() -> Iterator[Wireshark]:
 
 
 @needs_captures
-@pytest.mark.parametrize("entry", _index(), ids=lambda entry: entry["file"])
+@pytest.mark.parametrize("entry", INDEX, ids=lambda entry: entry["file"])
 def test_frame_numbers_are_those_of_wireshark(entry: dict[str, Any], wireshark: Wireshark) -> None:
     path = CAPTURES / entry["file"]
     if "fuzz" in path.name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections import Counter
@@ -13,9 +12,7 @@ import pytest
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.sip.datagram import Datagram
-from tests.shared import CAPTURES, needs_captures, needs_tshark
-
-INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
+from tests.shared import CAPTURES, INDEX, needs_captures, needs_tshark
 
 START = re.compile(rb"\s*(?:SIP/2\.0 (?P<status>\d{3})|(?P<method>[A-Za-z]+) +[^\r\n]*SIP/2\.0)")
 

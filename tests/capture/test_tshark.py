@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import subprocess
@@ -26,10 +25,9 @@ from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, fl
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import register, write_capture
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, needs_captures, needs_tshark
+from tests.shared import CAPTURES, INDEX, needs_captures, needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
-INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
 
 NOT_TAKEN_FOR_SIP = {
     "OISF+suricata-verify/http-evader__http-evader-486__input.pcap": (

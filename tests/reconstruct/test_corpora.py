@@ -10,11 +10,9 @@ from sipaudit.model.events import CallChanged, ModelEvent
 from sipaudit.reconstruct.reconstruction import Reconstruction
 from sipaudit.reconstruct.whose import SeenMessage
 from tests.reconstruct.desk import Knowledge
-from tests.shared import CAPTURES, needs_captures
+from tests.shared import CAPTURES, CORPORA, needs_captures
 
-FILES = sorted(
-    str(path.relative_to(CAPTURES)) for path in CAPTURES.glob("*+*/*") if path.is_file()
-) if CAPTURES.is_dir() else []
+FILES = [str(path.relative_to(CAPTURES)) for path in CORPORA]
 
 
 def read(name: str) -> tuple[Reconstruction, list[ModelEvent], list[SeenMessage]]:

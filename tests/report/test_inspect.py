@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,10 +24,9 @@ from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.parse import Parser
 from tests.capture.sessions import Connection, answer, register, write_capture
 from tests.frames import udp_frame, write_pcap
-from tests.shared import CAPTURES, ROOT, SAMPLE, needs_captures, needs_tshark
+from tests.shared import CAPTURES, INDEX, ROOT, SAMPLE, needs_captures, needs_tshark
 
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
-INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
 WITH_SIP = [entry["file"] for entry in INDEX if {"udp", "tcp"} & set(entry["transports"])]
 
 KNOWN = {

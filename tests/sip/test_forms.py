@@ -15,13 +15,12 @@ from sipaudit.sip.datagram import Datagram, Flow, flow
 from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Challenge, Malformed, Message, Request, Response
 from sipaudit.sip.parse import Parser
-from tests.shared import ROOT
+from tests.shared import SAMPLES
 from tests.sip.test_usual import PROOF, USUAL, changed
 
 PHONE = flow("udp", "10.1.0.5", 5060, "10.0.0.1", 5060)
 REPEATED = {name: message for name, message in USUAL.items() if name != "INVITE"}
 VARIABLES = {b"2b4fae2e": b"99ac5", b"A1B2-C3": b"7.7", b"f00": b"b+/=", b"beef": b"dead", b"CSeq: 7": b"CSeq: 8"}
-CAPTURED = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
 
 
 class Reading:
@@ -154,7 +153,7 @@ def test_a_message_changed_anywhere_is_never_taken_for_what_it_is_not() -> None:
 
 
 def captured() -> Iterator[tuple[str, list[Datagram]]]:
-    for path in CAPTURED:
+    for path in SAMPLES:
         yield path.parent.name, [item for item in Captures(resolve((str(path),)).files) if isinstance(item, Datagram)]
 
 
