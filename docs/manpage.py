@@ -11,8 +11,7 @@ import click
 from sipaudit import __version__
 from sipaudit.cli.root import root
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "service" / "sipaudit.1"
+PAGE = Path(__file__).parent / "service" / "sipaudit.1"
 
 END = r"""
 .SH EXIT STATUS

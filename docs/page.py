@@ -10,18 +10,16 @@ import tempfile
 from pathlib import Path
 
 from bench.browser import chromium
+from docs.sample import JOB, ROOT
 from sipaudit import pipeline
 
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = "samples/first-outage"
 LEFT_OUT = "#incidents, #rates-of, #pictures .grid, .top, #findings, #whereabouts, #undecided, #captures, footer"
 
 
 def main() -> None:
     os.chdir(ROOT)
-    job = pipeline.Job(paths=(f"{SAMPLE}/capture.pcap",), site=f"{SAMPLE}/site.yaml", zone="utc")
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        pipeline.analyze(job, output=pipeline.Output(folder))
+        pipeline.analyze(JOB, output=pipeline.Output(folder))
         page = browser.new_page(viewport={"width": 960, "height": 900})
         page.goto((Path(folder) / "report.html").as_uri())
         page.wait_for_selector("html[data-drawn]", state="attached")

@@ -11,25 +11,23 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
+from docs.sample import JOB, ROOT, SAMPLE
 from sipaudit import pipeline
 from sipaudit.report import text
 
-ROOT = Path(__file__).resolve().parent.parent
-SAMPLE = "samples/first-outage"
 WIDTH = 108
 SHOWN = 40  # lines
 
 
 def main() -> None:
     os.chdir(ROOT)
-    job = pipeline.Job(paths=(f"{SAMPLE}/capture.pcap",), site=f"{SAMPLE}/site.yaml", zone="utc")
-    shown = text.render(pipeline.analyze(job), job.zone, WIDTH, True)
+    shown = text.render(pipeline.analyze(JOB), JOB.zone, WIDTH, True)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ sipaudit analyze {SAMPLE}/capture.pcap --site {SAMPLE}/site.yaml --tz utc\n"))
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:SHOWN])))
     fonts = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)  # the reader's own fixed font, fetched from nowhere
     drawing = console.export_svg(title="sipaudit", unique_id="sipaudit", code_format=fonts.sub("", CONSOLE_SVG_FORMAT))
-    (ROOT / "docs" / "first-outage.svg").write_text(drawing)
+    Path("docs/first-outage.svg").write_text(drawing)
 
 
 if __name__ == "__main__":

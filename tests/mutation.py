@@ -33,8 +33,8 @@ from sipaudit.rulebook.checking import check
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
+from tests.shared import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 MODEL = Path("sipaudit") / "model"
 FOLDER = ROOT / "tests" / "model" / "scenarios"
 DOUBTS = sorted((ROOT / "tests" / "model").glob("test_*doubts.py"))
