@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -42,3 +43,19 @@ def packets_in(path: Path) -> list[Packet]:
 def frames_in(path: Path) -> list[Timed]:
     """The frames of all packets of a capture."""
     return [(time, bytes(data)) for time, _, _, data, _ in packets_in(path)]
+
+
+def mutated(data: bytes, others: list[Timed], chance: random.Random) -> bytes:
+    """A packet with bytes flipped, cut off, or one of the `others` spliced in."""
+    if not data:
+        return data
+    what = chance.random()
+    if what < 0.5:
+        damaged = bytearray(data)
+        for _ in range(chance.randint(1, 8)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        return bytes(damaged)
+    if what < 0.75:
+        return data[:chance.randrange(len(data))]
+    other = chance.choice(others)[1]
+    return data[:chance.randrange(len(data))] + other[chance.randrange(len(other) or 1):]

@@ -19,13 +19,13 @@ from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Request, Response
-from tests.shared import CORPORA, SAMPLES
+from tests.frames import mutated
+from tests.shared import CORPORA, ROOT, SAMPLES
 from tests.sip.test_forms import PHONE
 from tests.sip.test_usual import USUAL
-from tests.test_fuzz import mutated
-from tests.test_jobs import OUTAGE
 
 FEW = 8   # forms
+OUTAGE = ROOT / "samples/three-servers/capture.pcap"
 
 
 @pytest.mark.parametrize("capture", [*SAMPLES, *CORPORA], ids=lambda path: f"{path.parent.name}/{path.name}")

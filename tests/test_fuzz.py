@@ -13,7 +13,7 @@ import pytest
 
 from sipaudit import pipeline
 from sipaudit.report import document, ladder, phones, text
-from tests.frames import Timed, packets_in, write_pcap
+from tests.frames import Timed, mutated, packets_in, write_pcap
 from tests.shared import CAPTURES, INDEX, SAMPLE, needs_captures
 
 SEED = 20261122
@@ -25,22 +25,6 @@ CALLS_A_PACKET = 3_000  # Python function calls that one packet may cost, on the
 def corpora() -> list[Path]:
     listed = [CAPTURES / row["file"] for row in INDEX]
     return [path for path in listed if path.stat().st_size < LARGEST] + [SAMPLE / "capture.pcap"]
-
-
-def mutated(data: bytes, others: list[Timed], chance: random.Random) -> bytes:
-    """The packet with bytes flipped, cut off, or another packet spliced in."""
-    if not data:
-        return data
-    what = chance.random()
-    if what < 0.5:
-        damaged = bytearray(data)
-        for _ in range(chance.randint(1, 8)):
-            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        return bytes(damaged)
-    if what < 0.75:
-        return data[:chance.randrange(len(data))]
-    other = chance.choice(others)[1]
-    return data[:chance.randrange(len(data))] + other[chance.randrange(len(other) or 1):]
 
 
 def story(path: Path, chance: random.Random) -> tuple[int, Iterator[Timed]]:
