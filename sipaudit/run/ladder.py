@@ -9,6 +9,7 @@ from sipaudit.model.values import Finding, Report
 from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
+from sipaudit.report.proof import proof_text
 from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import host_of
@@ -22,8 +23,12 @@ AROUND = 10.0        # seconds shown before and after a finding's evidence
 
 
 def finding_named(report: Report, name: str) -> Finding:
-    """The finding with this id. Raises InputError when the analysis has none."""
+    """The finding with this id. Raises InputError when the analysis has none, or it is none of messages."""
     for finding in report.findings:
+        if finding.id == name and finding.time is None:
+            places = ", ".join(map(proof_text, finding.evidence[:3]))
+            raise InputError(f"{name} is about provisioning files, not about messages",
+                             fix=f"see {places}, and `sipaudit explain {finding.rule}`")
         if finding.id == name:
             return finding
     known = ", ".join(finding.id for finding in report.findings[:5])

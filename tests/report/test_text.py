@@ -404,6 +404,15 @@ def test_a_finding_that_does_not_exist_is_named(name: str) -> None:
         pipeline.ladder(job(), finding=name)
 
 
+def test_a_finding_about_provisioning_files_has_no_ladder() -> None:
+    from sipaudit.errors import InputError
+
+    files = str(SAMPLE / "provisioning")
+    with pytest.raises(InputError, match="f-000001 is about provisioning files, not about messages") as raised:
+        pipeline.ladder(job(site=None, config=(files,)), finding="f-000001")
+    assert raised.value.fix == f"see {files}/site.cfg:10, and `sipaudit explain config-timeout-clamped`"
+
+
 def test_a_finding_is_not_drawn_for_a_line_that_it_is_not_of() -> None:
     from sipaudit.errors import InputError
 
