@@ -82,7 +82,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
                  request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
-                 reach.answers_calls, reach.broke)
+                 reach.answers_calls, reach.broke, reach.resolved)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -111,6 +111,8 @@ def _contacted(reach: Reach, contact: Contacted) -> Reach:
         return replace(reach, closed=contact.time, broke=contact.time)
     if contact.kind is ContactKind.SOUGHT:
         return replace(reach, touched=contact.time, broke=contact.time)
+    if contact.kind is ContactKind.RESOLVED:
+        return replace(reach, resolved=contact.time)
     return replace(reach, touched=contact.time)
 
 
@@ -168,7 +170,8 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
     answers_calls = reach.answers_calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 repeated and recent_repeats(repeated, answer.time), late, answers_calls, reach.broke)
+                 repeated and recent_repeats(repeated, answer.time), late, answers_calls, reach.broke,
+                 reach.resolved)
 
 
 def recent_repeats(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:

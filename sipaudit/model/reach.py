@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Answered, Failed, FailureKind, Sent
 from sipaudit.model.timers import LONG_RING, SILENCE_MAX
 
 REQUEST_LASTS = 2 * SILENCE_MAX   # seconds that a request may run, and be sent elsewhere then
@@ -34,7 +34,8 @@ class Reach(Struct, frozen=True, gc=False):
     INVITE out of a dialog.
 
     Contacts: `touched` is the last one, by any request, SYN or lookup; `closed` when a connection last ended;
-    `registering` the last REGISTER of any line that asked for more than 0.
+    `resolved` when its name last resolved after it had not; `registering` the last REGISTER of any line that asked for
+    more than 0.
     """
 
     server: str
@@ -52,11 +53,17 @@ class Reach(Struct, frozen=True, gc=False):
     late: tuple[tuple[Sent, float], ...] = ()
     answers_calls: bool = False
     broke: float = LONG_AGO
+    resolved: float = LONG_AGO
 
     @property
     def unsettled(self) -> tuple[Sent, ...]:
         """What waits for its answer, and what may have run out although it was answered, or was overtaken."""
         return *self.waiting, *(request for request, _ in self.late)
+
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether its name does not resolve, by the last answer of which anything tells."""
+        return any(failure.kind is FailureKind.DNS and failure.time > self.resolved for failure in self.hard)
 
     def was_late(self, transaction: int) -> bool:
         """Whether the request may have been given up before it was answered."""

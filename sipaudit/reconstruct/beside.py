@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sipaudit.model.events import (
     NO_LINE,
@@ -173,6 +173,7 @@ class Beside:
             for line in _lines(phones):
                 self._asks(line, line.view.states, item)
             return
+        resolves_again = self._lookups.ends_failing(item)
         self._lookups.answered(item)
         if is_refusal(item):
             self._unresolved(item, phones, item.time)
@@ -184,18 +185,28 @@ class Beside:
                 for line in _lines(phones):
                     self._renew(line, touched, item)
                     self._asks(line, touched, item)
+            if resolves_again and len(phones) == 1:   # of several at one address it may have been another that asked
+                self._resolved(item, phones[0])
 
     def _unresolved(self, item: DnsMessage, phones: Sequence[Phone], since: float) -> None:
         """A name that does not resolve fails its servers, of which one was asked for `since`. That a server's name has
         no SRV or NAPTR is no failure, and that it has no address of the other family neither (RFC 3263 4.2)."""
         for phone in phones:
-            failed = (server for line in phone.lines[:SOURCE_LINES]
-                       for server in failing(line, item, self._memory.names))
-            for server in dict.fromkeys(failed):
+            for server in self._standing_for(phone, item):
                 phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
                 self._registry.emit(phone, None, Failed(
                     item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, since,
                 ))
+
+    def _resolved(self, item: DnsMessage, phone: Phone) -> None:
+        """The servers of which a name had not resolved can be tried again."""
+        for server in self._standing_for(phone, item):
+            self._contact(phone, server, ContactKind.RESOLVED, item)
+
+    def _standing_for(self, phone: Phone, item: DnsMessage) -> Iterable[str]:
+        """Keys of the phone's servers of which a name is what was asked for, each once."""
+        return dict.fromkeys(server for line in phone.lines[:SOURCE_LINES]
+                             for server in failing(line, item, self._memory.names))
 
     def _servers_named(self, phone: Phone, name: str) -> list[str]:
         """Keys of the servers of the phone's lines that this name stands for, each once."""

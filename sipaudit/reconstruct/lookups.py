@@ -65,6 +65,14 @@ class Lookups:
                 self._refused[answer.client].pop(answer.name, None)
             self._resolved(answer)
 
+    def ends_failing(self, answer: DnsMessage) -> bool:
+        """Whether this host is told at last what it was refused, or had asked for in vain."""
+        series = self._open.get((answer.client, answer.name, answer.type))
+        refusal = self._refused.get(answer.client, {}).get(answer.name)
+        again = refusal is not None and (refusal.rcode != 0 or refusal.type == answer.type)
+        found = answer.rcode == 0 and any(record.type == answer.type for record in answer.records)
+        return found and (again or (series is not None and series.told))
+
     def told(self, host: str) -> Lives:
         """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
         return self._told.get(host, NOTHING_TOLD)

@@ -75,3 +75,22 @@ def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
     phone.call(RETURN + 10, P)
     assert [said.split()[:4] for said in accused(court(phone.story, minute(regime)))] == [
         [f"{RETURN + 0.03:.3f}", "secondary-abandoned", "1001", "10.0.0.2"]]
+
+
+@pytest.mark.parametrize(("regime", "rule"), [("R0", UNTRIED), ("R1", OVERDUE), ("R2", OVERDUE), ("R3", OVERDUE)])
+@pytest.mark.parametrize("heals", [False, True], ids=["does not resolve", "resolves again"])
+def test_a_name_that_resolves_again_excuses_nothing(court: Court, regime: str, rule: str, heals: bool) -> None:
+    """B1: while P's name does not resolve it cannot be tried; what the phone is told later ends that."""
+    phone = Handset(Story())
+    looks_up(phone, -5)
+    phone.register(0)
+    phone.story.lookup(300, phone.place, "sbc1.example.com.", "A", rcode=3)
+    time = phone.register(300.1, S) if regime != "R0" else 300.1
+    phone.call(phone.call(time, S, 3.0, to="sip:2001@pbx.example.com"), S, 3.0, to="sip:2002@pbx.example.com")
+    if heals:
+        phone.story.lookup(340, phone.place, "sbc1.example.com.", "A", "sbc1.example.com. 60 IN A 10.0.0.1")
+    phone.call(480, S, 5.0, to="sip:2003@pbx.example.com")
+    named = {"servers": [{"name": "sbc1.example.com"}, {"name": "sbc2.example.com"}]}
+    mode = {"failBack.mode": "newRequests"} if regime == "R0" else {"failBack.mode": "duration", "failBack.timeout": 60}
+    declared = {"entries": {"sbc": named}, "lines": [{"match": {}, "entry": "sbc", "settings": REGIMES[regime] | mode}]}
+    assert [said.split()[:2] for said in accused(court(phone.story, declared))] == [["480.000", rule]] * heals

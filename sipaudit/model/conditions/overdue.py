@@ -12,7 +12,7 @@ from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, runs_out_first, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
-from sipaudit.model.events import Failed, FailureKind
+from sipaudit.model.events import Failed
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import LONG_AGO, Evidence, Reach, evidence
@@ -137,7 +137,7 @@ def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Groun
     if primary is None or entry is None:
         return HOLDS  # which server it is is not known, as `below_primary` says
     reach = case.phone.reach(primary)
-    if reach.touched >= since or any(failure.kind is FailureKind.DNS for failure in reach.hard):
+    if reach.touched >= since or reach.is_nowhere:
         return FAILS
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)

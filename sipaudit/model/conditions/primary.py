@@ -39,7 +39,7 @@ def primary_untried(case: Case) -> Ground:
         return FAILS
     if case.stay.server in (primary, "") and _known_bad(case, primary):
         return FAILS  # the line moves by what another line of the phone has learned (F1)
-    if any(failure.kind is FailureKind.DNS for failure in reach.hard):
+    if reach.is_nowhere:
         return FAILS  # its name does not resolve
     untried = _no_try_open(case, reach)
     if untried is not HOLDS:
