@@ -244,8 +244,8 @@ MUST_NOT = (
 MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
-        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, no_move_unseen, nothing_missing,
-              no_boot_since, judgeable_by_anyone)),
+        when=(several_servers, one_head, all_resolved, no_contact_elsewhere, still_working, no_move_unseen,
+              nothing_missing, no_boot_since, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, below_primary, primary_untried),
         when=(story_is_whole, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
