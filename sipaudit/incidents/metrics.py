@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil
+from math import ceil, inf
 
 from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import Watched, was_registered
@@ -60,12 +60,11 @@ def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
 
 def _left_in(outage: Outage, move: MoveSeen) -> bool:
     turned = move.time if move.first_packet is None else move.first_packet
-    if turned < outage.start:
-        return False   # for something that came to nothing before it
-    if outage.end is None or turned <= outage.end:
+    end = inf if outage.end is None else outage.end
+    if outage.start <= turned <= end:
         return True
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
-    return any(sent is not None and outage.start <= sent <= outage.end for sent in sends)
+    return any(sent is not None and outage.start <= sent <= end for sent in sends)
 
 
 def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
@@ -73,7 +72,8 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
     turned: list[tuple[float, Watched, MoveSeen | None]] = []
     moves = moved_in(outage)
     for subject, move in moves:
-        times = [time for time in (outage.turned.get(subject.number), move.first_packet) if time is not None]
+        times = [time for time in (outage.turned.get(subject.number), move.first_packet)
+                 if time is not None and time >= outage.start]   # it may have asked another once before
         if times:
             turned.append((min(times), subject, move))
     moved = {subject.number for subject, _ in moves}

@@ -797,3 +797,6 @@ def test_what_a_line_had_asked_in_an_earlier_outage_does_not_lengthen_this_one(t
     end(story, 700)
     told = tower.see(story, {**R0, "failBack.mode": "newRequests"}, emergency=["112"], only="server-outage")
     assert [line.split()[2] for line in told] == ["300.000-341.000", "600.000-641.000"]
+    (*_, second) = (incident for incident in tower.report.incidents if incident.kind == "server-outage")
+    assert second.metrics["lines_moved"] == 3
+    assert second.metrics["time_to_detect_max"] == 5.5
