@@ -21,6 +21,7 @@ from sipaudit.model.values import moment
 TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
 HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
+AT_LAST = 10.0    # seconds in which is read what had come before the end was asked for
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -97,10 +98,13 @@ class Loop:
             self._read_the_rest()
 
     def _read_the_rest(self) -> None:
-        """What had come before the end was asked for; the kernel may hold it back for a moment."""
-        end = time.monotonic() + HELD_BACK
-        while self._probe.read(time.monotonic()) or time.monotonic() < end:
+        """What had come before the end was asked for; the kernel may hold it back for a moment. Where it is very much,
+        or more comes all the time, not all of it."""
+        clock = time.monotonic()
+        end, at_last = clock + HELD_BACK, clock + AT_LAST
+        while (self._probe.read(clock) or clock < end) and clock < at_last:
             time.sleep(0.01)
+            clock = time.monotonic()
         self._probe.let_go(time.monotonic())
 
     def _wait(self, seconds: float) -> None:

@@ -1,0 +1,39 @@
+"""The loop of a live run comes to its end, whatever goes on around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from sipaudit.live import loop
+from sipaudit.live.loop import Loop, Signals
+from sipaudit.sip.datagram import Item
+from tests.live.ear import Ear
+from tests.live.test_vitals import vitals
+from tests.stories import R2, Handset, P, S, Story, site
+
+READS = 300   # and a hundredth of a second between two
+
+
+def test_it_ends_though_more_comes_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy port, or a directory with hours of captures: with a checkpoint the next run goes on there."""
+    monkeypatch.setattr(loop, "AT_LAST", 0.2)
+    ear, story, reads = Ear(tmp_path, site(R2, P, S)), Story(), count()
+    Handset(story).register(0)
+    more = ear.wire.read
+
+    def always() -> Sequence[Item]:
+        number = next(reads)
+        assert number < READS, "it reads on and on"
+        ear.wire.come([replace(packet, time=packet.time + number) for packet in story.packets])
+        return more()
+
+    monkeypatch.setattr(ear.wire, "read", always)
+    signals = Signals()
+    signals.ended = True
+    Loop(ear.probe, ear.teller, vitals(ear), [], signals).run()
+    assert next(reads) > 1
