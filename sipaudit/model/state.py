@@ -68,27 +68,27 @@ class Stay(Struct, frozen=True, gc=False):
     first: Sent | None = None
     origin: str | None = None
     failed: tuple[Evidence, ...] = ()
-    away: Sent | None = None
-    tries: tuple[Sent, ...] = ()
-    aside: Answered | None = None
     origin_since: float | None = None
     moves: tuple[Answered, ...] = ()
-    opened: float | None = None
     called: tuple[str, ...] = ()
-    driven: bool = False
+    opened: float | None = None
     took: float = 0.0
     unsure: bool = False
+    refreshed: bool = False
+    proven: float | None = None
     older: bool = False
     perhaps: tuple[str, ...] = ()
-    proven: float | None = None
     found: bool = False
     doubted: bool = False
-    answers_calls: bool = False
-    refreshed: bool = False
-    others: tuple[Answered, ...] = ()
-    turned: float | None = None
     earliest: float | None = None
     late: float = 0.0
+    answers_calls: bool = False
+    away: Sent | None = None
+    driven: bool = False
+    tries: tuple[Sent, ...] = ()
+    aside: Answered | None = None
+    others: tuple[Answered, ...] = ()
+    turned: float | None = None
 
     @property
     def asides(self) -> tuple[Answered, ...]:

@@ -13,7 +13,7 @@ from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.senders import place, stranger
-from sipaudit.reconstruct.starts import heads
+from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Request
@@ -134,9 +134,9 @@ class Registering:
                 each.since = item.time
             if line.proven:
                 devices.here(line)
-        seen = self._memory.starts.ends(phone, line, item.time) and heads(line)
-        if seen or moved or (phone.last > -inf and (
-                heads(line) or item.time - phone.omens.unresolved <= UNRESOLVED)):   # the head may not have resolved
+        seen = self._memory.starts.ends(phone, line, item.time) and is_at_head(line)
+        unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # so may the head of the list be
+        if seen or moved or (phone.last > -inf and (unresolved or is_at_head(line))):
             self._memory.registry.emit(phone, None, Booted(
                 item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
 

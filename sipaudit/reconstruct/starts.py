@@ -104,7 +104,7 @@ class Starts:
         return signs if signs is not None and 0 <= time - signs.last <= START_TAKES else None
 
 
-def heads(line: Line) -> bool:
+def is_at_head(line: Line) -> bool:
     """Whether the line's server is at the head of its list; a list that is not known has no head to speak against."""
     if not line.view.states:
         return True

@@ -44,11 +44,7 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         shown = {finding.id: finding for finding in report.findings}
         proven = [shown[finding.id] for finding in proven]
     with Folder(wanted.directory) as folder:
-        if rows is None:
-            write_parquet(batches(gathering.messages()), folder.path("messages.parquet"))
-        else:
-            rows.write(run, folder.path("messages.parquet"))
-            gathering.find_evidence()
+        _write_messages(run, gathering, rows, folder.path("messages.parquet"))
         gathering.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, gathering.spool, gathering.parts, paths)
@@ -57,6 +53,15 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         read = dissections(gathering.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
             report, zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+
+
+def _write_messages(run: Run, gathering: Gathering, rows: FirstRows | None, path: Path) -> None:
+    """All messages, as they were noted or read again; the evidence is gathered on the way."""
+    if rows is None:
+        write_parquet(batches(gathering.messages()), path)
+    else:
+        rows.write(run, path)
+        gathering.find_evidence()
 
 
 def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
