@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import cached_property
+from math import inf
 
 from msgspec.structs import replace
 
@@ -47,7 +48,7 @@ class Chronicle:
         self._settled = settled or Settled()
         self._settled.turn()
         told = [pair for draft in watch.all() for pair in self._told(draft)
-                if holds(pair[0].start, self._end(pair[0]) or float("inf"))]
+                if holds(pair[0].start, self._end(pair[0]) or inf)]
         told.sort(key=lambda pair: (pair[0].start, pair[1].server or "", pair[0].kind, pair[0].entry or ""))
         self._all: list[Reported] = [(draft, replace(incident, id=f"i-{number:04d}"))
                                   for number, (draft, incident) in enumerate(told, 1)]
@@ -110,7 +111,7 @@ class Chronicle:
 
     def _registered_in(self, storm: Draft) -> None:
         """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
-        last = float("inf") if storm.end is None else storm.end - 1   # second of it: at its end the rate was down
+        last = inf if storm.end is None else storm.end - 1   # second of it: at its end the rate was down
         watched = self._watch.tally.servers.get(storm.server or "")
         crowd = set() if watched is None else watched.crowd.lines(storm.start, last)
         for subject in self._everyone:
@@ -225,7 +226,7 @@ def _cause(finding: Finding, candidates: list[PossibleCause]) -> str | None:
     if time is None or not candidates:
         return None
     during = [(draft, incident) for draft, incident, _ in candidates
-              if incident.start <= time <= (incident.end or float("inf"))]
+              if incident.start <= time <= (incident.end or inf)]
     for draft, incident in during:
         if draft.kind == finding.rule:
             return incident.id

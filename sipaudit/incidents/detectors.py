@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
+from math import inf
 
 from sipaudit.incidents.calls import CallWatch
 from sipaudit.incidents.calm import Calm
@@ -71,7 +72,7 @@ class Detectors:
         self._split = None if split is None else SplitBrain(split, drafts, timers, out, self.tally.servers)
         self._stuck = None if stuck is None else Stuck(stuck, drafts, timers, out, self.tally.servers)
         gap = wanted("registration-gap")
-        self.gaps = Gaps(float("inf") if gap is None else gap["lasting"])
+        self.gaps = Gaps(inf if gap is None else gap["lasting"])
         self._subscriptions = None if wanted("dead-subscriptions") is None else Subscriptions(drafts, timers)
         self._names = None if wanted("stale-dns") is None else StaleNames(drafts)
         self.calm = Calm(timers, self.tally, self.requests, self.calls, self._evidence, self._subscriptions,

@@ -42,7 +42,7 @@ def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], s
             value = percentile(seconds, percent)
             metrics[f"{name}_{suffix}"] = None if value is None else round(value, 3)
     failed = failed_attempts(outage, now)
-    end = float("inf") if outage.end is None else outage.end
+    end = inf if outage.end is None else outage.end
     return {
         **metrics, "lines_moved": len(moves), "lines_stayed": _stayed(outage, everyone),
         "registrations_lost": lapsed(spells, outage.lines, outage.start, end),
@@ -85,7 +85,7 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
 def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
     """The calls that could not be made, emergency calls first, each with when it was first tried there in the outage;
     one that came through elsewhere is none, nor is one that may still."""
-    end = float("inf") if outage.end is None else outage.end
+    end = inf if outage.end is None else outage.end
     failed: dict[int, FailedAttempt] = {}
     for attempt, sent in outage.attempts:
         if not attempt.made and outage.start <= sent <= end and attempt.event.time + SILENCE_MAX <= now:

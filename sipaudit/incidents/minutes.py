@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 
 from msgspec.msgpack import Decoder, Encoder
 
@@ -100,7 +101,7 @@ class Minutes:
     def __init__(self) -> None:
         self._count = 0
         self.dropped = False
-        self._beyond = Minute(float("-inf"))
+        self._beyond = Minute(-inf)
 
     def __len__(self) -> int:
         return self._count

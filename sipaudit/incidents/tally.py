@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Set
 from heapq import nsmallest
+from math import inf
 
 from sipaudit.incidents.crowds import shed
 from sipaudit.incidents.draft import SHED
@@ -35,9 +36,9 @@ class Tally:
         self.gone: Callable[[ServerWatch], None] = _nothing
         self.servers: dict[str, ServerWatch] = {}
         self.minutes = Minutes()
-        self.began = float("inf")
-        self.beyond = ServerWatch("", Minute(float("-inf")))
-        self._next_shed = float("-inf")
+        self.began = inf
+        self.beyond = ServerWatch("", Minute(-inf))
+        self._next_shed = -inf
 
     def server(self, key: str, time: float) -> ServerWatch:
         """The server of this key; one that is new was first asked at `time`."""
@@ -47,7 +48,7 @@ class Tally:
                 if not self._rolling:
                     return self.beyond
                 self._shed(None)
-            server = self.servers[key] = ServerWatch(key, Minute(float("-inf")))
+            server = self.servers[key] = ServerWatch(key, Minute(-inf))
             self.began = min(self.began, time)
         return server
 
@@ -66,7 +67,7 @@ class Tally:
 
     def _drop(self, server: ServerWatch) -> None:
         del self.servers[server.key]
-        self.minutes.forget(server.minutes, float("inf"))
+        self.minutes.forget(server.minutes, inf)
         self.gone(server)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -77,7 +78,7 @@ class Tally:
     def forget(self, before: float, open_: Container[str]) -> None:
         """Forget the minutes and seconds before that time, and the servers that nobody asked since, but for those of
         which something is open."""
-        self.began = max(self.began, before) if self.servers else float("inf")
+        self.began = max(self.began, before) if self.servers else inf
         for server in list(self.servers.values()):
             self.minutes.forget(server.minutes, min(before, server.minute.end))
             server.seconds.forget(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from msgspec import Struct
 
@@ -16,7 +17,7 @@ from sipaudit.model.timers import LATE_FROM
 from sipaudit.model.values import Assumption, Reason
 
 # The stay of a line whose working server is not known: at no server, and for ever.
-UNSEEN = Stay("", Answered(float("-inf"), 0, 0, NO_LINE, NO_LINE, "", "", 0, 0))
+UNSEEN = Stay("", Answered(-inf, 0, 0, NO_LINE, NO_LINE, "", "", 0, 0))
 
 
 class Case(Struct, frozen=True):

@@ -4,6 +4,7 @@ the proof comes, at the time of the request)."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from msgspec.structs import replace
 
@@ -84,7 +85,7 @@ def spoken(waiting: Waiting, event: Sent | Replied | Received) -> tuple[Waiting,
 
 def next_deadline(waiting: Waiting) -> float:
     """When `pass_time` has something to say, seconds since the epoch; without end where nothing waits for time."""
-    return min((awaited.until for one in waiting for awaited in one.awaited), default=float("inf"))
+    return min((awaited.until for one in waiting for awaited in one.awaited), default=inf)
 
 
 def _release(waiting: Waiting) -> tuple[Waiting, Waiting]:

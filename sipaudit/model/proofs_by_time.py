@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from msgspec.structs import replace
 
@@ -33,7 +34,7 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
         return Outcome.ACQUITTED
     if not awaited.repeats <= repeated_until(reach, request) < awaited.rests:
         return Outcome.ACQUITTED  # given up, or asked for longer than the first was
-    return replace(awaited, seen=True, until=float("inf"))
+    return replace(awaited, seen=True, until=inf)
 
 
 def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> News:

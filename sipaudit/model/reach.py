@@ -6,6 +6,7 @@ Like all state (`state.py`) it holds no verdict, no setting and no reading.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
 from msgspec import Struct
 
@@ -13,7 +14,7 @@ from sipaudit.model.events import Answered, Failed, FailureKind, Sent
 from sipaudit.model.timers import LONG_RING, SILENCE_MAX
 
 REQUEST_LASTS = 2 * SILENCE_MAX   # seconds that a request may run, and be sent elsewhere then
-LONG_AGO = float("-inf")
+LONG_AGO = -inf
 
 Evidence = Sent | Failed | Answered
 

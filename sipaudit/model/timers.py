@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.model.settings import LineSettings, Origin
 
 T1 = 0.5                # RFC 3261 17.1.2.2: the first retransmission
@@ -21,7 +23,7 @@ SLACK_SHARE = 0.1       # or this part of the time
 LATE_FROM = T1 - SLACK_MIN   # F2's earliest for one sending; sooner a phone gives up only with settings that no one has
 DEFAULT_OVERLAP = 60    # seconds of expires.overlap (O of *Renewal*, reference-model.md 3)
 DEFAULT_EXPIRES = 3600   # seconds that a REGISTER asks for which names none
-NO_EXPIRY = float("inf")
+NO_EXPIRY = inf
 RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from sipaudit.reconstruct.bounds import WORDS
 
@@ -22,7 +23,7 @@ class Traffic:
     __slots__ = ("behind", "encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",
                  "statuses")
 
-    def __init__(self, first: float = float("-inf")) -> None:
+    def __init__(self, first: float = -inf) -> None:
         self.first = first
         self.methods: dict[str, int] = {}
         self.statuses: dict[int, int] = {}

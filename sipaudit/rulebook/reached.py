@@ -36,7 +36,7 @@ class Checks:
     __slots__ = ("last", "open", "reached")
 
     def __init__(self) -> None:
-        self.last = float("-inf")
+        self.last = -inf
         self.reached: Counter[str] = Counter()
         self.open: Counter[tuple[str, Reason]] = Counter()
 

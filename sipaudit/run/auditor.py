@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 
 from msgspec.structs import replace
 
@@ -58,7 +59,7 @@ class Auditor:
         self.replays = Replays(lines, phones, naming, self.profiles.full, self._lost_from_sight)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.fallbacks = Fallbacks(self.watch)
-        self.since = float("-inf")
+        self.since = -inf
         self.loss: Callable[[], float] = _nothing_lost
         self._lines = lines
         self._naming = naming

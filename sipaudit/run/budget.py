@@ -6,6 +6,7 @@ Every table gets a share of the memory, and as many things as fit in it at what 
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -98,4 +99,4 @@ def budget(size: float, decoders: int = 1) -> Budget:
     )
 
 
-AMPLE = budget(float("inf"))
+AMPLE = budget(inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding, Report
@@ -52,8 +53,8 @@ class LadderRows:
         self._host = None if finding is None or finding.phone is None else host_of(finding.phone)
         frames = [] if finding is None else list(frames_of(finding))
         times = [frame.time for frame in frames]
-        self._start = min(times, default=float("-inf")) - AROUND
-        self._end = max(times, default=float("inf")) + AROUND
+        self._start = min(times, default=-inf) - AROUND
+        self._end = max(times, default=inf) + AROUND
         self._marks = {(frame.capture, frame.frame): finding.id for frame in frames} if finding else {}
         self._seen: list[SeenMessage] = []
         self._more = 0

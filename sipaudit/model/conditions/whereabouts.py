@@ -4,6 +4,7 @@ before the capture."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from sipaudit.model.absorb import lived_before
 from sipaudit.model.case import HOLDS, Case, Ground
@@ -65,7 +66,7 @@ def _earlier_stay(case: Case) -> float:
     if case.regime in (Regime.R2, Regime.R3) or (case.regime is Regime.R0 and case.mode is Mode.NEW_REQUESTS):
         return 0.0
     if case.regime is Regime.R0 and case.mode is Mode.DURATION:
-        return case.profile.settings.failback_timeout or float("inf")
+        return case.profile.settings.failback_timeout or inf
     return longest_expiry(case)
 
 
