@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, final
 
 from msgspec import Struct
 
@@ -77,6 +77,7 @@ class Follower(Protocol):
         """As `notified.LetsPass`."""
 
 
+@final
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
@@ -91,8 +92,7 @@ class Line:
 
     Reconstruction's own: `by_name` whether it registered with a name, no address; `asked` when it last sent a REGISTER,
     and `said` what that said; `flow` since `taken` and `server` since `turned` where it sends to, `ways` and `servers`
-    where it ever did; `view` what it has of its entries, as of `revision`; `held` the list in which its events wait
-    while it is not known to be a phone's.
+    where it ever did; `view` what it has of its entries, as of `revision`; `held` its events until it is a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",

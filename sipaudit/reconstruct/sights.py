@@ -22,9 +22,9 @@ class Sights:
         found = self._of.get(source)
         if found is None:
             return None
-        if isinstance(found, dict):
-            return found.get(user or "")
-        return found if found.user == (user or "") else None
+        if type(found) is Line:
+            return found if found.user == (user or "") else None
+        return found.get(user or "")
 
     def see(self, source: str, user: str | None, line: Line) -> None:
         """It is this one."""
