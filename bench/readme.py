@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 
-from bench.captures import HERE
 from docs.parts import replaced
 
-README = HERE / "README.md"
+README = Path(__file__).with_name("README.md")   # nothing else is loaded: some of those commands measure their memory
 
 
 def options(module: str, about: str) -> ArgumentParser:
