@@ -13,6 +13,7 @@ from sipaudit.model.history import History, MoveSeen
 from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
+from sipaudit.rulebook.reached import Party
 from sipaudit.turned_away import turned_away
 
 EVIDENCE_KEPT = 20
@@ -30,7 +31,7 @@ def let_go(gone: Set[int], *tables: dict[int, Any]) -> None:
             del table[number]
 
 
-class Watched(Protocol):
+class Watched(Party, Protocol):
     """One line at one of its server entries, and how it is named in a report.
 
     `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
@@ -52,12 +53,6 @@ class Watched(Protocol):
     def silence(self) -> float: ...
     @property
     def belongs(self) -> bool: ...
-    @property
-    def line(self) -> str: ...
-    @property
-    def phone(self) -> str: ...
-    @property
-    def entry(self) -> str | None: ...
     @property
     def group(self) -> str | None: ...
     @property

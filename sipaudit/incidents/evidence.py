@@ -16,7 +16,7 @@ from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
-from sipaudit.model.history import MoveKind, MoveSeen, left_for
+from sipaudit.model.history import MoveKind, MoveSeen, left_for, when_turned
 from sipaudit.model.packets import MOVERS, success
 from sipaudit.model.reach import LONG_AGO, repeated_until
 from sipaudit.model.state import PhoneState, Stay
@@ -264,8 +264,7 @@ def _asks_anew_within(request: Sent, subject: Watched) -> float:
 
 def _left_for(request: Sent, move: MoveSeen) -> bool:
     """Whether the line may have left for this, and not for something later: it does not wait for longer (F2)."""
-    turned = move.time if move.first_packet is None else move.first_packet
-    return 0 <= turned - request.time <= LATE
+    return 0 <= when_turned(move) - request.time <= LATE
 
 
 def _was_served(subject: Watched) -> bool:

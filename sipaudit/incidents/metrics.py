@@ -11,7 +11,7 @@ from sipaudit.incidents.gaps import lapsed
 from sipaudit.incidents.outage import FailedAttempt, Outage
 from sipaudit.incidents.spells import Spell
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
-from sipaudit.model.history import MoveSeen
+from sipaudit.model.history import MoveSeen, when_turned
 from sipaudit.model.timers import SILENCE_MAX
 
 PERCENTILES = (("p50", 50), ("p95", 95), ("max", 100))
@@ -59,9 +59,8 @@ def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
 
 
 def _left_in(outage: Outage, move: MoveSeen) -> bool:
-    turned = move.time if move.first_packet is None else move.first_packet
     end = inf if outage.end is None else outage.end
-    if outage.start <= turned <= end:
+    if outage.start <= when_turned(move) <= end:
         return True
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
     return any(sent is not None and outage.start <= sent <= end for sent in sends)

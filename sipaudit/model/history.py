@@ -19,6 +19,7 @@ from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
+from sipaudit.model.values import Move
 from sipaudit.turned_away import turned_away
 
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
@@ -42,6 +43,11 @@ class MoveSeen(Struct, frozen=True):
     target: str
     cause: str
     evidence: tuple[ModelEvent, ...]
+
+
+def when_turned(move: MoveSeen | Move) -> float:
+    """When the line turned to the server that it moved to: with the first packet there, where that was seen."""
+    return move.time if move.first_packet is None else move.first_packet
 
 
 class TrySeen(Struct):

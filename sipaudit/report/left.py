@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
+from sipaudit.model.history import when_turned
 from sipaudit.model.values import Incident, LineSummary, Move, Report
 from sipaudit.report.incident_words import Words
 from sipaudit.report.often import times
@@ -50,7 +51,7 @@ def _gone(report: Report) -> dict[str, list[Gone]]:
     for line in report.lines:
         for move in line.moves:
             if _is_away(move, ranks) and not _is_told(move, told.get(move.from_, ())):
-                gone.setdefault(move.from_, []).append(Gone(_when(move), line, _why(move)))
+                gone.setdefault(move.from_, []).append(Gone(when_turned(move), line, _why(move)))
     return gone
 
 
@@ -64,11 +65,7 @@ def _is_away(move: Move, ranks: dict[str, tuple[str | None, int | None]]) -> boo
 
 
 def _is_told(move: Move, incidents: Iterable[Incident]) -> bool:
-    return any(one.start <= _when(move) <= (one.end or inf) + AFTER for one in incidents)
-
-
-def _when(move: Move) -> float:
-    return move.time if move.first_packet is None else move.first_packet
+    return any(one.start <= when_turned(move) <= (one.end or inf) + AFTER for one in incidents)
 
 
 def _why(move: Move) -> str | None:

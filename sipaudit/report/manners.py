@@ -38,19 +38,21 @@ def tells(incident: Incident, ending: str) -> bool:
 
 def freed(incident: Incident) -> tuple[str, float] | None:
     """How many of its phones were answered again before the others, and since when."""
-    for entry in incident.timeline:
-        told = OF_SOME.fullmatch(entry.what.removeprefix(incident.server or ""))
-        if told is not None:
-            return told[1], entry.time
-    return None
+    return _found(incident, OF_SOME)
 
 
 def lateness(incident: Incident) -> float | None:
     """After how many seconds (median) it answers, where its timeline says that this is too late."""
+    found = _found(incident, LATE)
+    return None if found is None else float(found[0])
+
+
+def _found(incident: Incident, pattern: re.Pattern[str]) -> tuple[str, float] | None:
+    """The number in the entry of its timeline that says this of its server, and when that was."""
     for entry in incident.timeline:
-        told = LATE.fullmatch(entry.what.removeprefix(incident.server or ""))
+        told = pattern.fullmatch(entry.what.removeprefix(incident.server or ""))
         if told is not None:
-            return float(told[1])
+            return told[1], entry.time
     return None
 
 

@@ -8,6 +8,7 @@ from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import Screen, brief, count_of
+from sipaudit.report.table import live_registrations
 from sipaudit.report.when import TimeText, when_of
 from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
 
@@ -92,8 +93,7 @@ def _servers(screen: Screen, report: Report) -> None:
 
 
 def _row(line: LineSummary, domain: str | None, called: Callable[[str], str], when: TimeText) -> tuple[object, ...]:
-    live = sorted((row for row in line.registrations if row.end is None), key=lambda row: row.server != line.working)
-    registered = ", ".join(f"{called(row.server)} {_until(row, when)}" for row in live) or None
+    registered = ", ".join(f"{called(row.server)} {_until(row, when)}" for row in live_registrations(line)) or None
     return (brief(line.phone), _aor(line, domain), line.model or line.user_agent, line.firmware, line.entry,
             line.working and called(line.working), registered, line.calls, len(line.moves), _second(line.last, when))
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sipaudit.model.values import Finding, LineSummary
+from sipaudit.model.values import Finding, LineSummary, Registration
 from sipaudit.report.proof import proof_text
 from sipaudit.safe_text import safe_text
 
@@ -55,10 +55,15 @@ def line_cells(line: LineSummary) -> tuple[str, ...]:
     when, its working server first."""
     known = (line.contact, line.mac, line.user_agent, line.model, line.firmware, line.label, line.group, line.entry,
              line.regime, line.mode, line.working)
-    live = sorted((one for one in line.registrations if one.end is None), key=lambda one: one.server != line.working)
-    registered = ";".join(one.server + ("" if one.until is None else f" {utc(one.until)}") for one in live)
+    registered = ";".join(one.server + ("" if one.until is None else f" {utc(one.until)}")
+                          for one in live_registrations(line))
     return (line.line, line.phone, *(value or "" for value in known), registered, str(line.calls),
             str(len(line.moves)), utc(line.first), utc(line.last))
+
+
+def live_registrations(line: LineSummary) -> list[Registration]:
+    """Those that have not ended, that at its working server first."""
+    return sorted((one for one in line.registrations if one.end is None), key=lambda one: one.server != line.working)
 
 
 def row(values: Iterable[str]) -> bytes:

@@ -9,6 +9,14 @@ from tests.factories import START, response
 from tests.reconstruct.desk import PHONE, Desk, Handset, P, S
 
 
+def granted_to(phone: Handset, contacts: str | None, expires: int | None = None) -> Answered:
+    """What a 200 with these Contacts says to its REGISTER for an hour."""
+    asked = phone.compose("REGISTER", expires=3600)
+    phone.send(0, P, asked)
+    phone.hear(0.1, P, response(200, asked, contact=contacts, expires=expires))
+    return phone.desk.of(Answered)[-1]
+
+
 def test_registration_with_a_challenge() -> None:
     desk = Desk()
     phone = Handset(desk)
@@ -87,59 +95,41 @@ def test_a_retransmission_is_no_new_event() -> None:
 def test_what_the_200_grants_to_the_phones_own_contact(
     contacts: str | None, expires: int | None, granted: int | None, own: bool | None
 ) -> None:
-    desk = Desk()
-    phone = Handset(desk)
-    asked = phone.compose("REGISTER", expires=3600)
-    phone.send(0, P, asked)
-    phone.hear(0.1, P, response(200, asked, contact=contacts, expires=expires))
-    answered = desk.of(Answered)[-1]
+    phone = Handset(Desk())
+    answered = granted_to(phone, contacts, expires)
     assert (answered.granted, answered.own, answered.asked) == (granted, own, 3600)
 
 
 def test_of_two_contacts_at_one_address_the_instance_tells_the_own() -> None:
-    desk = Desk()
-    phone = Handset(desk, params=';+sip.instance="<urn:uuid:me>"')
-    asked = phone.compose("REGISTER", expires=3600)
-    phone.send(0, P, asked)
-    phone.hear(0.1, P, response(200, asked, contact=(
+    phone = Handset(Desk(), params=';+sip.instance="<urn:uuid:me>"')
+    answered = granted_to(phone, (
         '<sip:1001@10.1.0.5>;+sip.instance="<urn:uuid:you>";expires=10,'
-        ' <sip:1001@10.1.0.5>;+sip.instance="<urn:uuid:me>";expires=20')))
-    assert desk.of(Answered)[-1].granted == 20
+        ' <sip:1001@10.1.0.5>;+sip.instance="<urn:uuid:me>";expires=20'))
+    assert answered.granted == 20
 
 
 @pytest.mark.parametrize(("own", "granted"), [("", 300), (";transport=tcp", 3600)])
 def test_of_two_contacts_at_one_address_the_transport_tells_the_own(own: str, granted: int) -> None:
     """TCPpreferred went from TCP to UDP: the registrar still has both."""
-    desk = Desk()
-    phone = Handset(desk, contact=f"sip:1001@10.1.0.5{own}")
-    asked = phone.compose("REGISTER", expires=3600)
-    phone.send(0, P, asked)
-    phone.hear(0.1, P, response(200, asked, contact=(
-        "<sip:1001@10.1.0.5:5060;transport=tcp>;expires=3600, <sip:1001@10.1.0.5:5060>;expires=300")))
-    assert desk.of(Answered)[-1].granted == granted
+    phone = Handset(Desk(), contact=f"sip:1001@10.1.0.5{own}")
+    answered = granted_to(phone, (
+        "<sip:1001@10.1.0.5:5060;transport=tcp>;expires=3600, <sip:1001@10.1.0.5:5060>;expires=300"))
+    assert answered.granted == granted
 
 
 def test_of_two_contacts_that_nothing_parts_nobody_knows_which_is_the_own() -> None:
     """A registrar that tells bindings apart by Call-ID still has the one of before the phone's last start."""
-    desk = Desk()
-    phone = Handset(desk)
-    asked = phone.compose("REGISTER", expires=3600)
-    phone.send(0, P, asked)
-    phone.hear(0.1, P, response(200, asked, contact=(
-        "<sip:1001@10.1.0.5:5060>;expires=3412, <sip:1001@10.1.0.5:5060>;expires=300")))
-    answered = desk.of(Answered)[-1]
+    phone = Handset(Desk())
+    answered = granted_to(phone, (
+        "<sip:1001@10.1.0.5:5060>;expires=3412, <sip:1001@10.1.0.5:5060>;expires=300"))
     assert (answered.granted, answered.own) == (None, False)
 
 
 def test_an_instance_is_known_again_at_a_rewritten_address() -> None:
-    desk = Desk()
-    phone = Handset(desk, params=';+sip.instance="<urn:uuid:me>"')
-    asked = phone.compose("REGISTER", expires=3600)
-    phone.send(0, P, asked)
-    phone.hear(0.1, P, response(200, asked, contact=(
+    phone = Handset(Desk(), params=';+sip.instance="<urn:uuid:me>"')
+    answered = granted_to(phone, (
         '<sip:1001@198.51.100.7:4000>;+sip.instance="<urn:uuid:you>";expires=10,'
-        ' <sip:1001@198.51.100.7:4001>;+sip.instance="<urn:uuid:me>";expires=20')))
-    answered = desk.of(Answered)[-1]
+        ' <sip:1001@198.51.100.7:4001>;+sip.instance="<urn:uuid:me>";expires=20'))
     assert (answered.granted, answered.own) == (20, True)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from sipaudit.model.history import when_turned
 from sipaudit.model.values import LineSummary, Move
 from sipaudit.report.html.index import NOT_THERE, Index, Numbers
 from sipaudit.report.html.inert import inert
@@ -51,8 +52,8 @@ def noticed(move: Move, since: float) -> float:
     """When a line that worked with a server `since` then began to look for another: at its first unanswered packet,
     else the first one sent elsewhere. What had run out there before it came back speaks against the server still, and
     is evidence of the move."""
-    first = move.time if move.first_packet is None else move.first_packet
-    return max(since, min([first, move.time, *(frame.time for frame in move.evidence if frame.time >= since)]))
+    evidence = (frame.time for frame in move.evidence if frame.time >= since)
+    return max(since, min([when_turned(move), move.time, *evidence]))
 
 
 def _seen_until(line: LineSummary, end: float) -> float:
