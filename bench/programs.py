@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.captures import DATA, Capture, Workload
 from bench.outage import Outage
+from bench.until import command
 
 SIPAUDIT = str(Path(sys.executable).with_name("sipaudit"))
 ASKED = (SIPAUDIT, "--version")
@@ -98,11 +99,8 @@ def programs_for(capture: Capture) -> list[Program]:
 
 def _route(*, once: bool) -> Program:
     """sipaudit up to the last packet: all but the report."""
-    def command(capture: Capture) -> list[str]:
-        call = f"from bench.stages import go; go({str(capture.path)!r}, 'follow', {str(capture.site)!r})"
-        return [sys.executable, "-c", call]
-
-    return Program(ROUTE, command, ASKED, ours=True, one_core=True, once=once)
+    return Program(ROUTE, lambda capture: command(capture.path, "follow", capture.site), ASKED, ours=True,
+                   one_core=True, once=once)
 
 
 _REPORTING = (

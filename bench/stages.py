@@ -6,56 +6,18 @@ Each run is a process of its own that stops behind one stage; a stage costs what
 from __future__ import annotations
 
 import statistics
-import sys
-from collections import deque
 
-from bench.captures import DATA, SITE, WORKLOADS, Workload, ensure
+from bench.captures import DATA, WORKLOADS, Workload, ensure
 from bench.measure import run
 from bench.readme import options, tell
-from sipaudit.pipeline import Job
-from sipaudit.report import document
-from sipaudit.run.ahead import known_ahead
-from sipaudit.run.first_rows import FirstRows
-from sipaudit.run.garbage import leave_whole, rare_collections
-from sipaudit.run.job import Output
-from sipaudit.run.output import write_files
-from sipaudit.run.run import Run
+from bench.until import STAGES, command
 
-STAGES = ("start", "capture", "parse", "follow", "report", "files")
 RUNS = 3
-
-
-def go(capture: str, stage: str, site: str = str(SITE)) -> None:
-    """The route on a capture, up to and with a stage. Raises ValueError for one that is none: it would measure nothing.
-    """
-    if stage not in STAGES:
-        raise ValueError(f"no stage: {stage}")
-    rows = FirstRows() if stage == "files" else None   # as the command does
-    route = Run(Job((capture,), site=site, jobs=1), print, note=None if rows is None else rows.note,
-                reread=stage == "files")
-    leave_whole(route)  # as the command does
-    if stage in ("follow", "report", "files"):
-        route.drive()
-    else:
-        with rare_collections():  # as `drive` does
-            _go_part_of_it(route, stage)
-    if stage == "report":
-        sys.stdout.buffer.write(document.to_json(route.report()))
-    elif stage == "files":
-        write_files(route, route.report(), Output(str(DATA / "files")), "utc", rows=rows)
-
-
-def _go_part_of_it(route: Run, stage: str) -> None:
-    if stage == "capture":
-        deque(route.reading.captures, maxlen=0)
-    elif stage == "parse":
-        deque(known_ahead(route.reading.captures), maxlen=0)
 
 
 def processor(workload: Workload, stage: str) -> float:
     """Processor time in seconds, of a process that ends behind the stage."""
-    call = f"from bench.stages import go; go({str(workload.path)!r}, {stage!r}, {str(workload.site)!r})"
-    return run([sys.executable, "-c", call], DATA / "stages.out").processor
+    return run(command(workload.path, stage, workload.site), DATA / "stages.out").processor
 
 
 def table(spent: dict[str, list[float]], messages: int) -> str:

@@ -19,7 +19,7 @@ from bench.measure import Cost, Failed, run
 from bench.outage import Outage
 from bench.programs import NEIGHBOURS, ROUTE, name_of, programs_for
 from bench.results import Measured, Results, keep, read, table
-from bench.stages import STAGES, go
+from bench.until import STAGES, go
 from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.report import document
@@ -146,7 +146,7 @@ def test_the_route_that_a_report_is_compared_with_is_driven_to_its_end() -> None
     assert "'follow'" in route.command(Outage("few", phones=5))[-1]
     assert STAGES.index("report") - STAGES.index("follow") == 1
     with pytest.raises(ValueError, match="no stage: model"):
-        go("nowhere.pcap", "model")
+        go("nowhere.pcap", "model", str(SITE))
 
 
 def test_following_alone_is_timed_to_the_whole_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
