@@ -52,7 +52,7 @@ class SiteKnowledge:
         self.entries = declared.entries
         self.declare = declared.declare
         self.declares_phone = declared.declares_phone
-        self.emergency = frozenset(declared.site.emergency)
+        self.emergency = declared.emergency
 
 
 class Route:

@@ -82,4 +82,4 @@ def _otherwise_declared(site: Site, lines: Iterable[Line]) -> Iterator[str]:
 
 def _is_of_events(site: Site) -> bool:
     """Whether it says other things than who the phones are."""
-    return not site.entries and bool(site.events or site.emergency or site.stated_tolerances)
+    return not site.entries and bool(site.events or site.states_emergency or site.stated_tolerances)

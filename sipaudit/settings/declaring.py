@@ -26,7 +26,8 @@ Stated = Mapping[str, Setting]
 
 
 class Declarations:
-    """All that is declared. `entries` are the site file's and those that provisioning files tell in full.
+    """All that is declared. `entries` are the site file's and those that provisioning files tell in full; `emergency`
+    the numbers of both.
 
     Making one reads the provisioning files of `config` (`--config`) and of the site file; raises InputErrors.
     """
@@ -38,7 +39,9 @@ class Declarations:
         self.provisioned = self._common is not None or bool(self._of_item)
         self._names: dict[ServerEntry, str] = {}
         self.entries: dict[str, ServerEntry] = dict(site.entries)
+        self.emergency = frozenset(site.emergency)
         for provisioning in {id(one): one for one in (self._common, *self._of_item.values()) if one}.values():
+            self.emergency |= provisioning.emergency
             for _, block in provisioning.lines():
                 for server in block.servers:
                     self._entry(server)

@@ -86,7 +86,8 @@ class _Single:
 
 
 class Provisioning:
-    """Every phone of some paths. Making one reads everything; raises InputErrors with all that cannot be read."""
+    """Every phone of some paths. Making one reads everything; raises InputErrors with all that cannot be read.
+    `emergency` are the numbers that any of the files routes as emergency calls."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         reader = FileReader()
@@ -95,6 +96,7 @@ class Provisioning:
         self.phones = {mac: self._phone(mac) for mac in macs}
         self.other = self._phone(None) if any(place.has_default for place in self._places) else None
         raise_together(reader.errors)
+        self.emergency = reader.emergency
         self._by_user: dict[str, list[tuple[Phone, LineBlock]]] = {}
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):

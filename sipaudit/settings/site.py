@@ -35,6 +35,9 @@ from sipaudit.yamlfile.tree import Mapping, Node, is_empty, read_tree
 TOLERANCE_KEYS = Tolerances.__struct_fields__
 SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
 
+# Where the file states none: 3GPP TS 22.101 10.1 makes both emergency numbers of every phone, and a Polycom routes 911.
+USUAL_EMERGENCY = ("112", "911")
+
 _SITE_EXAMPLE = "'entries:' and 'lines:' blocks"
 
 
@@ -49,8 +52,8 @@ class EventText(Struct, frozen=True, gc=False):
 class Site(Struct, frozen=True):
     """What is declared of a site; without a site file nothing is. `lines` in file order, the first that matches counts.
 
-    `stated_tolerances` are those the file names (the others are defaults that a rule pack may change), `warnings`
-    sentences for stderr.
+    `stated_tolerances` are those the file names (the others are defaults that a rule pack may change),
+    `states_emergency` says whether it names any number, `warnings` are sentences for stderr.
     """
 
     path: str | None = None
@@ -61,7 +64,8 @@ class Site(Struct, frozen=True):
     tolerances: Tolerances = Tolerances()
     stated_tolerances: tuple[str, ...] = ()
     events: tuple[EventText, ...] = ()
-    emergency: tuple[str, ...] = ()
+    emergency: tuple[str, ...] = USUAL_EMERGENCY
+    states_emergency: bool = False
     warnings: tuple[str, ...] = ()
 
     def override(self, settings: dict[str, Setting]) -> Site:
@@ -104,7 +108,8 @@ def _read_site(reader: Reader, root: Node, path: Path) -> Site:
         tolerances=Tolerances(**tolerances),
         stated_tolerances=tuple(tolerances),
         events=_read_events(reader, fields["events"], str(path)) if "events" in fields else (),
-        emergency=_read_emergency(reader, fields["emergency"]) if "emergency" in fields else (),
+        emergency=_read_emergency(reader, fields["emergency"]) if "emergency" in fields else USUAL_EMERGENCY,
+        states_emergency="emergency" in fields,
         warnings=tuple(_warnings(str(path), lines)),
     )
 

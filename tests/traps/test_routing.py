@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypedDict
 
 import pytest
@@ -16,6 +17,7 @@ from tests.stories import (
 )
 from tests.traps.ground import (
     EARLY,
+    MODES,
     PREMATURE,
     REGIMES,
     RETURN,
@@ -54,6 +56,32 @@ def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number:
     returns(phone, regime)
     found = court(phone.story, minute(regime, emergency=["112"]))
     assert found == []
+
+
+@pytest.mark.parametrize(("number", "stated", "judged"), [
+    ("112", None, False), ("911", None, False), ("110", None, True), ("112", ["110"], True), ("110", ["110"], False),
+], ids=["112", "911", "another", "112-where-others-are-stated", "stated"])
+def test_112_and_911_are_emergency_numbers_where_none_are_stated(
+        court: Court, number: str, stated: list[str] | None, judged: bool) -> None:
+    """By the dial plan of a phone they go to a server of their own, which may be S."""
+    phone = moved("R0")
+    phone.call(370, S, 4, to=f"sip:{number}@pbx.example.com")
+    court.about = ("primary-not-tried-first",)
+    declared = site(MODES["newRequests"], **({} if stated is None else {"emergency": stated}))
+    assert court(phone.story, declared) == [f"370.000 {court.about[0]} 1001 10.0.0.2 certain"] * judged
+
+
+@pytest.mark.parametrize(("written", "name"), [
+    ("110, sip:118@pbx.example.com", "dialplan.routing.emergency.2.value"),
+    ("110", "dialplan.1.routing.emergency.1.value"), ("tel:110", "dialplan.routing.emergency.1.value"),
+])
+def test_numbers_that_provisioning_files_route_as_emergency_calls_are_none_to_judge(
+        court: Court, tmp_path: Path, written: str, name: str) -> None:
+    phone = moved("R0")
+    phone.call(370, S, 4, to="sip:110@pbx.example.com")
+    (tmp_path / "phones.cfg").write_text(f'<a reg.1.address="1001" voIpProt.SIP.x="" {name}="{written}"/>')
+    court.about = ("primary-not-tried-first",)
+    assert court(phone.story, site(MODES["newRequests"]), config=(str(tmp_path / "phones.cfg"),)) == []
 
 
 @any_regime

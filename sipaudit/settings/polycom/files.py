@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ from sipaudit.errors import InputError, collecting
 from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
 from sipaudit.settings.issues import SettingIssue, Statement
-from sipaudit.settings.polycom.parameters import LIST_NAMES, LISTS, meant, parameter_type
+from sipaudit.settings.polycom.parameters import EMERGENCY, LIST_NAMES, LISTS, meant, parameter_type
 from sipaudit.yamlfile.problems import Problems
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sipaudit.settings.polycom.xml import Attribute
 
 CLAMPED = range(1, 60)  # seconds of failBack.timeout that act as 60 (C6)
@@ -25,13 +28,15 @@ _PER_MODEL = "APPLICATION_"
 
 class ConfigFile(Struct, frozen=True):
     """One file. `statements` are the first of each parameter that has a value (C3); `lists` what a master file says
-    of other files, by attribute; `issues` what is wrong with the file for whatever phone reads it."""
+    of other files, by attribute; `issues` what is wrong with the file for whatever phone reads it; `emergency` the
+    numbers whose calls it sends to servers of their own."""
 
     path: str
     statements: dict[str, Statement] = {}
     lists: dict[str, Statement] = {}
     issues: tuple[SettingIssue, ...] = ()
     yealink: bool = False
+    emergency: frozenset[str] = frozenset()
 
     @property
     def is_master(self) -> bool:
@@ -53,6 +58,11 @@ class FileReader:
             with collecting(self.errors):
                 self._files[key] = _read(path, layer)
         return self._files[key]
+
+    @property
+    def emergency(self) -> frozenset[str]:
+        """The emergency numbers of all files that were read."""
+        return frozenset[str]().union(*(file.emergency for file in self._files.values()))
 
 
 def _read(path: Path, layer: str) -> ConfigFile:
@@ -80,6 +90,7 @@ def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Probl
     statements: dict[str, Statement] = {}
     lists: dict[str, Statement] = {}
     issues: list[SettingIssue] = []
+    emergency: set[str] = set()
     guessed: set[str] = set()
     for attribute in attributes:
         text, name = attribute.value.strip(), attribute.name
@@ -88,9 +99,20 @@ def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Probl
             if len(lists) > MOST_LISTS:
                 problems.stop(attribute.line, f"more than {MOST_LISTS} lists of files", "is this a master file?")
             lists.setdefault(name, Statement(name, text, path, attribute.line, attribute.name))
+        elif EMERGENCY.fullmatch(name):
+            emergency.update(_numbers(text))
         elif text:  # an empty attribute is an unset one (C3)
             _take(Statement(name, text, path, attribute.line, name, layer), statements, issues, guessed)
-    return ConfigFile(path, statements, lists, tuple(issues))
+    return ConfigFile(path, statements, lists, tuple(issues), emergency=frozenset(emergency))
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """What is dialled, of numbers or URIs between commas."""
+    for written in text.split(","):
+        dialled = re.sub(r"^(?:sips?|tel):", "", written.strip(), flags=re.IGNORECASE)
+        number = re.split("[@;]", dialled, maxsplit=1)[0]
+        if number:
+            yield number
 
 
 def _list_name(attribute: Attribute) -> str:

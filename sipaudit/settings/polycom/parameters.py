@@ -29,6 +29,8 @@ LONGEST = 120
 MOST_GUESSES = 500   # misprints of one file that are looked at: all of a real one
 LISTS = ("CONFIG_FILES", "OVERRIDES_DIRECTORY")  # of a master file; for one model with _SPIP650 behind
 LIST_NAMES = re.compile(rf"(?:{'|'.join(LISTS)})(?:_[A-Za-z0-9_]{{1,32}})?")
+# Numbers that a dial plan sends to servers of their own; of the whole phone, or of one line (research/polycom.md 6).
+EMERGENCY = re.compile(r"dialplan\.(?:[0-9]{1,2}\.)?routing\.emergency\.[0-9]{1,2}\.value")
 
 _TEXT = SettingType()
 _INDEX = re.compile(r"(?<=\.)[1-9][0-9]?(?=\.|$)")
