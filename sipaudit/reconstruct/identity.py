@@ -14,6 +14,7 @@ from sipaudit.reconstruct.useragent import Device, read_user_agent
 from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
+from sipaudit.sip.uri import is_name
 from sipaudit.turned_away import turned_away
 
 ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
@@ -93,12 +94,19 @@ def alike(source: Source, contact: Address, user_agent: str | None, uri: Uri) ->
     return named[0] if named else next((phone for phone in same if weak(phone)), None)
 
 
-def bare(lines: Sequence[Line], aor: str) -> Line | None:
+def bare(lines: Sequence[Line], uri: Uri) -> Line | None:
     """Without a Contact: the line with this AOR, the last used of several."""
+    aor = address_of_record(uri)
     named = [line for line in lines if line.aor == aor]
     if named:
         return max(named, key=lambda line: line.last)
-    return lines[0] if len(lines) == 1 else None
+    return lines[0] if len(lines) == 1 and not names_another(uri, lines[0]) else None
+
+
+def names_another(uri: Uri, line: Line) -> bool:
+    """Whether this may be the AOR of a line that is not known, with the number of this one on another domain: a phone
+    that has both gives them the same Contact. The address of a server is no domain of its own."""
+    return uri.user == line.user and uri.host not in (line.domain, ANONYMOUS) and is_name(uri.host)
 
 
 def by_gruu(source: Source, contact: Address, uri: Uri) -> Line | None:
@@ -112,7 +120,7 @@ def by_gruu(source: Source, contact: Address, uri: Uri) -> Line | None:
     lines = phone.lines if phone is not None else () if gruu else source.lines
     aor = address_of_record(uri)
     named = [line for line in lines if line.aor == aor] or (lines if uri.host == ANONYMOUS else ())
-    return bare(named, aor) if len({line.owner for line in named}) == 1 else None
+    return bare(named, uri) if len({line.owner for line in named}) == 1 else None
 
 
 def narrowed(found: Sequence[Line], request: Request, flow: Flow) -> Line | None:

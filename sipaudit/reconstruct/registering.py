@@ -12,11 +12,11 @@ from sipaudit.reconstruct.contacts import asked_expiry, own_contact
 from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone
-from sipaudit.reconstruct.senders import place, stranger
+from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
 from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.sip.datagram import Datagram
-from sipaudit.sip.message import Request
+from sipaudit.sip.message import Address, Request
 from sipaudit.turned_away import turned_away
 
 
@@ -40,7 +40,7 @@ class Registering:
         ):
             line = place(memory, item, request, uri, contact)
             if line is None:
-                return stranger(memory, item, request, key)
+                return self._of_no_line(item, request, key, contact)
         phone = line.owner
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item, registers=True)
@@ -76,6 +76,13 @@ class Registering:
             follows, fresh, False, None, call_id, "", proves, fresh and cseq == FIRST_CSEQ,
         ))
         return transaction
+
+    def _of_no_line(self, item: Datagram, request: Request, key: Key, contact: Address | None) -> Transaction:
+        """Of a REGISTER that lost its Contact with its end it may be that nothing tells the line."""
+        phone = caller(self._memory, item.flow, contact)
+        if phone is not None:
+            turned_to(self._memory, phone, item)
+        return stranger(self._memory, item, request, key)
 
     def _fetches(self, item: Datagram, request: Request, key: Key, line: Line) -> Transaction:
         """A REGISTER without Contact only asks for what is registered (RFC 3261 10.2.3): it counts in the CSeq, but it

@@ -17,7 +17,7 @@ from sipaudit.reconstruct.contacts import ALL
 from sipaudit.reconstruct.descriptions import Descriptions
 from sipaudit.reconstruct.devices import Devices, same
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, narrowed, parted, weak
+from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, names_another, narrowed, parted, weak
 from sipaudit.reconstruct.phones import Knowledge, Line, Phone
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.source import Source
@@ -126,7 +126,7 @@ class Registry:
         """
         source = self.population.source_for(flow.source_host)
         if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
-            return bare(source.lines, address_of_record(uri))
+            return bare(source.lines, uri)
         known = by_gruu(source, contact, uri) if request.method != "REGISTER" else None
         if known is not None:
             return known
@@ -157,12 +157,12 @@ class Registry:
             return None
         found = source.with_contact_user(request.uri.user) if request.uri.user is not None else []
         line = narrowed(found, request, flow)
+        lines, uri = source.lines, request.to.uri
+        if line is None and len(lines) == 1:
+            line = lines[0]
         if line is not None:
-            return line
-        lines = source.lines
-        if len(lines) == 1:
-            return lines[0]
-        aor = address_of_record(request.to.uri)
+            return None if names_another(uri, line) else line
+        aor = address_of_record(uri)
         named = [line for line in (found or lines) if line.aor == aor]
         return named[0] if len(named) == 1 else None
 
@@ -184,7 +184,7 @@ class Registry:
     def of_aor(self, host: str, uri: Uri) -> Line | None:
         """The only line at this address with this AOR, or the only line at all."""
         source = self.source(host)
-        return None if source is None else bare(source.lines, address_of_record(uri))
+        return None if source is None else bare(source.lines, uri)
 
     # -- phones --------------------------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class Registry:
         if registers:
             # seen before only in calls, where To and From may name another AOR than the one registered
             found = next((line for line in same_contact if not line.registered and line.call_id is None), None)
-            if found is not None:
+            if found is not None and not names_another(uri, found):
                 self._descriptions.name(found, aor, uri)
                 return found
         else:
@@ -251,7 +251,8 @@ class Registry:
                 return named[0]
             if same_contact:
                 # one number on two domains: a call without a name, or under another, may be of either
-                return same_contact[0] if len(same_contact) == 1 else None
+                alone = len(same_contact) == 1 and not names_another(uri, same_contact[0])
+                return same_contact[0] if alone else None
         return self._new_line(phone, aor, uri, contact, user_agent, time)
 
     def _new_line(self, phone: Phone, aor: str, uri: Uri, contact: Address, user_agent: str | None, time: float

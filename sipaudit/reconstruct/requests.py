@@ -124,7 +124,7 @@ class Requests:
         """A request that nothing tells the line of. A phone's call is a contact, and keeps the phone busy."""
         memory, flow = self._memory, item.flow
         server, ends = flow.destination, (flow.source, flow.destination_host)
-        phone = leg.phone if leg is not None else caller(memory, request, flow, contact)
+        phone = leg.phone if leg is not None else caller(memory, flow, contact)
         if phone is None:
             return stranger(memory, item, request, key)
         turned_to(memory, phone, item)

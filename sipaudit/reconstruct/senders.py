@@ -9,6 +9,7 @@ from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request, Uri
+from sipaudit.sip.uri import is_name
 
 
 def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
@@ -18,8 +19,7 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
         return None  # a server that passes on what phones ask for
     line = memory.registry.place(request, flow, uri, contact, item)
     if line is not None and request.method == "REGISTER" and not line.by_name:
-        host = request.uri.host   # the last label of a name begins with a letter (RFC 3261 25.1)
-        line.by_name = ":" not in host and host.rpartition(".")[2][:1].isalpha()
+        line.by_name = is_name(request.uri.host)
     if line is not None and line.held is None and contact is not None:
         if len(memory.sights) >= memory.bounds.sights:
             memory.sights.clear()
@@ -29,11 +29,12 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
     return line
 
 
-def caller(memory: Memory, request: Request, flow: Flow, contact: Address | None) -> Phone | None:
-    """The phone that calls by a line of which neither From nor Contact tells."""
-    if request.method != "INVITE" or contact is None or memory.is_server(flow.source, flow.source_host, flow):
+def caller(memory: Memory, flow: Flow, contact: Address | None) -> Phone | None:
+    """The phone that asks by a line of which neither From nor Contact tells."""
+    if memory.is_server(flow.source, flow.source_host, flow):
         return None
-    return memory.registry.calls_from(flow.source_host, contact)
+    registry, host = memory.registry, flow.source_host
+    return registry.only_phone(host) if contact is None else registry.calls_from(host, contact)
 
 
 def turned_to(memory: Memory, phone: Phone, item: Datagram) -> None:

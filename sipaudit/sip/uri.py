@@ -46,6 +46,11 @@ def read_uri(text: str, found: Found) -> Uri:
     return Uri(scheme, None, rest)
 
 
+def is_name(host: str) -> bool:
+    """Whether a host is a name, no address: the last label of a name begins with a letter (RFC 3261 25.1)."""
+    return ":" not in host and host.rpartition(".")[2][:1].isalpha()
+
+
 def _sip_uri(scheme: str, text: str, found: Found) -> Uri:
     user, text = _split_user(text, found)
     text = text.partition("?")[0]
