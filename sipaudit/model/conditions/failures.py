@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import clock_was_set, fastest_answer
+from sipaudit.model.conditions.trust import clock_was_set, fastest_answer, ran_out_unrenewed
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
@@ -76,6 +76,8 @@ def working_server_alive(case: Case) -> Ground:
     of its list by that: it begins anew at the primary after the wait for another attempt."""
     if case.profile.unconnected:
         return Ground(reason=Reason.ONE_WAY)   # its connections may have failed unseen (F2)
+    if ran_out_unrenewed(case):
+        return Ground(reason=Reason.LOSS_NEARBY)
     reach = case.phone.reach(case.stay.server)
     holds = ALWAYS
     for item in standing(case):

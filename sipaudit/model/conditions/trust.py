@@ -99,6 +99,15 @@ def _renewed_unseen(case: Case) -> bool:
     return case.now > min(due, binding.until) + RENEWAL_LATE
 
 
+def ran_out_unrenewed(case: Case) -> bool:
+    """Whether the line's registration with its working server has run out, and no REGISTER was seen since: it asked
+    for more unseen, and may have asked in vain (reference-model.md 3, *Renewal*)."""
+    binding = case.line.binding(case.stay.server)
+    if binding is None or binding.granted is None or case.now <= binding.until + SLACK_MIN:
+        return False
+    return not _asked_since(case, binding.granted.time)
+
+
 def _came_back_to(case: Case, binding: Binding) -> bool:
     """Whether the line last registered there to come back, while its older binding lived: the time between says when it
     moved, and nothing of its pace. A REGISTER may have other reasons (F5, F7), in R1 where no failure drove the line.
