@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from sipaudit.model.settings import DEFAULT_PORTS, ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_LISTS, NAME_ENTRIES, VIEW_ENTRIES
 from sipaudit.reconstruct.names import Chain, Names
-from sipaudit.reconstruct.records import SetKey, family_of, plain_name, ranked, srv_domain, srv_transport
+from sipaudit.reconstruct.records import SetKey, contradict, family_of, plain_name, ranked, srv_domain, srv_transport
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
@@ -209,6 +209,7 @@ class Entries:
             self._changed(state)
         known = state.said | lists   # an owner says nothing while the addresses of its targets are awaited
         state.said = {owner: said for owner, said in known.items() if owner in state.names}
+        state.turned = frozenset(owner for owner, said in state.said.items() if contradict(said, declared))
 
     def _lists_of(self, state: EntryState) -> dict[str, list[frozenset[str]]]:
         """The lists that SRV sets give of an entry's addresses, for its transports, by their owners."""

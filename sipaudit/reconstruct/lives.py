@@ -59,10 +59,13 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
 
 def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:
     """The event of an entry's new list or end of life; `state.ends` are known, and `told` is what its phone was told.
+    One that is told another order than the declared one has another list, for it asks before it uses a static cache.
     """
     answer = state.answer or item
     if _behind_nat(line):
         told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
+    if any((owner, "SRV") in told for owner in state.turned):
+        line.strayed = reordered = True
     ends, low, high = _lives(state, told)
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,

@@ -85,7 +85,7 @@ class Line:
 
     What was seen of it (times as captured): `first` and `last` when, `since` the time before which it may have been
     elsewhere; `heard` the keys of the servers that ever sent to it; `calls` how many it had, `spans` the last of them;
-    `strayed` whether it registered elsewhere than its entry says, or was told of one server only.
+    `strayed` whether it registered elsewhere than its entry says, or was told of one server only, or of another order.
 
     Who follows its events sets `renewals` while it sees nothing but these, which may then be told without events
     (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.
@@ -202,7 +202,7 @@ class Line:
     @property
     def list_in_doubt(self) -> bool:
         """Whether the phone or DNS showed an address outside the declared entries, or DNS another list."""
-        return self.strayed or any(state.in_doubt(self.owner.host, self.last) for state in self.view.states)
+        return self.strayed or self.view.in_doubt(self.owner.host, self.last, self.domain)
 
 
 class MayAskAgain(Struct, frozen=True):

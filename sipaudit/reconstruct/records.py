@@ -70,6 +70,12 @@ def ranked(addresses: Iterable[tuple[int, str]]) -> list[frozenset[str]]:
     return [frozenset(ranks[priority]) for priority in sorted(ranks)]
 
 
+def contradict(one: list[frozenset[str]], other: list[frozenset[str]]) -> bool:
+    """Whether two lists (`ranked`) put the addresses that both have in different orders."""
+    shared = frozenset[str]().union(*one) & frozenset[str]().union(*other)
+    return [rank & shared for rank in one if rank & shared] != [rank & shared for rank in other if rank & shared]
+
+
 def family_of(address: str) -> str:
     """The type of the records that hold such an address."""
     return "AAAA" if ":" in address else "A"

@@ -24,11 +24,12 @@ class EntryState:
     """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
     answers concern it, `answer` the last that did; `ends`, the TTLs, `disputed_until` and `known_to` are those of its
     last chain, empty before any; `changed` is the revision of its last other list, which `reordered` one that was known
-    before; `said` are the last lists that SRV sets gave of a declared one's addresses, by owner; `doubtful`: DNS shows
-    an address that the declared list lacks, or another list."""
+    before; `said` are the last lists that SRV sets gave of a declared one's addresses, by owner, `turned` the owners of
+    those that put them in another order; `doubtful`: DNS shows an address that the declared list lacks, or none that
+    is the declared list."""
 
     __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
-                 "names", "owner", "port", "reordered", "said", "transport", "ttl_high", "ttl_low")
+                 "names", "owner", "port", "reordered", "said", "transport", "ttl_high", "ttl_low", "turned")
 
     def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
                  transport: str = "udp") -> None:
@@ -45,6 +46,7 @@ class EntryState:
         self.changed = 0
         self.reordered = False
         self.said: dict[str, list[frozenset[str]]] = {}
+        self.turned = frozenset[str]()
         self.doubtful = False
         self.disputed_until = LONG_AGO
         self.known_to = ""
@@ -87,9 +89,13 @@ class EntryState:
             names = owners | _names(self.declared)
         self.names = names
 
-    def in_doubt(self, host: str, now: float) -> bool:
-        """Whether the phone at this host may go by another list at that time."""
-        return self.doubtful or (self.disputed_until > now and self.known_to != host)
+    def in_doubt(self, host: str, now: float, domain: str) -> bool:
+        """Whether the phone at this host may go by another list at that time: by that of its line's domain, if this has
+        one, but for a proxy's (RFC 3263 4.2), else by any."""
+        if self.doubtful or (self.disputed_until > now and self.known_to != host):
+            return True
+        own = [] if self.declared.proxy else [owner for owner in self.said if srv_domain(owner) == domain]
+        return bool(self.turned) and (not own or not self.turned.isdisjoint(own))
 
 
 def _names(entry: ServerEntry) -> frozenset[str]:
@@ -133,6 +139,10 @@ class View:
         self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
         listed = [{server.key for server in entry.servers} for entry in self.entries]
         self.crossed = sum(map(len, listed)) > len(set().union(*listed))
+
+    def in_doubt(self, host: str, now: float, domain: str) -> bool:
+        """Whether the phone at this host, with a line of this domain, may go by another list at that time."""
+        return any(state.in_doubt(host, now, domain) for state in self.states)
 
     def key(self, address: str, host: str, port: int) -> str:
         """The server at `host:port`: the entry's when it is of one, else the address as seen."""

@@ -1,0 +1,61 @@
+"""Two domains list the same two servers, each with another one first, and have done so since before the capture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stories import Court, Handset, P, S, Story, site
+from tests.traps.ground import MODES, REGIMES, accused, any_regime, looks_up, returns
+from tests.traps.test_names import BY_NAME
+
+EAST, WEST = "_sip._udp.pbx.example.com.", "_sip._udp.west.example.com."
+
+named = pytest.mark.parametrize("by_name", [False, True])
+
+
+def declared(regime: str, mode: str, by_name: bool) -> dict[str, Any]:
+    told = site({**REGIMES[regime], **MODES[mode]}, ttl=60 if mode == "DNSTTL" else None)
+    return told | BY_NAME if by_name else told
+
+
+def of_the_west(regime: str, *, asks: bool = True) -> Handset:
+    """Its line belongs to S, leaves it when S is silent, and is back there when a minute has passed."""
+    story = Story()
+    neighbour = Handset(story, user="1002", place=("10.1.0.6", 5060))
+    phone = Handset(story, domain="west.example.com")
+    looks_up(neighbour, -100, owner=EAST, ttl=60)
+    looks_up(phone if asks else neighbour, -99, owner=WEST, order=(20, 10), ttl=60)
+    phone.register(0, S)
+    phone.fail_over(300, S, P, registers=regime != "R0")
+    returns(phone, regime, 366.5, S)
+    phone.call(420, S)
+    return phone
+
+
+@named
+@pytest.mark.parametrize("mode", MODES)
+@any_regime
+def test_who_is_told_another_order_than_the_declared_one_goes_by_that(
+        court: Court, regime: str, mode: str, by_name: bool) -> None:
+    assert accused(court(of_the_west(regime).story, declared(regime, mode, by_name))) == []
+
+
+@named
+@any_regime
+def test_of_who_was_told_unseen_nothing_is_certain(court: Court, regime: str, by_name: bool) -> None:
+    """Its domain has another list than the site file."""
+    found = accused(court(of_the_west(regime, asks=False).story, declared(regime, "newRequests", by_name)))
+    assert {one.partition(" certain")[1] for one in found} <= {""}
+
+
+@named
+def test_where_ones_own_domain_has_the_declared_list_that_of_another_puts_nothing_in_doubt(
+        court: Court, by_name: bool) -> None:
+    phone = of_the_west("R0", asks=False)
+    other = Handset(phone.story, user="1003", place=("10.1.0.7", 5060))
+    other.register(5)
+    other.call(200, S)
+    found = accused(court(phone.story, declared("R0", "newRequests", by_name)))
+    assert "200.000 primary-not-tried-first 1003 10.0.0.2 certain" in found
