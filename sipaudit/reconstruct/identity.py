@@ -50,14 +50,21 @@ def weak(phone: Phone) -> bool:
 
 
 def in_turns(line: Line) -> bool:
-    """Whether this line and another of its phone have registered with one server in turns from two ports. A NAT that
-    maps a phone's port anew does so for all its lines; of two phones that look the same behind it each has its own."""
+    """Whether this line and another of its phone have registered with one server in turns from two ports, or by two
+    links. A NAT that maps a phone's port anew does so for all its lines; of two phones that look the same behind it, or
+    that have one address in two networks of which the capture shows both, each has its own."""
     if not weak(line.owner):
         return False
     flow, taken, asked = line.flow, line.taken, line.asked
     return flow is not None and flow.transport == "udp" and any(
-        other.flow is not None and other.flow.destination == flow.destination and other.flow.source != flow.source
+        other.flow is not None and other.flow.destination == flow.destination and _came_otherwise(other.flow, flow)
         and other.asked > taken and asked > other.taken for other in line.owner.lines[:SOURCE_LINES])
+
+
+def _came_otherwise(one: Flow, other: Flow) -> bool:
+    """Whether two flows to one server begin at different ports, or came by different hosts of the segment."""
+    return one.source != other.source or (one.source_mac != other.source_mac and None not in (
+        one.source_mac, other.source_mac))
 
 
 def parted(source: Source, contact: Address, device: Device) -> Phone | None:
