@@ -1,4 +1,4 @@
-"""Two networks use the same private addresses, and one tap sees both: two phones at one address, which look the same."""
+"""Two networks use the same private addresses, and one tap sees both: two phones at one address, which look alike."""
 
 from __future__ import annotations
 

@@ -100,12 +100,12 @@ def _renewed_unseen(case: Case) -> bool:
 
 
 def ran_out_unrenewed(case: Case) -> bool:
-    """Whether the line's registration with its working server has run out, and no REGISTER was seen since: it asked
-    for more unseen, and may have asked in vain (reference-model.md 3, *Renewal*)."""
+    """Whether the line's registration with its working server, the only one that it has where others are given up (F8),
+    has run out, and no REGISTER was seen since: it asked for more unseen, and may have asked in vain."""
     binding = case.line.binding(case.stay.server)
-    if binding is None or binding.granted is None or case.now <= binding.until + SLACK_MIN:
+    if binding is None or binding.granted is None or case.regime not in (Regime.R2, Regime.R3):
         return False
-    return not _asked_since(case, binding.granted.time)
+    return case.now > binding.until + SLACK_MIN and not _asked_since(case, binding.granted.time)
 
 
 def _came_back_to(case: Case, binding: Binding) -> bool:
