@@ -43,6 +43,7 @@ _FAILURES = {
     ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
     ErrorKind.UNANSWERED: FailureKind.REFUSED, ErrorKind.RESET: FailureKind.RESET, ErrorKind.TLS: FailureKind.TLS,
 }
+UNOPENED = frozenset({ErrorKind.REFUSED, ErrorKind.UNANSWERED, ErrorKind.TLS})   # over which nothing was sent
 _CONTACTS = {
     ConnectionKind.SYN: ContactKind.SYN, ConnectionKind.CLOSED: ContactKind.CLOSED,
     ConnectionKind.DROPPED: ContactKind.DROPPED,
@@ -86,9 +87,10 @@ class Beside:
                 return
         phone = self._phone_on(item.flow)
         if phone is not None:
-            if item.kind in (ErrorKind.REFUSED, ErrorKind.UNANSWERED):
+            if item.kind in UNOPENED:
                 phone.omens = phone.omens.could_not_send(item.sent)
             for server in _servers_on(phone, item.flow):
+                self._memory.servers.note(server, item.flow)   # the phone uses it, though nothing could be said
                 self._fail(phone, server, item, item.sent, None)
 
     def _fail(self, phone: Phone, server: str, item: TransportError, sent: float, transaction: int | None) -> None:

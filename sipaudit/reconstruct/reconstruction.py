@@ -254,6 +254,10 @@ class Reconstruction:
         """Whether a server is among them."""
         return self._memory.servers.knows(key)
 
+    def declared_transport(self, key: str) -> str | None:
+        """The transport that an entry lists for a server, whether it was seen or not."""
+        return self._memory.servers.declared(key)
+
     def connects(self, key: str) -> bool:
         """Whether phones speak to a server over connections alone."""
         return self._memory.servers.connects(key)

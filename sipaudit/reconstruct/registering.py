@@ -126,8 +126,7 @@ class Registering:
         """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2), and what
         found no connection, or no address, had its number (8.1.1.5) and was never sent."""
         latest = max((line, *under_one_call_id(line)), key=lambda one: one.cseq)
-        unsent = sum(time >= latest.asked for time in phone.omens.unsent)
-        if latest.cseq < cseq - 1 - unsent:
+        if latest.cseq < cseq - 1 - phone.omens.unsent_since(latest.asked):
             self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
 
     def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:

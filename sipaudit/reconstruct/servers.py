@@ -66,6 +66,10 @@ class Servers:
         if flow.transport not in server.transports:
             server.transports.append(flow.transport)
 
+    def declared(self, key: str) -> str | None:
+        """The transport that an entry lists for the server, whether it was seen or not."""
+        return next((member.transport for _, member in self._listed() if member.key == key), None)
+
     def connects(self, key: str) -> bool:
         """Whether phones used the server over connections alone."""
         server = self._seen.get(key)

@@ -211,7 +211,7 @@ class Route:
         """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
         if key not in self._named and self.sees(key):
             self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
-        return self._named.get(key, f"{key}/udp")
+        return self._named.get(key) or f"{key}/{self.reconstruction.declared_transport(key) or 'udp'}"
 
     def sees(self, key: str) -> bool:
         """Whether a phone was seen to use that server."""
