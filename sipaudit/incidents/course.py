@@ -15,6 +15,7 @@ OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is ou
 PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
 OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
 OTHER_REQUESTS = " answers other requests"   # of one that refuses some
+BY_TURNS = " answers some requests, and others not"
 FREED, OF_THEM = " answers ", " of them again"   # around how many of its phones had lost it for a while only
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
@@ -38,7 +39,7 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield from _meanwhile(outage, server)
     if outage.silent_since is not None:
         yield outage.silent_since, f"{server}{NOTHING}"
-    if outage.freed:
+    if outage.freed and not outage.is_by_turns:
         yield min(outage.freed.values()), f"{server}{FREED}{len(outage.freed)}{OF_THEM}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
@@ -65,6 +66,8 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.others, f"{server}{OTHERS}"
     elif outage.ends_with_any_call:
         return
+    elif outage.is_by_turns and outage.turns.since is not None:
+        yield outage.turns.since, f"{server}{BY_TURNS}"
     elif outage.pings and outage.others is not None:
         yield outage.others, f"{server}{PINGED}"
     elif outage.is_of_refusals and outage.service is not None:
@@ -75,7 +78,7 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
     """That it answers what its phones have given up already: late, or all of it as soon as it can."""
-    if not outage.late or len(outage.late) < MOSTLY_LATE * len(outage.first):
+    if not outage.late or outage.is_by_turns or len(outage.late) < MOSTLY_LATE * len(outage.first):
         return
     sends, answers = zip(*outage.late.values(), strict=True)
     asked = max(sends) - min(sends)

@@ -15,7 +15,7 @@ from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
 from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
+from sipaudit.model.events import CHALLENGES, Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
 from sipaudit.model.history import MoveKind, MoveSeen, left_for, when_turned
 from sipaudit.model.packets import MOVERS, success
 from sipaudit.model.reach import LONG_AGO, repeated_until
@@ -239,7 +239,8 @@ class EvidenceWatch:
         else:
             server.lived(event.time, event.phone)
         if server.failing and self._outages is not None:
-            self._outages.answered(server, event.phone, event.method, event.sent, event.time)
+            self._outages.answered(server, event.phone, event.method, event.sent, event.time,
+                                   helps=event.status not in CHALLENGES)
 
     def invite_answered(self, event: Answered, server: ServerWatch) -> None:
         """An answer to a call that somebody tries to make."""

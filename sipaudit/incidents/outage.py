@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from math import inf
 
+from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import EVIDENCE_KEPT, TOGETHER, Draft, Watched, let_go
+from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, ModelEvent
@@ -38,7 +39,8 @@ class Outage(Draft):
     the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
     `of_methods` that only such answers end it, since it answers those phones other methods all the while; `joined` are
     the phones that it had served since the start, before they too lost it: that these are answered ends nothing for
-    the others, and `freed` is when each was. `before` are those before it that may have been the same.
+    the others, and `freed` is when each was. `before` are those before it that may have been the same, and `turns` says
+    whether it answers some and others not, by turns.
 
     `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
     be made, with when that was asked of this server."""
@@ -72,6 +74,7 @@ class Outage(Draft):
         self.doubts: dict[int, float] = {}
         self.total: float | None = None
         self.before: tuple[Outage, ...] = ()
+        self.turns = ByTurns()
         self.sure = False
         self._doubtful: bool | None = None
 
@@ -98,13 +101,16 @@ class Outage(Draft):
         else:
             turned_away("watched-calls")
 
-    def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool) -> None:
+    def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool, helps: bool
+               ) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
         method; `late`: it had run out itself."""
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
         if disproves:
             self.before = tuple(one for one in self.before if phone not in one.first)
+            if helps and not late and phone in self.first:
+                self.turns.freed.setdefault(phone, time)
         if phone in self.joined and disproves:
             self.freed.setdefault(phone, time)
         elif phone in self.first and sent > self.last:
@@ -114,6 +120,7 @@ class Outage(Draft):
 
     def asked_in_vain(self, phone: int, sent: float) -> None:
         """A phone asked then, and nothing came of it."""
+        self.turns.vain(phone, sent)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
         self.last = max(self.last, sent)
@@ -178,7 +185,8 @@ class Outage(Draft):
         if life is not None and life < self.last:
             self.total = None
         self._whom_it_answers(server, self.last)
-        self._settle_kind()
+        self.turns.look(server, self)
+        self.settle_kind()
 
     def _whom_it_answers(self, server: ServerWatch, until: float) -> None:
         if self.spared is None or self.spared[0] in self.first:
@@ -201,49 +209,30 @@ class Outage(Draft):
 
     def comes_after(self, last: Outage | None) -> None:
         """The last outage of the server, which may turn out to be the same, and holds none before it any longer."""
-        if last is not None and not last.disproved and self.start <= last.last + TOGETHER:
-            self.before = (*last.before, last)[-BEFORE_KEPT:]
-        if last is not None:
-            last.before = ()
+        if last is None:
+            return
+        if self.start <= last.last + TOGETHER:
+            self.turns.earlier = (*last.turns.earlier, last)[-EARLIER_KEPT:]
+            if not last.disproved:
+                self.before = (*last.before, last)[-BEFORE_KEPT:]
+        last.before = last.turns.earlier = ()
 
-    def goes_back_to(self, before: Outage) -> None:
-        """One before it was the same, and had not ended: what had seemed to end it was answered to others."""
-        self.meanwhile = min(time for time in (self.meanwhile, before.meanwhile, before.end) if time is not None)
-        if before.start < self.start:
-            self.start, self.last_answer = before.start, before.last_answer
-        self.before = tuple(one for one in self.before if one is not before)
-        own = self.own | before.own
-        self.first = {**self.first, **before.first}
-        self.joined = (self.joined | before.joined) - own
-        self.freed = {phone: time for phone, time in (before.freed | self.freed).items() if phone in self.joined}
-        self.late = {**self.late, **before.late}
-        spared = (one for one in (before.spared, self.spared) if one is not None and one[0] not in self.first)
-        self.spared = next(spared, None)
-        self.moves = {**self.moves, **before.moves}
-        self.turned = {**self.turned, **before.turned}
-        self.methods |= before.methods
-        self.keeps = self.keeps or before.keeps
-        self.registers = self.registers or before.registers
-        self.service = self.service if before.service is None else before.service
-        self.of_methods = self.of_methods or before.of_methods
-        self.sure = self.sure or before.sure
-        self.refusals += before.refusals
-        self.calls = list(dict.fromkeys([*before.calls, *self.calls]))
-        self.attempts = [*before.attempts, *self.attempts][:ATTEMPTS_KEPT]
-        self.lines = {**before.lines, **self.lines}
-        self.evidence = [*before.evidence, *self.evidence][:EVIDENCE_KEPT]
-        self._settle_kind()
+    def forget(self, before: float) -> None:
+        """Forget which were over before that time."""
+        self.before = tuple(one for one in self.before if (one.end or 0.0) >= before)
+        self.turns.earlier = tuple(one for one in self.turns.earlier if (one.end or 0.0) >= before)
 
     def release(self, lines: Set[int], phones: Set[int] = frozenset()) -> None:
         """These lines and phones were forgotten."""
         super().release(lines)
-        for one in self.before:
+        for one in {*self.before, *self.turns.earlier}:
             one.release(lines, phones)
         let_go(lines, self.moves, self.turned)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
-        let_go(phones, self.first, self.late, self.doubts, self.freed)
+        let_go(phones, self.first, self.late, self.doubts, self.freed, self.turns.served, self.turns.freed)
         self.joined -= phones
+        self.turns.again -= phones
 
     @property
     def is_of_registrations(self) -> bool:
@@ -260,6 +249,13 @@ class Outage(Draft):
     def beyond_options(self) -> bool:
         """Whether it answered anything but OPTIONS."""
         return self.service is not None
+
+    @property
+    def is_by_turns(self) -> bool:
+        """Whether it answers some of what the same phones ask, and leaves the rest without an answer; one that answers
+        most of them too late is slow."""
+        return self.kind == OUTAGE and self.turns.shown and not self.is_of_refusals \
+            and len(self.late) <= len(self.turns.served)
 
     @property
     def silent_since(self) -> float | None:
@@ -282,7 +278,7 @@ class Outage(Draft):
         """Whether it ends when anybody's call is answered."""
         return self.kind == PARTIAL and self.meanwhile is None
 
-    def _settle_kind(self) -> None:
+    def settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one, unless it takes the calls
         of others; so is one that registers those alone whose calls run out."""
         takes_none = not self.takes_calls if self.meanwhile is None else self.of_methods

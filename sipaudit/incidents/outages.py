@@ -6,8 +6,9 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
-from sipaudit.incidents.ongoing import answers_late, is_one_with, is_there, runs_out_as_before, still_failing
-from sipaudit.incidents.outage import OUTAGE, Outage
+from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, still_failing
+from sipaudit.incidents.outage import Outage
+from sipaudit.incidents.same import join
 from sipaudit.incidents.servers import Failing, ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.untold import Untold
@@ -42,7 +43,7 @@ class Outages:
         """Forget what was over before that time."""
         self._closed = {key: outage for key, outage in self._closed.items() if (outage.end or 0.0) >= before}
         for outage in (*self.open.values(), *self._closed.values()):
-            outage.before = tuple(one for one in outage.before if (one.end or 0.0) >= before)
+            outage.forget(before)
         self.untold.forget(before)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
@@ -96,8 +97,8 @@ class Outages:
         outage.add(subjects, event)
         if is_there(server, outage, self._quiet):
             self._withdraw(server, outage)
-        elif outage.kind == OUTAGE and outage.spared is not None:
-            self._goes_back(server, outage)
+        else:
+            join(server, outage, self._phones, self._drafts)
 
     def _withdraw(self, server: ServerWatch, outage: Outage) -> None:
         """It was none."""
@@ -105,12 +106,6 @@ class Outages:
         del self.open[server.key]
         for failed in outage.attempts:
             self.untold.failed(server.key, failed)
-
-    def _goes_back(self, server: ServerWatch, outage: Outage) -> None:
-        """It is one of some phones alone: so were those before it that are one with it."""
-        for before in [one for one in outage.before if is_one_with(server, one, outage, self._phones)]:
-            outage.goes_back_to(before)
-            self._drafts.withdraw(before)
 
     def failed_attempt(self, server: str, attempt: Attempt, sent: float) -> None:
         """A call could not be made through this server, which was asked then."""
@@ -176,7 +171,7 @@ class Outages:
         if len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
             return False
         last.is_of_some(server, failing)
-        self._goes_back(server, last)
+        join(server, last, self._phones, self._drafts)
         return True
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
@@ -234,9 +229,12 @@ class Outages:
 
     # -- the end
 
-    def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None, time: float) -> None:
+    def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None, time: float, *,
+                 helps: bool) -> None:
         """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
-        (reference-model.md 1, *failure*)."""
+        (reference-model.md 1, *failure*); `helps` unless it only asks for credentials."""
+        if helps:
+            server.helped.append((time, phone, method))
         failing = server.failing.get(phone)
         if failing is None or sent is None:
             return
@@ -244,7 +242,7 @@ class Outages:
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:
-            outage.serves(phone, sent, time, disproves=disproves, late=late)
+            outage.serves(phone, sent, time, disproves=disproves, late=late, helps=helps)
         if not failing.methods:
             del server.failing[phone]
 
@@ -282,6 +280,7 @@ class Outages:
 
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
         outage.end = end
+        join(server, outage, self._phones, self._drafts)
         self._closed[server.key] = outage
         if outage.methods == {"INVITE"} and outage.called < outage.last:   # that it registers does not say that it
             self.untold.unheard_at(server.key, outage.last)                # takes calls again

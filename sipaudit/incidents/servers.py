@@ -90,11 +90,12 @@ class ServerWatch:
     away from it, and `forsaken` when which of its lines asked another server because of what speaks against it; `over`
     is the minute before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each
     second, `crowd` of which lines where they were many; `restored` when its last outage ended; `late` when it last
-    answered what had been given up."""
+    answered what had been given up; `helped` when it did what it was asked while some held it for failed, for which
+    phone, and by which method that had asked."""
 
-    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "key", "late", "left", "lives",
-                 "minute", "minutes", "noted", "over", "pinged", "refusals", "registered", "restored", "seconds",
-                 "served", "users")
+    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "helped", "key", "late", "left",
+                 "lives", "minute", "minutes", "noted", "over", "pinged", "refusals", "registered", "restored",
+                 "seconds", "served", "users")
 
     def __init__(self, key: str, minute: Minute) -> None:
         self.key = key
@@ -110,6 +111,7 @@ class ServerWatch:
         self.registered: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.pinged: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.late: deque[float] = deque(maxlen=3 * LIVES_KEPT)
+        self.helped: deque[tuple[float, int, str]] = deque(maxlen=LIVES_KEPT)
         self.answered = LONG_AGO
         self.failing: dict[int, Failing] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}

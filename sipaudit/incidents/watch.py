@@ -77,8 +77,8 @@ class Watch(Detectors):
         server = self.tally.renewed(renewals, renewal)
         if server.failing and self.outages is not None:
             if renewal.status != 0:   # it was challenged
-                self.outages.answered(server, renewals.phone, "REGISTER", renewal.sent, renewal.challenged)
-            self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked, time)
+                self.outages.answered(server, renewals.phone, "REGISTER", renewal.sent, renewal.challenged, helps=False)
+            self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked, time, helps=True)
 
     def passes_by(self, event: Received | Replied) -> None:
         """An event that leaves its line as it is: `follow` would do no more."""

@@ -6,6 +6,7 @@ import re
 
 from sipaudit.incidents.course import (
     ANSWERS_AGAIN,
+    BY_TURNS,
     FREED,
     HUNG,
     NOTHING,
@@ -18,7 +19,8 @@ from sipaudit.incidents.course import (
 )
 from sipaudit.model.values import Happening, Incident
 
-MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG)   # entries of a timeline that say how a server failed
+# entries of a timeline that say how a server failed
+MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, BY_TURNS, HUNG)
 ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, NOTHING})   # of entries that begin with the server
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
@@ -63,6 +65,8 @@ def failed(incident: Incident, phones: str) -> str:
         some = tells(incident, OTHER_PHONES)
         whom, though = (f" {phones}", ", though it answered others,") if some else ("", "")
         return f"answered{whom} too late (after {late:.1f} s, median){though}"
+    if tells(incident, BY_TURNS):
+        return f"answered only a part of what {phones} asked"
     if tells(incident, OTHERS):
         return "answered no REGISTER, though it answered other requests,"
     shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}

@@ -9,7 +9,7 @@ from math import inf
 from operator import and_
 
 from sipaudit.incidents.chronicle import UNSEEN
-from sipaudit.incidents.course import OTHER_PHONES, OTHER_REQUESTS
+from sipaudit.incidents.course import BY_TURNS, OTHER_PHONES, OTHER_REQUESTS
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
@@ -54,4 +54,5 @@ def _in_all(incidents: Iterable[Incident]) -> int:
 def _hides_some(incident: Incident) -> bool:
     """Whether its lines were served otherwise, or may have been, where the captures do not show all of the entry's
     servers."""
-    return tells(incident, OTHER_REQUESTS) or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)
+    return tells(incident, OTHER_REQUESTS) or tells(incident, BY_TURNS) \
+        or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)

@@ -1,0 +1,59 @@
+"""Outages that turn out to be the same, though answers had seemed to end the ones before."""
+
+from __future__ import annotations
+
+from sipaudit.incidents.by_turns import earlier_ones
+from sipaudit.incidents.draft import EVIDENCE_KEPT, Drafts
+from sipaudit.incidents.ongoing import is_one_with
+from sipaudit.incidents.outage import ATTEMPTS_KEPT, OUTAGE, Outage
+from sipaudit.incidents.servers import ServerWatch
+
+
+def join(server: ServerWatch, outage: Outage, few: float, drafts: Drafts) -> None:
+    """Take in those before it that are the same; `few` phones or more tell that some phones alone have lost it."""
+    if outage.kind != OUTAGE:
+        return
+    if outage.spared is not None:
+        for before in [one for one in outage.before if is_one_with(server, one, outage, few)]:
+            ends = (outage.meanwhile, before.meanwhile, before.end)   # what had seemed to was answered to others
+            outage.meanwhile = min(time for time in ends if time is not None)
+            _take_in(outage, before)
+            drafts.withdraw(before)
+    for before in earlier_ones(outage):
+        outage.turns.take_in(before.turns)
+        _take_in(outage, before)
+        drafts.withdraw(before)
+
+
+def _take_in(outage: Outage, before: Outage) -> None:
+    """One before it was the same."""
+    if before.start < outage.start:
+        outage.start, outage.last_answer = before.start, before.last_answer
+    outage.before = tuple(one for one in outage.before if one is not before)
+    outage.turns.earlier = tuple(one for one in outage.turns.earlier if one is not before)
+    _take_in_phones(outage, before)
+    outage.moves = {**outage.moves, **before.moves}
+    outage.turned = {**outage.turned, **before.turned}
+    outage.methods |= before.methods
+    outage.keeps = outage.keeps or before.keeps
+    outage.registers = outage.registers or before.registers
+    outage.service = outage.service if before.service is None else before.service
+    outage.of_methods = outage.of_methods or before.of_methods
+    outage.sure = outage.sure or before.sure
+    outage.refusals += before.refusals
+    outage.calls = list(dict.fromkeys([*before.calls, *outage.calls]))
+    outage.attempts = [*before.attempts, *outage.attempts][:ATTEMPTS_KEPT]
+    outage.lines = {**before.lines, **outage.lines}
+    outage.evidence = [*before.evidence, *outage.evidence][:EVIDENCE_KEPT]
+    outage.settle_kind()
+
+
+def _take_in_phones(outage: Outage, before: Outage) -> None:
+    """Whose outage it is."""
+    own = outage.own | before.own
+    outage.first = {**outage.first, **before.first}
+    outage.joined = (outage.joined | before.joined) - own
+    outage.freed = {phone: time for phone, time in (before.freed | outage.freed).items() if phone in outage.joined}
+    outage.late = {**outage.late, **before.late}
+    spared = (one for one in (before.spared, outage.spared) if one is not None and one[0] not in outage.first)
+    outage.spared = next(spared, None)

@@ -1,0 +1,76 @@
+"""A server that answers some of what it is asked, and drops the rest."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sipaudit.report.incident_words import words_of
+from tests.incidents.ground import Tower, registered
+from tests.incidents.test_lost_by_some import outages
+from tests.stories import R0, R2, P, Settings, Story
+
+FAULT, WELL = 300, 900
+NOTHING_LOST = frozenset[int]()
+
+
+def asked(story: Story, lost: dict[int, frozenset[int]], until: int = 1300) -> None:
+    """Twenty phones call, one every five seconds, and each every hundred; `lost` says by call which of them run out."""
+    phones = registered(story, 20, apart=1.0)
+    for time in range(FAULT, until, 5):
+        number = (time - FAULT) // 5 * 7 % 20
+        if number in lost.get(time, NOTHING_LOST):
+            phones[number].silence(time)
+        else:
+            phones[number].call(time, seconds=3)
+
+
+def at_random(seed: int, share: float) -> dict[int, frozenset[int]]:
+    chance = random.Random(seed)
+    return {time: frozenset(range(20)) for time in range(FAULT, WELL, 5) if chance.random() < share}
+
+
+def always(*spans: tuple[int, int, range]) -> dict[int, frozenset[int]]:
+    return {time: frozenset(phones) for start, end, phones in spans for time in range(start, end, 5)}
+
+
+@pytest.mark.parametrize("settings", [R0, R2])
+@pytest.mark.parametrize("seed", range(6))
+def test_what_drops_requests_at_random_is_one_incident(tower: Tower, seed: int, settings: Settings) -> None:
+    """Now and then ten seconds pass with nothing in vain, and somebody is answered: that ends nothing."""
+    story = Story()
+    lost = at_random(seed, 0.5)
+    asked(story, lost)
+    (first, last) = min(lost), max(lost)
+    (said,) = outages(tower, story, settings)
+    start, _, over = said.split()[2].partition("-")
+    assert float(start) - first < 30
+    assert -30 < float(over) - last < 30   # at its edges one in vain alone may lie
+    incident = tower.of("server-outage")
+    whom = words_of(tower.report, "utc").of(incident)[0]
+    assert f"answered only a part of what {incident.phones} phones asked from " in whom
+    assert "10.0.0.1:5060/udp answers some requests, and others not" in [entry.what for entry in incident.timeline]
+
+
+@pytest.mark.parametrize("lost", [
+    always((300, 360, range(20)), (600, 660, range(20))),                          # it restarts twice
+    always((300, 500, range(8)), (700, 900, range(8))),                            # the link of one site is cut twice
+    always((300, 500, range(8)), (600, 800, range(8, 16))),                        # those of two sites, each once
+], ids=["restarts", "one link twice", "two links"])
+def test_what_comes_twice_is_two(tower: Tower, lost: dict[int, frozenset[int]]) -> None:
+    story = Story()
+    asked(story, lost)
+    assert len(outages(tower, story, R2)) == 2
+    assert not any("a part of" in sentence for incident in tower.report.incidents
+                   for sentence in words_of(tower.report, "utc").of(incident))
+
+
+def test_a_server_that_is_gone_after_it_had_dropped_some_is_out_by_itself(tower: Tower) -> None:
+    story = Story()
+    asked(story, {**at_random(1, 0.5), **always((1000, 1120, range(20)))})
+    assert len(outages(tower, story, R2)) == 2
+    said = [words_of(tower.report, "utc").of(one)[0] for one in tower.report.incidents if one.kind == "server-outage"]
+    assert [("a part of" in sentence, "did not answer" in sentence) for sentence in said] == [
+        (True, False), (False, True)]
+    assert P[0] in said[1]
