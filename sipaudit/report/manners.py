@@ -17,6 +17,7 @@ from sipaudit.incidents.course import (
     PINGED,
     TOO_LATE,
 )
+from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Happening, Incident
 
 # entries of a timeline that say how a server failed
@@ -26,6 +27,37 @@ REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all 
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
 OF_SOME = re.compile(rf"{FREED}([0-9]{{1,9}}){OF_THEM}")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
+
+
+# what an outage is headed by where its timeline says this, and where nothing but this shows it
+HEADINGS = {
+    BY_TURNS: "A server answered only a part of what its phones asked",
+    OTHERS: "A server stopped answering REGISTERs", PINGED: "A server answered nothing but OPTIONS",
+    OTHER_REQUESTS: "A server refused some requests with 503",
+    OTHER_PHONES: "A server failed for some of its phones",
+}
+UNNAMED, NOT_REACHED = "A server could not be found by its name", "A server could not be reached"
+REFUSING, SLOW = "A server answered nothing but 503", "A server answered too late"
+
+
+def heading(incident: Incident, title: str) -> str:
+    """The title of its kind, `title`, as it is true of this incident: not every outage is one of the whole server."""
+    if incident.kind != OUTAGE:
+        return f"{title}, for some of its phones" if tells(incident, OTHER_PHONES) else title
+    if lateness(incident) is not None:
+        return SLOW
+    told = next((said for manner, said in HEADINGS.items() if tells(incident, manner)), None)
+    if told is not None:
+        return told
+    shown = shown_by(incident)
+    if shown and shown <= UNREACHED:
+        return UNNAMED if shown == {"dns"} else NOT_REACHED
+    return REFUSING if shown == {"503"} else title
+
+
+def shown_by(incident: Incident) -> set[str]:
+    """By what its first packets show it: the word that each begins with."""
+    return {frame.summary.partition(" ")[0] for frame in incident.evidence}
 
 
 def entry_of(incident: Incident, ending: str) -> Happening | None:
@@ -69,7 +101,7 @@ def failed(incident: Incident, phones: str) -> str:
         return f"answered only a part of what {phones} asked"
     if tells(incident, OTHERS):
         return "answered no REGISTER, though it answered other requests,"
-    shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
+    shown = shown_by(incident)
     if tells(incident, PINGED):
         return "answered everything but OPTIONS with 503" if shown == {"503"} else "answered nothing but OPTIONS"
     if tells(incident, OTHER_REQUESTS):

@@ -17,6 +17,7 @@ from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
+from sipaudit.report.manners import heading
 from sipaudit.report.names import name_of
 from sipaudit.report.screen import count_of
 from sipaudit.report.series import gravest, others, shown_in_full
@@ -101,7 +102,7 @@ def _incident(incident: Incident, report: Report, clock: tzinfo, pack: RulePack,
     kind = next((kind for kind in pack.incidents if kind.id == incident.kind), None)
     return {
         "id": inert(incident.id), "anchor": incident.id if ANCHOR.fullmatch(incident.id) else None,
-        "kind": inert(incident.kind), "title": kind.title if kind else None,
+        "kind": inert(incident.kind), "title": heading(incident, kind.title) if kind else None,
         "server": inert(_name_and_address(incident.server, report)),
         "start": format_time(incident.start, clock), "end": _end(incident, clock),
         "lasted": None if incident.end is None else _seconds(incident.end - incident.start),

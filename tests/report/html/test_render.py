@@ -19,7 +19,8 @@ import sipaudit
 from bench.fleet import DOWN, END, START, UP, Fleet
 from sipaudit import pipeline
 from sipaudit.errors import InputError
-from sipaudit.model.values import Move
+from sipaudit.incidents.course import BY_TURNS, OTHER_PHONES, OTHERS
+from sipaudit.model.values import Happening, Move
 from sipaudit.report.dissect import Dissection
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.html import render
@@ -288,3 +289,19 @@ def test_a_dissection_that_fails_costs_nothing_else(tmp_path: Path, monkeypatch:
     (first, _) = block((tmp_path / "out" / "report.html").read_bytes(), "messages-0")
     assert len(first["messages"]) == 2
     assert first["dissections"] == []
+
+
+@pytest.mark.parametrize(("manner", "heading"), [
+    (None, "A server stopped answering its phones"),
+    (OTHER_PHONES, "A server failed for some of its phones"),
+    (BY_TURNS, "A server answered only a part of what its phones asked"),
+    (OTHERS, "A server stopped answering REGISTERs"),
+])
+def test_an_outage_is_headed_by_whom_it_concerned(manner: str | None, heading: str) -> None:
+    report, exhibits = pages.sample()
+    incident = next(one for one in report.incidents if one.kind == "server-outage")
+    if manner is not None:
+        incident = replace(incident, timeline=[*incident.timeline, Happening(incident.start,
+                                                                             f"{incident.server}{manner}")])
+    page = render(replace(report, incidents=[incident]), "utc", exhibits, {}, 0).decode()
+    assert re.search(r"<h3><code>i-\d+</code> ([^:<]*)", page)[1] == heading   # type: ignore[index]
