@@ -1,6 +1,7 @@
 """Which lines registered at a server when many did, so that a storm that is found in the end can say whose it was.
 
-All of the last minute are known; of what was before, only the seconds in which enough came for a storm. Where that is
+All of the last minute are known; of what was before, only the seconds in which enough came for a storm, and those about
+them, with which a storm begins and ends. Where that is
 too much, too, those in which the fewest came go first: a storm stands out from them.
 """
 
@@ -8,13 +9,15 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
+from math import inf
 
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
 SHED = 4               # the part that goes where there are more: making room is dear, and not to be done each minute
 REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
+ABOUT = 30             # seconds before and after enough came that may be of the same storm
 
 
 class Crowd:
@@ -45,14 +48,14 @@ class Crowd:
 
     def thin(self, now: float) -> None:
         """Forget the seconds in which not enough came; of the last few this cannot be said yet."""
-        until = int(now) - WITHIN
+        until = int(now) - WITHIN - ABOUT
         recent = sorted(self.recent)
-        dense = self._dense(recent)
+        kept = _about(recent, self._dense(recent))
         for second in recent:
-            if self.judged <= second < until and second not in dense:
+            if self.judged <= second < until and second not in kept:
                 self.count -= len(self.recent.pop(second))
         self.judged = max(self.judged, until)
-        self._lay_by(self.judged - WITHIN)
+        self._lay_by(self.judged - WITHIN - ABOUT)
 
     def _lay_by(self, until: int) -> None:
         """The seconds up to that one share no span with what still comes."""
@@ -114,6 +117,18 @@ class Crowd:
     def lines(self, start: float, end: float) -> set[int]:
         """Those of the time from `start` to `end` (seconds since the epoch)."""
         return {line for second, lines in self.items() if start <= second <= end for line in lines}
+
+
+def _about(ordered: Sequence[int], dense: Set[int]) -> set[int]:
+    """Which of these seconds lie close to one of the dense ones."""
+    kept: set[int] = set()
+    for way, seconds in ((1, ordered), (-1, reversed(ordered))):
+        last: float = inf
+        for second in seconds:
+            last = second if second in dense else last
+            if 0 <= (second - last) * way <= ABOUT:
+                kept.add(second)
+    return kept
 
 
 def shed(crowds: Sequence[Crowd]) -> None:
