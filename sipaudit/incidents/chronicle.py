@@ -14,6 +14,7 @@ from sipaudit.incidents.course import course
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import KnownEvents
 from sipaudit.incidents.metrics import NAMES, failed_attempts, of_outage
+from sipaudit.incidents.moves import LAST_MOVE
 from sipaudit.incidents.outage import OUTAGE, Outage
 from sipaudit.incidents.refused import LOST_CALLS
 from sipaudit.incidents.settled import Departure, Reported, Settled
@@ -107,6 +108,8 @@ class Chronicle:
     def _happenings(self, draft: Draft) -> Iterator[tuple[float, str]]:
         if isinstance(draft, Outage):
             yield from course(draft, self._server(draft) or "")
+        elif draft.kind == "flapping" and draft.end is not None:
+            yield draft.end, LAST_MOVE
         yield from draft.happenings
 
     def _registered_in(self, storm: Draft) -> None:

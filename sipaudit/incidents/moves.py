@@ -16,6 +16,7 @@ from sipaudit.model.settings import LineSettings, Regime
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 100_000
+LAST_MOVE = "last move"   # how the timeline of flapping calls it, after which it may go on still
 TELLING = frozenset({Regime.R0, Regime.R2, Regime.R3})   # regimes in which a line belongs where it works
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.chronicle import STOP, UNSEEN
 from sipaudit.incidents.course import ANSWERS_AGAIN, HUNG, NOTHING, OTHER_PHONES
 from sipaudit.incidents.minutes import MINUTE
+from sipaudit.incidents.moves import LAST_MOVE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report
 from sipaudit.report.manners import entry_of, failed, freed, tells
@@ -219,7 +220,9 @@ def _storm(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _flapping(words: Words, incident: Incident) -> Iterator[str]:
-    yield f"{words.whom(incident)} kept moving between servers {words.span(incident)}."
+    last = next((entry for entry in incident.timeline if entry.what == LAST_MOVE), None)
+    so_far = "" if last is None or incident.end is not None else f"; the last move was at {words.time(last.time)}"
+    yield f"{words.whom(incident)} kept moving between servers {words.span(incident)}{so_far}."
     yield from words.groups(incident)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import MINUTE, R0, Handset, P, S, Story
+from tests.wire import ORIGIN
 
 
 def flaps(phone: Handset, times: list[float]) -> None:
@@ -52,3 +54,18 @@ def test_renewals_where_the_lines_were_are_no_moves(tower: Tower) -> None:
             phone.register(time, S)
     end(story, 2000)
     assert tower.see(story, {**R0, **MINUTE}, only="flapping") == []
+
+
+@pytest.mark.parametrize(("shown_until", "said"), [(1200.0, "; the last move was at 12:"), (1600.0, None)])
+def test_when_lines_moved_last_is_said_while_it_may_go_on(tower: Tower, shown_until: float, said: str | None) -> None:
+    """They are at rest for five minutes as the capture ends: nobody knows whether that is the end."""
+    story = Story()
+    for phone in registered(story, 3):
+        flaps(phone, [300.0, 500.0, 899.0])
+    end(story, shown_until)
+    tower.see(story)
+    flapping = tower.of("flapping")
+    assert [(round(entry.time - ORIGIN), entry.what) for entry in flapping.timeline] == [(899, "last move")]
+    (sentence,) = words_of(tower.report, "utc").of(flapping)
+    assert (said in sentence) if said else "last move" not in sentence
+    assert (flapping.end is None) is (said is not None)
