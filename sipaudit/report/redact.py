@@ -24,7 +24,7 @@ DIGITS = 12          # hexadecimal, 48 bits: of a million values two are the sam
 REMEMBERED = 65_536  # pseudonyms of each kind
 VENDOR = 24          # bits of a MAC that name its maker and are kept
 
-_NUMBER = re.compile(r"\+?[0-9*#().-]*[0-9][0-9*#().-]*")
+_NUMBER = re.compile(r"\+?(?=[*#().-]*+[0-9])[0-9*#().-]++")
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{12}")
 _HOST = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
 _SUFFIX = re.compile(r"(?:\.(?:pcap|pcapng|cap|gz|zst|lz4|ya?ml|cfg|xml))+\Z", re.IGNORECASE)

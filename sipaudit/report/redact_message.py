@@ -50,7 +50,7 @@ _LEADING_NUMBER = re.compile(r"[0-9.]{1,16}(?:\s*;\s*refresher=ua[cs])?")
 _DIGEST_PLAIN = frozenset({"algorithm", "qop", "stale", "nc"})
 _DIGEST_NAMES = _DIGEST_PLAIN | {"username", "realm", "nonce", "uri", "response", "cnonce", "opaque", "domain",
                                  "nextnonce", "rspauth"}
-_PAIR = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*)')
+_PAIR = re.compile(r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)')
 _MEMBER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|<[^>]*>?|[^,"<])*)')
 _NAME_ADDR = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"<])*)<([^>]*)>(.*)', re.DOTALL)
 _VIA_MEMBER = re.compile(r"(\s*SIP\s*/\s*2\.0\s*/\s*[A-Za-z]+\s+)([^;]*)(.*)", re.DOTALL | re.IGNORECASE)
@@ -242,14 +242,14 @@ def reason(status: int) -> str:
 
 def _unfolded(head: bytes) -> list[str]:
     """The lines of a head, continuations joined to what they continue."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
     for raw in head.split(b"\n"):
         line = decode(raw, [])
         if line[:1] in (" ", "\t") and len(lines) > 1:
-            lines[-1] += " " + line.strip()
+            lines[-1].append(line.strip())
         else:
-            lines.append(line)
-    return lines or [""]
+            lines.append([line])
+    return [" ".join(pieces) for pieces in lines]
 
 
 def _header(line: str) -> tuple[str, str]:
