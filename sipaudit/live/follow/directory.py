@@ -22,7 +22,8 @@ SETTLED = 60.0  # seconds without growth after which a file that has a successor
 WARNED = 1000  # files that we complained of
 UNKNOWN = -1   # when a file was changed that could not be looked at
 
-OVERWRITTEN, VANISHED, TOO_MANY = "file-overwritten", "file-vanished", "file-beyond-bound"
+OVERWRITTEN, VANISHED, UNREADABLE, TOO_MANY = (
+    "file-overwritten", "file-vanished", "file-unreadable", "file-beyond-bound")
 
 
 class Known(NamedTuple):
@@ -47,13 +48,14 @@ class Directory:
     """Looks at the directory when it is told to.
 
     `warn` is told, once for each, of files that are no captures or cannot be read.  `losses` counts the files of which
-    something will never be read.
+    something will never be read, `away` is whether the last look failed.
     """
 
     def __init__(self, path: Path, health: CaptureHealth, warn: Callable[[str], None]) -> None:
         self._path = path
         self._health = health
         self.losses = 0
+        self.away = False
         self._known: dict[str, Known] = {}
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
@@ -72,9 +74,11 @@ class Directory:
             for path, status in self._entries():
                 key = status.st_dev, status.st_ino
                 seen[key] = self._entry(path, status, self._seen.get(key), now)
+            self.away = False
         except OSError as error:
+            self.away = True
             self._complain(str(self._path), f"{self._path}: cannot be looked at: {error.strerror}")
-            if none_is_left(error):
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 return []   # it is there all the same
         self._seen = seen
         self._note_gone(now)
@@ -262,7 +266,7 @@ class Directory:
             except OSError as error:
                 if none_is_left(error):
                     return waiting[:place]
-                file.missed = True
+                file.missed = isinstance(error, FileNotFoundError)
         return waiting
 
     def _complain(self, what: str, sentence: str) -> None:
@@ -283,9 +287,12 @@ def _is_there(file: Followed) -> bool:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """That of a regular file; None for others and for what is gone already."""
+    """That of a regular file; None for others and for what is gone already. Raises PermissionError where the directory
+    may not be searched any more."""
     try:
         status = entry.stat()
-    except OSError:
+    except OSError as error:
+        if isinstance(error, PermissionError) and not entry.is_symlink():
+            raise
         return None
     return status if stat.S_ISREG(status.st_mode) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from sipaudit.capture.streams import DamagedStreamError
 from sipaudit.errors import InputError
 from sipaudit.live.follow.unpack import Gzip, Stored
 
+PATIENCE = 60.0  # seconds for which reading is tried again where it fails
 LOOKS = (1 << 12, 1 << 16, 1 << 20)  # stored bytes in which the first packet is looked for, one after the other
 
 
@@ -106,6 +108,7 @@ class Followed:
         self.size = 0
         self.grown = 0.0
         self.gone = self.missed = False
+        self._failed: float | None = None   # since when it cannot be read
         self.health = CaptureHealth(str(path))
         self._descriptor = -1
         self._reset()
@@ -156,7 +159,16 @@ class Followed:
 
     def see_itself(self, now: float) -> None:
         """The same for a file that is in the directory no more, but still open."""
-        self.see(os.fstat(self._descriptor).st_size, now)
+        with suppress(OSError):   # of a network's disk it may be gone all the same, which reading tells
+            self.see(os.fstat(self._descriptor).st_size, now)
+
+    def may_be_tried_again(self, now: float) -> bool:
+        """It could not be read; the disk may give it back. Once that has lasted too long, nothing more of it is read.
+        """
+        if self._failed is None:
+            self._failed = now
+        self._ended = now - self._failed >= PATIENCE
+        return not self._ended
 
     def open(self) -> None:
         """Raises OSError when it is not there any more."""
@@ -195,6 +207,7 @@ class Followed:
         data = os.pread(self._descriptor, min(stored, self._source.stored_piece, known if known > 0 else stored),
                         self.stored)
         self._check(data)
+        self._failed = None
         self.stored += len(data)
         if not data:
             self.size = self.stored

@@ -16,7 +16,7 @@ from sipaudit.capture.packet import Batch
 from sipaudit.capture.prefilter import Prefilter
 from sipaudit.capture.records import LINK_TYPES_KEPT
 from sipaudit.errors import InputError
-from sipaudit.live.follow.directory import OVERWRITTEN, VANISHED, Directory, Known
+from sipaudit.live.follow.directory import OVERWRITTEN, UNREADABLE, VANISHED, Directory, Known
 from sipaudit.live.follow.file import Followed, OverwrittenError
 from sipaudit.live.follow.places import Places
 from sipaudit.live.follow.unpack import PIECE
@@ -64,6 +64,8 @@ class FollowSource:
         self.health = CaptureHealth(str(path))
         self.blind = 0.0
         self._losses = 0  # those of the directory that `blind` tells of
+        self._refused = False  # whether the file whose turn it is cannot be read
+        self._warn = warn
         self._places = Places()
         self._directory = Directory(path, self.health, warn)
         self._intake = Intake(self.health, Prefilter())
@@ -77,7 +79,7 @@ class FollowSource:
 
     @property
     def away(self) -> bool:
-        return False
+        return self._directory.away or self._refused
 
     def descriptors(self) -> Sequence[int]:
         """None when all that is there was read: then it is time to look again that brings more."""
@@ -132,6 +134,9 @@ class FollowSource:
                 break   # it lacks behind these
             before = file.stored
             batches += self._pieces(file)
+            if self._refused:   # until the next look; the others follow it
+                self._waiting = []
+                break
             if file.is_open:
                 left -= max(file.stored - before, 1)
             if not (file.is_open and file.unread):
@@ -141,6 +146,7 @@ class FollowSource:
 
     def _pieces(self, file: Followed) -> list[Batch]:
         batches: list[Batch] = []
+        self._refused = False
         if file.missed:
             self._directory.lost(file, VANISHED)
             return batches
@@ -150,10 +156,19 @@ class FollowSource:
                 batches.append(batch._replace(first_frame=number))
         except OverwrittenError:
             self._directory.lost(file, OVERWRITTEN)
-        except OSError:
+        except FileNotFoundError:
             self._directory.lost(file, VANISHED)
+        except OSError as error:
+            self._cannot_read(file, error)
         self._note(file.health)
         return batches
+
+    def _cannot_read(self, file: Followed, error: OSError) -> None:
+        """The directory has it, and the disk does not give it: those behind it wait for a while."""
+        self._refused = file.may_be_tried_again(self._clock())
+        if not self._refused:
+            self._warn(f"given up {file.path}: cannot be read: {error.strerror}")
+            self._directory.lost(file, UNREADABLE)
 
     def _note(self, health: CaptureHealth) -> None:
         """What a file says of itself is said of the directory.
