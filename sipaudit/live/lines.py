@@ -114,6 +114,7 @@ class Lines:
             drops = "not known" if health.kernel_drops is None else str(health.kernel_drops)
             parts += [f"{health.packets_per_s:.0f} packets/s", f"{health.sip_per_s:.0f} SIP/s",
                       f"lag {health.lag_s:.1f} s", f"drops {drops}"]
+            parts += [f"{count_of(health.sources_away, 'source')} away"] if health.sources_away else []
             parts += [f"blind {health.blind_s:.0f} s"] if health.blind_s else []
         return "state " + "; ".join(parts)
 

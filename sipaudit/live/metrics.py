@@ -141,6 +141,7 @@ _GAUGES_OF_HEALTH: _OfHealth = (
     ("lines", "Lines that are known.", lambda health: health.lines),
     ("dialogs", "Dialogs that are kept.", lambda health: health.dialogs),
     ("transactions", "Transactions that are kept.", lambda health: health.transactions),
+    ("sources_away", "Sources that cannot see now.", lambda health: health.sources_away),
 )
 _COUNTERS_OF_HEALTH: _OfHealth = (
     ("kernel_drops", "Packets that the kernel dropped before the probe read them.", lambda health: health.kernel_drops),

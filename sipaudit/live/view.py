@@ -163,6 +163,8 @@ def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
     end."""
     said = Text(no_wrap=True, overflow="ellipsis")
     if health is not None:
+        if health.sources_away:
+            said.append(f"{count_of(health.sources_away, 'source')} away  ", style="bold red")
         if health.blind_s:
             said.append(f"blind {_lasting(health.blind_s)}  ", style="bold red")
         for name, value in (("kernel drops", health.kernel_drops), ("interface drops", health.interface_drops),

@@ -54,7 +54,7 @@ class Vitals:
             _sum(one.health.interface_drops for one in probe.sources if isinstance(one, Interface)), round(lag, 3),
             resident(), len(probe.reconstruction.lines), opened["dialogs"], opened["transactions"],
             self._upkeep.evicted, dict(sorted(_undecoded(probe).items())), round(probe.blind, 3), probe.steps_back,
-            probe.steps_forward))
+            probe.steps_forward, sum(one.away for one in probe.sources)))
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -130,8 +130,8 @@ class NoteSaid(Saying, frozen=True, tag="note"):
 class Health(Struct, frozen=True):
     """How the probe is: rates over the last ten seconds, drops since it began (None: the source cannot tell), `lag_s`
     seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind, `blind_s` the seconds
-    since the beginning in which a source could not see, `clock_set_back` and `clock_set_forward` how often the clock
-    was."""
+    since the beginning in which a source could not see, told when it sees again, `clock_set_back` and
+    `clock_set_forward` how often the clock was, `sources_away` how many sources cannot see now."""
 
     packets_per_s: float
     sip_per_s: float
@@ -147,6 +147,7 @@ class Health(Struct, frozen=True):
     blind_s: float = 0.0
     clock_set_back: int = 0
     clock_set_forward: int = 0
+    sources_away: int = 0
 
 
 class HealthSaid(Saying, frozen=True, tag="health"):

@@ -85,6 +85,7 @@ def test_rates_drops_and_blindness_stand_on_top() -> None:
     assert lines[2] == ("blind 1:01:40  kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  "
                         "malformed 2")
     assert shown(said.health(blind_s=3700.0), width=80)[2].startswith("blind 1:01:40  kernel drops 7")
+    assert shown(said.health(blind_s=0, sources_away=1))[2].startswith("1 source away  kernel drops 7")
 
 
 def test_what_can_be_looked_up_is_whole_on_a_usual_terminal() -> None:
@@ -269,6 +270,7 @@ def test_how_the_probe_is_stands_there_once_a_minute() -> None:
         "1200 packets/s; 340 SIP/s; lag 0.2 s; drops 7; blind 90 s"
         for clock in ("13:20", "14:20")
     ]
+    assert logged(said.health(sources_away=2), turns=(0,))[0].endswith("drops 7; 2 sources away; blind 90 s")
 
 
 def test_hostile_text_stays_on_its_line() -> None:

@@ -127,6 +127,7 @@ def test_what_a_probe_counts_since_it_began_is_shown_as_it_last_said() -> None:
     assert value("kernel_drops_total") is None   # a source that cannot tell is not shown as one without drops
     assert value("interface_drops_total") == 2
     assert value("blind_seconds_total") == 90
+    assert after([said.health(sources_away=1)])("sources_away") == 1
 
 
 def test_counters_of_the_rules_in_force_begin_at_zero() -> None:

@@ -95,12 +95,14 @@ def test_the_stories_are_worth_comparing(both: dict[str, Both]) -> None:
 def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> None:
     listener = port.live()
     port.ip("link", "set", "tap", "down")
+    wait_until(lambda: any(one["health"]["sources_away"] for one in listener.sayings("health")), "health that says so")
     port.ip("link", "set", "tap", "up")
     sample = SAMPLES / "clean-outage"
     wait_until(lambda: _heard(port, sample, listener.folder / "said.jsonl"), "packets after the port came back")
     assert listener.end() == 0
     health = listener.sayings("health")[-1]["health"]
     assert health["blind_s"] > 0
+    assert not health["sources_away"]
     assert "tap is away, and is opened again when it is back" in listener.errors
     assert re.search(r"tap is back after \d+ s$", listener.errors, re.MULTILINE)
 

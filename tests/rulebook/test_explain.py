@@ -40,7 +40,7 @@ WORDS = [
     "secondary", "working server", "server entry", "move", "dialog", "transaction", "branch", "retransmission", "idle",
     "boot", "TTL", "SRV", "tolerance", "severity", "Timer B", "Timer F", "challenger", "dns_ttl", "tap", "HEP", "NAPTR",
     "outbound proxy", "group", "label", "minutes", "first_packet", "blind_s", "lag_s", "interface_drops",
-    "emergency call", "forking", "Lync", "PRACK", "provisioning", "Request-URI", "shared line", "tag",
+    "sources_away", "emergency call", "forking", "Lync", "PRACK", "provisioning", "Request-URI", "shared line", "tag",
 ]
 COLUMNS = ["phone", "line", "firmware", "entry", "works with", "calls", "moves", "regime", "mode", "group", "kind",
            "cause", "server", "priority"]   # of the tables of `phones`
