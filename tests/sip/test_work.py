@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from sipaudit.sip.lines import MAX_LASTING, LineParser
+from sipaudit.sip.message import Malformed
 from sipaudit.sip.parse import Parser
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
@@ -97,6 +98,14 @@ def test_a_hostile_message_eight_times_as_long_takes_about_eight_times_as_long(k
 
 
 @needs_captures
+@pytest.mark.parametrize(("lines", "is_read"), [(7, True), (8, False), (400, False)])
+def test_behind_so_many_lines_of_junk_no_message_is_looked_for(lines: int, is_read: bool) -> None:
+    """Each of them may be as long as all, and is searched for a start line."""
+    read = LineParser(0).parse_lines(b"junk\r\n" * lines + HEAD + b"\r\n")
+    assert isinstance(read, Malformed) is not is_read
+    assert ("no-start-line" in read.defects) is not is_read
+
+
 def test_an_ordinary_message_needs_few_calls() -> None:
     assert max(calls(data) / (len(data) + 100) for data in corpus().values()) < 2.5
 

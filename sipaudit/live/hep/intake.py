@@ -15,10 +15,9 @@ from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip
 
 WAIT = 2.0  # seconds within which a message with a time near ours must come, or what is shipped is a replay
-WAITING_BYTES = 16 << 20  # of messages that wait for that; beyond them it is decided at once
 BESIDE = 1_000  # bytes that a message takes beside its payload
 COPIES_OF_STREAM = 8  # messages remembered in two generations in the room of a TCP connection (`run.budget`)
-BYTES_OF_DUPLICATE = 2_000  # in the room of a packet that may be mirrored twice
+BYTES_OF_DUPLICATE = 2_000  # of messages that wait for that, in the room of a packet that may be mirrored twice
 
 UNREADABLE, WRONG_KEY = "hep", "hep-key"  # kinds of `health.undecoded`
 
@@ -55,7 +54,7 @@ class Intake:
         """Other bounds from now on. HEP has neither streams nor mirrored packets: messages take their places."""
         self._flows.limit = bounds.flows
         self._copies.bound = min(BOUND, bounds.streams * COPIES_OF_STREAM)
-        self._most_waiting = min(WAITING_BYTES, bounds.duplicates * BYTES_OF_DUPLICATE)
+        self._most_waiting = bounds.duplicates * BYTES_OF_DUPLICATE   # beyond it that is decided at once
 
     @property
     def live(self) -> bool:
