@@ -101,7 +101,7 @@ class History:
         if self.is_trying:
             self._settle_tries(step.event, step.phone)
         if type(step.event) is Answered and step.before.bindings is not step.after.bindings:
-            self._bound(step, context)
+            self._bound(step, step.event.server, context)
 
     @property
     def is_trying(self) -> bool:
@@ -125,9 +125,8 @@ class History:
                 _settle_try(one, event, phone, later)
             later = one.request.time
 
-    def _bound(self, step: Step, context: Context) -> None:
-        """Note the stretches that this answer ended: at most those of its server."""
-        server = getattr(step.event, "server", "")
+    def _bound(self, step: Step, server: str, context: Context) -> None:
+        """Note the stretches that an answer of this server ended: at most those there."""
         before, after = step.before.binding(server), step.after.binding(server)
         if before is None or before.granted is None:
             return
@@ -229,9 +228,7 @@ def is_same_move(one: MoveSeen, other: MoveSeen) -> bool:
 def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
     """A return crosses requests of which the answers are on their way: a silence shorter than F2's earliest, or before
     anything is sent again, drives no line upward."""
-    entry = profile.entry
-    here, there = (entry.priority(before.server), entry.priority(after.server)) if entry else (None, None)
-    upward = here is not None and there is not None and there < here
+    upward = profile.leads_up(before.server, after.server)
     turned = (after.first or after.arrived).time
     least = max(profile.earliest_silence, T1)
     if any(not upward or not isinstance(item, Sent) or turned - item.time >= least for item in after.failed):

@@ -62,6 +62,14 @@ class Profile(Struct, frozen=True):
         connects = self.entry is not None and all(server.transport != "udp" for server in self.entry.servers)
         return earliest_silence(self.settings, connects=connects)
 
+    def leads_up(self, source: str, target: str) -> bool:
+        """Whether the way from one server to another leads upward in the list, to a better priority; not where no list
+        is known, or one of them is not of it."""
+        if self.entry is None:
+            return False
+        here, there = self.entry.priority(source), self.entry.priority(target)
+        return here is not None and there is not None and there < here
+
     def under(self, expectation: str) -> Profile:
         """The profile with the tolerances of one expectation."""
         own = self.tolerances_of.get(expectation)

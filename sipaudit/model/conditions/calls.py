@@ -63,11 +63,11 @@ def no_dial_plan(case: Case) -> Ground:
 # -- F11 -------------------------------------------------------------------------------------------------------------
 
 def _last_try(case: Case) -> Sent | None:
-    """The last request of the stay that went upward."""
+    """The last request of the stay that went upward; where that is not known of its server, the last of all."""
     stay, entry = case.stay, case.profile.entry
     here = entry.priority(stay.server) if entry else None
-    ranks = [(request, entry.priority(request.server) if entry else None) for request in stay.tries]
-    upward = [request for request, rank in ranks if here is None or (rank is not None and rank < here)]
+    upward = [request for request in stay.tries
+              if here is None or case.profile.leads_up(stay.server, request.server)]
     return upward[-1] if upward else None
 
 

@@ -64,9 +64,8 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
 
 def _may_have_returned(case: Case, mark: FailedMark) -> bool:
     """Whether the move may have been a failback that was due, which leaves no server failed (F8): it went upward."""
-    entry, mode, settings = case.profile.entry, case.mode, case.profile.settings
-    left, to = (entry.priority(mark.server), entry.priority(mark.since.server)) if entry else (None, None)
-    if left is None or to is None or to >= left:
+    mode, settings = case.mode, case.profile.settings
+    if not case.profile.leads_up(mark.server, mark.since.server):
         return False
     stayed = mark.moved - mark.began + case.profile.tolerances.timer
     if mode is Mode.DURATION:

@@ -48,18 +48,12 @@ def _drove_away(case: Case, item: Evidence) -> bool:
     from a 503 that is declared to be no failure (F3). Upward a line goes without a failure, too: a request that was
     answered late it need not have given up then (F2)."""
     if isinstance(item, Sent):
-        return not (_went_upward(case) and case.phone.reach(item.server).was_late(item.transaction))
+        went_upward = case.profile.leads_up(case.stay.origin or "", case.stay.server)
+        return not (went_upward and case.phone.reach(item.server).was_late(item.transaction))
     if isinstance(item, Failed):
         return True
     stays = item.status == 503 and case.profile.settings.number("failoverOn503Response") == 0
     return not (item.in_dialog or grants_nothing(item) or stays)
-
-
-def _went_upward(case: Case) -> bool:
-    """Whether the stay's server is higher than the one that the line left for it."""
-    entry, stay = case.profile.entry, case.stay
-    left, to = (entry.priority(stay.origin or ""), entry.priority(stay.server)) if entry else (None, None)
-    return left is not None and to is not None and to < left
 
 
 def first_try(case: Case) -> Ground:

@@ -136,14 +136,8 @@ def works_below(case: Case, higher: str | None) -> Ground:
         return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
     if _keeps_binding(case, higher):
         return Ground(reason=Reason.READINGS_DIFFER)
-    return _not_moved_by(case, (one for one in case.stay.asides if _is_at_or_above(case, one.server, higher)))
-
-
-def _is_at_or_above(case: Case, server: str, higher: str | None) -> bool:
-    """Whether it is that server, or one above it: from there it is no way upward."""
-    entry = case.profile.entry
-    there, here = (entry.priority(server), entry.priority(higher or "")) if entry else (None, None)
-    return server == higher or (there is not None and here is not None and there < here)
+    return _not_moved_by(case, (one for one in case.stay.asides
+                                if one.server == higher or case.profile.leads_up(higher or "", one.server)))
 
 
 def _refused_by_a_200(binding: Binding) -> bool:
