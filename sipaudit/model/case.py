@@ -7,7 +7,7 @@ from math import inf
 
 from msgspec import Struct
 
-from sipaudit.model.events import NO_LINE, Answered, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Answered, ModelEvent, Sent, server_of
 from sipaudit.model.observations import Awaited, Fact
 from sipaudit.model.profile import Profile
 from sipaudit.model.readings import ALWAYS, NEVER
@@ -38,7 +38,7 @@ class Case(Struct, frozen=True):
     @property
     def server(self) -> str:
         """The other end of the packet on trial, empty for what is no packet."""
-        return getattr(self.event, "server", "")
+        return server_of(self.event)
 
     @property
     def gives_up(self) -> float:

@@ -214,3 +214,8 @@ class Lost(Event, frozen=True, gc=False):
 ModelEvent = (
     Sent | Resent | Answered | Failed | Contacted | Received | Replied | CallChanged | Booted | EntryChanged | Lost
 )
+
+
+def server_of(event: ModelEvent) -> str:
+    """The server that an event is about; empty for what is about none."""
+    return "" if isinstance(event, Booted | EntryChanged | Lost) else event.server

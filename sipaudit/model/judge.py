@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.case import HOLDS, UNSEEN, Case, Ground
-from sipaudit.model.events import ModelEvent
+from sipaudit.model.events import ModelEvent, server_of
 from sipaudit.model.expectations import BY_TRIGGER, About, Row, Trigger, Where
 from sipaudit.model.observations import Awaited, Fact, Observation, Verdict
 from sipaudit.model.profile import Profile
@@ -74,7 +74,7 @@ def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigge
     """What an event means for the expectations that its trigger brings into play."""
     regimes = tuple(sorted(possible_regimes(profile.settings)))
     modes = tuple(sorted(possible_modes(profile.settings)))
-    places = tuple(_place(line.stay(regime), _server(event)) for regime in regimes)
+    places = tuple(_place(line.stay(regime), server_of(event)) for regime in regimes)
     found = (_observe(rows, Scene(line, phone, event, profile.under(expectation), regimes, modes, places))
              for expectation, rows in _within_reach(trigger, regimes, modes, places))
     return tuple(observation for observation in found if observation is not None)
@@ -132,7 +132,7 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
         reason = Reason.SETTINGS_AMBIGUOUS
     if reason is None:
         return Observation(first.row.expectation, first.row.clause, Verdict.CONFORMED, scene.event,
-                           _server(scene.event))
+                           server_of(scene.event))
     awaited = {trial.awaited for trial in trials if not trial.condemned}
     waits = len(awaited) == 1 and all(trial.holds == ALWAYS for trial in trials)
     signs = awaited.pop() if waits else ()
@@ -167,11 +167,7 @@ def _about(row: Row, trial: Trial, scene: Scene) -> str:
         return ""
     if row.about is About.PRIMARY and "primary" in trial.facts:
         return str(trial.facts["primary"])
-    return _server(scene.event)
-
-
-def _server(event: ModelEvent) -> str:
-    return getattr(event, "server", "")
+    return server_of(scene.event)
 
 
 def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:

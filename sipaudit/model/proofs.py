@@ -160,16 +160,14 @@ def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
-    method = getattr(event, "method", None)
-    if method in OF_SUBSCRIPTIONS or getattr(event, "call", None) not in awaited.calls:
-        return None
-    if _may_be_earlier(one, awaited, event):
+    if not isinstance(event, Sent | Replied | Received) or event.method in OF_SUBSCRIPTIONS \
+            or event.call not in awaited.calls or _may_be_earlier(one, awaited, event):
         return None
     if isinstance(event, Received):
-        return replace(awaited, transaction=event.transaction) if method == "BYE" else None
-    answers = isinstance(event, Replied) and event.status < 300 and (
-        method != "BYE" or event.transaction == awaited.transaction)
-    return Outcome.CONDEMNED if answers or isinstance(event, Sent) else None
+        return replace(awaited, transaction=event.transaction) if event.method == "BYE" else None
+    answers = isinstance(event, Sent) or (
+        event.status < 300 and (event.method != "BYE" or event.transaction == awaited.transaction))
+    return Outcome.CONDEMNED if answers else None
 
 
 def _may_be_earlier(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
@@ -186,14 +184,12 @@ def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
         return Outcome.ACQUITTED
     if awaited.seen:  # the time has passed; now the phone shows that it was alive
         return Outcome.CONDEMNED if isinstance(event, Sent | Resent | Replied) else None
-    server = getattr(event, "server", "")
-    if isinstance(event, Answered) and server == awaited.server and not event.in_dialog \
-            and event.method == getattr(one.event, "method", None):
-        return Outcome.ACQUITTED
-    if isinstance(event, Sent) and event.method == "CANCEL":
-        return Outcome.ACQUITTED
-    elsewhere = isinstance(event, Sent) and server != awaited.server and not event.in_dialog
-    return Outcome.ACQUITTED if elsewhere else None
+    if isinstance(event, Sent):
+        elsewhere = event.server != awaited.server and not event.in_dialog
+        return Outcome.ACQUITTED if elsewhere or event.method == "CANCEL" else None
+    answers = isinstance(event, Answered) and event.server == awaited.server and not event.in_dialog \
+        and isinstance(one.event, Sent) and event.method == one.event.method
+    return Outcome.ACQUITTED if answers else None
 
 
 def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:

@@ -12,7 +12,7 @@ from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, runs_out_first, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
-from sipaudit.model.events import Failed
+from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import LONG_AGO, Evidence, Reach, evidence
@@ -123,7 +123,7 @@ def _busy_unseen(case: Case, late: float) -> Reason | None:
     young = late - case.profile.covered_from < LONG_CALL
     # that others are made, and end, shows nothing of a call from before, of whichever line: it may be on hold meanwhile
     hidden = young and (in_mid_life(case) or (case.profile.lived and not boot_was_seen(case)))
-    if getattr(case.event, "method", "") == "INVITE":
+    if isinstance(case.event, Sent | Answered) and case.event.method == "INVITE":
         # who makes a call has been off the hook for a while
         return Reason.BUSY_UNPROVEN if hidden or case.now <= late + DIALLING else None
     return Reason.BUSY_UNPROVEN if hidden or (young and case.phone.quiet == LONG_AGO) else None

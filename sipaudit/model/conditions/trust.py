@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.events import Answered, ModelEvent, Replied
+from sipaudit.model.events import Answered, ModelEvent, Received, Replied, Sent
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Regime
@@ -67,7 +67,7 @@ def _may_have_begun_before(case: Case) -> bool:
     event, moved = case.event, case.stay.arrived.time
     if isinstance(event, Replied):   # what counts is when the request came that it answers
         event = next((one for one in case.line.offered if one.transaction == event.transaction), event)
-    elsewhere = not isinstance(event, Answered) and getattr(event, "server", case.stay.server) != case.stay.server
+    elsewhere = isinstance(event, Sent | Received | Replied) and event.server != case.stay.server
     return elsewhere and 0 <= event.time - moved <= first_interval(case.profile.settings) + SLACK_MIN
 
 
