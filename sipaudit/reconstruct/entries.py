@@ -91,7 +91,7 @@ class Entries:
         return view if state is None else self._view((*view.states, state), declared=False)
 
     def _chain_of(self, host: str, port: int, transport: str) -> EntryState | None:
-        family = "AAAA" if ":" in host else "A"
+        family = family_of(host)
         for owner in self._names.owners_of(host, transport):
             at = (port, transport) if owner[1] != "SRV" else (0, "")
             key = (owner, family, *at)
@@ -233,7 +233,7 @@ class Entries:
             address not in listed
             for server in state.declared.servers if server.address is not None and server.name is not None
             for address in self._names.addresses_of(plain_name(server.name))
-            if (":" in address) == (":" in server.address)
+            if family_of(address) == family_of(server.address)
         )
 
     def _reaches(self, key: SetKey, seen: Mapping[str, object]) -> bool:

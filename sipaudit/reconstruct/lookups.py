@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from sipaudit.model.settings import EntryServer
 from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Lives, make_room, note_told
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET, SetKey, plain_name, srv_domain, srv_owners
+from sipaudit.reconstruct.records import FAMILIES, TARGET, SetKey, family_of, plain_name, srv_domain, srv_owners
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
 
@@ -26,7 +27,6 @@ REFUSED_FOR = 10_800.0   # seconds that such an answer may be remembered by who 
 
 NXDOMAIN = 3
 SERVFAIL = 2
-FAMILIES = ("A", "AAAA")
 
 
 class Series:
@@ -180,7 +180,10 @@ def failing(line: Line, item: DnsMessage, names: Names) -> Iterator[str]:
             if state.is_led_by(item.name) or (state.owner is not None and item.name == state.owner[0]):
                 yield from (server.key for server in state.entry.servers)
         elif item.type in FAMILIES:
-            for server in state.entry.servers:
-                other_family = (":" in (server.address or "")) != (item.type == "AAAA")
-                if stands_for(server, item.name, addresses) and (item.rcode == NXDOMAIN or not other_family):
-                    yield server.key
+            yield from (server.key for server in state.entry.servers
+                        if stands_for(server, item.name, addresses) and _leaves_without_address(server, item))
+
+
+def _leaves_without_address(server: EntryServer, item: DnsMessage) -> bool:
+    """Whether there is none of the server's family, as its name has none at all, or none of the type asked for."""
+    return item.rcode == NXDOMAIN or family_of(server.address or "") == item.type

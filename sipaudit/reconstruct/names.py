@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
 from sipaudit.reconstruct.records import (
+    FAMILIES,
     TARGET,
     Data,
     RecordSet,
@@ -159,11 +160,11 @@ class Names:
 
     def name_of(self, address: str) -> str | None:
         """A name that has this address, the first learnt."""
-        return next((owner for owner, kind in self._leads.get(address, {}) if kind in ("A", "AAAA")), None)
+        return next((owner for owner, kind in self._leads.get(address, {}) if kind in FAMILIES), None)
 
     def addresses_of(self, name: str) -> list[str]:
         """All addresses that a name resolves to, CNAMEs followed."""
-        return [*self._addresses(name, "A", _Trail()), *self._addresses(name, "AAAA", _Trail())]
+        return [address for family in FAMILIES for address in self._addresses(name, family, _Trail())]
 
     def _addresses(self, name: str, family: str, trail: _Trail) -> list[str]:
         for _ in range(DEPTH):

@@ -12,6 +12,7 @@ from sipaudit.model.reach import LONG_AGO
 SetKey = tuple[str, str]  # owner name, type
 Data = str | tuple[int | str, ...]
 
+FAMILIES = ("A", "AAAA")   # the types of records that hold addresses
 _TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp"): "tls"}
 
 
