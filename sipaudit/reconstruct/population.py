@@ -62,7 +62,7 @@ class Population:
         if source is None:
             source = Source(host)
             while len(self.candidates) >= self.bounds.candidates:
-                self._drop_candidate(next(iter(self.candidates.values())))
+                self._drop_oldest_candidate()
         self.candidates[host] = source  # last again: the longest unheard of is forgotten first
         return source
 
@@ -157,7 +157,7 @@ class Population:
         self.bounds = bounds
         self._devices.tighten(bounds.devices)
         while len(self.candidates) > bounds.candidates:
-            self._drop_candidate(next(iter(self.candidates.values())))
+            self._drop_oldest_candidate()
         while len(self.hidden) > bounds.strange_lines:
             self._drop_oldest_hidden()
         if len(self.lines) > bounds.lines:
@@ -206,8 +206,8 @@ class Population:
 
     # -- candidates
 
-    def _drop_candidate(self, source: Source) -> None:
-        del self.candidates[source.host]
+    def _drop_oldest_candidate(self) -> None:
+        source = self.candidates.pop(next(iter(self.candidates)))
         for phone in source.phones:
             self._leave(phone)
         source.lose(source.phones)

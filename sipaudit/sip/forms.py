@@ -243,17 +243,24 @@ class Forms:
         self._put_first(form, instead=first)
         return form
 
+    def _few(self, flow: int) -> Iterator[Form]:
+        """The few forms of a flow, by its id."""
+        form = self._forms.get(flow)
+        while form is not None:
+            yield form
+            form = form.next
+
     def _first(self, item: Datagram) -> Form | None:
         """Of the forms of a message's flow and length the one that it is held against."""
         flow, length = id(item.flow), len(item.payload)
-        few = (form for form in _chain(self._forms.get(flow)) if form.layout.length == length)
+        few = (form for form in self._few(flow) if form.layout.length == length)
         return next(few, None) or self._many.get((flow, length))
 
     def _put_first(self, form: Form, instead: Form | None) -> None:
         """Hold messages of its flow and length against this form from now on, (`instead`) no longer that one."""
         flow, length = id(form.flow), form.layout.length
         self._count += instead is None
-        few = [other for other in _chain(self._forms.get(flow)) if other is not instead]
+        few = [other for other in self._few(flow) if other is not instead]
         if len(few) < FEW and (flow, length) not in self._many:
             for one, following in pairwise((form, *few, None)):
                 one.next = following   # type: ignore[union-attr]  # only the last is None
@@ -278,10 +285,3 @@ class Forms:
 def _digest(flow: Flow, layout: Layout, payload: bytes) -> int:
     """Of a flow, which is one object, and of a message's constants."""
     return hash((id(flow), layout.constants(payload))) & DIGEST
-
-
-def _chain(form: Form | None) -> Iterator[Form]:
-    """The few forms of a flow."""
-    while form is not None:
-        yield form
-        form = form.next
