@@ -23,7 +23,7 @@ from sipaudit.capture.tcp_order import Order, asked_for
 from sipaudit.capture.tcp_recognition import recognise
 from sipaudit.capture.tcp_table import Table
 from sipaudit.sip.datagram import Flow, Item
-from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
+from sipaudit.sip.framing import looks_like_sip
 
 CONTROL = SYN | ACK | FIN | RST
 _TURNS = (b"REGISTER ", b"INVITE ")
@@ -41,19 +41,17 @@ class Streams:
 
     def __init__(
         self, health: Sequence[CaptureHealth], *, max_streams: int = FOR_FILES.streams,
-        max_bytes_per_stream: int = MESSAGE_LIMIT, max_bytes: int = FOR_FILES.stream_bytes,
+        max_bytes: int = FOR_FILES.stream_bytes,
     ) -> None:
         self._health = health
         self._max_streams = max_streams
         self.evicted = 0
         self._table = Table()
         self._lookups = Lookups()
-        self._contents = Contents(health, max_bytes_per_stream)
+        self._contents = Contents(health)
         self._lifecycle = Lifecycle(self._table)
-        self.calm = Calm(self._table, self._contents, self._moved_on, max_bytes_per_stream, max_streams,
-                         max_bytes)
-        self._order = Order(health, self._table, self._contents, self._moved_on, self._known, max_bytes_per_stream,
-                            max_bytes)
+        self.calm = Calm(self._table, self._contents, self._moved_on, max_streams, max_bytes)
+        self._order = Order(health, self._table, self._contents, self._moved_on, self._known, max_bytes)
         self.sip_ports: set[int] = self._contents.sip_ports
 
     def tighten(self, max_streams: int, max_bytes: int) -> None:

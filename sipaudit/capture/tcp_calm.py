@@ -23,16 +23,14 @@ _ALONE: tuple[int, ...] = ()   # the packets of a message that came in one
 class Calm:
     """The calm ones among the connections of a table, of which all together there may be as many as there is `room`.
 
-    `limit` is that of a message, in bytes; `most` that of all that is held; `moved_on` is told of flow and time of
-    messages while SYNs are unanswered.
+    `most` is how many bytes may be held of all of them; `moved_on` is told of flow and time of messages while SYNs are
+    unanswered.
     """
 
-    __slots__ = ("_contents", "_followed", "_limit", "_moved_on", "_opening", "_sides", "_table", "_use", "most",
-                 "room")
+    __slots__ = ("_contents", "_followed", "_moved_on", "_opening", "_sides", "_table", "_use", "most", "room")
 
     def __init__(
-        self, table: Table, contents: Contents, moved_on: Callable[[Flow, float], list[Item]], limit: int, room: int,
-        most: int,
+        self, table: Table, contents: Contents, moved_on: Callable[[Flow, float], list[Item]], room: int, most: int,
     ) -> None:
         self._table = table
         self._sides, self._followed, self._opening = table.sides, table.followed, table.opening
@@ -41,7 +39,6 @@ class Calm:
         self.room = room
         self.most = most
         self._contents = contents
-        self._limit = limit
 
     def __len__(self) -> int:
         """How many directions of calm connections were seen."""
@@ -56,7 +53,7 @@ class Calm:
         if side is None or seq != side.wanted:
             return None
         message, frames = payload, _ALONE
-        if payload and (side.begun or not is_one_message(payload, self._limit, synced=side.synced)):
+        if payload and (side.begun or not is_one_message(payload, synced=side.synced)):
             pieced = self._pieced(side, time, capture, frame, payload)
             if pieced is None:
                 return None
@@ -101,7 +98,7 @@ class Calm:
         if table.held + size > self.most:
             return None
         if place is None:
-            if not begins_message(payload, self._limit, synced=side.synced):
+            if not begins_message(payload, synced=side.synced):
                 return None
             side.begun, side.place = payload, Place(0, len(payload), time, capture, frame)
             table.hold(side, size)
@@ -109,7 +106,7 @@ class Calm:
         message = begun + payload
         if (
             place.capture != capture or place.frame >= frame or place.time > time
-            or not is_one_message(message, self._limit, synced=side.synced)
+            or not is_one_message(message, synced=side.synced)
         ):
             return None
         side.begun, side.place = b"", None
@@ -131,7 +128,7 @@ class Calm:
         pair.content = Content.SIP
         self._restore(half, first)
         if second is None:
-            half.peer.framer = Framer(self._limit, synced=False)
+            half.peer.framer = Framer(synced=False)
         else:
             self._restore(half.peer, second)
         return self._table.find(flow)
@@ -141,7 +138,7 @@ class Calm:
         half.flow = side.flow
         half.seen = True
         half.reassembly.start(side.wanted)
-        half.framer = Framer(self._limit, synced=side.synced)
+        half.framer = Framer(synced=side.synced)
         half.asking = side.asking
         half.last_data = side.last_data
         half.peer.acked = side.acks

@@ -118,7 +118,7 @@ class Half:
         self.places.clear()
         self.reassembly.abandon()
         if self.framer:
-            self.framer = Framer(self.framer.limit, self.reassembly.position, synced=False)
+            self.framer = Framer(self.reassembly.position, synced=False)
         if self.records:
             self.records = Records(whole=False)
 

@@ -19,11 +19,10 @@ WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
 class Contents:
     """Reads the bytes of connections in their order, and learns ports from them (see `Streams`)."""
 
-    __slots__ = ("_health", "_limit", "sip_ports")
+    __slots__ = ("_health", "sip_ports")
 
-    def __init__(self, health: Sequence[CaptureHealth], limit: int) -> None:
+    def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
-        self._limit = limit
         self.sip_ports: set[int] = {SIP_PORT, SIPS_PORT}
 
     def on_sip_port(self, flow: Flow) -> bool:
@@ -116,8 +115,8 @@ class Contents:
         half.pair.sip = True
         peer = half.peer
         other = (peer.places[-1].end if peer.places else peer.reassembly.position) - len(peer.opening)
-        peer.framer = Framer(self._limit, other, synced=other == 0 and peer.isn is not None)
-        half.framer = Framer(self._limit, begin, synced=begin == 0 and half.isn is not None)
+        peer.framer = Framer(other, synced=other == 0 and peer.isn is not None)
+        half.framer = Framer(begin, synced=begin == 0 and half.isn is not None)
         return half.framer
 
     def _begin_tls(self, half: Half, place: Place) -> None:

@@ -17,11 +17,11 @@ from sipaudit.capture.tcp_connections import Half, Place
 from sipaudit.capture.tcp_contents import Contents
 from sipaudit.capture.tcp_table import Table
 from sipaudit.sip.datagram import Flow, Gap, Item
-from sipaudit.sip.framing import looks_like_sip
+from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
 
 
 class Order:
-    """Of the connections of a table. What waits may take `limit` bytes in a stream, and `most` in all together.
+    """Of the connections of a table. What waits may take MESSAGE_LIMIT bytes in a stream, and `most` in all together.
 
     `moved_on` is told of flow and time of what is read while SYNs are unanswered; `known` gives the direction that a
     flow is.
@@ -29,14 +29,13 @@ class Order:
 
     def __init__(
         self, health: Sequence[CaptureHealth], table: Table, contents: Contents,
-        moved_on: Callable[[Flow, float], list[Item]], known: Callable[[Flow], Half | None], limit: int, most: int,
+        moved_on: Callable[[Flow, float], list[Item]], known: Callable[[Flow], Half | None], most: int,
     ) -> None:
         self._health = health
         self._table = table
         self._contents = contents
         self._moved_on = moved_on
         self._known = known
-        self._limit = limit
         self.most = most
 
     def take(
@@ -112,8 +111,7 @@ class Order:
         reassembly = half.reassembly
         items: list[Item] = []
         while reassembly.waiting and (
-            reassembly.hopeless or reassembly.waiting_bytes > self._limit
-            or half.hole_deadline() <= time
+            reassembly.hopeless or reassembly.waiting_bytes > MESSAGE_LIMIT or half.hole_deadline() <= time
         ):
             items += self._skip_hole(half)
         self._table.account(half)

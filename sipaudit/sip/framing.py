@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-MESSAGE_LIMIT = 256 * 1024
+MESSAGE_LIMIT = 256 * 1024   # bytes of a message, of its head, and of a line of it: longer ones are none
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 8 * 1024
 
@@ -57,31 +57,31 @@ def surely_sip(beginning: bytes) -> bool:
     return _CERTAIN_START(beginning) is not None
 
 
-def is_one_message(data: bytes, limit: int, *, synced: bool) -> bool:
-    """Whether the next bytes of a stream of which nothing is held are exactly one message, of at most `limit` bytes;
-    (`synced`) a message begins there for sure."""
+def is_one_message(data: bytes, *, synced: bool) -> bool:
+    """Whether the next bytes of a stream of which nothing is held are exactly one message; (`synced`) one begins there
+    for sure."""
     if not (data.startswith(_PLAIN_STARTS) or _FIRST_LINE(data) if synced else _NEXT_START.match(data)):
         return False
     plain = _PLAIN_LENGTH_OR_END(data)
     if not plain:
         return False
     if plain.lastindex == _ALL:
-        return len(data) <= limit
+        return len(data) <= MESSAGE_LIMIT
     known = plain[2]
     found = plain if plain[3] else _EMPTY_LINE(data, plain.end() - 1 if known else 0)
     if not found:
         return False
-    length = int(known) if known else _body_length(data, found.end(), limit)
-    return found.end() + length == len(data) <= limit
+    length = int(known) if known else _body_length(data, found.end())
+    return found.end() + length == len(data) <= MESSAGE_LIMIT
 
 
-def begins_message(data: bytes, limit: int, *, synced: bool) -> bool:
+def begins_message(data: bytes, *, synced: bool) -> bool:
     """Whether the next bytes of a stream of which nothing is held are the first part of one message; what follows can
     then be put behind them and asked `is_one_message`."""
     if len(data) > LINE_LIMIT or data[-1] in b"\r\n" or not (_FIRST_LINE if synced else _NEXT_START.match)(data):
         return False
     end = _head_end(data, 0)
-    return end < 0 or end + _body_length(data, end, limit) > len(data)
+    return end < 0 or end + _body_length(data, end) > len(data)
 
 
 class Framer:
@@ -90,15 +90,13 @@ class Framer:
     `begin` is the offset of its first byte, `synced` whether a message begins there.
     `spans` holds, for the messages of the last call, the offsets `(begin, end)` they cover in the stream, lost
     bytes included.  `skipped` counts bytes that belong to no message, empty lines between them left aside (they keep a
-    connection open, RFC 5626 3.5.1).  Work is linear in the bytes fed and never more than `limit` bytes (256 kB) and a
+    connection open, RFC 5626 3.5.1).  Work is linear in the bytes fed, and never more than MESSAGE_LIMIT bytes and a
     line are held.
     """
 
-    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "limit", "skipped",
-                 "spans")
+    __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "skipped", "spans")
 
-    def __init__(self, limit: int = MESSAGE_LIMIT, begin: int = 0, *, synced: bool = True) -> None:
-        self.limit = limit
+    def __init__(self, begin: int = 0, *, synced: bool = True) -> None:
         self.spans: list[tuple[int, int]] = []
         self.skipped = 0
         self.begin = begin          # stream offset of the first byte held
@@ -137,7 +135,7 @@ class Framer:
     def passes(self, data: bytes) -> bool:
         """Whether the next bytes of the stream are exactly one message, and nothing is held: the usual case, which
         needs no copies. Then they are taken, and are that message; else they are still to be fed."""
-        if self._buffer or self._rest or not is_one_message(data, self.limit, synced=self._synced):
+        if self._buffer or self._rest or not is_one_message(data, synced=self._synced):
             return False
         self.begin += len(data)
         self._synced = True
@@ -179,7 +177,7 @@ class Framer:
             if len(buffer) > HEAD_LIMIT:
                 self._skip(len(buffer))
             return False
-        length = _body_length(buffer, end, self.limit)
+        length = _body_length(buffer, end)
         self._synced = length >= 0
         self._need = end + max(length, 0)  # without a length it ends with its head, and the next start line is sought
         return True
@@ -230,9 +228,9 @@ def _head_end(buffer: bytes | bytearray, begin: int) -> int:
     return found.end() if found else -1
 
 
-def _body_length(buffer: bytes | bytearray, head: int, limit: int) -> int:
-    """Content-Length; -1 where it is missing, unreadable, or makes the message longer than `limit`."""
+def _body_length(buffer: bytes | bytearray, head: int) -> int:
+    """Content-Length; -1 where it is missing, unreadable, or makes the message longer than MESSAGE_LIMIT."""
     at = buffer.find(_PLAIN_LENGTH, 0, head)
     found = _DIGITS(buffer, at + len(_PLAIN_LENGTH), head) if at >= 0 else None
     found = found or _LENGTH(buffer, 0, head)
-    return int(found[1]) if found and head + int(found[1]) <= limit else -1
+    return int(found[1]) if found and head + int(found[1]) <= MESSAGE_LIMIT else -1
