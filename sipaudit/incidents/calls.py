@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import Any
 
 from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go, was_registered
@@ -60,6 +60,12 @@ class Attempt:
         self.event = event
         self.subject = subject
         self.made = False
+
+    @property
+    def failure(self) -> str:
+        """How a timeline says that it could not be made."""
+        whom = "an emergency call" if self.event.emergency else "a call"
+        return f"{self.subject.line} could not make {whom}"
 
 
 class CallWatch:
@@ -229,11 +235,6 @@ def comes_through(status: int) -> bool:
 
 def _fails(status: int) -> bool:
     return status in REFUSED or 500 <= status < 600
-
-
-def lost(calls: list[CallUp], start: float) -> Iterator[CallUp]:
-    """Of calls that were up through a server that failed at `start`, those of which nothing was seen since."""
-    return (call for call in calls if call.last < start)
 
 
 def _cut(table: dict[Any, Any], most: int) -> int:

@@ -9,7 +9,6 @@ from math import inf
 
 from msgspec.structs import replace
 
-from sipaudit.incidents.calls import lost
 from sipaudit.incidents.course import course
 from sipaudit.incidents.draft import EVIDENCE_KEPT, Draft, Watched
 from sipaudit.incidents.known import KnownEvents
@@ -130,16 +129,14 @@ class Chronicle:
 
     def _lost_calls(self, outage: Outage) -> Draft:
         """What the outage took of the calls."""
-        calls = list(lost(outage.calls, outage.start))
-        attempts = failed_attempts(outage, self._watch.timers.now)
+        calls, attempts = outage.lost_calls, failed_attempts(outage, self._watch.timers.now)
         start = min([*(outage.start for _ in calls[:1]), *(sent for _, sent in attempts)])
         draft = Draft(LOST_CALLS, start, outage.server, outage.entry)
         draft.end = outage.end
         draft.metrics = {name: outage.metrics.get(name) for name in ("calls_lost", "calls_failed", "emergency_failed")}
         for attempt, sent in attempts:
             draft.add([attempt.subject], attempt.event)
-            whom = "an emergency call" if attempt.event.emergency else "a call"
-            draft.happened(sent, f"{attempt.subject.line} could not make {whom}")
+            draft.happened(sent, attempt.failure)
         for call in calls:
             draft.add([call.subject])
             draft.happened(call.last, f"last message of a call of {call.subject.line}")

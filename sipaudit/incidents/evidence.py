@@ -82,7 +82,7 @@ class EvidenceWatch:
         event = waiting.request
         server = self._tally.server(event.server, event.time)
         self._tally.minute_then(server, event.time).unanswered += 1
-        if event.in_dialog or event.method not in SILENT_METHODS:
+        if not _tells_by_silence(event):
             return
         if waiting.shows_silence and not _was_served(waiting.subject):
             self._not_served(event)
@@ -167,7 +167,7 @@ class EvidenceWatch:
             return
         server = self._tally.server(event.server, event.time)
         for request in reach.waiting:
-            if request.in_dialog or request.method not in SILENT_METHODS or request.transaction in reach.ringing \
+            if not _tells_by_silence(request) or request.transaction in reach.ringing \
                     or request.transaction in open_ or event.time - request.time > LATE or server.counts(request):
                 continue
             for subject in subjects:
@@ -218,15 +218,19 @@ class EvidenceWatch:
             if reach.server == arrived.server or entry is None or entry.priority(reach.server) is None:
                 continue
             for request in reach.waiting:
-                if request.line == subject.number and not request.in_dialog and request.method in SILENT_METHODS \
+                if request.line == subject.number and _tells_by_silence(request) \
                         and went_on(request, repeated_until(reach, request), subject.silence):
-                    server = self._tally.server(reach.server, request.time)
-                    if not server.counts(request):
-                        self._came_to_nothing(server, request, subject, sure=True)
-                    turned, failing = arrived.sent or arrived.time, server.failing.get(arrived.phone)
-                    first = request.time if failing is None else failing.first
-                    if self._outages is not None and turned - first <= LATE:   # else it had left before
-                        self._outages.turned(server, subject, turned)
+                    self._turned_away(subject, request, arrived.sent or arrived.time)
+
+    def _turned_away(self, subject: Watched, request: Sent, turned: float) -> None:
+        """A line has asked another server then, since this request of it had found no answer."""
+        server = self._tally.server(request.server, request.time)
+        if not server.counts(request):
+            self._came_to_nothing(server, request, subject, sure=True)
+        failing = server.failing.get(request.phone)
+        first = request.time if failing is None else failing.first
+        if self._outages is not None and turned - first <= LATE:   # else it had left before
+            self._outages.turned(server, subject, turned)
 
     # -- for it
 
@@ -252,6 +256,11 @@ class EvidenceWatch:
             refusals.answered(event, attempt)
         if attempt is not None and outages is not None:
             outages.failed_attempt(event.server, attempt, attempt.event.time if event.sent is None else event.sent)
+
+
+def _tells_by_silence(request: Sent) -> bool:
+    """Whether every server answers such a request, and a phone that hears nothing leaves its server for it."""
+    return not request.in_dialog and request.method in SILENT_METHODS
 
 
 def _asks_anew_within(request: Sent, subject: Watched) -> float:

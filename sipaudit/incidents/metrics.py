@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, inf
+from math import ceil
 
-from sipaudit.incidents.calls import lost
 from sipaudit.incidents.draft import Watched, was_registered
 from sipaudit.incidents.gaps import lapsed
 from sipaudit.incidents.outage import FailedAttempt, Outage
@@ -42,11 +41,10 @@ def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], s
             value = percentile(seconds, percent)
             metrics[f"{name}_{suffix}"] = None if value is None else round(value, 3)
     failed = failed_attempts(outage, now)
-    end = inf if outage.end is None else outage.end
     return {
         **metrics, "lines_moved": len(moves), "lines_stayed": _stayed(outage, everyone),
-        "registrations_lost": lapsed(spells, outage.lines, outage.start, end),
-        "calls_lost": len(list(lost(outage.calls, outage.start))), "calls_failed": len(failed),
+        "registrations_lost": lapsed(spells, outage.lines, outage.start, outage.until),
+        "calls_lost": len(outage.lost_calls), "calls_failed": len(failed),
         "emergency_failed": sum(attempt.event.emergency for attempt, _ in failed), "responses_503": outage.refusals,
     }
 
@@ -59,11 +57,10 @@ def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
 
 
 def _left_in(outage: Outage, move: MoveSeen) -> bool:
-    end = inf if outage.end is None else outage.end
-    if outage.start <= when_turned(move) <= end:
+    if outage.start <= when_turned(move) <= outage.until:
         return True
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
-    return any(sent is not None and outage.start <= sent <= end for sent in sends)
+    return any(sent is not None and outage.start <= sent <= outage.until for sent in sends)
 
 
 def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
@@ -77,17 +74,16 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
             turned.append((min(times), subject, move))
     moved = {subject.number for subject, _ in moves}
     turned += [(time, outage.lines[number], None) for number, time in outage.turned.items()
-               if number in outage.lines and number not in moved and (outage.end is None or time <= outage.end)]
+               if number in outage.lines and number not in moved and time <= outage.until]
     return sorted(turned, key=lambda one: one[0])
 
 
 def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
     """The calls that could not be made, emergency calls first, each with when it was first tried there in the outage;
     one that came through elsewhere is none, nor is one that may still."""
-    end = inf if outage.end is None else outage.end
     failed: dict[int, FailedAttempt] = {}
     for attempt, sent in outage.attempts:
-        if not attempt.made and outage.start <= sent <= end and attempt.event.time + SILENCE_MAX <= now:
+        if not attempt.made and outage.start <= sent <= outage.until and attempt.event.time + SILENCE_MAX <= now:
             _, before = failed.get(id(attempt), (attempt, sent))
             failed[id(attempt)] = attempt, min(sent, before)
     return sorted(failed.values(), key=lambda one: (not one[0].event.emergency, one[1]))

@@ -86,9 +86,9 @@ class Outage(Draft):
         return self._doubtful
 
     def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
-        lost, made = sum(call.last < self.start for call in self.calls), sum(one.made for one, _ in self.attempts)
-        return (lost, made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned), len(self.first),
-                len(self.late), len(self.freed), self.answer, self.refusals,
+        made = sum(one.made for one, _ in self.attempts)
+        return (len(self.lost_calls), made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned),
+                len(self.first), len(self.late), len(self.freed), self.answer, self.refusals,
                 spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
     def seen_last(self, _now: float) -> float:
@@ -135,6 +135,16 @@ class Outage(Draft):
         """A phone is concerned by one of some alone, which others had lost before."""
         if self.meanwhile is not None and phone not in self.first and failing.served_since(server.key, self.start):
             self.joined.add(phone)
+
+    @property
+    def until(self) -> float:
+        """When it ended (seconds since the epoch), without end while it lasts."""
+        return inf if self.end is None else self.end
+
+    @property
+    def lost_calls(self) -> list[CallUp]:
+        """Of the calls that were up through the server when it failed, those of which nothing was seen since."""
+        return [call for call in self.calls if call.last < self.start]
 
     @property
     def own(self) -> set[int]:

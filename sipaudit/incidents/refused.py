@@ -66,9 +66,8 @@ class RefusedCalls(Draft):
         for place, (attempt, refusal) in enumerate(failed):
             self.add([attempt.subject], refusal if place < EVIDENCE_KEPT else None)
         for attempt, refusal in failed[:HAPPENINGS_KEPT]:
-            whom = "an emergency call" if attempt.event.emergency else "a call"
             why = "nobody rang" if refusal.status == GIVEN_UP else refusal.status
-            self.happened(attempt.event.time, f"{attempt.subject.line} could not make {whom}: {why}")
+            self.happened(attempt.event.time, f"{attempt.failure}: {why}")
         self.start = min((attempt.event.time for attempt, _ in failed), default=self.start)
         self.metrics = {"calls_lost": 0.0, "calls_failed": float(len(failed)),
                         "emergency_failed": float(sum(attempt.event.emergency for attempt, _ in failed))}
