@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sipaudit.model.events import (
-    NO_LINE,
-    Contacted,
-    ContactKind,
-    Failed,
-    FailureKind,
-    Lost,
-)
+from sipaudit.model.events import Contacted, ContactKind, Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
 from sipaudit.reconstruct.lives import entry_asked, entry_changed
 from sipaudit.reconstruct.lookups import failing, is_refusal, may_have, note_single
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.phones import Line, Phone, servers_of
+from sipaudit.reconstruct.phones import Line, Phone, of_phone, servers_of
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Key, Transaction, identifies
 from sipaudit.reconstruct.views import EntryState
@@ -95,8 +88,7 @@ class Beside:
 
     def _fail(self, phone: Phone, server: str, item: TransportError, sent: float, transaction: int | None) -> None:
         self._registry.emit(phone, None, Failed(
-            item.time, item.capture, item.frame, phone.number, NO_LINE, server, _FAILURES[item.kind], sent, transaction,
-        ))
+            *of_phone(phone, item), server, _FAILURES[item.kind], sent, transaction))
 
     def _quoted(self, item: TransportError) -> Transaction | None:
         """The phone's transaction that ICMP quotes."""
@@ -143,9 +135,7 @@ class Beside:
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
         """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
-        self._registry.emit(phone, None, Contacted(
-            item.time, item.capture, item.frame, phone.number, NO_LINE, server, kind,
-        ))
+        self._registry.emit(phone, None, Contacted(*of_phone(phone, item), server, kind))
 
     def _gap(self, item: Gap) -> None:
         """Bytes are missing from a stream between a phone and one of its servers."""
@@ -158,8 +148,7 @@ class Beside:
 
     def _lose(self, phone: Phone, item: Gap) -> None:
         why = f"{item.missing} bytes of a stream" if item.missing else "bytes of a stream"
-        self._registry.emit(phone, None, Lost(
-            item.time, item.capture, item.frame, phone.number, NO_LINE, why))
+        self._registry.emit(phone, None, Lost(*of_phone(phone, item), why))
 
     # -- names ---------------------------------------------------------------------------------------------------
 
@@ -196,9 +185,7 @@ class Beside:
         for phone in phones:
             for server in self._standing_for(phone, item):
                 phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
-                self._registry.emit(phone, None, Failed(
-                    item.time, item.capture, item.frame, phone.number, NO_LINE, server, FailureKind.DNS, since,
-                ))
+                self._registry.emit(phone, None, Failed(*of_phone(phone, item), server, FailureKind.DNS, since))
 
     def _resolved(self, item: DnsMessage, phone: Phone) -> None:
         """The servers of which a name had not resolved can be tried again."""

@@ -8,7 +8,8 @@ from sipaudit.one import one_number, one_text
 from sipaudit.reconstruct.contacts import port_of
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import note_guise
-from sipaudit.reconstruct.phones import Knowledge, Line
+from sipaudit.reconstruct.knowledge import Knowledge
+from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.useragent import read_user_agent
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.message import Address, Uri

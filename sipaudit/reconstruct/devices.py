@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sipaudit.reconstruct.phones import Knowledge, Line, Phone
+from sipaudit.reconstruct.knowledge import Knowledge
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.useragent import polycom_mac
 from sipaudit.sip.datagram import Flow
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from sipaudit.model.events import NO_LINE, Failed, FailureKind, Lost
+from sipaudit.model.events import Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bounds
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, in_turns
+from sipaudit.reconstruct.knowledge import Knowledge
 from sipaudit.reconstruct.lives import entry_changed
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
-from sipaudit.reconstruct.phones import Knowledge, Line, MayAskAgain, Phone
+from sipaudit.reconstruct.phones import Line, MayAskAgain, Phone, of_phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.sights import Sights
@@ -232,7 +233,7 @@ class Memory:
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
                 self.registry.emit(line.owner, None, Failed(
-                    item.time, item.capture, item.frame, line.phone, NO_LINE, server, FailureKind.DNS, refusal.time))
+                    *of_phone(line.owner, item), server, FailureKind.DNS, refusal.time))
 
     def heard(self, line: Line, server: str) -> None:
         """This server was seen speaking to the line."""
@@ -267,7 +268,7 @@ class Memory:
         capture began."""
         if since is None or since >= self.traffic.first:
             self.traffic.missing_halves += 1
-        self.registry.emit(phone, None, Lost(item.time, item.capture, item.frame, phone.number, NO_LINE, why, since))
+        self.registry.emit(phone, None, Lost(*of_phone(phone, item), why, since))
 
 
 @lru_cache(SERVERS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Protocol, final
 
 from msgspec import Struct
 
-from sipaudit.model.events import Answered, CallChanged, ModelEvent, Sent
+from sipaudit.model.events import NO_LINE, Answered, CallChanged, ModelEvent, Sent
 from sipaudit.model.profile import Vendor
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.routine import Renewals
@@ -20,7 +20,7 @@ from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import Device
 from sipaudit.reconstruct.views import View
 from sipaudit.reconstruct.wording import Asking
-from sipaudit.sip.datagram import Datagram, Flow
+from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.message import Address, Challenge, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.turned_away import turned_away
@@ -51,19 +51,6 @@ class CallSeen:
         if server != self.server:
             self.server = server
             self.tries += 1
-
-
-class Knowledge(Protocol):
-    """What the site file knows. `declares_phone` takes the source address and the MAC; `emergency` are the numbers."""
-
-    @property
-    def entries(self) -> Mapping[str, ServerEntry]: ...
-    @property
-    def declare(self) -> Callable[[LineIdentity], Declaration]: ...
-    @property
-    def declares_phone(self) -> Callable[[str, str | None], bool]: ...
-    @property
-    def emergency(self) -> frozenset[str]: ...
 
 
 class Follower(Protocol):
@@ -288,6 +275,11 @@ class Phone:
     def uses(self, uri: Uri) -> bool:
         """Whether one of its lines has this Contact host and port now."""
         return any(line.contact_host == uri.host and line.contact_port == port_of(uri) for line in self.lines)
+
+
+def of_phone(phone: Phone, item: Item) -> tuple[float, int, int, int, int]:
+    """How an event of the whole phone begins that this item shows: when it was, in which packet, and whose it is."""
+    return item.time, item.capture, item.frame, phone.number, NO_LINE
 
 
 def servers_of(phone: Phone, host: str) -> list[str]:

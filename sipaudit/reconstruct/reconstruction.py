@@ -18,9 +18,9 @@ from sipaudit.reconstruct.bounds import LEAP, SET_BACK, SILENCE, Bounds
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.four_in_a_row import FOUR, FourInARow
 from sipaudit.reconstruct.heard import Heard
+from sipaudit.reconstruct.knowledge import Knowledge
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.notified import LetsPass, Notified
-from sipaudit.reconstruct.phones import Knowledge
 from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses

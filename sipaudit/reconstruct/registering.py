@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
-from sipaudit.model.events import FETCH, NO_LINE, Booted, Sent
+from sipaudit.model.events import FETCH, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.contacts import asked_expiry, own_contact
 from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
 from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
@@ -143,8 +143,7 @@ class Registering:
         seen = self._memory.starts.ends(phone, line, item.time) and is_at_head(line)
         unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # so may the head of the list be
         if seen or moved or (phone.last > -inf and (unresolved or is_at_head(line))):
-            self._memory.registry.emit(phone, None, Booted(
-                item.time, item.capture, item.frame, phone.number, NO_LINE, not seen))
+            self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), not seen))
 
 
 def under_one_call_id(line: Line) -> Iterator[Line]:

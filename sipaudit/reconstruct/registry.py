@@ -18,7 +18,8 @@ from sipaudit.reconstruct.descriptions import Descriptions
 from sipaudit.reconstruct.devices import Devices, same
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, alike, bare, by_gruu, names_another, narrowed, parted, weak
-from sipaudit.reconstruct.phones import Knowledge, Line, Phone
+from sipaudit.reconstruct.knowledge import Knowledge
+from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.population import Population
 from sipaudit.reconstruct.source import Source
 from sipaudit.reconstruct.useragent import read_user_agent

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from math import inf
 
-from sipaudit.model.events import CHALLENGES, NO_LINE, Answered, Booted, Replied
+from sipaudit.model.events import CHALLENGES, Answered, Booted, Replied
 from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
 from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.contacts import granted_expiry
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.early import challenged
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.phones import Line, Phone
+from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, BRANCH_KEY, Key, Transaction, of_response, transaction_key
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Response
@@ -168,8 +168,7 @@ class Responses:
         if began or status >= 300 or transaction.method != "INVITE":
             phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
         if began:
-            self._memory.registry.emit(phone, None, Booted(
-                item.time, item.capture, item.frame, phone.number, NO_LINE, True))
+            self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), True))
 
     def _answers_entry(self, transaction: Transaction, status: int) -> bool:
         """Whether a phone accepts an INVITE from a server of an entry, as only a phone of that server would."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sipaudit.model.events import NO_LINE, Contacted, ContactKind
+from sipaudit.model.events import Contacted, ContactKind
 from sipaudit.reconstruct.memory import Memory
-from sipaudit.reconstruct.phones import Line, Phone, servers_of
+from sipaudit.reconstruct.phones import Line, Phone, of_phone, servers_of
 from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.reconstruct.wording import in_words_of
 from sipaudit.sip.datagram import Datagram, Flow
@@ -41,8 +41,7 @@ def turned_to(memory: Memory, phone: Phone, item: Datagram) -> None:
     """One of the phone's lines has turned to a server, and whether in vain is not followed."""
     phone.last = item.time
     for server in servers_of(phone, item.flow.destination_host):
-        memory.registry.emit(phone, None, Contacted(
-            item.time, item.capture, item.frame, phone.number, NO_LINE, server, ContactKind.SOUGHT))
+        memory.registry.emit(phone, None, Contacted(*of_phone(phone, item), server, ContactKind.SOUGHT))
 
 
 def stranger(memory: Memory, item: Datagram, request: Request, key: Key) -> Transaction:
