@@ -24,12 +24,10 @@ def chosen_packets(file: CaptureFile, frames: Collection[int]) -> Iterator[Packe
     wanted = sorted(set(frames))
     if not wanted:
         return
-    reader: Records | None = None
     with opened(file.source) as stream:
         try:
-            for data, _ in chunks(stream, file.path):
-                reader = reader or formats.records(data, CaptureHealth(file.path))
-                for batch in reader.feed(data):
+            for reader, batches, _ in formats.read(chunks(stream, file.path), CaptureHealth(file.path)):
+                for batch in batches:
                     yield from _of_batch(batch, wanted, reader)
                 if reader.frames >= wanted[-1] or reader.damaged:
                     return

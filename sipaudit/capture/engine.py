@@ -86,11 +86,8 @@ def _with_our_reader(
     reader: Records | None = None
     with opened(file.source) as stream:
         try:
-            for data, stored in chunks(stream, file.path):
-                reader = reader or formats.records(data, health)
-                for batch in reader.feed(data):
-                    if batch.first_frame + batch.length - 1 > already:
-                        yield batch.behind(already)
+            for reader, given, stored in formats.read(chunks(stream, file.path), health):
+                yield from (batch.behind(already) for batch in given if batch.first_frame + batch.length - 1 > already)
                 position.reached(stored)
                 if reader.damaged:
                     break

@@ -13,7 +13,6 @@ from sipaudit.capture.files import CaptureFile
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import UDP
 from sipaudit.capture.packet import Packet, Run
-from sipaudit.capture.records import Records
 from sipaudit.capture.streams import chunks, opened
 from sipaudit.capture.tunnel import TUNNEL_PORTS
 from sipaudit.capture.write import PcapngWriter
@@ -91,9 +90,8 @@ def secrets_of(file: CaptureFile) -> list[bytes]:
     """The TLS key logs inside a pcapng; the whole file is read for them when it is known to begin with one."""
     if not file.secrets:
         return []
-    reader: Records | None = None
+    secrets: list[bytes] = []
     with opened(file.source) as stream:
-        for data, _ in chunks(stream, file.path):
-            reader = reader or formats.records(data, CaptureHealth(file.path))
-            reader.feed(data)
-    return reader.secrets if reader else []
+        for reader, _, _ in formats.read(chunks(stream, file.path), CaptureHealth(file.path)):
+            secrets = reader.secrets
+    return secrets

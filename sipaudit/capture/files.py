@@ -68,15 +68,10 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
     """
     if not arguments:   # the command line sees to it
         raise InputError("no capture is named", fix="name files, patterns or directories")
-    paths: dict[str, tuple[str, bool]] = {}
-    for argument in arguments:
-        for path, named in _expand(argument):
-            same = paths.get(os.path.realpath(path))
-            if same is None or named:
-                paths[os.path.realpath(path)] = (same[0] if same else path, named)
+    paths = _meant(arguments)
     spool = reread or len(paths) > 1
     found = _Found()
-    for path, named in paths.values():
+    for path, named in paths:
         try:
             found.take(_capture_file(path, spool))
         except InputError as error:
@@ -87,6 +82,16 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
     if not found.files:
         raise InputErrors(list(_no_capture(arguments, found.skipped, passed_over)))
     return Resolved(found.files, passed_over)
+
+
+def _meant(arguments: Sequence[str]) -> list[tuple[str, bool]]:
+    """Each path that the arguments mean once, as it was written first, and whether the user named it."""
+    paths: dict[str, tuple[str, bool]] = {}
+    for argument in arguments:
+        for path, named in _expand(argument):
+            first, before = paths.get(os.path.realpath(path), (path, False))
+            paths[os.path.realpath(path)] = first, before or named
+    return list(paths.values())
 
 
 def _no_capture(arguments: Sequence[str], skipped: Sequence[InputError], passed_over: Sequence[InputError]
@@ -133,10 +138,9 @@ def _same_content(one: CaptureFile, other: CaptureFile) -> bool:
 
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:
     """Paths, and whether the user named them; pipes and folders in a directory or pattern were not meant."""
-    path = Path(argument)
-    if argument != STDIN and os.path.isdir(path):  # noqa: PTH112 - Path's raises where a folder above is closed
-        yield from ((str(entry), False) for entry in sorted(path.iterdir()) if entry.is_file())
-    elif argument != STDIN and has_magic(argument) and not os.path.exists(path):  # noqa: PTH110 - the same
+    if _is_folder(argument):
+        yield from ((str(entry), False) for entry in sorted(Path(argument).iterdir()) if entry.is_file())
+    elif argument != STDIN and has_magic(argument) and not os.path.exists(Path(argument)):  # noqa: PTH110 - the same
         found = sorted(glob(argument))  # noqa: PTH207 - a pattern may be absolute
         if not found:
             raise InputError("no file matches this pattern", fix="check the pattern", file=argument)
@@ -148,12 +152,16 @@ def _expand(argument: str) -> Iterator[tuple[str, bool]]:
 def _not_searched(arguments: Sequence[str]) -> Iterator[InputError]:
     """Folders with captures in a folder that was named, of which somebody may think that they were read."""
     named = {os.path.realpath(argument) for argument in arguments}
-    for argument in arguments:
-        if argument != STDIN and os.path.isdir(argument):  # noqa: PTH112 - Path's raises where a folder above is closed
-            for folder in sorted(entry for entry in Path(argument).iterdir() if entry.is_dir()):
-                if os.path.realpath(folder) not in named and folder.name != OURS and _holds_captures(folder):
-                    what = "is a folder within a folder, and not searched"
-                    yield InputError(what, fix="name it, too", file=str(folder))
+    for argument in filter(_is_folder, arguments):
+        for folder in sorted(entry for entry in Path(argument).iterdir() if entry.is_dir()):
+            if os.path.realpath(folder) not in named and folder.name != OURS and _holds_captures(folder):
+                what = "is a folder within a folder, and not searched"
+                yield InputError(what, fix="name it, too", file=str(folder))
+
+
+def _is_folder(argument: str) -> bool:
+    path = Path(argument)   # nothing means the folder where we are, as it does to Path
+    return argument != STDIN and os.path.isdir(path)  # noqa: PTH112 - Path's raises where a folder above is closed
 
 
 def _holds_captures(folder: Path) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from sipaudit import mistaken
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Batch
 from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords
 from sipaudit.capture.records import PCAP_MAGICS, PcapRecords, Records
 from sipaudit.errors import InputError
@@ -38,6 +41,15 @@ def records(head: bytes, health: CaptureHealth) -> Records:
     if head[:MAGIC] == SECTION_MAGIC:
         return PcapngRecords(health)
     raise not_a_capture(head, health.path)
+
+
+def read(pieces: Iterable[tuple[bytes, int]], health: CaptureHealth) -> Iterator[tuple[Records, list[Batch], int]]:
+    """The pieces of a capture (`streams.chunks`) put through the reader for it: the reader, the packets that a piece
+    completes, and how many stored bytes were read by then. Raises InputError for what is no pcap or pcapng."""
+    reader: Records | None = None
+    for data, stored in pieces:
+        reader = reader or records(data, health)
+        yield reader, reader.feed(data), stored
 
 
 def not_a_capture(head: bytes, path: str) -> InputError:

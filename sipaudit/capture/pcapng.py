@@ -122,12 +122,18 @@ class PcapngRecords(Records):
         if position + length > len(buffer):
             self._wait(length)
             return 0
-        body = buffer[position + 8 : position + length - 4]
         if buffer[position + length - 4 : position + length] != buffer[position + 4 : position + 8]:
             self._damage()
         elif kind == _SECTION:
             self._section(order)
-        elif kind in _FRAMES:
+        else:
+            self._whole_block(kind, buffer, position, length)
+        return 0 if self.damaged else length
+
+    def _whole_block(self, kind: int, buffer: bytes, position: int, length: int) -> None:
+        """Any block but a section's, all of which is there."""
+        body = buffer[position + 8 : position + length - 4]
+        if kind in _FRAMES:
             self._flush(buffer, self._rows_link)
             self.frames += 1
         elif kind == _OLD_PACKET:
@@ -138,7 +144,6 @@ class PcapngRecords(Records):
             self._damage()  # true ones were read by the walk
         elif handler := self._handlers.get(kind):
             handler(body)
-        return 0 if self.damaged else length
 
     def _section(self, order: str) -> None:
         """A section begins: its byte order, and no interface yet."""
