@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import CallWatch, comes_through
 from sipaudit.incidents.draft import Watched, let_go
+from sipaudit.incidents.failing import InVain
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
 from sipaudit.incidents.refused import Refusals
@@ -116,7 +117,7 @@ class EvidenceWatch:
         if event.method == "INVITE":
             self._attempt_failed(event, subject)
         if self._outages is not None:
-            self._outages.fails(server, event.phone, event.method, event.time, event, [subject], sure=sure)
+            self._outages.fails(server, InVain(event.phone, event.method, event.time, event, [subject], sure))
 
     def _not_served(self, event: Sent) -> None:
         """A request ran out, which its phone went on sending, of a line that nobody was seen to answer yet: once
@@ -155,7 +156,7 @@ class EvidenceWatch:
                 self._attempt_failed(waiting.request, waiting.subject)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
         if self._outages is not None and there and server is not self._tally.beyond:
-            self._outages.fails(server, event.phone, None, event.sent, event, there, sure=True)
+            self._outages.fails(server, InVain(event.phone, None, event.sent, event, there, True))
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:
@@ -186,7 +187,7 @@ class EvidenceWatch:
         if self._outages is None or event.in_dialog or server is self._tally.beyond:
             return
         sent = event.time if event.sent is None else event.sent
-        self._outages.fails(server, event.phone, None, sent, event, [subject], sure=True)
+        self._outages.fails(server, InVain(event.phone, None, sent, event, [subject], True))
 
     def left(self, subject: Watched, move: MoveSeen) -> None:
         """A line has failed over."""

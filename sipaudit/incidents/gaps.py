@@ -150,6 +150,7 @@ class Gaps:
             turned_away("watched-lines")
 
     def _end(self, spell: Spell, time: float) -> None:
+        """A spell is over; one without any length was none."""
         del self.open[spell.subject.number]
         spell.end = time
         if time <= spell.start:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sipaudit.incidents.draft import TOGETHER
+from sipaudit.incidents.failing import Failing
 from sipaudit.incidents.outage import Outage
-from sipaudit.incidents.servers import Failing, ServerWatch
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.untold import Untold
 
 SELDOM = 1740.0   # seconds between two in vain, of what others do not ask for in between: live, half an hour is kept

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from math import inf
 
 from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
-from sipaudit.incidents.servers import Failing, ServerWatch
+from sipaudit.incidents.draft import TOGETHER, Draft, let_go
+from sipaudit.incidents.failing import Failing, InVain
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.events import Answered
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import turned_away
 
@@ -151,23 +152,23 @@ class Outage(Draft):
         """The phones that it concerns all the while."""
         return self.first.keys() - self.joined
 
-    def lets_run_out(self, server: ServerWatch, phone: int, method: str | None, sent: float, enough: float) -> None:
+    def lets_run_out(self, server: ServerWatch, vain: InVain, enough: float) -> None:
         """Of which method that is. Where calls alone ran out so far, it is one of all else once `enough` phones asked
         that in vain, with no answer to anybody between."""
-        if self.kind == PARTIAL and method != "INVITE":
-            if self.doubts and server.keeps_between(min(self.doubts.values()), sent):
+        if self.kind == PARTIAL and vain.method != "INVITE":
+            if self.doubts and server.keeps_between(min(self.doubts.values()), vain.sent):
                 self.doubts.clear()
-            self.doubts[phone] = min(sent, self.doubts.get(phone, sent))
+            self.doubts[vain.phone] = min(vain.sent, self.doubts.get(vain.phone, vain.sent))
             if len(self.doubts) < enough:
                 return
             self.total = min(self.doubts.values())
-        self.methods.add(method)
+        self.methods.add(vain.method)
 
-    def late_to_show(self, phone: int, sent: float, event: ModelEvent, subjects: Iterable[Watched]) -> None:
+    def late_to_show(self, vain: InVain) -> None:
         """A request came to nothing, as is seen only now: if it was sent before the end, it belongs to this."""
-        if self.end is not None and self.start <= sent <= self.end:
-            self.first.setdefault(phone, sent)
-            self.add(subjects, event)
+        if self.end is not None and self.start <= vain.sent <= self.end:
+            self.first.setdefault(vain.phone, vain.sent)
+            self.add(vain.subjects, vain.event)
 
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Set
 
 from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
+from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, still_failing
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.same import join
-from sipaudit.incidents.servers import Failing, ServerWatch
+from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.untold import Untold
-from sipaudit.model.events import Answered, ModelEvent
+from sipaudit.model.events import Answered
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.timers import SILENCE_MAX
@@ -61,40 +62,37 @@ class Outages:
 
     # -- evidence
 
-    def fails(self, server: ServerWatch, phone: int, method: str | None, sent: float, event: ModelEvent,
-              subjects: list[Watched], *, sure: bool) -> None:
-        """A request of this method (None: it was refused, or could not be delivered) that the phone sent then came to
-        nothing; `sure`: that is seen, and not told from an answer's absence alone."""
+    def fails(self, server: ServerWatch, vain: InVain) -> None:
+        """A request of one of the server's phones came to nothing."""
         outage = self.open.get(server.key)
-        if outage is not None and sent < outage.start and sent <= server.restored:
+        if outage is not None and vain.sent < outage.start and vain.sent <= server.restored:
             return   # of one that is over, and told of again by what a line does at last
-        failing = server.failing.pop(phone, None) or Failing(sent, event, subjects)
-        server.failing[phone] = failing
-        failing.note(method, sent)
-        failing.sure = failing.sure or sure
-        if outage is not None and self._is_over(server, outage, sent):
-            outage = None
-        if outage is None:
-            if method == "INVITE":
-                self.untold.unheard_at(server.key, sent)
-            outage = self._goes_on(server, method, sent)
-            if outage is None and sent > server.restored:
-                outage = self._opens(server, sent)
-            outage = outage or self._opens_in_part(server)
+        failing = server.fails(vain)
+        if outage is None or self._is_over(server, outage, vain.sent):
+            outage = self._found(server, vain)
             last = self._closed.get(server.key)
             if last is not None:
-                last.late_to_show(phone, sent, event, subjects)
+                last.late_to_show(vain)
         if outage is not None:
-            self._join(server, outage, phone, failing, method, sent, event, subjects)
+            self._join(server, outage, failing, vain)
 
-    def _join(self, server: ServerWatch, outage: Outage, phone: int, failing: Failing, method: str | None,
-              sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
-        outage.joins(server, phone, failing)
-        outage.asked_in_vain(phone, sent)
-        outage.lets_run_out(server, phone, method, sent, self._enough(server))
+    def _found(self, server: ServerWatch, vain: InVain) -> Outage | None:
+        """The outage that this request shows, where none is open: the last, which goes on, or one that begins."""
+        if vain.method == "INVITE":
+            self.untold.unheard_at(server.key, vain.sent)
+        outage = self._goes_on(server, vain)
+        if outage is None and vain.sent > server.restored:
+            outage = self._opens(server, vain.sent)
+        return outage or self._opens_in_part(server)
+
+    def _join(self, server: ServerWatch, outage: Outage, failing: Failing, vain: InVain) -> None:
+        """The request belongs to this outage, which with it may turn out to be none, or one with others before it."""
+        outage.joins(server, vain.phone, failing)
+        outage.asked_in_vain(vain.phone, vain.sent)
+        outage.lets_run_out(server, vain, self._enough(server))
         outage.sure = outage.sure or failing.sure
         outage.looks_at(server)
-        outage.add(subjects, event)
+        outage.add(vain.subjects, vain.event)
         if is_there(server, outage, self._quiet):
             self._withdraw(server, outage)
         else:
@@ -156,10 +154,10 @@ class Outages:
             return None   # some do not find it, for want of its name, and it serves others
         return self._begin(server, failing, start)
 
-    def _goes_on(self, server: ServerWatch, method: str | None, sent: float) -> Outage | None:
+    def _goes_on(self, server: ServerWatch, vain: InVain) -> Outage | None:
         """The last outage, if it had not ended."""
-        last = self._closed.get(server.key)
-        if last is None or not (runs_out_as_before(server, last, method, sent, self.untold)
+        last, sent = self._closed.get(server.key), vain.sent
+        if last is None or not (runs_out_as_before(server, last, vain.method, sent, self.untold)
                                 or answers_late(server, last, sent) or self._goes_on_for_some(server, last, sent)):
             return None
         return self._reopen(server, last)
@@ -194,6 +192,7 @@ class Outages:
         return outage
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
+        """An outage since `start`, of these phones so far."""
         one = next(iter(failing.values()))
         outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
         outage.last_answer = server.answered if server.answered < start else None
@@ -279,6 +278,7 @@ class Outages:
             self._look_later(server, outage)
 
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
+        """The outage is over since `end`; what it seemed to take after that is untold again."""
         outage.end = end
         join(server, outage, self._phones, self._drafts)
         self._closed[server.key] = outage

@@ -8,14 +8,14 @@ from itertools import chain, islice
 
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.incidents.draft import Watched, let_go
+from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
-from sipaudit.model.events import Failed, FailureKind, ModelEvent, Sent
+from sipaudit.model.events import Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 
 LIVES_KEPT = 64        # seconds in which the server answered that are remembered
-SENDS_KEPT = 16        # unanswered sends of one phone
 APART = 1.0            # seconds between two answers remembered
 MINUTES_ASKED = 4      # minutes of which it is remembered who asked
 USERS_KEPT = 64        # phones of a server: nobody asks for more than a few of them
@@ -25,60 +25,6 @@ LOOKED_BACK = 60       # minutes
 REFUSALS_KEPT = 256    # responses 503 of one server
 FORSAKEN_KEPT = 4_096  # times that lines of one server asked another
 LEFT_FOR = 120.0       # seconds for which a move away is remembered before there is an outage
-
-
-class Failing:
-    """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
-    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
-    tells it."""
-
-    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
-
-    def __init__(self, sent: float, event: ModelEvent, subjects: list[Watched]) -> None:
-        self.first = sent
-        self.sends: deque[float] = deque(maxlen=SENDS_KEPT)
-        self.methods: dict[str | None, float] = {}
-        self.event = event
-        self.subjects = subjects
-        self.sure = False
-
-    def note(self, method: str | None, sent: float) -> None:
-        """A send more that failed; `method` as in `methods`, `sent` in seconds since the epoch."""
-        self.first = min(self.first, sent)
-        self.sends.append(sent)
-        self.methods[method] = max(sent, self.methods.get(method, LONG_AGO))
-
-    def disproved(self, method: str, sent: float) -> bool:
-        """Take in a final answer to a request of this method that was sent then; whether it disproves anything."""
-        gone = [known for known in (method, None) if self.methods.get(known, sent) < sent]
-        for known in gone:
-            del self.methods[known]
-        return bool(gone)
-
-    def methods_since(self, time: float) -> set[str | None]:
-        """Of which methods a send failed then or later."""
-        return {method for method, sent in self.methods.items() if sent >= time}
-
-    @property
-    def unnamed(self) -> bool:
-        """Whether nothing else is held against the server than that its name does not resolve."""
-        return isinstance(self.event, Failed) and self.event.kind is FailureKind.DNS and self.methods.keys() == {None}
-
-    def registered_at(self, server: str, since: float) -> bool:
-        """Whether the phone itself was registered there since then."""
-        return any(binding.server == server and binding.granted is not None and binding.granted.time > since
-                   for subject in self.subjects for binding in subject.state.bindings)
-
-    def served_since(self, server: str, time: float) -> bool:
-        """Whether that server has served the phone what it asked since then."""
-        return any(subject.state.served_since(server, time) for subject in self.subjects)
-
-    def since(self, answered: float, earliest: float) -> float:
-        """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
-        else not before `earliest`."""
-        if self.first > answered:
-            return self.first
-        return min((sent for sent in self.sends if sent >= earliest), default=self.first)
 
 
 class ServerWatch:
@@ -125,6 +71,13 @@ class ServerWatch:
         """Whether it is known that this request came to nothing."""
         failing = self.failing.get(request.phone)
         return failing is not None and request.time in failing.sends
+
+    def fails(self, vain: InVain) -> Failing:
+        """What stands against it for this phone, with a request more that came to nothing."""
+        failing = self.failing.pop(vain.phone, None) or Failing(vain)
+        self.failing[vain.phone] = failing
+        failing.note(vain)
+        return failing
 
     def used(self, phone: int, time: float) -> None:
         """A phone sends it a request."""

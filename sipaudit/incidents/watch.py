@@ -217,6 +217,8 @@ class Watch(Detectors):
     # -- where lines work
 
     def _stayed(self, step: Step, subject: Watched, phone: PhoneState) -> None:
+        """Something is new of where the line works, on the track of its regime: it has turned away, moved, or was
+        found."""
         track = subject.track
         before, after = step.before.stays[track], step.after.stays[track]
         if after is None or after is before:
@@ -241,9 +243,10 @@ class Watch(Detectors):
             self._stuck.works(subject, server, time)
 
     def _moved(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
-        move = next(iter(subject.history.moves[-1:]), None)
-        if move is None or move.time != stay.arrived.time:
+        moves = subject.history.moves
+        if not moves or moves[-1].time != stay.arrived.time:
             return  # beyond what a history keeps
+        move = moves[-1]
         if self._flapping is not None:
             self._flapping.moved(subject, move)
         if move.kind is not MoveKind.FAILOVER:

@@ -124,7 +124,7 @@ CASES: dict[str, Case] = {
     "evidence.UNSHOWN_KEPT, lines": Case(each(registers_in_vain), "_evidence.unserved", served=False),
     "evidence.UNSERVED_KEPT": Case(one(registers_in_vain, 5), "_evidence.unserved.*", served=False),
     "servers.FORSAKEN_KEPT": Case(each(fails_over), "tally.servers.*.forsaken"),
-    "servers.SENDS_KEPT": Case(one(registers_in_vain, 5), "tally.servers.*.failing.*.sends"),
+    "failing.SENDS_KEPT": Case(one(registers_in_vain, 5), "tally.servers.*.failing.*.sends"),
     "servers.REFUSALS_KEPT": Case(one(is_busied_out), "tally.servers.*.refusals"),
     "stuck.LISTED_KEPT": Case(one(learns_a_list), "_names._listed.*", named=True),
     "stuck.LINES_KEPT": Case(each(learns_a_list), "_names._listed", named=True),

@@ -1,0 +1,80 @@
+"""What one phone holds against one server: which of its requests came to nothing, until an answer disproves it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from sipaudit.incidents.draft import Watched
+from sipaudit.model.events import Failed, FailureKind, ModelEvent
+from sipaudit.model.reach import LONG_AGO
+
+SENDS_KEPT = 16   # unanswered sends of one phone
+
+
+class InVain(NamedTuple):
+    """A request of a phone that came to nothing: of this `method` (None: it was refused, or could not be delivered),
+    `sent` then (seconds since the epoch), with the event that shows it and the lines that it concerns; `sure`: that is
+    seen, and not told from an answer's absence alone."""
+
+    phone: int
+    method: str | None
+    sent: float
+    event: ModelEvent
+    subjects: list[Watched]
+    sure: bool
+
+
+class Failing:
+    """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
+    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
+    tells it."""
+
+    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
+
+    def __init__(self, first: InVain) -> None:
+        self.first = first.sent
+        self.sends: deque[float] = deque(maxlen=SENDS_KEPT)
+        self.methods: dict[str | None, float] = {}
+        self.event = first.event
+        self.subjects = first.subjects
+        self.sure = False
+
+    def note(self, vain: InVain) -> None:
+        """A send that failed: the first, or one more."""
+        self.first = min(self.first, vain.sent)
+        self.sends.append(vain.sent)
+        self.methods[vain.method] = max(vain.sent, self.methods.get(vain.method, LONG_AGO))
+        self.sure = self.sure or vain.sure
+
+    def disproved(self, method: str, sent: float) -> bool:
+        """Take in a final answer to a request of this method that was sent then; whether it disproves anything."""
+        gone = [known for known in (method, None) if self.methods.get(known, sent) < sent]
+        for known in gone:
+            del self.methods[known]
+        return bool(gone)
+
+    def methods_since(self, time: float) -> set[str | None]:
+        """Of which methods a send failed then or later."""
+        return {method for method, sent in self.methods.items() if sent >= time}
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nothing else is held against the server than that its name does not resolve."""
+        return isinstance(self.event, Failed) and self.event.kind is FailureKind.DNS and self.methods.keys() == {None}
+
+    def registered_at(self, server: str, since: float) -> bool:
+        """Whether the phone itself was registered there since then."""
+        return any(binding.server == server and binding.granted is not None and binding.granted.time > since
+                   for subject in self.subjects for binding in subject.state.bindings)
+
+    def served_since(self, server: str, time: float) -> bool:
+        """Whether that server has served the phone what it asked since then."""
+        return any(subject.state.served_since(server, time) for subject in self.subjects)
+
+    def since(self, answered: float, earliest: float) -> float:
+        """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
+        else not before `earliest`."""
+        if self.first > answered:
+            return self.first
+        return min((sent for sent in self.sends if sent >= earliest), default=self.first)
