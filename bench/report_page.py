@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def make(lines: int, findings: int, folder: Path) -> Page:
     fleet = Fleet(lines, findings)
     report, exhibits = fleet.report(), fleet.exhibits(EMBED)
     began = time.perf_counter()
-    content = render(report, "utc", exhibits, {}, EMBED)
+    content = render(report, UTC, exhibits, {}, EMBED)
     rendered = time.perf_counter() - began
     path = folder / f"{lines}-{findings}.html"
     path.write_bytes(content)

@@ -14,6 +14,7 @@ from rich.text import Text
 from docs.sample import JOB, ROOT, SAMPLE
 from sipaudit import pipeline
 from sipaudit.report import text
+from sipaudit.times import parse_zone
 
 WIDTH = 108
 SHOWN = 40  # lines
@@ -21,7 +22,7 @@ SHOWN = 40  # lines
 
 def main() -> None:
     os.chdir(ROOT)
-    shown = text.render(pipeline.analyze(JOB), JOB.zone, WIDTH, True)
+    shown = text.render(pipeline.analyze(JOB), parse_zone(JOB.zone), WIDTH, True)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ sipaudit analyze {SAMPLE}/capture.pcap --site {SAMPLE}/site.yaml --tz utc\n"))
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:SHOWN])))

@@ -23,7 +23,7 @@ from sipaudit.report.exhibits import worst_first
 from sipaudit.report.verdict import sentences
 from sipaudit.run.job import ENGINES
 from sipaudit.safe_text import safe_text
-from sipaudit.times import parse_zone
+from sipaudit.times import LocalZone, parse_zone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,16 +77,15 @@ class Report:
     def to_html(self, zone: str = "local") -> str:
         """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it).
         Raises sipaudit.InputError for a zone that does not exist."""
-        parse_zone(zone, option="zone")
-        return html.render(self.document, zone, {}, {}, 0, evidence=frozenset()).decode()
+        return html.render(self.document, parse_zone(zone, option="zone"), {}, {}, 0, evidence=frozenset()).decode()
 
     def __repr__(self) -> str:
-        return " ".join(["sipaudit.Report:", *map(safe_text, sentences(self.document, "local"))])
+        return " ".join(["sipaudit.Report:", *map(safe_text, sentences(self.document, LocalZone()))])
 
     def _repr_html_(self) -> str:
         """The verdict and the worst findings, for notebooks; what comes from the wire is escaped."""
         worst = worst_first(self.document.findings)
-        said = "".join(f"<p>{_html(sentence)}</p>" for sentence in sentences(self.document, "local"))
+        said = "".join(f"<p>{_html(sentence)}</p>" for sentence in sentences(self.document, LocalZone()))
         more = len(worst) - FINDINGS_SHOWN
         rest = f"<p>{more} more in <code>.findings</code></p>" if more > 0 else ""
         return f"<div>{said}{_table(worst[:FINDINGS_SHOWN]) if worst else ''}{rest}</div>"

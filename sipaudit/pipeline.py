@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
 from sipaudit.errors import InputError, collecting, raise_together
@@ -72,11 +72,11 @@ def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
 
 def read_reports(
     paths: Sequence[str], redact: bool = False, redact_key: str | None = None, *, start: str | None = None,
-    end: str | None = None, zone: str = "local",
+    end: str | None = None, zone: tzinfo = UTC,
 ) -> list[Report]:
     """The reports of earlier runs: each a `report.json`, the directory that holds it, or the URL of a store; all under
-    the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs) choose from the first, which is a store
-    then. Raises InputError."""
+    the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs, in `zone`) choose from the first,
+    which is a store then. Raises InputError."""
     from sipaudit.report import document
     from sipaudit.run import storing
     from sipaudit.run.hiding import hiding_for
@@ -100,11 +100,11 @@ def compare(before: Report, after: Report, warn: Warn = print) -> Comparison:
     return comparison.compare(before, after)
 
 
-def render_files(report: Report, directory: str, zone: str, compared: Comparison | None = None) -> str:
+def render_files(report: Report, directory: str, clock: tzinfo, compared: Comparison | None = None) -> str:
     """Write what of `-o` can be written without captures; says what could not."""
     from sipaudit.run.output import write_again
 
-    return write_again(report, directory, zone, compared)
+    return write_again(report, directory, clock, compared)
 
 
 def phones(

@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from types import FrameType
 
@@ -68,7 +69,7 @@ def test_damaged_packets_make_no_exception_and_bounded_work(path: Path, tmp_path
         report = pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site), engine="libpcap"))
     assert calls.count < CALLS_A_PACKET * PACKETS
     assert json.loads(document.to_json(report))["captures"][0]["packets"] == PACKETS
-    shown = [text.render(report, "utc", 80, False), phones.render(report, "utc", 80, False),
-             ladder.render(pipeline.ladder(pipeline.Job(paths=(str(damaged),))), "utc", 80, False),
+    shown = [text.render(report, UTC, 80, False), phones.render(report, UTC, 80, False),
+             ladder.render(pipeline.ladder(pipeline.Job(paths=(str(damaged),))), UTC, 80, False),
              "\n".join(pipeline.events(pipeline.Job(paths=(str(damaged),))))]
     assert all(line.isprintable() for page in shown for line in page.splitlines())

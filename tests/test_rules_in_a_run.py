@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -46,7 +47,7 @@ def test_notes_of_the_rules_stand_in_the_report(tmp_path: Path, monkeypatch: pyt
     report, _ = analyze(rules=(high,))
     (note,) = report.notes
     assert note == f"premature-failback is error by {high}:1; in the rules that ship it is warning."
-    assert "premature-failback is error by" in text.render(report, "utc", 200, False)
+    assert "premature-failback is error by" in text.render(report, UTC, 200, False)
 
 
 def test_a_rule_that_is_disabled_leaves_no_trace(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_suppressed_findings_stay_marked_and_do_not_count(tmp_path: Path) -> Non
     marked = [one for one in report.findings if one.suppressed == "ticket 4711"]
     assert {one.rule for one in marked} == {"premature-failback"}
     assert said == [f"{known}:2: this item suppresses nothing"]
-    shown = text.render(report, "utc", 200, False)
+    shown = text.render(report, UTC, 200, False)
     assert f"Suppressed and not counted: {len(marked)}." in shown
     assert "(suppressed: ticket 4711)" in shown
 
@@ -83,7 +84,7 @@ def test_suppressed_findings_stay_marked_and_do_not_count(tmp_path: Path) -> Non
 def test_when_all_findings_are_suppressed_none_counts(tmp_path: Path) -> None:
     known = written(tmp_path / "known.yaml", "- {rule: '*', reason: all known}")
     report, _ = analyze(suppress=known)
-    assert "Deviations: none that counts. Suppressed" in text.render(report, "utc", 200, False)
+    assert "Deviations: none that counts. Suppressed" in text.render(report, UTC, 200, False)
 
 
 def test_what_is_wrong_with_rules_is_said_before_a_packet_is_read(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from sipaudit.cli.manual import Command
 from sipaudit.cli.progress import progress
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from sipaudit.model.values import Report
     from sipaudit.pipeline import Job
 
@@ -46,12 +48,13 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     130 interrupted (nothing written).
     """
     from sipaudit import pipeline
+    from sipaudit.times import parse_zone
 
     with progress(show_progress) as display:
         report = pipeline.analyze(job, output=delivery.output, store=store, progress=display, warn=terminal.warn,
                                   ending=True)
     program = "sipaudit" if job.redact else terminal.program()   # a path may name its user
-    output.deliver(report, partial(_text, program=program, again=_again(job)), job.zone, delivery)
+    output.deliver(report, partial(_text, program=program, again=_again(job)), parse_zone(job.zone), delivery)
 
 
 def _again(job: Job) -> str:
@@ -69,7 +72,7 @@ def _again(job: Job) -> str:
     return shlex.join([*job.paths, *options])
 
 
-def _text(report: Report, zone: str, width: int, color: bool, program: str, again: str) -> str:
+def _text(report: Report, clock: tzinfo, width: int, color: bool, program: str, again: str) -> str:
     from sipaudit.report import text  # deferred: it brings much of the model, and captures can be read before
 
-    return text.render(report, zone, width, color, program=program, again=again)
+    return text.render(report, clock, width, color, program=program, again=again)

@@ -38,9 +38,10 @@ def command(
     """
     from sipaudit import pipeline
     from sipaudit.report import ladder
+    from sipaudit.times import parse_zone
 
     with progress(show_progress) as display:
         rows = pipeline.ladder(
             job, line=line, call_id=call_id, finding=finding, progress=display, warn=terminal.warn
         )
-    terminal.emit_text(ladder.render(rows, job.zone, terminal.width(), terminal.has_color()))
+    terminal.emit_text(ladder.render(rows, parse_zone(job.zone), terminal.width(), terminal.has_color()))

@@ -11,10 +11,12 @@ import click
 from sipaudit.cli import terminal
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from sipaudit.model.values import Finding, Report
     from sipaudit.pipeline import Output
 
-    Render = Callable[[Report, str, int, bool], str]  # report, zone, columns, colour
+    Render = Callable[[Report, tzinfo, int, bool], str]  # report, clock, columns, colour
     ToCsv = Callable[[Report], Iterable[bytes]]
 
 FINDINGS = 3  # exit code: findings at or above --fail-on
@@ -29,18 +31,18 @@ class Delivery:
     output: Output | None = None
 
 
-def deliver(report: Report, render: Render, zone: str, wanted: Delivery, to_csv: ToCsv | None = None) -> None:
+def deliver(report: Report, render: Render, clock: tzinfo, wanted: Delivery, to_csv: ToCsv | None = None) -> None:
     """The report to stdout; then exit code 3 if it holds what `--fail-on` names."""
     if wanted.output is not None:
         terminal.note(f"wrote the report into {wanted.output.directory}")
-    show(report, render, zone, wanted.form, to_csv)
+    show(report, render, clock, wanted.form, to_csv)
     fail_on(report.findings, wanted.fail_on)
 
 
-def show(report: Report, render: Render, zone: str, form: str, to_csv: ToCsv | None = None) -> None:
+def show(report: Report, render: Render, clock: tzinfo, form: str, to_csv: ToCsv | None = None) -> None:
     """The report to stdout, as `--format` names it; as CSV the findings, or what `to_csv` makes of it."""
     if form == "text":
-        terminal.emit_text(render(report, zone, terminal.width(), terminal.has_color()))
+        terminal.emit_text(render(report, clock, terminal.width(), terminal.has_color()))
     else:
         terminal.emit(_in_form(report, form) if form != "csv" or to_csv is None else to_csv(report))
 

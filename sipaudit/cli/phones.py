@@ -15,6 +15,7 @@ from sipaudit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import tzinfo
 
     from sipaudit.model.values import Report
     from sipaudit.pipeline import Job
@@ -46,6 +47,7 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
       sipaudit phones outage.pcap --draft-site > site.yaml
     """
     from sipaudit import pipeline
+    from sipaudit.times import parse_zone
 
     if draft_site and (job.site is not None or delivery.form != "text"):
         raise InputError("--draft-site prints a site file, of captures alone", fix="leave out --site and --format")
@@ -57,7 +59,7 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
     if draft_site:
         terminal.emit_text(_draft(report, job))
         return
-    output.deliver(report, partial(_text, at), job.zone, delivery, _csv)
+    output.deliver(report, partial(_text, at), parse_zone(job.zone), delivery, _csv)
 
 
 def _draft(report: Report, job: Job) -> str:
@@ -70,10 +72,10 @@ def _draft(report: Report, job: Job) -> str:
     return site_draft.draft(report, shlex.join(paths))
 
 
-def _text(at: str | None, report: Report, zone: str, width: int, color: bool) -> str:
+def _text(at: str | None, report: Report, clock: tzinfo, width: int, color: bool) -> str:
     from sipaudit.report import phones  # deferred: it brings much of the model, and captures can be read before
 
-    return phones.render(report, zone, width, color, at)
+    return phones.render(report, clock, width, color, at)
 
 
 def _csv(report: Report) -> Iterable[bytes]:

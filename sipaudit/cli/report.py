@@ -59,17 +59,18 @@ def command(
     from sipaudit.report import text
     from sipaudit.times import parse_zone, zone_doubt
 
-    if doubt := zone_doubt(parse_zone(zone)):
+    clock = parse_zone(zone)
+    if doubt := zone_doubt(clock):
         terminal.warn(doubt)
     report, *others = pipeline.read_reports(
-        [path] if other is None else [path, other], redact, redact_key, start=start, end=end, zone=zone)
+        [path] if other is None else [path, other], redact, redact_key, start=start, end=end, zone=clock)
     comparison = pipeline.compare(others[0], report, terminal.warn) if others else None
     if directory is not None:
-        lacks = pipeline.render_files(report, directory, zone, comparison)
+        lacks = pipeline.render_files(report, directory, clock, comparison)
         terminal.note(f"wrote the report into {directory}; {lacks}")
     if comparison is None:
         program = "sipaudit" if redact else terminal.program()   # a path may name its user
-        output.show(report, partial(text.render, program=program, again=_again(report)), zone, form)
+        output.show(report, partial(text.render, program=program, again=_again(report)), clock, form)
     else:
         _show_comparison(comparison, report, form)
     if comparison is None:

@@ -22,7 +22,7 @@ from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of
 from sipaudit.report.when import ends_of, style_of
 from sipaudit.report.why import causes
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time
 
 GROUPS_SHOWN = 8
 COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
@@ -136,9 +136,8 @@ class Words:
             yield f"Concerned: {', '.join(shares)}."
 
 
-def words_of(report: Report, zone: str) -> Words:
+def words_of(report: Report, clock: tzinfo) -> Words:
     """How this report's incidents are said: days are named where there are several."""
-    clock = parse_zone(zone)
     alone = len({line.phone for line in report.lines}) == len(report.lines)
     words = Words(clock, short_names(report.servers), style_of(report, clock), alone,
                   _rests(report, max(ends_of(report), default=0.0)), without_any(report))

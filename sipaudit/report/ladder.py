@@ -10,7 +10,7 @@ from msgspec import Struct
 from sipaudit.report.screen import Screen
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time
 
 COLUMNS_MAX = 6      # addresses side by side; more are written out in the line
 COLUMN_MIN = 16
@@ -32,9 +32,9 @@ class LadderRow(Struct, frozen=True):
     transport: str = "udp"
 
 
-def render(rows: Sequence[LadderRow], zone: str, width: int, color: bool) -> str:
-    """The messages as a ladder of `width` columns, times in `zone`; a new day is said when it begins."""
-    screen, clock = Screen(width, color), parse_zone(zone)
+def render(rows: Sequence[LadderRow], clock: tzinfo, width: int, color: bool) -> str:
+    """The messages as a ladder of `width` columns, times by `clock`; a new day is said when it begins."""
+    screen = Screen(width, color)
     if not rows:
         screen.say("No SIP message matches.")
         return screen.text()

@@ -18,7 +18,7 @@ from sipaudit.report.verdict import sentences
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.safe_text import safe_text
-from sipaudit.times import TimeStyle, format_time, parse_zone
+from sipaudit.times import TimeStyle, format_time
 
 FINDINGS_SHOWN = 50
 INCIDENTS_SHOWN = 20
@@ -30,11 +30,10 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _CODE = re.compile(r"[^`<>&|]+")
 
 
-def render(report: Report, zone: str, rules: RulePack | None = None) -> str:
-    """The report in Markdown, times in `zone` (as `--tz` names it); the worst findings, and how many there are. `rules`
+def render(report: Report, clock: tzinfo, rules: RulePack | None = None) -> str:
+    """The report in Markdown, times by `clock`; the worst findings, and how many there are. `rules`
     is the pack in force (None: the one that ships)."""
-    clock = parse_zone(zone)
-    lines = ["# SIP failover audit", "", *(f"- {prose(sentence)}" for sentence in sentences(report, zone)), ""]
+    lines = ["# SIP failover audit", "", *(f"- {prose(sentence)}" for sentence in sentences(report, clock)), ""]
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
     lines += _section("What to do", _remedies(report, rules))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
 from sipaudit.report import verdict
@@ -10,15 +11,15 @@ from sipaudit.report.names import short_names
 from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.report.table import live_registrations
 from sipaudit.report.when import TimeText, when_of
-from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
+from sipaudit.times import TimeStyle, format_time, zone_name
 
 MOVES_SHOWN = 200
 
 
-def render(report: Report, zone: str, width: int, color: bool, at: str | None = None) -> str:
-    """All lines with their phone, working server and live registrations, at the TIME `at` or the end; times in `zone`.
+def render(report: Report, clock: tzinfo, width: int, color: bool, at: str | None = None) -> str:
+    """All lines with their phone, working server and live registrations, at the TIME `at` or the end; times by `clock`.
     """
-    screen, clock, called = Screen(width, color), parse_zone(zone), _called(report)
+    screen, called = Screen(width, color), _called(report)
     phones, domain = len({line.phone for line in report.lines}), _domain(report.lines)
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
     read = "" if last is None else f"{format_time(last, clock, TimeStyle.FULL)} {zone_name(last, clock)}"

@@ -17,7 +17,7 @@ from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import keys_open, sentences
 from sipaudit.report.when import TimeText, ends_of, when_of
 from sipaudit.safe_text import safe_text
-from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
+from sipaudit.times import TimeStyle, format_time, zone_name
 
 INCIDENTS_SHOWN = 5
 FINDINGS_SHOWN = 6
@@ -28,12 +28,12 @@ EVIDENCE_SHOWN = 4
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
-def render(report: Report, zone: str, width: int, color: bool, *, program: str = "sipaudit",
+def render(report: Report, clock: tzinfo, width: int, color: bool, *, program: str = "sipaudit",
            again: str | None = "CAPTURE ...") -> str:
-    """The summary as text of `width` columns, times in `zone` (as `--tz` names it). `program` and `again`: how another
+    """The summary as text of `width` columns, times by `clock`. `program` and `again`: how another
     command of this program is called that shall see the same, None where there is no capture of it."""
-    screen, clock = Screen(width, color), parse_zone(zone)
-    for sentence in sentences(report, zone):
+    screen = Screen(width, color)
+    for sentence in sentences(report, clock):
         screen.say(sentence)
     _incidents(screen, report, clock)
     _findings(screen, report, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import tzinfo
 
 from sipaudit.model.captures import ServerSummary
 from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
@@ -48,14 +49,14 @@ DID = {
 }
 
 
-def sentences(report: Report, zone: str) -> list[str]:
-    """The verdict, the worst first; times in `zone` (as `--tz` names it). Text from the wire is in it as it was seen:
+def sentences(report: Report, clock: tzinfo) -> list[str]:
+    """The verdict, the worst first; times by `clock`. Text from the wire is in it as it was seen:
     who shows it must make it harmless."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [_no_sip(report), *_set_back(report)]
     unjudged = [*_nobody(report)]
-    happened = _incidents(report, zone) if report.incidents or not unjudged else []
+    happened = _incidents(report, clock) if report.incidents or not unjudged else []
     said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
     if report.lines or report.findings:
@@ -87,9 +88,9 @@ def _set_back(report: Report) -> Iterator[str]:
                f"file. See {CAPTURING}.")
 
 
-def _incidents(report: Report, zone: str) -> list[str]:
+def _incidents(report: Report, clock: tzinfo) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
-    words = words_of(report, zone)
+    words = words_of(report, clock)
     besides = [*unserved(report), *left(report, words)]
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]

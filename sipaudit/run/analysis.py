@@ -32,7 +32,7 @@ def analyzed(reading: Reading, output: Output | None, store: str | None, progres
         for sentence in unheard(run.brief.declared, run.lines_shown(), report.lines, report.servers):
             warn(sentence)
         if output is not None:
-            write_files(run, report, output, job.zone, hiding, rows)
+            write_files(run, report, output, hiding, rows)
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 
 from sipaudit.model.values import Report
@@ -24,7 +25,7 @@ PAGE = "report.html"
 
 
 @rare_collections()
-def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: MessageRedaction | None = None,
+def write_files(run: Run, report: Report, wanted: Output, hiding: MessageRedaction | None = None,
                 rows: FirstRows | None = None) -> None:
     """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
 
@@ -48,11 +49,11 @@ def write_files(run: Run, report: Report, wanted: Output, zone: str, hiding: Mes
         gathering.fetch_packets()
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, gathering.spool, gathering.parts, paths)
-        write_rendered(folder, report, zone, run.pack)
+        write_rendered(folder, report, run.brief.zone, run.pack)
         # Wireshark reads what was captured: where that is to be hidden nothing is dissected
         read = dissections(gathering.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
-            report, zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+            report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
 def _write_messages(run: Run, gathering: Gathering, rows: FirstRows | None, path: Path) -> None:
@@ -64,7 +65,7 @@ def _write_messages(run: Run, gathering: Gathering, rows: FirstRows | None, path
         gathering.find_evidence()
 
 
-def write_again(report: Report, directory: str, zone: str, compared: Comparison | None) -> str:
+def write_again(report: Report, directory: str, clock: tzinfo, compared: Comparison | None) -> str:
     """Write what a report alone allows; gives a sentence on what it lacks.
 
     Files that need the captures stay where they stand beside this very report, and are removed beside another.
@@ -75,19 +76,19 @@ def write_again(report: Report, directory: str, zone: str, compared: Comparison 
     is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
     has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack
     with Folder(directory, kept=(*FROM_CAPTURES, PAGE) if is_same else ()) as folder:
-        write_rendered(folder, report, zone)
+        write_rendered(folder, report, clock)
         if not has_page:
-            folder.path(PAGE).write_bytes(html.render(report, zone, {}, {}, 0, evidence=frozenset()))
+            folder.path(PAGE).write_bytes(html.render(report, clock, {}, {}, 0, evidence=frozenset()))
         if compared is not None:
             folder.path("comparison.json").write_bytes(comparison.to_json(compared))
     names = " and ".join(FROM_CAPTURES)
     return f"{names} are left as they are" if is_same else f"{names} need the captures (sipaudit analyze)"
 
 
-def write_rendered(folder: Folder, report: Report, zone: str, rules: RulePack | None = None) -> None:
+def write_rendered(folder: Folder, report: Report, clock: tzinfo, rules: RulePack | None = None) -> None:
     """The files for which the report is enough; `rules` are those in force (None: those that ship)."""
     with folder.path("report.json").open("wb") as stream:
         stream.writelines(document.pieces(report))
-    folder.path("report.md").write_text(markdown.render(report, zone, rules), encoding="utf-8")
+    folder.path("report.md").write_text(markdown.render(report, clock, rules), encoding="utf-8")
     with folder.path("findings.csv").open("wb") as stream:
         stream.writelines(table.to_csv(report.findings))

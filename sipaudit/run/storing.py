@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, tzinfo
 
 from sipaudit.model.values import Report
-from sipaudit.times import Span, check_order, parse_time, parse_zone, span_of
+from sipaudit.times import Span, check_order, parse_time, span_of
 
 PeriodFrom = Callable[[float], Span]    # of the first packet
 
@@ -25,15 +26,14 @@ def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
         yield lambda report: keep(store, report)
 
 
-def period(start: str | None, end: str | None, zone: str) -> PeriodFrom:
+def period(start: str | None, end: str | None, zone: tzinfo) -> PeriodFrom:
     """What `--from` and `--to` choose of a store. Raises InputError."""
-    place = parse_zone(zone)
-    begins = None if start is None else parse_time(start, place, option="--from")
-    ends = None if end is None else parse_time(end, place, option="--to")
+    begins = None if start is None else parse_time(start, zone, option="--from")
+    ends = None if end is None else parse_time(end, zone, option="--to")
 
     def chosen(first: float) -> Span:
         span = span_of(begins, ends, first)
-        check_order(span, place)
+        check_order(span, zone)
         return span
 
     return chosen
@@ -45,4 +45,4 @@ def read(url: str, chosen: PeriodFrom | None) -> Report:
     from sipaudit.store.opening import open_for_reading
 
     with closing(open_for_reading(url)) as store:
-        return reading.read(store, period(None, None, "utc") if chosen is None else chosen)
+        return reading.read(store, period(None, None, UTC) if chosen is None else chosen)

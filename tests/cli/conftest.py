@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -56,8 +57,8 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
     _replace(monkeypatch, sipaudit, "pipeline", Job=Job, Output=Output, analyze=fake, phones=fake, ladder=fake,
              events=fake, inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
 
-    def render(result: Any, zone: str, width: int, color: bool, **_: Any) -> str:
-        return f"rendered {type(result).__name__} in {zone}, colour {color}\n"
+    def render(result: Any, clock: tzinfo, width: int, color: bool, **_: Any) -> str:
+        return f"rendered {type(result).__name__} by {type(clock).__name__}, colour {color}\n"
 
     for name in ("text", "phones", "ladder"):
         _replace(monkeypatch, sipaudit.report, name, render=render)

@@ -24,7 +24,7 @@ def test_done_is_0_and_only_results_are_on_stdout(pipeline: Fake, sipaudit_comma
     pipeline.answer = lambda asked: asked["warn"]("a clock step") or report()
     result = sipaudit_command("analyze", "a.pcap")
     assert result.code == 0
-    assert result.out == "rendered Report in local, colour False\n"
+    assert result.out == "rendered Report by LocalZone, colour False\n"
     assert result.err == "sipaudit: warning: a clock step\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from msgspec.structs import replace
 
@@ -30,7 +32,7 @@ def test_outages_that_come_again_and_again_are_told_as_one(tower: Tower) -> None
     story = Story()
     goes_down(story, 5)
     assert len(tower.see(story, only="server-outage")) == 5
-    said = sentences(tower.report, "utc")
+    said = sentences(tower.report, UTC)
     assert said[0] == ("10.0.0.1 did not answer five times from 12:05:00 to 12:09:20, for 20 s each. Concerned in all: "
                        "3 phones, with 15 moves to other servers.")
     assert said[1].startswith("3 phones kept moving between servers from ")   # and not another outage
@@ -41,7 +43,7 @@ def test_two_are_told_one_by_one_and_so_are_those_far_apart(tower: Tower, times:
     story = Story()
     goes_down(story, times, every)
     tower.see(story)
-    said = sentences(tower.report, "utc")
+    said = sentences(tower.report, UTC)
     assert said[0].startswith("10.0.0.1 did not answer from 12:05:00 to 12:05:20. 3 of 5 phones moved in 5.5 s")
     assert said[1].startswith("10.0.0.1 did not answer from 12:")
 
@@ -50,7 +52,7 @@ def test_of_one_that_was_down_as_the_capture_ended_the_last_time_is_open(tower: 
     story = Story()
     goes_down(story, 3)
     tower.see(story.without(lambda packet: packet.time > 435 and P in (packet.source, packet.destination)))
-    assert sentences(tower.report, "utc")[0].startswith(
+    assert sentences(tower.report, UTC)[0].startswith(
         "10.0.0.1 did not answer three times from 12:05:00 on, for 20 s each but the last. ")
 
 
@@ -76,9 +78,9 @@ def test_of_different_lines_each_time_their_number_is_that_of_all(tower: Tower) 
             phone.told(time + 0.01, phone.ask(time, P, "REGISTER", expires=300, headers=CREDENTIALS), 403)
     end(story, 1300)
     assert len(tower.see(story, None, P, only="registration-gap")) == 3
-    assert sentences(tower.report, "utc")[0].startswith(
+    assert sentences(tower.report, UTC)[0].startswith(
         "6 phones in all had no registration anywhere three times from 12:05:00 to 12:13:50, for ")
-    assert " s each. 10.0.0.1 refused their REGISTERs with 403." in sentences(tower.report, "utc")[0]
+    assert " s each. 10.0.0.1 refused their REGISTERs with 403." in sentences(tower.report, UTC)[0]
 
 
 def test_several_slow_times_are_told_with_the_median_of_the_middle_one(tower: Tower) -> None:
@@ -91,7 +93,7 @@ def test_several_slow_times_are_told_with_the_median_of_the_middle_one(tower: To
             phone.register(350 + 100 * turn + number)
     end(story, 700)
     assert len(tower.see(story, only="server-outage")) == 3
-    assert sentences(tower.report, "utc")[0].startswith("10.0.0.1 answered too late (after 7.5 s, median) three times ")
+    assert sentences(tower.report, UTC)[0].startswith("10.0.0.1 answered too late (after 7.5 s, median) three times ")
 
 
 @pytest.mark.parametrize(("lasted", "said"), [

@@ -3,6 +3,7 @@ second, all of it seen; or wait for the first."""
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_of_some_phones_alone_it_tells_that_others_were_answered(tmp_path: Path)
         phones[15 + time // 10 % 5].register(time, P)
     tower = Tower(tmp_path)
     assert tower.see(story)[0].startswith("server-outage 10.0.0.1 10.000-")
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert "did not answer 15 phones, though it answered others, from" in said
 
 
@@ -75,7 +76,7 @@ def test_where_the_other_direction_is_captured_later_there_was_none(tmp_path: Pa
 def test_the_list_is_not_doubted_where_the_head_was_asked_and_was_out(tmp_path: Path) -> None:
     tower = Tower(tmp_path)
     _seen(tower)
-    assert not [line for line in sentences(tower.report, "utc") if "another order than the list" in line]
+    assert not [line for line in sentences(tower.report, UTC) if "another order than the list" in line]
 
 
 def test_who_calls_after_several_tries_in_vain_had_turned_away_before(tmp_path: Path) -> None:

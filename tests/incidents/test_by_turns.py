@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_what_drops_requests_at_random_is_one_incident(tower: Tower, seed: int, 
     assert float(start) - first < 30
     assert -30 < float(over) - last < 30   # at its edges one in vain alone may lie
     incident = tower.of("server-outage")
-    whom = words_of(tower.report, "utc").of(incident)[0]
+    whom = words_of(tower.report, UTC).of(incident)[0]
     assert f"answered only a part of what {incident.phones} phones asked from " in whom
     assert "10.0.0.1:5060/udp answers some requests, and others not" in [entry.what for entry in incident.timeline]
 
@@ -63,14 +64,14 @@ def test_what_comes_twice_is_two(tower: Tower, lost: dict[int, frozenset[int]]) 
     asked(story, lost)
     assert len(outages(tower, story, R2)) == 2
     assert not any("a part of" in sentence for incident in tower.report.incidents
-                   for sentence in words_of(tower.report, "utc").of(incident))
+                   for sentence in words_of(tower.report, UTC).of(incident))
 
 
 def test_a_server_that_is_gone_after_it_had_dropped_some_is_out_by_itself(tower: Tower) -> None:
     story = Story()
     asked(story, {**at_random(1, 0.5), **always((1000, 1120, range(20)))})
     assert len(outages(tower, story, R2)) == 2
-    said = [words_of(tower.report, "utc").of(one)[0] for one in tower.report.incidents if one.kind == "server-outage"]
+    said = [words_of(tower.report, UTC).of(one)[0] for one in tower.report.incidents if one.kind == "server-outage"]
     assert [("a part of" in sentence, "did not answer" in sentence) for sentence in said] == [
         (True, False), (False, True)]
     assert P[0] in said[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -169,7 +171,7 @@ def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: 
     for kind in ("calls-lost", "server-outage"):
         incident = tower.of(kind)
         assert "nothing is seen of 10.0.0.2:5060/udp" in [entry.what for entry in incident.timeline]
-        assert words_of(tower.report, "utc").of(incident)[-1] == (
+        assert words_of(tower.report, UTC).of(incident)[-1] == (
             "The captures show nothing of 10.0.0.2: what was done there is not known.")
 
 

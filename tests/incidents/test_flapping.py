@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -66,6 +68,6 @@ def test_when_lines_moved_last_is_said_while_it_may_go_on(tower: Tower, shown_un
     tower.see(story)
     flapping = tower.of("flapping")
     assert [(round(entry.time - ORIGIN), entry.what) for entry in flapping.timeline] == [(899, "last move")]
-    (sentence,) = words_of(tower.report, "utc").of(flapping)
+    (sentence,) = words_of(tower.report, UTC).of(flapping)
     assert (said in sentence) if said else "last move" not in sentence
     assert (flapping.end is None) is (said is not None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from msgspec.structs import replace
 
@@ -48,7 +50,7 @@ def test_a_slow_server_is_said_to_be_slow(tower: Tower, answered: int, said: str
     phones[11].register(400)
     end(story, 500)
     tower.see(story, only="server-outage")
-    assert words_of(tower.report, "utc").of(tower.of("server-outage"))[0].startswith(said)
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0].startswith(said)
     entries = [entry.what for entry in tower.of("server-outage").timeline]
     assert ("10.0.0.1:5060/udp answers too late, after 6.5 s (median)" in entries) is (answered >= 5)
 
@@ -63,7 +65,7 @@ def test_of_some_phones_alone_that_others_were_answered_is_said_too(tower: Tower
         phones[10 + time // 3 % 30].register(time)
     end(story, 600)
     tower.see(story)
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert "answered 10 phones too late (after 8.0 s, median), though it answered others, from " in said
 
 
@@ -79,7 +81,7 @@ def test_how_many_it_concerned_at_most_is_said_of_several(tower: Tower) -> None:
     end(story, 900)
     assert len(tower.see(story, only="server-outage")) == 3
     said = "10.0.0.1 answered up to 10 phones too late (after 8.0 s, median), though it answered others, three times "
-    assert sentences(tower.report, "utc")[0].startswith(said)
+    assert sentences(tower.report, UTC)[0].startswith(said)
 
 
 @pytest.mark.parametrize("resumed", [True, False])
@@ -93,7 +95,7 @@ def test_one_that_was_frozen_was_not_slow(tower: Tower, resumed: bool) -> None:
     phones[13].register(420)
     end(story, 500)
     tower.see(story)
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))
     assert said[0].startswith("10.0.0.1 did not answer from 12:05:00 to 12:06:02") is resumed
     assert said[0].startswith("10.0.0.1 answered too late (after ") is not resumed
     assert ("Then it answered at once what it had been asked meanwhile, as one does that hung." in said) is resumed
@@ -133,7 +135,7 @@ def test_a_redacted_report_says_the_same(tower: Tower, group: str | None) -> Non
     plain = replace(tower.report, lines=[replace(line, group=group) for line in tower.report.lines])
     hidden = Redaction(Pseudonyms(b"k" * 32)).report(plain)
     assert " answered 10 phones too late (after 8.0 s, median), though it answered others, from " in sentences(
-        hidden, "utc")[0]
+        hidden, UTC)[0]
 
 
 def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower: Tower) -> None:
@@ -145,5 +147,5 @@ def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower:
     outage = tower.of("server-outage")
     written = [Happening(outage.start + 60, f"known: the server{told}") for told in (
         ANSWERS_AGAIN, OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG, NOTHING, too_late("", 6.5))]
-    words = words_of(tower.report, "utc")
+    words = words_of(tower.report, UTC)
     assert words.of(replace(outage, timeline=[*outage.timeline, *written])) == words.of(outage)

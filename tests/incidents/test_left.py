@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def is_refused(phone: Handset, time: float, status: int, method: str = "REGISTER
 def said(tower: Tower, story: Story, **declared: Any) -> list[str]:
     end(story, 800)
     tower.see(story, **declared)
-    return [sentence for sentence in sentences(tower.report, "utc") if " left " in sentence]
+    return [sentence for sentence in sentences(tower.report, UTC) if " left " in sentence]
 
 
 @pytest.mark.parametrize("status", [500, 408, 403])
@@ -38,7 +39,7 @@ def test_a_registrar_that_refuses_all_is_why_they_left(tower: Tower, status: int
     assert said(tower, story) == [
         f"4 phones left 10.0.0.1 from 12:05:00 to 12:05:03 because of what it answered: {status} to REGISTER."]
     assert not tower.report.incidents
-    assert "No outage or other incident was seen." not in sentences(tower.report, "utc")
+    assert "No outage or other incident was seen." not in sentences(tower.report, UTC)
 
 
 def test_one_that_refuses_calls_now_and_then_is_left_more_often_than_by_as_many(tower: Tower) -> None:
@@ -94,7 +95,7 @@ def test_what_an_incident_tells_is_not_told_again(tower: Tower, settings: dict[s
     end(story, 800)
     tower.see(story, {**settings, **MINUTE})
     assert [incident.kind for incident in tower.report.incidents] == ["server-outage"]
-    assert not any(" left " in sentence for sentence in sentences(tower.report, "utc"))
+    assert not any(" left " in sentence for sentence in sentences(tower.report, UTC))
 
 
 def test_between_servers_of_equal_priority_nobody_leaves(tower: Tower) -> None:

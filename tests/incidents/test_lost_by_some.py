@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -62,7 +64,7 @@ def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, se
     incident = tower.of("server-outage")
     assert incident.phones == 10
     assert "10.0.0.1:5060/udp answers other phones" in [entry.what for entry in incident.timeline]
-    said = words_of(tower.report, "utc").of(incident)
+    said = words_of(tower.report, UTC).of(incident)
     assert "did not answer 10 phones, though it answered others, from" in said[0]
     assert said[1].startswith("10 of 10 phones moved in ")   # and not of those that had no reason to
 
@@ -75,7 +77,7 @@ def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> N
     for number, phone in enumerate(two_sites(story, apart)):
         has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
-    assert words_of(tower.report, "utc").of(tower.of("server-outage"))[1] == "None of 10 phones moved."
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[1] == "None of 10 phones moved."
     (lost,) = [one for one in tower.report.incidents if one.kind == "calls-lost"]
     assert lost.metrics["calls_failed"] == tower.of("server-outage").metrics["calls_failed"] == 30
 
@@ -99,7 +101,7 @@ def test_that_others_were_answered_is_said_of_the_shortest_outage(tower: Tower) 
         phone.silence(CUT + number, method="REGISTER")
         phone.register(CUT + 20 + number)
     assert outages(tower, story, R2)[0].startswith("server-outage 10.0.0.1 300.000-")
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert "did not answer 10 phones, though it answered others, from" in said
 
 
@@ -113,7 +115,7 @@ def test_those_whose_calls_alone_run_out_have_lost_those_once(tower: Tower, apar
             phone.register(CUT + 50 + number * 2 + late)
         phone.call(BACK + number)
     assert outages(tower, story, R2) == ["partial-outage 10.0.0.1 300.000-921.000 10"]
-    said = words_of(tower.report, "utc").of(tower.of("partial-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("partial-outage"))[0]
     assert "let the calls of 10 phones run out, though it took those of others, from" in said
 
 
@@ -206,7 +208,7 @@ def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
             story.unreachable(CUT + number * 2 + late + 0.02, asked.packet, P, phone.place)
         phone.register(BACK + number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-920.004 10"]
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert "could not be reached by 10 phones, though others reached it, from" in said
 
 
@@ -230,9 +232,9 @@ def test_a_whole_outage_within_is_one_with_it(tower: Tower, again: tuple[int, ..
     incident = tower.of("server-outage")
     entries = [(entry.time - ORIGIN, entry.what) for entry in incident.timeline]
     assert (600.004, "10.0.0.1:5060/udp answers 15 of them again") in [(round(time, 3), what) for time, what in entries]
-    assert "It answered 15 of them again from 12:10:00 on." in words_of(tower.report, "utc").of(incident)
+    assert "It answered 15 of them again from 12:10:00 on." in words_of(tower.report, UTC).of(incident)
     hidden = Redaction(Pseudonyms(b"k" * 32)).report(tower.report)
-    assert "It answered 15 of them again from 12:10:00 on." in " ".join(sentences(hidden, "utc"))
+    assert "It answered 15 of them again from 12:10:00 on." in " ".join(sentences(hidden, UTC))
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -249,7 +251,7 @@ def test_a_site_that_reaches_neither_server_is_told(tower: Tower, both: bool) ->
         phone.register(BACK + number)
         phone.register(BACK + 20 + number, S)
     outages(tower, story, R2)
-    said = " ".join(sentences(tower.report, "utc"))
+    said = " ".join(sentences(tower.report, UTC))
     assert ("No server of sbc was left to 10 phones from 12:05:05 to 12:15:" in said) is both
     assert "the network between may have failed" in said or not both
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -52,7 +54,7 @@ def test_without_a_name_server_phones_lose_their_registrations(
     assert outage.server == "10.0.0.1:5060/udp"
     assert [len(outage.lines), outage.metrics["registrations_lost"]] == [4, 4]
     assert "first lookup of its name that came to nothing" in [entry.what for entry in outage.timeline]
-    said = " ".join(words_of(tower.report, "utc").of(outage))
+    said = " ".join(words_of(tower.report, UTC).of(outage))
     assert "sbc1 could not be found, since its name did not resolve, from 12:05:01 to 12:20:" in said
 
 
@@ -130,5 +132,5 @@ def test_that_some_do_not_find_it_is_why_they_are_not_registered(tower: Tower) -
     tower.see(story)
     gap = tower.of("registration-gap")
     assert "10.0.0.1:5060/udp is not reached by 2 lines: dns" in [entry.what for entry in gap.timeline]
-    said = " ".join(words_of(tower.report, "utc").of(gap))
+    said = " ".join(words_of(tower.report, UTC).of(gap))
     assert "sbc1 could not be found by them, since its name did not resolve." in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -93,7 +95,7 @@ def test_a_call_that_comes_through_between_is_seen_though_those_in_vain_are_late
     phones[5].call(360, seconds=3)
     end(story, 500)
     assert tower.see(story, only="partial-outage") == []
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert "did not answer 2 phones, though it answered others, from 12:05:00 to " in said
 
 
@@ -156,7 +158,7 @@ def test_when_it_became_one_of_all_is_told(tower: Tower, goes_on: bool) -> None:
     assert told == ("partial-outage 10.0.0.1 300.000-620.003 6" if goes_on else
                     "server-outage 10.0.0.1 300.000-600.004 6")
     outage = tower.of(told.split()[0])
-    said = words_of(tower.report, "utc").of(outage)[0]
+    said = words_of(tower.report, UTC).of(outage)[0]
     total = [entry.time - ORIGIN for entry in outage.timeline if entry.what.endswith(" answers nothing any more")]
     assert total == ([] if goes_on else [420.0])
     assert said.startswith("10.0.0.1 let calls run out from 12:05:00 on, and did not answer at all from 12:07:00 to "
@@ -195,7 +197,7 @@ def test_one_that_answers_something_or_somebody_later_did_not_become_silent(
     end(story, 700)
     tower.see(story, None, P)
     outage = tower.of("server-outage")
-    assert words_of(tower.report, "utc").of(outage)[0].startswith(f"10.0.0.1 {said}")
+    assert words_of(tower.report, UTC).of(outage)[0].startswith(f"10.0.0.1 {said}")
     silent = any(entry.what.endswith(" answers nothing any more") for entry in outage.timeline)
     assert silent is ("did not answer at all" in said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_a_server_that_refuses_every_call_is_told(tower: Tower) -> None:
     assert [incident.metrics[name] for name in ("calls_lost", "calls_failed", "emergency_failed")] == [0, 6, 1]
     assert "sip:1003@pbx.example.com could not make an emergency call: 504" in [
         entry.what for entry in incident.timeline]
-    assert words_of(tower.report, "utc").of(incident)[1].startswith("6 calls could not be made at 10.0.0.1 from ")
+    assert words_of(tower.report, UTC).of(incident)[1].startswith("6 calls could not be made at 10.0.0.1 from ")
 
 
 @pytest.mark.parametrize(("callers", "targets", "status", "calls"), [

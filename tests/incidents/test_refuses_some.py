@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -52,6 +54,6 @@ def test_what_it_refuses_and_that_it_grants_the_rest_is_said(
     end(story, 700)
     tower.see(story, None, P)
     outage = tower.of("server-outage")
-    assert words_of(tower.report, "utc").of(outage)[0].startswith(f"10.0.0.1 {said} 12:05:00 to 12:")
+    assert words_of(tower.report, UTC).of(outage)[0].startswith(f"10.0.0.1 {said} 12:05:00 to 12:")
     assert any(entry.what.endswith(" answers other requests") for entry in outage.timeline) is (
         "though it answered" in said)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_which_site_it_came_from_is_said(tower: Tower) -> None:
     sites = [{"match": {"user": users}, "entry": "sbc", "group": group, "settings": R2}
              for users, group in (("30*", "Branch"), ("*", "Head office"))]
     tower.see(story, lines=sites)
-    said = " ".join(words_of(tower.report, "utc").of(tower.of("register-storm")))
+    said = " ".join(words_of(tower.report, UTC).of(tower.of("register-storm")))
     assert said.endswith(" Concerned: 30 of 30 phones of Branch.")
 
 

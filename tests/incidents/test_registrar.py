@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
 from sipaudit.report.incident_words import words_of
@@ -35,7 +37,7 @@ def test_a_registrar_that_is_silent_is_one_outage_though_others_are_answered(
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-905.004 4"]
     incident = tower.of("server-outage")
     assert "10.0.0.1:5060/udp answers others than REGISTERs" in [entry.what for entry in incident.timeline]
-    said = words_of(tower.report, "utc").of(incident)[0]
+    said = words_of(tower.report, UTC).of(incident)[0]
     assert "answered no REGISTER, though it answered other requests, from" in said
 
 
@@ -110,7 +112,7 @@ def test_a_server_that_answers_nothing_but_options_is_out_until_it_does(tower: T
     phones[3].register(6000)
     end(story, 6100)
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-6000.004 20"]
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 answered nothing but OPTIONS from ")
 
 
@@ -126,5 +128,5 @@ def test_who_is_challenged_and_then_left_alone_is_no_other(tower: Tower) -> None
     phones[0].register(650)
     end(story, 700)
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.020-650.004 20"]
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 did not answer from ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
 
 import pytest
 from msgspec.structs import replace
@@ -198,15 +199,15 @@ def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
         (300.01, "10.0.0.1:5060/udp refuses REGISTERs of 4 lines with 403"),
         (300.01, "first line without a registration: sip:1001@pbx.example.com"),
         (380.01, "10.0.0.2:5060/udp refuses REGISTERs of 1 line with 500")]
-    said = words_of(tower.report, "utc").of(gap)
+    said = words_of(tower.report, UTC).of(gap)
     assert said == ["4 phones had no registration anywhere from 12:05:00 to 12:07:03.",
                     "10.0.0.1 refused their REGISTERs with 403.", "10.0.0.2 refused REGISTERs of 1 of them with 500."]
     assert any(frame.summary.startswith("403") for frame in gap.evidence)
     written = Happening(gap.start, "known: refuses REGISTERs of 4 lines with love")
-    assert words_of(tower.report, "utc").of(replace(gap, timeline=[*gap.timeline, written])) == said
+    assert words_of(tower.report, UTC).of(replace(gap, timeline=[*gap.timeline, written])) == said
     named = replace(tower.report, lines=[replace(line, group="lines") for line in tower.report.lines])
     hidden = Redaction(Pseudonyms(b"k" * 32)).report(named)
-    assert [words.partition(" ")[2] for words in words_of(hidden, "utc").of(hidden.incidents[0])[1:]] == [
+    assert [words.partition(" ")[2] for words in words_of(hidden, UTC).of(hidden.incidents[0])[1:]] == [
         "refused their REGISTERs with 403.", "refused REGISTERs of 1 of them with 500."]
 
 
@@ -220,7 +221,7 @@ def test_of_very_many_servers_those_that_refused_most_lines_are_said(tower: Towe
         phone.register(420 + number)
     end(story, 500)
     tower.see(story, None, P, *((f"10.0.3.{other}", 5060) for other in range(5)))
-    said = words_of(tower.report, "utc").of(tower.of("registration-gap"))
+    said = words_of(tower.report, UTC).of(tower.of("registration-gap"))
     assert said[1:5] == [
         "10.0.3.0 refused their REGISTERs with 403.",
         *(f"10.0.3.{other} refused REGISTERs of {5 - other} of them with 403." for other in range(1, 4))]
@@ -244,7 +245,7 @@ def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
     end(story, 500)
     tower.see(story, None, P)
     gap = tower.of("registration-gap")
-    assert words_of(tower.report, "utc").of(gap) == [
+    assert words_of(tower.report, UTC).of(gap) == [
         "2 phones had no registration anywhere from 12:05:00 to 12:07:11."]
 
 
@@ -307,7 +308,7 @@ def test_who_does_not_answer_them_is_said_where_no_outage_tells_of_it(
     end(story, 760)
     tower.see(story, None, P)
     gap = tower.of("registration-gap")
-    assert words_of(tower.report, "utc").of(gap)[1:] == said
+    assert words_of(tower.report, UTC).of(gap)[1:] == said
     told = [entry.what for entry in gap.timeline if "does not answer" in entry.what]
     assert told == [f"10.0.0.1:5060/udp does not answer REGISTERs of {'1 line' if alone else '8 lines'}"]
 

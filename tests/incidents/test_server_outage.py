@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,7 @@ def test_one_that_refuses_all_but_options_is_out(tower: Tower, apart: int, again
     end(story, 1000)
     assert tower.see(story, only="server-outage") == [f"{OUTAGE} 300.000-910.004 20"]
     assert tower.of("server-outage").metrics["lines_moved"] == 20
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 answered everything but OPTIONS with 503 from ")
 
 
@@ -765,7 +766,7 @@ def test_who_cannot_even_connect_has_asked(tower: Tower) -> None:
             story.reset(time + index + 0.001, P, client)
     story.murmur(600, 700)
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000- 6"]
-    said = words_of(tower.report, "utc").of(tower.of("server-outage"))[0]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 could not be reached from 12:05:00 on; nobody asked it again after 12:10:00.")
 
 
@@ -777,7 +778,7 @@ def test_of_the_only_phone_it_is_said_that_it_stayed(tower: Tower) -> None:
     phone.register(520)
     end(story, 600)
     tower.see(story, None, P)
-    assert words_of(tower.report, "utc").of(tower.of("server-outage")) == [
+    assert words_of(tower.report, UTC).of(tower.of("server-outage")) == [
         "10.0.0.1 did not answer from 12:05:00 to 12:08:40.", "1 phone did not move."]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
+from sipaudit.capture.write import Endpoint
 from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import Endpoint, Handset, P, S, Story
+from tests.stories import Handset, P, S, Story
 
 HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
 EXPIRED = bytes.fromhex("15030300020230")   # a fatal alert
@@ -54,7 +57,7 @@ def test_whom_they_tried_to_reach_is_seen_though_nothing_was_said(tower: Tower, 
     outages = [one for one in tower.report.incidents if one.kind == "server-outage"]
     assert [(one.server or "").partition(":")[0] for one in outages] == ["10.0.0.1", "10.0.0.2"]
     assert [row.entry for row in tower.report.servers] == ["sbc", "sbc"]
-    said = " ".join(sentences(tower.report, "utc"))
+    said = " ".join(sentences(tower.report, UTC))
     assert "10.0.0.2 could not be reached from" in said
     assert "No server of sbc was left" in said
     assert "show nothing of" not in said

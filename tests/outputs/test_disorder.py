@@ -63,7 +63,7 @@ def test_more_than_can_be_mended_is_said_with_what_to_do(tmp_path: Path) -> None
     (note,) = report.notes
     assert note.startswith(f"{tmp_path}/a.pcap holds ")
     assert note.endswith(f"checks near them may be left open. To mend it: reordercap {tmp_path}/a.pcap OUT")
-    assert note in "".join(text.render(report, "utc", 10_000, color=False))
+    assert note in "".join(text.render(report, UTC, 10_000, color=False))
 
 
 def test_files_of_one_time_put_one_behind_the_other_accuse_nobody_and_are_said_to_be(tmp_path: Path) -> None:
@@ -71,4 +71,4 @@ def test_files_of_one_time_put_one_behind_the_other_accuse_nobody_and_are_said_t
     report = analyzed(tmp_path, [*packets[::2], *packets[1::2]])
     assert not [one for one in report.findings if one.confidence == "certain"]
     assert "reordercap IN OUT puts their packets in order" in "".join(text.health(report.captures[0], UTC))
-    assert sentences(report, "utc")[0].startswith("The captures' clock went back 1 time, furthest by ")
+    assert sentences(report, UTC)[0].startswith("The captures' clock went back 1 time, furthest by ")

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import subprocess
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_every_output_says_that_it_is_under_pseudonyms_and_once(place: Path) -> 
     """Whoever gets it did not write it."""
     report = from_json((place / "hidden" / "report.json").read_bytes())
     assert Redaction(Pseudonyms(bytes(32))).report(report).notes.count(UNDER_PSEUDONYMS) == 1
-    assert "are pseudonyms here (--redact)" in text.render(report, "utc", 400, False)
+    assert "are pseudonyms here (--redact)" in text.render(report, UTC, 400, False)
     assert b"are pseudonyms here (--redact)" in (place / "hidden" / "report.html").read_bytes()
     assert "are pseudonyms here" in (place / "hidden" / "report.md").read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_names_wider_than_the_terminal_are_broken_after_all() -> None:
 def test_times_are_whole_on_the_narrowest_terminal(name: str, width: int) -> None:
     found = pipeline.analyze(job(name))
     for render in (phones.render, text.render):
-        wide, narrow = (render(found, "utc", columns, False) for columns in (500, width))
+        wide, narrow = (render(found, UTC, columns, False) for columns in (500, width))
         pieces = {word for word in narrow.split() if re.fullmatch(r"[0-9]+:[0-9:.,]*|:[0-9]+[:.][0-9:.,]*", word)}
         assert pieces
         assert pieces <= set(wide.split())
@@ -65,7 +66,7 @@ def test_times_are_whole_on_the_narrowest_terminal(name: str, width: int) -> Non
 def test_phones_and_analyze_are_readable_on_narrow_terminals(name: str, width: int) -> None:
     found = pipeline.analyze(job(name))
     for render in (phones.render, text.render):
-        wide, narrow = render(found, "utc", 500, False), render(found, "utc", width, False)
+        wide, narrow = render(found, UTC, 500, False), render(found, UTC, width, False)
         assert set(narrow.split()) <= {*wide.split(), "Too", "narrow", "for", *NAMED}
         assert max(map(len, narrow.splitlines()[:3])) <= width
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
@@ -31,14 +33,14 @@ def job(**changes: Any) -> pipeline.Job:
 
 
 def test_the_verdict_comes_first() -> None:
-    lines = text.render(pipeline.analyze(job()), "utc", 100, False).splitlines()
+    lines = text.render(pipeline.analyze(job()), UTC, 100, False).splitlines()
     assert "1 phone (1002) signalled with a server before registering there." in lines
     assert "1 phone (1003) returned before the failback was due." in lines
     assert "Deviations: 2 errors." in lines
 
 
 def test_a_finding_shows_expected_observed_and_evidence() -> None:
-    shown = text.render(pipeline.analyze(job()), "utc", 200, False)
+    shown = text.render(pipeline.analyze(job()), UTC, 200, False)
     assert "f-000002 error  premature-failback (certain)" in shown
     assert "12:06:11.512  sip:1003@pbx.example.com  phone 10.1.0.13:5060" in shown
     assert "failBack.timeout=60" in shown
@@ -50,7 +52,7 @@ def test_of_findings_as_severe_the_certain_one_is_the_worst_on_a_screen_as_on_th
     report = pipeline.analyze(job())
     first, second = report.findings
     doubted = replace(report, findings=[replace(first, confidence=Confidence.LIKELY), second])
-    shown = text.render(doubted, "utc", 200, False)
+    shown = text.render(doubted, UTC, 200, False)
     assert shown.index("f-000002 error") < shown.index("f-000001 error")
     assert "--finding f-000002" in shown
     assert f"explain {second.rule}" in shown
@@ -60,7 +62,7 @@ def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_wher
     said = ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
             "from their beginning.")
     assert said in pipeline.analyze(job(start="+6m")).notes
-    assert said in " ".join(text.render(pipeline.analyze(job(start="+6m")), "utc", 100, False).split())
+    assert said in " ".join(text.render(pipeline.analyze(job(start="+6m")), UTC, 100, False).split())
     assert pipeline.analyze(job(start="+0s")).notes == pipeline.analyze(job(end="+6m")).notes == []
 
 
@@ -78,10 +80,10 @@ def test_the_calls_of_a_line_are_those_of_the_time_that_is_reported(tmp_path: Pa
 
 def test_a_finding_names_the_requirement_that_it_rests_on() -> None:
     report = pipeline.analyze(job())
-    assert "expected (F6): After 10.0.0.1:5060/udp failed" in text.render(report, "utc", 200, False)
-    assert "\n- expected (F6): After 10.0.0.1:5060/udp failed" in markdown.render(report, "utc")
+    assert "expected (F6): After 10.0.0.1:5060/udp failed" in text.render(report, UTC, 200, False)
+    assert "\n- expected (F6): After 10.0.0.1:5060/udp failed" in markdown.render(report, UTC)
     none = replace(report, findings=[replace(report.findings[0], basis=[])])
-    assert "expected: After 10.0.0.1" in text.render(none, "utc", 200, False)
+    assert "expected: After 10.0.0.1" in text.render(none, UTC, 200, False)
 
 
 def test_a_finding_says_what_the_site_file_calls_its_line() -> None:
@@ -89,50 +91,50 @@ def test_a_finding_says_what_the_site_file_calls_its_line() -> None:
     lines = [replace(line, label="Front_desk", group="Head office") for line in report.lines]
     named = replace(report, lines=lines)
     assert "sip:1002@pbx.example.com  phone 10.1.0.12:5060  (Front_desk, Head office)" in text.render(
-        named, "utc", 200, False)
+        named, UTC, 200, False)
     assert "- line: `sip:1002@pbx.example.com`, phone `10.1.0.12:5060` (Front\\_desk, Head office)" in markdown.render(
-        named, "utc")
+        named, UTC)
     unnamed = replace(report, lines=[replace(line, group=None) for line in report.lines])
-    assert "phone 10.1.0.12:5060\n" in text.render(unnamed, "utc", 200, False)
+    assert "phone 10.1.0.12:5060\n" in text.render(unnamed, UTC, 200, False)
 
 
 def test_what_is_suppressed_comes_last() -> None:
     report = pipeline.analyze(job())
     first, second = report.findings
-    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), "utc", 200, False)
+    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), UTC, 200, False)
     assert shown.index(second.id) < shown.index(first.id)
 
 
 def test_the_findings_of_an_incident_are_counted_without_suppressed_ones() -> None:
     report = pipeline.analyze(job())
     first, second = report.findings
-    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), "utc", 200, False)
+    shown = text.render(replace(report, findings=[replace(first, suppressed="known"), second]), UTC, 200, False)
     assert next(line for line in shown.splitlines() if line.startswith("i-0001")).split()[-1] == "1"
 
 
 def test_whose_clock_it_is_stands_with_the_capture() -> None:
     report = pipeline.analyze(job())
-    assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, "utc", 200, False)
+    assert "2026-11-22 12:07:13.568 UTC, 117 SIP messages." in text.render(report, UTC, 200, False)
     berlin = "2026-11-22 13:07:13.568 CET (UTC+01:00), 117 SIP messages."
-    assert berlin in text.render(report, "Europe/Berlin", 200, False)
-    assert berlin.replace("_", "") in markdown.render(report, "Europe/Berlin")
-    page = html.render(report, "Europe/Berlin", {}, {}, 0).decode()
+    assert berlin in text.render(report, ZoneInfo("Europe/Berlin"), 200, False)
+    assert berlin.replace("_", "") in markdown.render(report, ZoneInfo("Europe/Berlin"))
+    page = html.render(report, ZoneInfo("Europe/Berlin"), {}, {}, 0).decode()
     assert "2026-11-22 13:00:00 to 13:07:13 CET (UTC+01:00)" in page
     october = replace(report.captures[0], first=1_792_880_000.0, last=1_792_980_000.0)
-    changed = text.render(replace(report, captures=[october]), "Europe/Berlin", 200, False)
+    changed = text.render(replace(report, captures=[october]), ZoneInfo("Europe/Berlin"), 200, False)
     assert "CEST (UTC+02:00), later CET (UTC+01:00), 117" in changed
 
 
 def test_an_incident_without_an_end_is_open_in_every_output() -> None:
     report = pipeline.analyze(job())
     open_ = replace(report, incidents=[replace(report.incidents[0], end=None, state="open")])
-    assert re.search(r"^i-0001 .* 12:05:12.000  open ", text.render(open_, "utc", 200, False), re.MULTILINE)
-    assert "from 2026-11-22 12:05:12.000, still open at the end:" in markdown.render(open_, "utc")
+    assert re.search(r"^i-0001 .* 12:05:12.000  open ", text.render(open_, UTC, 200, False), re.MULTILINE)
+    assert "from 2026-11-22 12:05:12.000, still open at the end:" in markdown.render(open_, UTC)
 
 
 def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> None:
     report = pipeline.analyze(job())
-    ticket = markdown.render(report, "utc")
+    ticket = markdown.render(report, UTC)
     assert ("- `i-0001` **server-outage** at `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`) from 2026-11-22 12:05:12.000 "
             "to 2026-11-22 12:06:11.519: 3 lines of 3 phones\n"
             "  - 12:04:00.619 last answer from 10.0.0.1:5060/udp\n") in ticket
@@ -140,7 +142,7 @@ def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> Non
     assert "\n- server: `sbc1.pbx.example.com` (`10.0.0.1:5060/udp`)\n" in ticket
     one = replace(report.incidents[0], lines=report.incidents[0].lines[:1], phones=1,
                   timeline=report.incidents[0].timeline * 9)
-    ticket = markdown.render(replace(report, incidents=[one]), "utc")
+    ticket = markdown.render(replace(report, incidents=[one]), UTC)
     assert ": 1 line of 1 phone\n" in ticket
     assert "\n  - and 43 more, see report.json\n" in ticket
 
@@ -150,7 +152,7 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
     open_ = [Undecided("premature-failback", Reason.SETTINGS_UNKNOWN, 4),
              Undecided("flapping", Reason.BUSY_UNPROVEN, 1),
              *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
-    shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), "utc", 250, False)
+    shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), UTC, 250, False)
     assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Declare the line's "
             "settings in the site file, or name its provisioning files (--config), in which nothing may be wrong.\n"
             "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
@@ -159,27 +161,27 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
 
 def test_a_ticket_says_what_to_do_once_for_each_rule_and_incident() -> None:
     report = pipeline.analyze(job())
-    ticket = markdown.render(report, "utc")
+    ticket = markdown.render(report, UTC)
     told = ticket.partition("\n## What to do\n\n")[2].partition("\n## ")[0]
     assert [line.partition(":")[0] for line in told.strip().splitlines()] == [
         "- `server-outage`", "- `signalling-to-unregistered-server`", "- `premature-failback`"]
     assert "- `premature-failback`: Compare failBack.mode and failBack.timeout" in told
     strange = replace(report, incidents=[], findings=[replace(report.findings[0], rule="of-mine")])
-    assert "## What to do" not in markdown.render(strange, "utc")
+    assert "## What to do" not in markdown.render(strange, UTC)
     known = replace(report, incidents=[], findings=[replace(one, suppressed="known") for one in report.findings])
-    assert "## What to do" not in markdown.render(known, "utc")
+    assert "## What to do" not in markdown.render(known, UTC)
 
 
 @pytest.mark.parametrize(("drops", "said"), [(1, "dropped 1 packet."), (2, "dropped 2 packets.")])
 def test_what_the_capturing_machine_dropped_is_counted(drops: int, said: str) -> None:
     report = pipeline.analyze(job())
     one = replace(report.captures[0], loss=replace(report.captures[0].loss, kernel_drops=drops))
-    assert said in text.render(replace(report, captures=[one]), "utc", 200, False)
+    assert said in text.render(replace(report, captures=[one]), UTC, 200, False)
 
 
 def test_known_events_of_another_day_are_shown_with_it() -> None:
     """A site file is kept from one incident to the next: what was done a month ago explains nothing today."""
-    shown = text.render(pipeline.analyze(job(events=("2026-10-15 12:05:00 sbc1 stopped",))), "utc", 120, False)
+    shown = text.render(pipeline.analyze(job(events=("2026-10-15 12:05:00 sbc1 stopped",))), UTC, 120, False)
     assert "2026-10-15 12:05:00.000  sbc1 stopped" in shown
 
 
@@ -189,10 +191,10 @@ def test_times_name_their_day_where_the_captures_have_several() -> None:
     assert capture.first is not None
     longer = replace(report, captures=[replace(capture, first=capture.first - 86_400)])
     for told, day in ((report, ""), (longer, "2026-11-22 ")):
-        shown = text.render(told, "utc", 100, False)
+        shown = text.render(told, UTC, 100, False)
         assert re.search(f"^i-0001 .*  {day}12:05:12.000  {day}12:06:11.519 ", shown, re.MULTILINE)
         assert f"\n{day}12:05:00.000  sbc1 stopped" in shown
-        table = phones.render(told, "utc", 160, False)
+        table = phones.render(told, UTC, 160, False)
         assert f"\n{day}12:05:17.513  1001" in table
         assert f"sbc1 {day}12:11:17, sbc2 {day}12:10:17" in table
 
@@ -203,12 +205,12 @@ def test_an_event_of_the_site_file_that_is_given_again_happened_once() -> None:
 
 
 def test_known_events_are_shown_in_the_zone_wanted() -> None:
-    shown = text.render(pipeline.analyze(job()), "Europe/Berlin", 100, False)
+    shown = text.render(pipeline.analyze(job()), ZoneInfo("Europe/Berlin"), 100, False)
     assert "13:05:00.000  sbc1 stopped" in shown
 
 
 def test_without_settings_the_report_says_what_to_declare() -> None:
-    shown = text.render(pipeline.analyze(job(site=None)), "utc", 160, False)
+    shown = text.render(pipeline.analyze(job(site=None)), UTC, 160, False)
     assert "No deviation was found, but 21 of 31 checks could not be decided." in shown
     assert "settings-unknown" in shown or "entry-unknown" in shown
     assert "docs/capturing.md" in shown
@@ -218,13 +220,13 @@ def test_without_settings_the_report_says_what_to_declare() -> None:
 def test_no_line_is_wider_than_the_terminal() -> None:
     report = pipeline.analyze(job())
     for width in (60, 80, 120):
-        assert max(len(line) for line in text.render(report, "utc", width, False).splitlines()) <= width
+        assert max(len(line) for line in text.render(report, UTC, width, False).splitlines()) <= width
 
 
 def test_colour_only_when_wanted() -> None:
     report = pipeline.analyze(job())
-    assert "\x1b[" not in text.render(report, "utc", 100, False)
-    assert "\x1b[" in text.render(report, "utc", 100, True)
+    assert "\x1b[" not in text.render(report, UTC, 100, False)
+    assert "\x1b[" in text.render(report, UTC, 100, True)
 
 
 def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Path) -> None:
@@ -232,7 +234,7 @@ def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Pa
 
     path = tmp_path / "quiet.pcap"
     write_capture(path, [], covered=0.0)
-    shown = text.render(pipeline.analyze(job(paths=(str(path),), site=None)), "utc", 120, False)
+    shown = text.render(pipeline.analyze(job(paths=(str(path),), site=None)), UTC, 120, False)
     assert shown.startswith("No SIP in 1 packet.")
     assert "docs/capturing.md" in shown
 
@@ -240,7 +242,7 @@ def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Pa
 def test_where_nobody_is_a_phone_nothing_is_called_right() -> None:
     """Messages that nobody answered, or a period in which no line was seen, are no proof of anything."""
     report = replace(pipeline.analyze(job(site=None)), lines=[], findings=[], incidents=[])
-    shown, listed = text.render(report, "utc", 200, False), phones.render(report, "utc", 200, False)
+    shown, listed = text.render(report, UTC, 200, False), phones.render(report, UTC, 200, False)
     assert "No deviation was found" not in shown
     for said in (shown, listed):
         assert "Nothing was judged: no line of a phone was seen" in said
@@ -254,21 +256,21 @@ def test_phones_says_what_a_capture_without_sip_is(tmp_path: Path) -> None:
     path = tmp_path / "quiet.pcap"
     write_capture(path, [], covered=0.0)
     report = pipeline.phones(job(paths=(str(path),), site=None))
-    assert "No SIP in 1 packet." in phones.render(report, "utc", 120, False)
+    assert "No SIP in 1 packet." in phones.render(report, UTC, 120, False)
 
 
 def test_phones_shows_where_each_line_was_then() -> None:
-    shown = phones.render(pipeline.phones(job(), at="+350s"), "utc", 160, False)
+    shown = phones.render(pipeline.phones(job(), at="+350s"), UTC, 160, False)
     assert works_with(shown, "1001") == "sbc2"
-    later = phones.render(pipeline.phones(job()), "utc", 160, False)
+    later = phones.render(pipeline.phones(job()), UTC, 160, False)
     assert works_with(later, "1001") == "sbc1"
 
 
 def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None:
-    shown = phones.render(pipeline.phones(job(), at="+6m"), "Europe/Berlin", 160, False)
+    shown = phones.render(pipeline.phones(job(), at="+6m"), ZoneInfo("Europe/Berlin"), 160, False)
     assert shown.startswith("4 phones, 4 lines at 2026-11-22 13:05:54.317 CET (UTC+01:00), the last packet read; "
                             "all lines are of pbx.example.com\n")
-    end = phones.render(pipeline.phones(job()), "utc", 160, False)
+    end = phones.render(pipeline.phones(job()), UTC, 160, False)
     assert re.search(r" sbc1 +sbc1 12:11:17, sbc2 12:10:17 ", end)
 
 
@@ -279,14 +281,14 @@ def test_what_has_run_out_by_then_is_not_shown_although_no_packet_tells_it(tmp_p
     Handset(story, "1002", ("10.1.0.12", 5060)).register(9000)
     (capture,) = Court(tmp_path).report(story, None, covered=0.0).captures
     captured = pipeline.Job((capture.path,))
-    assert "registered until" in phones.render(pipeline.phones(captured, at="+59m"), "utc", 160, False)
-    shown = phones.render(pipeline.phones(captured, at="+61m"), "utc", 160, False, "+61m")
+    assert "registered until" in phones.render(pipeline.phones(captured, at="+59m"), UTC, 160, False)
+    shown = phones.render(pipeline.phones(captured, at="+61m"), UTC, 160, False, "+61m")
     assert "registered until" not in shown
     assert shown.startswith("1 phone, 1 line at +61m; the last packet read is of ")
 
 
 def test_phones_shows_settings_moves_and_servers() -> None:
-    shown = phones.render(pipeline.phones(job()), "utc", 160, False)
+    shown = phones.render(pipeline.phones(job()), UTC, 160, False)
     assert re.search(r"^1001 +10.1.0.11 +R2 +duration +Head office$", shown, re.MULTILINE)
     assert re.search(r"^12:05:17.513 +1001 +10.1.0.11 +failover +sbc1 → sbc2 +timeout$", shown,
                      re.MULTILINE)
@@ -296,7 +298,7 @@ def test_phones_shows_settings_moves_and_servers() -> None:
 def test_phones_writes_lines_of_several_domains_in_full() -> None:
     report = pipeline.phones(job())
     other = replace(report, lines=[replace(report.lines[0], line="sip:1001@branch.example.com"), *report.lines[1:]])
-    shown = phones.render(other, "utc", 160, False)
+    shown = phones.render(other, UTC, 160, False)
     assert "all lines are of" not in shown
     assert " 1001@branch.example.com " in shown
     assert " 1002@pbx.example.com " in shown
@@ -315,13 +317,13 @@ def test_every_reason_and_assumption_has_a_sentence() -> None:
 def test_what_to_draw_next_of_several_runs_names_the_run_and_the_finding_as_it_knows_it() -> None:
     report = pipeline.analyze(job())
     several = replace(report, findings=[replace(one, id=f"{one.id}-r7") for one in report.findings])
-    shown = text.render(several, "utc", 200, False)
+    shown = text.render(several, UTC, 200, False)
     assert "with the captures of run 7 alone: sipaudit ladder CAPTURE ... --finding f-000001\n" in shown
 
 
 def test_ladder_of_a_finding_marks_its_evidence() -> None:
     rows = pipeline.ladder(job(), finding="f-000001")
-    drawn = ladder.render(rows, "utc", 110, False)
+    drawn = ladder.render(rows, UTC, 110, False)
     assert "|-INVITE" in drawn
     assert "#220 f-000001" in drawn
     assert "(again)" in drawn
@@ -344,7 +346,7 @@ def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_pat
     proofs = {(proof.capture, proof.frame) for proof in frames_of(finding)}
     assert {path for path, _ in proofs} == set(paths)
     assert {(row.capture, row.frame) for row in rows if row.mark} == proofs
-    shown = text.render(report, "utc", 200, False)
+    shown = text.render(report, UTC, 200, False)
     for path in paths:
         frames = ", ".join(str(frame) for capture, frame in sorted(proofs) if capture == path)
         assert f"wireshark in {path}: frame.number in {{{frames}}}" in shown
@@ -352,24 +354,24 @@ def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_pat
 
 def test_ladder_of_several_captures_says_of_which_each_frame_is() -> None:
     rows = [LadderRow(0.0, "a.pcap", 7, "x:1", "y:1", "INVITE"), LadderRow(1.0, "b.pcap", 7, "y:1", "x:1", "100")]
-    lines = ladder.render(rows, "utc", 100, False).splitlines()
+    lines = ladder.render(rows, UTC, 100, False).splitlines()
     assert lines[:2] == ["frames 1#: a.pcap", "frames 2#: b.pcap"]
     assert [line.split()[-1] for line in lines[-2:]] == ["1#7", "2#7"]
-    alone = ladder.render(rows[:1], "utc", 100, False)
+    alone = ladder.render(rows[:1], UTC, 100, False)
     assert alone.split()[-1] == "#7"
     assert "a.pcap" not in alone
 
 
 def test_ladder_of_connections_has_a_column_for_a_phone() -> None:
     rows = pipeline.ladder(pipeline.Job((str(SAMPLES / "tcp" / "capture.pcap"),)), line="1001")
-    drawn = ladder.render(rows, "utc", 100, False)
+    drawn = ladder.render(rows, UTC, 100, False)
     assert drawn.splitlines()[0].split() == ["10.1.0.11", "10.0.0.1:5060", "10.0.0.2:5060"]
 
 
 def test_ladder_keeps_the_end_of_a_long_address() -> None:
     ends = [f"[2001:db8::{number}]:5070" for number in range(6)]
     rows = [LadderRow(0.0, "x", 1, one, two, "INVITE") for one, two in pairwise(ends)]
-    assert ladder.render(rows, "utc", 110, False).splitlines()[0].split() == [f"…1:db8::{n}]:5070" for n in range(6)]
+    assert ladder.render(rows, UTC, 110, False).splitlines()[0].split() == [f"…1:db8::{n}]:5070" for n in range(6)]
 
 
 def test_ladder_of_a_line_shows_no_other() -> None:
@@ -379,7 +381,7 @@ def test_ladder_of_a_line_shows_no_other() -> None:
 
 def test_ladder_keeps_hostile_text_on_its_line() -> None:
     row = LadderRow(0.0, "x", 1, "a:1", "b:1", "INVITE\x1b[2J\nX")
-    drawn = ladder.render([row], "utc", 80, False)
+    drawn = ladder.render([row], UTC, 80, False)
     assert "\x1b" not in drawn
     assert r"INVITE\x1b[2J\nX" in drawn
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
@@ -62,7 +64,7 @@ def test_a_name_that_begins_with_a_number_is_not_cut(report: Report) -> None:
 
 
 def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
-    said = sentences(report, "utc")
+    said = sentences(report, UTC)
     assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:11. 3 of 4 phones moved in 37.2 s (median), "
                        "counted from the known stop at 12:05:00. Concerned: 3 of 4 phones of Head office.")
     assert said[1:4] == ["1 phone (1003) returned before the failback was due.",
@@ -70,16 +72,16 @@ def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
 
 
 def test_times_are_in_the_zone_wanted_with_the_day_where_there_are_several(report: Report) -> None:
-    assert sentences(report, "Europe/Berlin")[0].startswith("sbc1 did not answer from 13:05:12 to 13:06:11.")
+    assert sentences(report, ZoneInfo("Europe/Berlin"))[0].startswith("sbc1 did not answer from 13:05:12 to 13:06:11.")
     later = replace(report, captures=[replace(report.captures[0], last=(report.captures[0].first or 0) + 90_000)])
-    assert sentences(later, "utc")[0].startswith("sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:11.")
+    assert sentences(later, UTC)[0].startswith("sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:11.")
 
 
 def test_one_that_lasts_is_told_so(report: Report) -> None:
     lasting = replace(report, incidents=[incident("server-outage", end=None)])
-    assert sentences(lasting, "utc")[0] == "sbc1 did not answer from 12:05:12 on."
+    assert sentences(lasting, UTC)[0] == "sbc1 did not answer from 12:05:12 on."
     again = incident("server-outage", end=None, timeline=[Happening(1795349178.0, "10.0.0.1:5060/udp answers again")])
-    assert sentences(replace(report, incidents=[again]), "utc")[0] == (
+    assert sentences(replace(report, incidents=[again]), UTC)[0] == (
         "sbc1 did not answer from 12:05:12 on; it answered again at 12:06:18, shortly before the capture ends.")
 
 
@@ -106,18 +108,18 @@ CANNOT_TELL = ("Whether there was an outage cannot be told: 40 requests to sbc1,
 def test_a_server_that_gave_nobody_anything_is_told_where_no_incident_tells_of_it(
     report: Report, minutes: list[ServerMinute], said: str,
 ) -> None:
-    shown = sentences(replace(report, incidents=[], minutes=minutes), "utc")
+    shown = sentences(replace(report, incidents=[], minutes=minutes), UTC)
     assert shown[0] == said
-    told = sentences(replace(report, incidents=[incident("server-outage", server=P)], minutes=minutes), "utc")
+    told = sentences(replace(report, incidents=[incident("server-outage", server=P)], minutes=minutes), UTC)
     assert said not in told
 
 
 def test_of_an_outage_that_lasts_it_is_said_that_nobody_tried_again(report: Report) -> None:
     """The capture goes on until 12:07."""
     lasting = replace(report, incidents=[incident("server-outage", end=None)], minutes=[minute(P, 5, 5)])
-    assert sentences(lasting, "utc")[0] == "sbc1 did not answer from 12:05:12 on; nobody asked it again after 12:06:00."
+    assert sentences(lasting, UTC)[0] == "sbc1 did not answer from 12:05:12 on; nobody asked it again after 12:06:00."
     asked = replace(lasting, minutes=[minute(P, 5, 5), replace(minute(P, 5, 5), time=1795349160.0)])
-    assert sentences(asked, "utc")[0] == "sbc1 did not answer from 12:05:12 on."
+    assert sentences(asked, UTC)[0] == "sbc1 did not answer from 12:05:12 on."
 
 
 @pytest.mark.parametrize(("summaries", "said"), [
@@ -127,7 +129,7 @@ def test_of_an_outage_that_lasts_it_is_said_that_nobody_tried_again(report: Repo
 ])
 def test_how_a_server_failed(report: Report, summaries: list[str], said: str) -> None:
     evidence = [Frame("a.pcap", 1, 0.0, summary) for summary in summaries]
-    shown = sentences(replace(report, incidents=[incident("server-outage", evidence=evidence)]), "utc")
+    shown = sentences(replace(report, incidents=[incident("server-outage", evidence=evidence)]), UTC)
     assert shown[0].startswith(said)
 
 
@@ -137,7 +139,7 @@ def test_of_several_times_that_a_server_was_slow_the_median_is_told_as_of_each_o
                      end=1795349178.0 + number * 100,
                      timeline=[Happening(0.0, too_late("10.0.0.1:5060/udp", float(late)))])
             for number, late in enumerate((9, 5, 7, 6))]
-    told = sentences(replace(report, incidents=slow), "utc")[0]
+    told = sentences(replace(report, incidents=slow), UTC)[0]
     assert told.startswith("sbc1 answered too late (after 6.0 s, median) four times")
 
 
@@ -153,7 +155,7 @@ def test_where_no_server_of_an_entry_was_left_they_share_something(
     out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp", start=start + since,
                     end=None if until is None else start + until)
            for number, since, until in zip((1, 2), starts, ends, strict=True) if since is not None]
-    told = [sentence for sentence in sentences(replace(report, incidents=out), "utc") if "No server of" in sentence]
+    told = [sentence for sentence in sentences(replace(report, incidents=out), UTC) if "No server of" in sentence]
     assert [f"No server of sbc was left from {said}: what they share" in sentence for sentence in told] == (
         [True] if said else [])
 
@@ -166,7 +168,7 @@ def test_to_a_site_none_was_left_where_both_have_lost_the_same_lines(
     out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp", timeline=others,
                     lines=[f"sip:{user}@pbx.example.com" for user in range(count)])
            for number, count in zip((1, 2), lines, strict=True)]
-    told = " ".join(sentences(replace(report, incidents=out), "utc"))
+    told = " ".join(sentences(replace(report, incidents=out), UTC))
     assert (f"No server of sbc was left to {min(lines)} phones from " in told) is said
 
 
@@ -176,7 +178,7 @@ def test_what_the_captures_do_not_show_is_said_once(report: Report) -> None:
     told = [incident(kind, id=f"i-000{number}", timeline=timeline, metrics={"calls_failed": 2, "responses_503": 9})
             for number, (kind, timeline) in enumerate([("server-outage", hidden), ("calls-lost", hidden),
                                                        ("overload", other)])]
-    said = " ".join(sentences(replace(report, incidents=told), "utc"))
+    said = " ".join(sentences(replace(report, incidents=told), UTC))
     assert said.count("The captures show nothing of 10.0.0.3: what was done there is not known.") == 1
     assert said.count("The captures show nothing of 10.0.0.4: what was done there is not known.") == 1
 
@@ -184,7 +186,7 @@ def test_what_the_captures_do_not_show_is_said_once(report: Report) -> None:
 def test_nobody_knows_that_of_servers_of_which_one_was_never_seen(report: Report) -> None:
     out = [incident("server-outage", id=f"i-000{number}", server=f"10.0.0.{number}:5060/udp",
                     timeline=[Happening(1795349112.0, "nothing is seen of 10.0.0.3:5060/udp")]) for number in (1, 2)]
-    assert "No server of" not in " ".join(sentences(replace(report, incidents=out), "utc"))
+    assert "No server of" not in " ".join(sentences(replace(report, incidents=out), UTC))
 
 
 def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
@@ -203,28 +205,28 @@ def test_every_kind_of_incident_and_every_rule_has_its_words() -> None:
     ("stale-dns", {}, "1 phone went on using sbc1, which DNS no longer lists, from 12:05:12 to 12:06:18."),
 ])
 def test_how_kinds_are_said(report: Report, kind: str, metrics: dict[str, float], said: str) -> None:
-    assert sentences(replace(report, incidents=[incident(kind, metrics=metrics)]), "utc")[0] == said
+    assert sentences(replace(report, incidents=[incident(kind, metrics=metrics)]), UTC)[0] == said
 
 
 def test_lines_may_be_forgotten_of_a_storm_and_one_that_goes_on_has_no_end(report: Report) -> None:
     rates = {"register_rate_peak": 8.2, "register_rate_median": 0.2}
     storm = incident("register-storm", metrics=rates, lines=[], end=None)
-    assert sentences(replace(report, incidents=[storm]), "utc")[0] == (
+    assert sentences(replace(report, incidents=[storm]), UTC)[0] == (
         "sbc1 was hit by up to 8.2 REGISTERs a second (usual: 0.2) from 12:05:12 on.")
 
 
 def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report: Report) -> None:
     """The verdict says sbc1, findings and Wireshark 10.0.0.1: somewhere it must stand which is which."""
     assert ("Seen: 117 SIP messages of 4 phones with 4 lines at 2 servers: sbc1 (10.0.0.1:5060/udp), sbc2 "
-            "(10.0.0.2:5060/udp). Moves between servers: 3 failovers, 3 failbacks.") in sentences(report, "utc")
+            "(10.0.0.2:5060/udp). Moves between servers: 3 failovers, 3 failbacks.") in sentences(report, UTC)
     nameless = [replace(row, name=None) for row in report.servers]
     one = replace(report.lines[0].moves[0], kind="unknown")
     few = replace(report, servers=nameless[:1], lines=[replace(report.lines[0], moves=[one])])
     assert ("Seen: 117 SIP messages of 1 phone with 1 line at 1 server: 10.0.0.1:5060/udp. Moves between servers: 1 of "
-            "unknown kind.") in sentences(few, "utc")
+            "unknown kind.") in sentences(few, UTC)
     many = replace(report, servers=report.servers * 3, lines=[])
     assert "Seen: 117 SIP messages of 0 phones with 0 lines at 6 servers. Moves between servers: none." in \
-        sentences(many, "utc")
+        sentences(many, UTC)
 
 
 def test_lines_that_all_begin_below_the_head_of_their_list_are_told(report: Report, tmp_path: Path) -> None:
@@ -233,27 +235,27 @@ def test_lines_that_all_begin_below_the_head_of_their_list_are_told(report: Repo
     wrong = tmp_path / "site.yaml"
     wrong.write_text(right.replace("10.0.0.1", "S").replace("10.0.0.2", "10.0.0.1").replace('"S"', "10.0.0.2"))
     turned = pipeline.analyze(pipeline.Job((str(SAMPLE / "capture.pcap"),), site=str(wrong), zone="utc"))
-    assert sentences(turned, "utc")[-1] == (
+    assert sentences(turned, UTC)[-1] == (
         "Entry sbc: all 4 lines that registered did so first with sbc2, not with sbc1, which heads the list. Unless "
         "sbc1 was out when the capture began, the phones have another order than the list (site file or DNS), and what "
         "is said of them may be wrong.")
     one = replace(turned, lines=[replace(line, moves=[]) for line in turned.lines[:1]])
-    assert "the one line that registered did so first with sbc2" in sentences(one, "utc")[-1]
-    assert not any(said.startswith("Entry") for said in sentences(report, "utc"))
+    assert "the one line that registered did so first with sbc2" in sentences(one, UTC)[-1]
+    assert not any(said.startswith("Entry") for said in sentences(report, UTC))
     unregistered = replace(turned, lines=[replace(line, registrations=[], moves=[]) for line in turned.lines])
-    assert not any(said.startswith("Entry") for said in sentences(unregistered, "utc"))
+    assert not any(said.startswith("Entry") for said in sentences(unregistered, UTC))
 
 
 def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
-    said = sentences(replace(report, incidents=[], findings=[]), "utc")
+    said = sentences(replace(report, incidents=[], findings=[]), UTC)
     assert said[:2] == ["No outage or other incident was seen.", "No deviation was found."]
     left = replace(report, incidents=[], findings=[], inconclusive=[Undecided("flapping", Reason.LOSS_NEARBY, 2)])
-    assert sentences(left, "utc")[1] == "No deviation was found, but 2 of 8 checks could not be decided."
+    assert sentences(left, UTC)[1] == "No deviation was found, but 2 of 8 checks could not be decided."
 
 
 def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
     """That no outage was seen would be taken for good news."""
-    said = sentences(replace(report, incidents=[], findings=[], lines=[], servers=[]), "utc")
+    said = sentences(replace(report, incidents=[], findings=[], lines=[], servers=[]), UTC)
     assert said[0].startswith("Nothing was judged: no line of a phone was seen in the time that is reported.")
     assert said[1].startswith("Seen: 117 SIP messages of 0 phones")
     assert len(said) == 2
@@ -271,35 +273,35 @@ def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
 ])
 def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: dict[str, Any], said: str) -> None:
     capture = replace(report.captures[0], **{"sip_messages": 0, "content": {}, "undecoded": {}, **held})
-    assert sentences(replace(report, captures=[capture]), "utc")[0].startswith(said)
+    assert sentences(replace(report, captures=[capture]), UTC)[0].startswith(said)
 
 
 def test_where_a_part_is_encrypted_the_verdict_ends_with_it(report: Report) -> None:
     """Half of the phones speak TLS, or keys were given for some connections: no outage is seen of the others."""
     capture = replace(report.captures[0], encrypted={"tls": 18, "esp": 4})
-    said = sentences(replace(report, captures=[capture]), "utc")[-1]
+    said = sentences(replace(report, captures=[capture]), UTC)[-1]
     assert said.startswith("18 records of TLS, where SIP is expected, could not be read: nothing that was said in them")
     esp = replace(report.captures[0], encrypted={"esp": 4})
-    assert not any("could not be read" in one for one in sentences(replace(report, captures=[esp]), "utc"))
+    assert not any("could not be read" in one for one in sentences(replace(report, captures=[esp]), UTC))
 
 
 def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
     """That nothing was found means little where nothing was checked."""
-    assert "Checks: 8, all decided." in sentences(report, "utc")
+    assert "Checks: 8, all decided." in sentences(report, UTC)
     left = replace(report, inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 2)])
-    assert "Checks: 8, of which 2 could not be decided; the reasons are below." in sentences(left, "utc")
+    assert "Checks: 8, of which 2 could not be decided; the reasons are below." in sentences(left, UTC)
     none = replace(report, findings=[], inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 8)])
-    assert "Checks: 8, none of which could be decided; the reasons are below." in sentences(none, "utc")
-    assert "No deviation was found, but none of 8 checks could be decided." in sentences(none, "utc")
-    assert "No rule had anything to check." in sentences(replace(report, reached=[], findings=[]), "utc")
-    nothing = sentences(replace(report, reached=[], findings=[], lines=[]), "utc")
+    assert "Checks: 8, none of which could be decided; the reasons are below." in sentences(none, UTC)
+    assert "No deviation was found, but none of 8 checks could be decided." in sentences(none, UTC)
+    assert "No rule had anything to check." in sentences(replace(report, reached=[], findings=[]), UTC)
+    nothing = sentences(replace(report, reached=[], findings=[], lines=[]), UTC)
     assert not any("check" in sentence for sentence in nothing)
 
 
 def test_the_gravest_come_first_and_the_rest_is_counted(report: Report) -> None:
     many = [incident("flapping"), *(incident("overload", server=f"10.0.0.{number}:5060/udp") for number in range(6)),
             incident("server-outage")]
-    said = sentences(replace(report, incidents=many), "utc")
+    said = sentences(replace(report, incidents=many), UTC)
     assert said[0].startswith("sbc1 did not answer")
     assert said[4] == "4 more incidents: 3 overload, 1 flapping."
 
@@ -326,7 +328,7 @@ def test_through_which_server_the_calls_were_that_are_lost_is_said_once(
     report: Report, failed: int, said: list[str]
 ) -> None:
     lost = incident("calls-lost", metrics={"calls_lost": 3, "calls_failed": failed})
-    assert sentences(replace(report, incidents=[lost]), "utc")[0] == " ".join(said)
+    assert sentences(replace(report, incidents=[lost]), UTC)[0] == " ".join(said)
 
 
 def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
@@ -338,10 +340,10 @@ def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
     told = replace(report, incidents=[storm, *small, large])
     assert [one.id for one in gravest(told.incidents, 3)] == ["i-0002", "i-0003", "i-0008"]
     assert [one.id for one in gravest(told.incidents, 8)][-2:] == ["i-0008", "i-0001"]
-    shown = text.render(told, "utc", 100, False)
+    shown = text.render(told, UTC, 100, False)
     assert re.findall("^(i-000.) ", shown, re.MULTILINE) == ["i-0002", "i-0003", "i-0004", "i-0008", "i-0001"]
-    assert re.findall("^- `(i-000.)`", markdown.render(told, "utc"), re.MULTILINE)[-2:] == ["i-0008", "i-0001"]
-    page = html.render(told, "utc", {}, {}, 0).decode()
+    assert re.findall("^- `(i-000.)`", markdown.render(told, UTC), re.MULTILINE)[-2:] == ["i-0008", "i-0001"]
+    page = html.render(told, UTC, {}, {}, 0).decode()
     cards = re.findall('<article class="incident" id="(i-000.)"', page)   # those that the verdict tells, and the others
     assert cards == ["i-0002", "i-0003", "i-0008", "i-0001", "i-0004", "i-0005", "i-0006", "i-0007"]
 
@@ -350,7 +352,7 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
     found = [finding("flapping", "a", Severity.INFO), finding("failover-missing", "a", Severity.WARNING),
              finding("failover-missing", "a", Severity.WARNING), finding("failover-missing", "b", Severity.WARNING),
              finding("premature-failback", "c", suppressed="known")]
-    said = sentences(replace(report, findings=found, incidents=[]), "utc")
+    said = sentences(replace(report, findings=found, incidents=[]), UTC)
     assert said[1:3] == ["2 phones kept asking a silent server and turned to no other.",
                          "Deviations: 3 warnings, 1 info. Suppressed and not counted: 1."]
 
@@ -360,17 +362,17 @@ def test_phones_whose_findings_weigh_less_are_counted_too(report: Report) -> Non
     rule = "failover-without-failure"
     findings = [finding(rule, f"10.1.0.{number}:5060", Severity.INFO if number < 2 else Severity.WARNING)
                 for number in range(5)]
-    said = sentences(replace(report, incidents=[], findings=findings), "utc")
+    said = sentences(replace(report, incidents=[], findings=findings), UTC)
     assert any(one.startswith("5 phones") and "left a server" in one for one in said)
     quiet = replace(report, incidents=[], findings=findings[:2])
-    assert not any("left a server" in one for one in sentences(quiet, "utc"))
+    assert not any("left a server" in one for one in sentences(quiet, UTC))
 
 
 def test_few_phones_are_named_by_their_lines(report: Report) -> None:
     def told(*lines: str) -> str:
         found = [replace(finding("premature-failback", f"10.1.0.{number}"), line=line)
                  for number, line in enumerate(lines)]
-        return sentences(replace(report, findings=found, incidents=[]), "utc")[1].partition(" returned")[0]
+        return sentences(replace(report, findings=found, incidents=[]), UTC)[1].partition(" returned")[0]
 
     assert told("sip:1003@a.com", "sip:1002@a.com", "sip:1001@a.com") == "3 phones (1001, 1002, 1003)"
     assert told("sip:4@a.com", "sip:3@a.com", "sip:2@a.com", "sip:1@a.com") == "4 phones"
@@ -385,7 +387,7 @@ def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
     doubtful = [*(replace(one, confidence=Confidence.LIKELY) for one in (here, there)),
                 finding("premature-failback", "c", Severity.INFO)]
     told = (replace(report, findings=found, incidents=[]) for found in (doubtful, [*doubtful, here]))
-    said = [sentences(each, "utc")[1] for each in told]
+    said = [sentences(each, UTC)[1] for each in told]
     assert said == ["3 phones likely returned before the failback was due.",
                     "3 phones returned before the failback was due."]
 
@@ -393,7 +395,7 @@ def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
 def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
     """The words hold what was seen; the screen shows it as escapes."""
     servers = [replace(row, name="sbc\x1b[2J\u202e") for row in report.servers[:1]]
-    shown = text.render(replace(report, servers=servers), "utc", 100, False)
+    shown = text.render(replace(report, servers=servers), UTC, 100, False)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
 
@@ -401,17 +403,17 @@ def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
 def test_the_summary_fits_a_screen_however_much_there_is(report: Report) -> None:
     many = replace(report, findings=report.findings * 500, incidents=report.incidents * 100,
                    inconclusive=report.inconclusive * 50, captures=report.captures * 30, events=report.events * 30)
-    assert len(text.render(many, "utc", 100, False).splitlines()) < 75
-    assert len(text.render(report, "utc", 100, False).splitlines()) < 50
+    assert len(text.render(many, UTC, 100, False).splitlines()) < 75
+    assert len(text.render(report, UTC, 100, False).splitlines()) < 50
 
 
 def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
-    shown = text.render(report, "utc", 120, False)
+    shown = text.render(report, UTC, 120, False)
     assert "sipaudit ladder CAPTURE ... --finding f-000001" in shown
     assert "\n- What the incident means, and what to do: sipaudit explain server-outage\n" in shown
     worst = "sipaudit explain signalling-to-unregistered-server"
     assert f"\n- What the worst finding means, and what to do: {worst}\n" in shown
-    narrow = text.render(report, "utc", 80, False)   # a command is never broken
+    narrow = text.render(report, UTC, 80, False)   # a command is never broken
     assert f"\n- What the worst finding means, and what to do:\n    {worst}\n" in narrow
     mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
-    assert "sipaudit explain premature-failback" in text.render(mixed, "utc", 120, False)
+    assert "sipaudit explain premature-failback" in text.render(mixed, UTC, 120, False)

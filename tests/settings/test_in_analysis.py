@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ class TestFindings:
     def test_the_text_shows_file_and_line_as_evidence(self, court: Court, tmp_path: Path) -> None:
         report = self.report(court, tmp_path)
         first = [finding for finding in report.findings if finding.rule.startswith("config-")][:1]
-        shown = text.render(replace(report, findings=first), "utc", 400, False)
+        shown = text.render(replace(report, findings=first), UTC, 400, False)
         assert (f"evidence: {tmp_path}/site.cfg:1 voIpProt.server.1.failOver.failBack.timeout=30") in shown
         assert "phone -" not in shown
 

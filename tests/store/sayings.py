@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 from msgspec.structs import replace
@@ -71,7 +72,7 @@ def health(after: float, **more: Any) -> HealthSaid:
 def known(url: str, start: float | None = None, end: float | None = None) -> Report:
     """The report of a period, in seconds after START."""
     first, last = (None if after is None else f"@{START + after}" for after in (start, end))
-    return storing.read(url, storing.period(first, last, "utc"))
+    return storing.read(url, storing.period(first, last, UTC))
 
 
 def eventually(is_so: Callable[[], bool], within: float = 15.0) -> None:

@@ -67,7 +67,9 @@ def test_112_and_911_are_emergency_numbers_where_none_are_stated(
     phone = moved("R0")
     phone.call(370, S, 4, to=f"sip:{number}@pbx.example.com")
     court.about = ("primary-not-tried-first",)
-    declared = site(MODES["newRequests"], **({} if stated is None else {"emergency": stated}))
+    declared = site(MODES["newRequests"])
+    if stated is not None:
+        declared["emergency"] = stated
     assert court(phone.story, declared) == [f"370.000 {court.about[0]} 1001 10.0.0.2 certain"] * judged
 
 

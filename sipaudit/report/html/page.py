@@ -24,7 +24,6 @@ from sipaudit.report.series import gravest
 from sipaudit.rulebook.facts import SECONDS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack
-from sipaudit.times import parse_zone
 
 if TYPE_CHECKING:
     import jinja2
@@ -37,17 +36,17 @@ INCIDENTS_DRAWN = 200  # bands in the pictures and the lanes
 
 
 def render(
-    report: Report, zone: str, exhibits: Exhibits, dissections: Dissections, embed: int, *,
+    report: Report, clock: tzinfo, exhibits: Exhibits, dissections: Dissections, embed: int, *,
     evidence: Set[str] | None = None, rules: RulePack | None = None,
 ) -> bytes:
-    """The report as one HTML file, times in `zone` (as `--tz` names it).
+    """The report as one HTML file, times by `clock`.
 
     `exhibits` are the messages behind the evidence and `dissections` Wireshark's reading of its frames, by capture
     and frame; those of the worst `embed` findings go into the page.  `evidence` are the ids of the findings that have
     a file `evidence/<id>.pcapng` beside it (None: the embedded ones), `rules` the rule pack in force (None: the one
-    that ships).  The same arguments give the same bytes.  Raises InputError for a zone that does not exist.
+    that ships).  The same arguments give the same bytes.
     """
-    clock, index = parse_zone(zone), Index(report)
+    index = Index(report)
     findings, lanes = Findings(index, exhibits, dissections, embed, evidence), Lanes(index)
     script, plotly = _script(), _plotly()
     blocks = [*lanes.blocks(), *findings.blocks(), packed_value("pictures", pictures(index)),
@@ -55,7 +54,7 @@ def render(
               packed("plotly", plotly.encode())]
     page = _environment().get_template("page.html.j2").render(
         policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=_as_data(blocks),
-        **sections(index, zone, rules or load_pack()),
+        **sections(index, clock, rules or load_pack()),
     )
     return page.encode("utf-8")
 

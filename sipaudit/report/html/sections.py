@@ -24,7 +24,7 @@ from sipaudit.report.series import gravest, others, shown_in_full
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
-from sipaudit.times import TimeStyle, format_time, parse_zone, zone_name
+from sipaudit.times import TimeStyle, format_time, zone_name
 
 ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that stands for nothing else in the page
 INCIDENTS = 100   # written out; the others are counted
@@ -39,15 +39,15 @@ METRICS = {
 SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
 
 
-def sections(index: Index, zone: str, pack: RulePack) -> dict[str, Any]:
+def sections(index: Index, clock: tzinfo, pack: RulePack) -> dict[str, Any]:
     """Everything that the template fills in."""
-    report, clock = index.report, parse_zone(zone)
+    report = index.report
     counted = counting(report.findings)
     told, rest = shown_in_full(report.incidents, INCIDENTS_SAID)
     return {
         "judged": bool(report.lines or report.findings), "title": _title(report),
         "generator": inert(report.generator), "span": _span(index, clock),
-        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, zone)],
+        "verdict": [inert(sentence, SENTENCE) for sentence in sentences(report, clock)],
         "tiles": list(_tiles(report, counted)),
         "incidents": [_incident(incident, report, clock, pack, unfolded=not place)
                       for place, incident in enumerate(told)],

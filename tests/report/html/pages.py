@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+from datetime import UTC
 from functools import cache
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -37,7 +39,7 @@ def sample() -> tuple[Report, Exhibits]:
 
 def sample_page() -> bytes:
     report, exhibits = sample()
-    return render(report, "utc", exhibits, {(CAPTURE, 220): dissection()}, 500)
+    return render(report, UTC, exhibits, {(CAPTURE, 220): dissection()}, 500)
 
 
 def dissection(text: str = "Request-Line: INVITE sip:2000@pbx.example.com SIP/2.0") -> Dissection:
@@ -58,7 +60,7 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
                                        replace(after, capture="second one.pcap", frame=9)],
                      wireshark="frame.number in {9}")
     report = replace(report, findings=[first, second, *others])
-    return render(report, "Europe/Berlin", fleet.exhibits(embed), {}, embed)
+    return render(report, ZoneInfo("Europe/Berlin"), fleet.exhibits(embed), {}, embed)
 
 
 def labels_page() -> bytes:
@@ -66,14 +68,14 @@ def labels_page() -> bytes:
     report, _ = sample()
     labels = ["Reception", "Reception", "Lift", None]
     lines = [replace(line, label=label) for line, label in zip(report.lines, labels, strict=True)]
-    return render(replace(report, lines=lines), "utc", {}, {}, 0)
+    return render(replace(report, lines=lines), UTC, {}, {}, 0)
 
 
 def days_page() -> bytes:
     """The outage of an hour in captures of two days."""
     report = Fleet(10, 0).report()
     days = [replace(capture, first=START - 26 * 3600) for capture in report.captures]
-    return render(replace(report, captures=days), "Europe/Berlin", {}, {}, 0)
+    return render(replace(report, captures=days), ZoneInfo("Europe/Berlin"), {}, {}, 0)
 
 
 def storms_page() -> bytes:
@@ -82,7 +84,7 @@ def storms_page() -> bytes:
     (outage,) = report.incidents
     storms = [replace(outage, id=f"i-{number:04}", kind="register-storm", start=outage.start + 60 * number,
                       end=outage.start + 60 * number + 5, metrics={}, timeline=[]) for number in range(2, 32)]
-    return render(replace(report, incidents=[outage, *storms]), "utc", {}, {}, 0)
+    return render(replace(report, incidents=[outage, *storms]), UTC, {}, {}, 0)
 
 
 def broken_clock_page() -> bytes:
@@ -90,7 +92,7 @@ def broken_clock_page() -> bytes:
     report, exhibits = sample()
     capture = replace(report.captures[0], last=2.0**64)
     line = replace(report.lines[0], last=2.0**64)
-    return render(replace(report, captures=[capture], lines=[line, *report.lines[1:]]), "utc", exhibits, {}, 500)
+    return render(replace(report, captures=[capture], lines=[line, *report.lines[1:]]), UTC, exhibits, {}, 500)
 
 
 def unpacked(page: bytes) -> dict[str, bytes]:
@@ -129,4 +131,4 @@ def hostile_page() -> bytes:
                   events=[KnownEvent(report.events[0].time, f"<b>{BAD}</b> <a href='javascript:owned=1'>%{{y}}</a>")],
                   minutes=[replace(minute, time=report.lines[0].first, server=servers[0].server,
                                    requests={BAD: 3, "REGISTER": 2}, answers={BAD: 1, "2xx": 2})])
-    return render(bad, "utc", messages, {(CAPTURE, 220): dissection(BAD)}, 500)
+    return render(bad, UTC, messages, {(CAPTURE, 220): dissection(BAD)}, 500)

@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,6 @@ from msgspec.structs import replace
 import sipaudit
 from bench.fleet import DOWN, END, START, UP, Fleet
 from sipaudit import pipeline
-from sipaudit.errors import InputError
 from sipaudit.incidents.course import BY_TURNS, OTHER_PHONES, OTHERS
 from sipaudit.model.values import Happening, Move
 from sipaudit.report.dissect import Dissection
@@ -58,19 +58,19 @@ def test_only_the_scripts_that_the_policy_names_by_hash_may_run() -> None:
 
 def test_messages_come_with_the_worst_findings_alone() -> None:
     report, exhibits = pages.sample()
-    page = render(report, "utc", exhibits, {}, 1)
+    page = render(report, UTC, exhibits, {}, 1)
     assert [len(each["messages"]) for each in block(page, "messages-0")] == [2]
-    assert b'id="data-messages-0"' not in render(report, "utc", exhibits, {}, 0)
+    assert b'id="data-messages-0"' not in render(report, UTC, exhibits, {}, 0)
     details = block(page, "details-0")
     assert [row[-1] for row in details] == [True, False]  # a link to its evidence file
-    told = render(report, "utc", exhibits, {}, 1, evidence={"f-000002"})
+    told = render(report, UTC, exhibits, {}, 1, evidence={"f-000002"})
     assert [row[-1] for row in block(told, "details-0")] == [False, True]
 
 
 def test_suppressed_findings_are_last_and_count_nowhere() -> None:
     report, _ = pages.sample()
     first, second = report.findings
-    page = render(replace(report, findings=[replace(first, suppressed="known"), second]), "utc", {}, {}, 0)
+    page = render(replace(report, findings=[replace(first, suppressed="known"), second]), UTC, {}, {}, 0)
     index = block(page, "index")
     assert index["findings"]["id"] == [second.id, first.id]
     assert index["findings"]["suppressed"] == [0, 1]
@@ -81,7 +81,7 @@ def test_suppressed_findings_are_last_and_count_nowhere() -> None:
 def test_an_empty_report_is_a_page() -> None:
     report, _ = pages.sample()
     empty = replace(report, lines=[], findings=[], servers=[], events=[], captures=[])
-    page = render(empty, "utc", {}, {}, 500).decode()
+    page = render(empty, UTC, {}, {}, 500).decode()
     assert "No deviation was found." not in page
     assert "Nothing was judged." in page
     for name in ("pictures", "lanes", "whereabouts"):   # of which there is nothing to show
@@ -91,8 +91,8 @@ def test_an_empty_report_is_a_page() -> None:
 
 def test_where_no_rule_had_anything_to_check_nothing_is_called_decided() -> None:
     report, _ = pages.sample()
-    assert "Every check that was reached could be decided." in render(report, "utc", {}, {}, 0).decode()
-    page = render(replace(report, reached=[], findings=[]), "utc", {}, {}, 0).decode()
+    assert "Every check that was reached could be decided." in render(report, UTC, {}, {}, 0).decode()
+    page = render(replace(report, reached=[], findings=[]), UTC, {}, {}, 0).decode()
     assert "could be decided" not in page
     assert page.count("No rule had anything to check.") == 2
 
@@ -100,18 +100,12 @@ def test_where_no_rule_had_anything_to_check_nothing_is_called_decided() -> None
 def test_parts_of_a_millisecond_are_left_out_as_in_every_other_output() -> None:
     """12:06:11.512781 is 12:06:11.512 in the text, in Markdown and in Wireshark."""
     report, _ = pages.sample()
-    index = block(render(report, "utc", {}, {}, 0), "index")
+    index = block(render(report, UTC, {}, {}, 0), "index")
     assert (index["start"] + index["findings"]["time"][1]) % 1000 == 512
     start = PageClock(replace(report, captures=[replace(report.captures[0], first=1795348800.0009)]))
     assert start.ms(1795348800.0011) == 1
     assert start.ms(1795348800.0010) == 1
     assert start.ms(1795348800.0009) == 0
-
-
-def test_a_zone_that_does_not_exist_is_said() -> None:
-    report, _ = pages.sample()
-    with pytest.raises(InputError, match="no time zone"):
-        render(report, "Europe/Berlim", {}, {}, 0)
 
 
 def test_the_page_knows_when_its_zone_changes_the_clocks() -> None:
@@ -130,7 +124,7 @@ def test_a_report_whose_times_somebody_changed_is_a_page_all_the_same(time: floa
     proof = replace(next(frames_of(finding)), time=time)
     told = replace(report, captures=[replace(report.captures[0], first=time)],
                    findings=[replace(finding, time=-time, evidence=[proof]), *report.findings[1:]])
-    assert render(told, "Europe/Berlin", exhibits, {}, 500)
+    assert render(told, ZoneInfo("Europe/Berlin"), exhibits, {}, 500)
 
 
 def test_what_does_not_print_is_shown_as_its_escape_and_cut() -> None:
@@ -183,9 +177,9 @@ def test_where_every_line_was_is_told_first_of_the_gravest_incident() -> None:
     report = Fleet(10, 0).report()
     (outage,) = report.incidents
     storm = replace(outage, id="i-0000", kind="register-storm", start=START, end=START + 10)
-    index = block(render(replace(report, incidents=[storm, outage]), "utc", {}, {}, 0), "index")
+    index = block(render(replace(report, incidents=[storm, outage]), UTC, {}, {}, 0), "index")
     assert index["incidentIds"][index["gravest"]] == outage.id
-    assert block(render(replace(report, incidents=[]), "utc", {}, {}, 0), "index")["gravest"] == -1
+    assert block(render(replace(report, incidents=[]), UTC, {}, {}, 0), "index")["gravest"] == -1
 
 
 def test_the_area_counts_every_line_once_and_shows_the_outage() -> None:
@@ -250,9 +244,9 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
 
     again = tmp_path / "again"
     (report,) = pipeline.read_reports([str(tmp_path / "out")])
-    pipeline.render_files(report, str(again), "utc")
+    pipeline.render_files(report, str(again), UTC)
     assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
-    pipeline.render_files(report, str(tmp_path / "out"), "utc")
+    pipeline.render_files(report, str(tmp_path / "out"), UTC)
     assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them
 
 
@@ -262,7 +256,7 @@ def test_messages_cannot_blow_up_the_page() -> None:
     noise = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=60_000))
     exhibits = {place: [replace(message, text=f"INVITE\r\n{place[1]}{noise}") for message in several]
                 for place, several in fleet.exhibits(500).items()}
-    page = render(fleet.report(), "utc", exhibits, {}, 500)
+    page = render(fleet.report(), UTC, exhibits, {}, 500)
     texts = [message[6] for name, content in pages.unpacked(page).items() if name.startswith("messages-")
              for each in json.loads(content) for message in each["messages"]]
     assert len(texts) == 1_000
@@ -303,5 +297,5 @@ def test_an_outage_is_headed_by_whom_it_concerned(manner: str | None, heading: s
     if manner is not None:
         incident = replace(incident, timeline=[*incident.timeline, Happening(incident.start,
                                                                              f"{incident.server}{manner}")])
-    page = render(replace(report, incidents=[incident]), "utc", exhibits, {}, 0).decode()
+    page = render(replace(report, incidents=[incident]), UTC, exhibits, {}, 0).decode()
     assert re.search(r"<h3><code>i-\d+</code> ([^:<]*)", page)[1] == heading   # type: ignore[index]
