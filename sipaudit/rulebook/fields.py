@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from sipaudit.rulebook.conditions import Condition, ConditionError
 from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.reader import Network, Reader, number_in
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
 from sipaudit.yamlfile.wording import hint, quoted
 
-NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 A_DAY = 86_400.0   # seconds
 Word = TypeVar("Word", bound=str)
 
@@ -102,13 +101,18 @@ class Fields:
         text = self.text(key)
         if not text:
             return None
-        value = float(text) if NUMBER.fullmatch(text) else -1.0
-        if low <= value <= high and (not whole or value.is_integer()):
+        value = number_in(text, low, high)
+        if value is not None and (not whole or value.is_integer()):
             return int(value) if whole else value
         kind = "whole number" if whole else "number"
         fix = f"write a {kind} from {low:.12g} to {high:.12g}"
         self.problems.add(self.line(key), f"{key} cannot be {quoted(text)}", fix)
         return None
+
+    def network(self, key: str) -> Network | None:
+        """One address, or a network as CIDR."""
+        value = self.node.items.get(key)
+        return None if value is None else Reader(self.problems).network(value, key)
 
     def flag(self, key: str) -> bool | None:
         """true or false."""

@@ -19,15 +19,13 @@ from sipaudit.times import When, parse_time
 from sipaudit.yamlfile import tree
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.reader import LONGEST_GLOB, Network
 from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("rule", "line", "phone", "server", "from", "to", "expires", "reason")
 OPTIONAL = frozenset(KEYS) - {"rule", "reason"}
-LONGEST_GLOB = 256
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _WILD = re.compile(r"[*?\[]")
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Suppression(Struct, frozen=True):
@@ -141,7 +139,7 @@ class _Item:
         fields.keys(KEYS, OPTIONAL)
         return Suppression(
             rule=self._rule(), reason=fields.text("reason"),
-            where=f"{fields.problems.file}:{fields.node.line}", line=self._line(), phone=self._phone(),
+            where=f"{fields.problems.file}:{fields.node.line}", line=self._line(), phone=fields.network("phone"),
             server=self._glob("server", fields.text("server")), start=self._time("from"), end=self._time("to"),
             expires=self._expires(),
         )
@@ -168,15 +166,6 @@ class _Item:
             self._wrong("line", f"{quoted(text)} matches no line",
                         f"write {quoted('sip:' + text + ('' if '@' in text else '@*'))}, as reports have the AOR")
         return self._glob("line", text)
-
-    def _phone(self) -> Network | None:
-        text = self._fields.text("phone")
-        try:
-            return ipaddress.ip_network(text) if text else None
-        except ValueError:
-            self._wrong("phone", f"{quoted(text)} is neither an address nor a network",
-                        "write an address as 10.1.0.5, or a network as 10.1.0.0/16")
-            return None
 
     def _time(self, key: str) -> When | None:
         text = self._fields.text(key)

@@ -17,7 +17,7 @@ from sipaudit.settings.catalogue import declared_block, in_force
 from sipaudit.settings.match import bare_mac
 from sipaudit.settings.polycom.line import LineBlock, ServerBlock
 from sipaudit.settings.provisioning import Phone, Provisioning
-from sipaudit.settings.reader import exists
+from sipaudit.yamlfile.files import exists
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
-from sipaudit.settings.reader import Reader
+from sipaudit.settings.addresses import read_address, read_host_name
+from sipaudit.yamlfile.reader import Reader
 from sipaudit.yamlfile.tree import Node, Sequence
 from sipaudit.yamlfile.wording import printable
 
@@ -65,8 +66,8 @@ def _read_server(reader: Reader, node: Node, where: str, position: int) -> Entry
     if "address" not in fields and "name" not in fields:
         reader.problems.add(node.line, f"{where} has neither address nor name", "add 'address: 10.0.0.1'")
         return None
-    address = reader.address(fields["address"], f"{where}.address") if "address" in fields else None
-    name = reader.host_name(fields["name"], f"{where}.name") if "name" in fields else None
+    address = read_address(reader, fields["address"], f"{where}.address") if "address" in fields else None
+    name = read_host_name(reader, fields["name"], f"{where}.name") if "name" in fields else None
     word = reader.word(fields["transport"], f"{where}.transport", TRANSPORTS) if "transport" in fields else None
     port = reader.whole(fields["port"], f"{where}.port", 1, 65535) if "port" in fields else None
     priority = reader.whole(fields["priority"], f"{where}.priority", 0, 65535) if "priority" in fields else None

@@ -14,8 +14,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 
 from sipaudit.model.settings import LineIdentity
+from sipaudit.settings.addresses import Address, parse_address
 from sipaudit.settings.match import LineMatch, bare_mac
-from sipaudit.settings.reader import Address, parse_address
 
 Key = tuple[str, str | None]
 

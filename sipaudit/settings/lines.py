@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from sipaudit.model.settings import Declaration, LineSettings, Setting
 from sipaudit.settings.catalogue import declared_block, in_force, known_setting, read_setting
 from sipaudit.settings.match import LineMatch, read_match
-from sipaudit.settings.reader import Reader, exists
+from sipaudit.yamlfile.files import exists
+from sipaudit.yamlfile.reader import Reader
 from sipaudit.yamlfile.tree import Node, Sequence, is_empty
 from sipaudit.yamlfile.wording import printable, quoted, suggestion
 

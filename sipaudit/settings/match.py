@@ -8,14 +8,14 @@ import re
 from msgspec import Struct
 
 from sipaudit.model.settings import LineIdentity
-from sipaudit.settings.reader import Address, Network, Reader
+from sipaudit.settings.addresses import Address
+from sipaudit.yamlfile.reader import LONGEST_GLOB, Network, Reader
 from sipaudit.yamlfile.tree import Node
 from sipaudit.yamlfile.wording import quoted
 
 GLOB_KEYS = ("user", "domain", "aor", "user_agent", "model", "mac")
 MATCH_KEYS = ("user", "domain", "aor", "address", "user_agent", "model", "mac")
 
-LONGEST_GLOB = 255
 
 _EXAMPLE = '{user: "10??"}, or {} for every line'
 _WILDCARD = re.compile(r"[*?\[]")

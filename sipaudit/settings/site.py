@@ -26,10 +26,10 @@ from sipaudit.settings.catalogue import in_force
 from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
 from sipaudit.settings.lines import LineItem, read_lines
-from sipaudit.settings.reader import Reader
 from sipaudit.times import parse_event
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.reader import Reader
 from sipaudit.yamlfile.tree import Mapping, Node, is_empty, read_tree
 
 TOLERANCE_KEYS = Tolerances.__struct_fields__
@@ -116,7 +116,7 @@ def _read_site(reader: Reader, root: Node, path: Path) -> Site:
 
 def _read_tolerances(reader: Reader, node: Node) -> dict[str, float]:
     fields = reader.keys(node, "tolerances", TOLERANCE_KEYS, "{timer: 2.0, overdue: 5.0}") or {}
-    read = {key: reader.seconds(value, f"tolerances.{key}", MOST_TOLERANCE) for key, value in fields.items()}
+    read = {key: reader.number(value, f"tolerances.{key}", 0.0, MOST_TOLERANCE) for key, value in fields.items()}
     return {key: value for key, value in read.items() if value is not None}
 
 

@@ -35,3 +35,11 @@ def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
 
 def _is_binary(head: bytes) -> bool:
     return head.count(0) >= _BINARY and not head.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is such a file or directory."""
+    try:
+        return Path(path).exists()
+    except OSError:  # a name longer than the file system bears
+        return False

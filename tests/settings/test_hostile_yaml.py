@@ -44,7 +44,7 @@ LAUGHS = b"a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + b"".join(
         pytest.param(
             b"lines: [{match: {user: '" + b"*a" * 1000 + b"'}}]",
             1,
-            "lines[0].match.user is longer than 255 characters",
+            "lines[0].match.user is longer than 256 characters",
             id="endless glob",
         ),
         pytest.param(

@@ -242,6 +242,11 @@ class TestTheRest:
     def test_wrong_types_and_values(self, tmp_path: Path, text: str, message: str) -> None:
         assert one_error(tmp_path, text)[:2] == (1, message)
 
+    def test_several_on_one_line_are_said_in_their_order(self, tmp_path: Path) -> None:
+        keys = [f"key{number}" for number in (5, 2, 9, 1, 7, 3)]
+        errors = errors_of(tmp_path, "tolerances: {" + ": 1, ".join(keys) + ": 1}\n")
+        assert [error.message[-6:] for error in errors] == [f"'{key}'" for key in keys]
+
     def test_a_key_that_is_like_none_gets_them_all_and_not_the_least_unlike(self, tmp_path: Path) -> None:
         assert one_error(tmp_path, "servers: []\n") == (
             1, "the site file: unknown key 'servers'", "valid: entries, lines, tolerances, events, emergency")

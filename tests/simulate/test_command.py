@@ -77,6 +77,7 @@ def test_another_seed_is_another_story(tmp_path: Path) -> None:
     ("phones:\n  - entry: sbc\n    deviates: [premature-fallback]\n",
      "plan.yaml:3: the plan.phones[0].deviates[0] cannot be 'premature-fallback' (did you mean 'premature-failback'?)"),
     ("phones:\n  - {entry: sbc, count: many}\n", "the plan.phones[0].count cannot be 'many'"),
+    ("phones:\n  - {entry: sbc, user: 0100}\n", "the plan.phones[0].user cannot be '0100'"),
 ], ids=lambda value: value[:40])
 def test_what_is_wrong_with_a_plan_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     written = tmp_path / "plan.yaml"

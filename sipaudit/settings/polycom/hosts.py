@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer, ServerEntry
+from sipaudit.settings.addresses import parse_address
 from sipaudit.settings.catalogue import DNS_CACHE, setting_type
 from sipaudit.settings.issues import Statement
-from sipaudit.settings.reader import parse_address
 
 PLACES = 12  # of each kind of record in the static cache
 TRANSPORTS = {"UDPOnly": "udp", "TCPOnly": "tcp", "TCPpreferred": "tcp", "TLS": "tls"}

@@ -11,64 +11,43 @@ from datetime import datetime
 from typing import Any
 
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, is_empty
+from sipaudit.yamlfile.reader import Reader
+from sipaudit.yamlfile.tree import Mapping, Node, Sequence, is_empty
 from sipaudit.yamlfile.wording import printable, quoted, suggestion
 
 Kind = Callable[[Problems, Node, str], Any]
 """Reads the node that stands at a place (`phones[0].boot`); None when it cannot be used, which it has then said."""
 
-_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-_WHOLE = re.compile(r"[0-9]{1,10}")
 _WORD = re.compile(r"[A-Za-z0-9._+-]{1,64}")
+_A_WORD = "use letters, digits, dots and hyphens, at most 64"
 
 
 def number(low: float = 0.0, high: float = 1e9, unit: str = "seconds") -> Kind:
     """A decimal number within its bounds."""
-
-    def read(problems: Problems, node: Node, where: str) -> float | None:
-        text = _text(problems, node, where, f"{low:g}")
-        if text is None:
-            return None
-        if _NUMBER.fullmatch(text) and low <= float(text) <= high:
-            return float(text)
-        problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write {unit} from {low:g} to {high:g}")
-        return None
-
-    return read
+    return lambda problems, node, where: Reader(problems).number(node, where, low, high, unit)
 
 
 def whole(low: int, high: int) -> Kind:
     """A whole number within its bounds."""
-
-    def read(problems: Problems, node: Node, where: str) -> int | None:
-        text = _text(problems, node, where, str(low))
-        if text is None:
-            return None
-        if _WHOLE.fullmatch(text) and low <= int(text) <= high:
-            return int(text)
-        problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write a whole number from {low} to {high}")
-        return None
-
-    return read
+    return lambda problems, node, where: Reader(problems).whole(node, where, low, high)
 
 
 def word(*words: str) -> Kind:
     """One of these words; without any, a short word of letters, digits, dots and hyphens."""
+    return (lambda problems, node, where: Reader(problems).word(node, where, words)) if words else _name
 
-    def read(problems: Problems, node: Node, where: str) -> str | None:
-        text = _text(problems, node, where, words[0] if words else "name")
-        if text is None or (text in words if words else _WORD.fullmatch(text)):
-            return text
-        fix = suggestion(text, words) if words else "use letters, digits, dots and hyphens, at most 64"
-        problems.add(node.line, f"{where} cannot be {quoted(text)}", fix)
+
+def _name(problems: Problems, node: Node, where: str) -> str | None:
+    read = Reader(problems).text(node, where, "name")
+    if read is not None and not _WORD.fullmatch(read):
+        problems.add(node.line, f"{where} cannot be {quoted(read)}", _A_WORD)
         return None
-
     return read
 
 
 def text(problems: Problems, node: Node, where: str) -> str | None:
     """One line of printable text."""
-    read = _text(problems, node, where, "text")
+    read = Reader(problems).text(node, where, "text")
     if read is not None and not (read.isascii() and read.isprintable() and len(read) <= 200):
         problems.add(node.line, f"{where} cannot be {quoted(read)}", "write at most 200 printable ASCII characters")
         return None
@@ -77,7 +56,7 @@ def text(problems: Problems, node: Node, where: str) -> str | None:
 
 def label(problems: Problems, node: Node, where: str) -> str | None:
     """What people call something, in any script: the site file says it, and no packet."""
-    read = _text(problems, node, where, "text")
+    read = Reader(problems).text(node, where, "text")
     if read is not None and not (read.isprintable() and len(read) <= 200):
         problems.add(node.line, f"{where} cannot be {quoted(read)}", "write at most 200 printable characters")
         return None
@@ -86,10 +65,7 @@ def label(problems: Problems, node: Node, where: str) -> str | None:
 
 def flag(problems: Problems, node: Node, where: str) -> bool | None:
     """true or false."""
-    if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):
-        return node.text.lower() == "true"
-    problems.add(node.line, f"{where} must be true or false", "write true or false, without quotes")
-    return None
+    return Reader(problems).flag(node, where)
 
 
 def address() -> Kind:
@@ -130,8 +106,7 @@ def named(kind: Kind) -> Kind:
             return None
         for key in node.items:
             if not _WORD.fullmatch(key):
-                fix = "use letters, digits, dots and hyphens, at most 64"
-                problems.add(node.key_lines[key], f"{where}: {quoted(key)} is no name", fix)
+                problems.add(node.key_lines[key], f"{where}: {quoted(key)} is no name", _A_WORD)
         values = {key: kind(problems, value, f"{where}.{printable(key)}") for key, value in node.items.items()}
         return {key: value for key, value in values.items() if value is not None}
 
@@ -145,7 +120,7 @@ def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str]
         if not isinstance(node, Mapping):
             problems.add(node.line, f"{where} must be a mapping", "write its keys: " + ", ".join(fields))
             return None
-        for key in node.items.keys() - fields.keys():
+        for key in [key for key in node.items if key not in fields]:
             problems.add(node.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, list(fields)))
         values = {
             key: kind(problems, node.items[key], f"{where}.{key}")
@@ -170,7 +145,7 @@ def _written(what: str, example: str, parse: Callable[[str], Any]) -> Kind:
     """What `parse` makes of a single value; it raises ValueError for one that is none."""
 
     def read(problems: Problems, node: Node, where: str) -> Any:
-        written = _text(problems, node, where, example)
+        written = Reader(problems).text(node, where, example)
         if written is None:
             return None
         try:
@@ -187,10 +162,3 @@ def _since_the_epoch(written: str) -> float:
     if when.tzinfo is None or not 1970 <= when.year < 2100:   # a pcap file counts seconds up to the year 2106
         raise ValueError(written)
     return when.timestamp()
-
-
-def _text(problems: Problems, node: Node, where: str, example: str) -> str | None:
-    if isinstance(node, Scalar) and not node.empty:
-        return node.text
-    problems.add(node.line, f"{where} must be a single value", f"write it as {example}")
-    return None

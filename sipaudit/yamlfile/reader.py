@@ -7,20 +7,19 @@ said so; callers read on, so that a file is checked whole.
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 from collections.abc import Sequence as Names
-from pathlib import Path
 
-from sipaudit.settings.catalogue import WHOLE
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence, is_empty
 from sipaudit.yamlfile.wording import quoted, suggestion
 
-_KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+LONGEST_GLOB = 256   # characters
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,9}")
+_KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -45,7 +44,7 @@ class Reader:
         mapping = self.mapping(node, where, example)
         if mapping is None:
             return None
-        for key in mapping.items.keys() - set(names):
+        for key in [key for key in mapping.items if key not in names]:
             self.problems.add(mapping.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, names))
         return {key: mapping.items[key] for key in names if key in mapping.items and not is_empty(mapping.items[key])}
 
@@ -69,24 +68,26 @@ class Reader:
         return tuple((text, line) for text, line in read if text is not None)
 
     def whole(self, node: Node, where: str, low: int, high: int) -> int | None:
-        wanted = f"a whole number from {low} to {high}"
+        """A whole number from `low` to `high`; one with a zero before it could be meant as octal."""
         text = self.text(node, where, str(max(low, 1)))
         if text is None:
             return None
-        if WHOLE.fullmatch(text) and low <= int(text) <= high:
+        if _WHOLE.fullmatch(text) and low <= int(text) <= high:
             return int(text)
-        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write {wanted}")
+        fix = f"write a whole number from {low} to {high}"
+        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", fix)
         return None
 
-    def seconds(self, node: Node, where: str, most: float) -> float | None:
-        text = self.text(node, where, "2.0")
+    def number(self, node: Node, where: str, low: float, high: float, unit: str = "seconds") -> float | None:
+        """A decimal number from `low` to `high`, of `unit`."""
+        text = self.text(node, where, f"{low:.12g}")
         if text is None:
             return None
-        value = float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else math.nan
-        if value <= most:
-            return value
-        self.problems.add(node.line, f"{where} cannot be {quoted(text)}", f"write seconds from 0 to {most:g}")
-        return None
+        value = number_in(text, low, high)
+        if value is None:
+            fix = f"write {unit} from {low:.12g} to {high:.12g}"
+            self.problems.add(node.line, f"{where} cannot be {quoted(text)}", fix)
+        return value
 
     def flag(self, node: Node, where: str) -> bool | None:
         if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):
@@ -99,21 +100,6 @@ class Reader:
         if text is None or text in words:
             return text
         self.problems.add(node.line, f"{where} cannot be {quoted(text)}", suggestion(text, words))
-        return None
-
-    def address(self, node: Node, where: str) -> str | None:
-        """An IP address in its shortest form."""
-        text = self.text(node, where, "10.0.0.1")
-        if text is None:
-            return None
-        try:
-            if "%" not in text:
-                return str(ipaddress.ip_address(text.strip("[]")))
-        except ValueError:
-            pass
-        named = _HOST_NAME.fullmatch(text) and not text.replace(".", "").isdigit()
-        fix = "write a host name under 'name'" if named else "write an address as 10.0.0.1 or 2001:db8::1"
-        self.problems.add(node.line, f"{where}: {quoted(text)} is no IP address", fix)
         return None
 
     def network(self, node: Node, where: str) -> Network | None:
@@ -133,32 +119,7 @@ class Reader:
             return None
         return network
 
-    def host_name(self, node: Node, where: str) -> str | None:
-        """A DNS name in lower case, without the dot at its end."""
-        text = self.text(node, where, "sbc1.example.com")
-        if text is None:
-            return None
-        name = text.removesuffix(".").lower()
-        if parse_address(name) is not None:
-            self.problems.add(node.line, f"{where}: {quoted(text)} is an address, no name", "write it under 'address'")
-            return None
-        if not _HOST_NAME.fullmatch(name):
-            self.problems.add(node.line, f"{where}: {quoted(text)} is no host name", "write it as sbc1.example.com")
-            return None
-        return name
 
-
-def parse_address(text: str) -> Address | None:
-    """An IP address as written, None when it is none."""
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def exists(path: str | Path) -> bool:
-    """Whether there is such a file or directory."""
-    try:
-        return Path(path).exists()
-    except OSError:  # a name longer than the file system bears
-        return False
+def number_in(text: str, low: float, high: float) -> float | None:
+    """The decimal number as which a text is written, None when it is none from `low` to `high`."""
+    return float(text) if _NUMBER.fullmatch(text) and low <= float(text) <= high else None

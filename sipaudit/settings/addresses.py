@@ -1,0 +1,53 @@
+"""Addresses and host names as users write them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from sipaudit.yamlfile.reader import Reader
+from sipaudit.yamlfile.tree import Node
+from sipaudit.yamlfile.wording import quoted
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def parse_address(text: str) -> Address | None:
+    """An IP address as written, None when it is none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def read_address(reader: Reader, node: Node, where: str) -> str | None:
+    """An IP address in its shortest form."""
+    text = reader.text(node, where, "10.0.0.1")
+    if text is None:
+        return None
+    try:
+        if "%" not in text:
+            return str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        pass
+    named = _HOST_NAME.fullmatch(text) and not text.replace(".", "").isdigit()
+    fix = "write a host name under 'name'" if named else "write an address as 10.0.0.1 or 2001:db8::1"
+    reader.problems.add(node.line, f"{where}: {quoted(text)} is no IP address", fix)
+    return None
+
+
+def read_host_name(reader: Reader, node: Node, where: str) -> str | None:
+    """A DNS name in lower case, without the dot at its end."""
+    text = reader.text(node, where, "sbc1.example.com")
+    if text is None:
+        return None
+    name = text.removesuffix(".").lower()
+    if parse_address(name) is not None:
+        reader.problems.add(node.line, f"{where}: {quoted(text)} is an address, no name", "write it under 'address'")
+        return None
+    if not _HOST_NAME.fullmatch(name):
+        reader.problems.add(node.line, f"{where}: {quoted(text)} is no host name", "write it as sbc1.example.com")
+        return None
+    return name
