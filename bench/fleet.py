@@ -208,7 +208,7 @@ def _minutes(phones: int, chance: random.Random) -> Iterator[ServerMinute]:
 def _exhibit(frame: Frame, finding: Finding) -> Exhibit:
     host = (finding.phone or "").partition(":")[0]
     server = (finding.server or "").partition("/")[0]
-    user = finding.line.partition(":")[2]
+    user = (finding.line or "").partition(":")[2]
     text = "\r\n".join([
         "REGISTER sip:pbx.example.com SIP/2.0", f"Via: SIP/2.0/UDP {host}:5060;branch=z9hG4bK{frame.frame:08x}",
         f"From: <{finding.line}>;tag={frame.frame:x}", f"To: <{finding.line}>", f"Call-ID: reg-{user}",

@@ -216,7 +216,7 @@ def beyond_bounds(watch: Watch) -> list[str]:
 
 def _whose(finding: Finding) -> LineOfPhone:
     """The line that a finding is about; what a provisioning file says is about no phone's."""
-    return finding.line, finding.phone or ""
+    return finding.line or "", finding.phone or ""
 
 
 def _cause(finding: Finding, candidates: list[PossibleCause]) -> str | None:

@@ -84,8 +84,9 @@ class Lines:
         if before is not None and before[:2] == now[:2]:
             return f"finding {finding.id}{under}" if before != now else None
         mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
+        line = "" if not finding.line else f" {finding.line}"
         when = "" if finding.time is None else f" at {self._when(finding.time, said)}"
-        return (f"finding {finding.id} {finding.severity} {finding.rule} {finding.line}{when}{under}{mark}: "
+        return (f"finding {finding.id} {finding.severity} {finding.rule}{line}{when}{under}{mark}: "
                 f"expected {finding.expected.rstrip('.')}; observed {finding.observed}")
 
     def _incident(self, incident: Incident, said: float) -> str | None:

@@ -266,8 +266,9 @@ class Notices:
 
     def _in_words(self, finding: Finding) -> str:
         when = "" if finding.time is None else format_time(finding.time, self._clock) + " "
+        line = "" if not finding.line else f" {plain(finding.line)}"
         phone = "" if finding.phone is None else f" phone {plain(finding.phone)}"
-        return (f"{when}{finding.severity} {plain(finding.rule)} ({plain(finding.id)}) {plain(finding.line)}{phone}: "
+        return (f"{when}{finding.severity} {plain(finding.rule)} ({plain(finding.id)}){line}{phone}: "
                 f"expected {plain(finding.expected)}; observed {plain(finding.observed)}")
 
 

@@ -144,7 +144,7 @@ class View:
         when = "-" if finding.time is None else format_time(finding.time, self._clock, TimeStyle.CLOCK)[:8]
         severity = "suppressed" if finding.suppressed is not None else str(finding.severity)
         server = "-" if finding.server is None else self.standing.name(finding.server)
-        user = _short(brief(finding.line).partition("@")[0], USER)   # which `--line` finds it by
+        user = _short(brief(finding.line or "").partition("@")[0], USER)   # which `--line` finds it by
         return (_cell(finding.id), when, Text(severity, style=STYLES.get(severity, "dim")), _cell(finding.rule),
                 _cell(user), _cell(finding.incident or "-"), _cell(server))
 

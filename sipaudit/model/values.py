@@ -87,9 +87,11 @@ class SettingValue(Struct, frozen=True):
 
 
 class Proof:
-    """What proves a finding: a packet (`Frame`), or what a provisioning file says (`Place`)."""
+    """What proves a finding: a packet (`Frame`), or what a provisioning file says (`Place`), and in a few words what
+    that is."""
 
     __slots__ = ()
+    summary: str
 
 
 class Place(Struct, Proof, frozen=True):
@@ -213,16 +215,17 @@ class LineSummary(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """A deviation. `time` is when it was complete (None, like `phone` and `server`, of what a provisioning file says),
-    `basis` ids of reference-model.md, `facts` what was measured (seconds), `also` the other rules that the same
-    request breaks, `cause` the id of the finding of which it is a consequence, `incident` the id of the one it belongs
-    to, `suppressed` the reason for which it does not count, `wireshark` a display filter for its packets."""
+    """A deviation. `time` is when it was complete (None, like `phone` and `server`, of what a provisioning file says,
+    `line` where that is about none), `basis` ids of reference-model.md, `facts` what was measured (seconds), `also`
+    the other rules that the same request breaks, `cause` the id of the finding of which it is a consequence,
+    `incident` the id of the one it belongs to, `suppressed` the reason for which it does not count, `wireshark` a
+    display filter for its packets."""
 
     id: str
     rule: str
     severity: Severity
     confidence: Confidence
-    line: str
+    line: str | None
     phone: str | None
     server: str | None
     time: float | None

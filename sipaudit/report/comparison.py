@@ -41,7 +41,7 @@ class Same(Struct, frozen=True):
     before: str
     after: str
     rule: str
-    line: str
+    line: str | None
     server: str | None
     severity_before: Severity
     severity_after: Severity
@@ -112,7 +112,7 @@ def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> I
 
 def identity(finding: Finding) -> Hashable:
     """What a finding is about, whatever the run."""
-    return finding.rule, finding.line, finding.server, *(finding.facts.get(name) for name in LASTING)
+    return finding.rule, finding.line or None, finding.server, *(finding.facts.get(name) for name in LASTING)
 
 
 def _with_phone(finding: Finding) -> Hashable:
@@ -163,7 +163,7 @@ def render(comparison: Comparison, width: int, color: bool) -> str:
     if changed:
         screen.title("The same, of another severity")
         screen.table(("id", "before", "after", "rule", "line"),
-                     [(one.after, one.severity_before, one.severity_after, one.rule, brief(one.line))
+                     [(one.after, one.severity_before, one.severity_after, one.rule, brief(one.line or ""))
                       for one in changed[:FINDINGS_SHOWN]], least=("line",))
     return screen.text()
 
@@ -173,7 +173,8 @@ def _findings(screen: Screen, title: str, findings: list[Finding]) -> None:
         return
     screen.title(title)
     for finding in worst_first(findings)[:FINDINGS_SHOWN]:
-        screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line}", style=STYLES[finding.severity])
+        screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line or ''}".rstrip(),
+                   style=STYLES[finding.severity])
         screen.say(f"observed: {finding.observed}", indent=4)
     if len(findings) > FINDINGS_SHOWN:
         screen.say(f"{len(findings) - FINDINGS_SHOWN} more: see --format json.")

@@ -42,10 +42,11 @@ class ShownServer(Struct, frozen=True):
 
 
 class ShownLine(Struct, frozen=True):
-    """One line of one phone; `models` where the files differ by model, the models that this is for."""
+    """One line of one phone; `models` where the files differ by model, the models that this is for. `line`
+    is None where nothing but settings of all lines are stated."""
 
     mac: str | None
-    line: str
+    line: str | None
     models: list[str]
     servers: list[ShownServer]
 
@@ -117,7 +118,7 @@ def render_show(lines: Sequence[ShownLine], width: int, color: bool) -> str:
     screen = Screen(width, color)
     for (mac, models, servers), alike in groupby(lines, key=lambda line: (line.mac, line.models, line.servers)):
         phone = f"phone {mac}" if mac else "any phone"
-        names = ", ".join(line.line for line in alike) or "All lines"
+        names = ", ".join(line.line for line in alike if line.line) or "All lines"
         screen.title(safe_text(f"{names} ({phone}{', as ' if models else ''}{' or '.join(models)})"))
         for server in servers:
             _server(screen, server)

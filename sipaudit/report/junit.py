@@ -39,7 +39,7 @@ def _failures(report: Report, known: frozenset[str]) -> Iterator[ET.Element]:
     for finding in report.findings:
         if finding.severity.rank < Severity.WARNING.rank:
             continue
-        case = _case(finding.rule, f"{finding.id} {finding.line} {finding.phone or ''}".rstrip())
+        case = _case(finding.rule, " ".join(filter(None, (finding.id, finding.line, finding.phone))))
         if finding.suppressed is not None:
             ET.SubElement(case, "skipped", message=safe_text(f"suppressed: {finding.suppressed}"))
         elif finding.id in known:
@@ -67,7 +67,8 @@ def _rules(report: Report) -> Iterator[ET.Element]:
     infos = [finding for finding in report.findings if finding.severity is Severity.INFO]
     for rule, reached in sorted((row.rule, row.count) for row in report.reached if row.rule not in found):
         case = _case(rule, rule)
-        told = [f"{finding.id} {finding.line}: {finding.observed}" for finding in infos if finding.rule == rule]
+        told = [f"{' '.join(filter(None, (finding.id, finding.line)))}: {finding.observed}" for finding in infos
+                if finding.rule == rule]
         if told:
             ET.SubElement(case, "system-out").text = "\n".join(map(safe_text, told))
         elif undecided[rule] >= reached:

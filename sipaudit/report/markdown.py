@@ -98,9 +98,8 @@ def _finding(finding: Finding, report: Report, clock: tzinfo, called: str | None
     for doubt in finding.assumptions:
         yield f"- assumes: {prose(ASSUMED[doubt])}"
     for proof in finding.evidence:
-        said = getattr(proof, "summary", "")
         when = f" {_time(proof.time, clock)}" if isinstance(proof, Frame) else ""
-        yield f"- evidence: {code(proof_text(proof))}{when} {prose(said)}"
+        yield f"- evidence: {code(proof_text(proof))}{when} {prose(proof.summary)}"
     for capture, found in filters(finding, report.captures):
         yield f"- Wireshark{capture and f', {code(capture)}'}: {code(found)}"
     yield ""

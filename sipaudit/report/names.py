@@ -15,7 +15,7 @@ def name_of(server: str | None, report: Report) -> str | None:
     return next((row.name for row in report.servers if row.server == server), None)
 
 
-def site_names(report: Report) -> dict[tuple[str, str | None], str]:
+def site_names(report: Report) -> dict[tuple[str | None, str | None], str]:
     """By line and phone what the site file calls them, label and group: `Reception, Head office`."""
     named = {(line.line, line.phone): ", ".join(filter(None, (line.label, line.group))) for line in report.lines}
     return {whose: name for whose, name in named.items() if name}

@@ -11,9 +11,9 @@ from sipaudit.rulebook.telling import display_filter
 
 
 def proof_text(proof: Proof) -> str:
-    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence stands."""
+    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence stands; of a message that came over HEP its source."""
     if isinstance(proof, Frame):
-        return f"{proof.capture}:{proof.frame}"
+        return proof.capture if proof.frame is None else f"{proof.capture}:{proof.frame}"
     assert isinstance(proof, Place)
     return f"{proof.file}:{proof.line}"
 

@@ -192,7 +192,7 @@ class Redaction:
         own = {str(was): str(facts[name]) for name, was in finding.facts.items()
                if isinstance(was, str) and was and (facts[name] != was or name == "firmware")}
         return replace(
-            finding, line=self.names.uri(finding.line) if finding.line else "",
+            finding, line=self.names.uri(finding.line) if finding.line else None,
             phone=None if finding.phone is None else self.names.endpoint(finding.phone),
             server=None if finding.server is None else self.names.endpoint(finding.server),
             expected=self._filled(finding.expected, own), observed=self._filled(finding.observed, own), facts=facts,

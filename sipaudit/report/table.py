@@ -36,7 +36,7 @@ def cells(finding: Finding) -> tuple[str, ...]:
     return (
         finding.id, "" if finding.time is None else utc(finding.time),
         "" if finding.time is None else f"{finding.time:.6f}", finding.rule, finding.severity, finding.confidence,
-        finding.line, finding.phone or "", finding.server or "", finding.expected, finding.observed,
+        finding.line or "", finding.phone or "", finding.server or "", finding.expected, finding.observed,
         ";".join(finding.basis), ";".join(finding.assumptions),
         json.dumps(finding.facts, separators=(",", ":")), finding.incident or "",
         ";".join(map(proof_text, finding.evidence)), finding.suppressed or "",

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from sipaudit.model.captures import CaptureSummary, ClockStep
-from sipaudit.model.values import Finding, Frame, Incident, Place, Proof, Reason, Report
+from sipaudit.model.values import Finding, Incident, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
-from sipaudit.report.proof import filters_said
+from sipaudit.report.proof import filters_said, proof_text
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import keys_open, sentences
@@ -91,7 +91,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
 def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
     time = None if finding.time is None else when(finding.time)
     severity = str(finding.severity) if finding.suppressed is None else "suppressed"
-    return finding.id, severity, finding.rule, time, brief(finding.line) or None, finding.incident
+    return finding.id, severity, finding.rule, time, brief(finding.line or "") or None, finding.incident
 
 
 def _finding(
@@ -129,12 +129,8 @@ def _proof(screen: Screen, finding: Finding, captures: list[CaptureSummary]) -> 
 
 
 def _proofs(evidence: Sequence[Proof]) -> Iterator[str]:
-    """`a.pcap#158 INVITE a → b`; `site.cfg:12 voIpProt.server.1.expires=60`."""
-    for proof in evidence[:EVIDENCE_SHOWN]:
-        if isinstance(proof, Frame):
-            yield f"{proof.capture}#{proof.frame} {proof.summary}"
-        elif isinstance(proof, Place):
-            yield f"{proof.file}:{proof.line} {proof.summary}"
+    """`a.pcap:158 INVITE a → b`; `site.cfg:12 voIpProt.server.1.expires=60`."""
+    return (f"{proof_text(proof)} {proof.summary}" for proof in evidence[:EVIDENCE_SHOWN])
 
 
 def _events(screen: Screen, report: Report, clock: tzinfo) -> None:

@@ -150,7 +150,7 @@ def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
             broken.setdefault(finding.rule, []).append(finding)
     worst = {rule: max(one.severity.rank for one in each) for rule, each in broken.items()}
     phones = {rule: len({one.phone for one in each}) for rule, each in broken.items()}
-    return [(rule, _some(phones[rule], {brief(one.line).partition("@")[0] for one in broken[rule]}),
+    return [(rule, _some(phones[rule], {brief(one.line or "").partition("@")[0] for one in broken[rule]}),
              any(map(_is_certain, broken[rule])))
             for rule in sorted(broken, key=lambda rule: (-worst[rule], -phones[rule], rule))]
 

@@ -44,7 +44,7 @@ class Suppression(Struct, frozen=True):
     def means(self, finding: Finding, first: float) -> bool:
         """Whether a finding of its rule is meant, expired or not; `first` is the time of the first packet."""
         return (
-            (self.line is None or self.line.fullmatch(finding.line) is not None)
+            (self.line is None or self.line.fullmatch(finding.line or "") is not None)
             and (self.phone is None or _within(finding.phone, self.phone))
             and (self.server is None or any(self.server.fullmatch(name) for name in _names(finding.server)))
             and (self.start is None or (finding.time is not None and finding.time >= self.start.resolve(first)))

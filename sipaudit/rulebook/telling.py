@@ -16,7 +16,7 @@ from sipaudit.rulebook.wording import fill
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
     them is none."""
-    found = sorted(findings, key=lambda finding: (finding.time or 0.0, finding.line, finding.phone or "", finding.rule))
+    found = sorted(findings, key=lambda one: (one.time or 0.0, one.line or "", one.phone or "", one.rule))
     ids: dict[str | None, str] = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
     return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause))
             for number, finding in enumerate(found, 1)]

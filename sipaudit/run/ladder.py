@@ -40,8 +40,9 @@ def finding_named(report: Report, name: str) -> Finding:
 
 def must_be_of(finding: Finding, line: str | None) -> None:
     """Raises InputError where another line was chosen than the finding's."""
-    if line is not None and not means(line, finding.line):
-        raise InputError(f"{finding.id} is not of the line {line!r}", fix=f"leave --line out, or name {finding.line}")
+    if line is not None and not means(line, finding.line or ""):
+        named = f", or name {finding.line}" if finding.line else ""
+        raise InputError(f"{finding.id} is not of the line {line!r}", fix=f"leave --line out{named}")
 
 
 class LadderRows:

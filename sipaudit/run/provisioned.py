@@ -32,7 +32,7 @@ def issue_findings(issues: Iterable[tuple[SettingIssue, str]], rules: Iterable[R
 
 def _place(finding: Finding) -> tuple[object, ...]:
     places = [proof for proof in finding.evidence if isinstance(proof, Place)]
-    return finding.line, finding.rule, *((place.file, place.line, place.attribute) for place in places)
+    return finding.line or "", finding.rule, *((place.file, place.line, place.attribute) for place in places)
 
 
 def _finding(issue: SettingIssue, lines: list[str], rule: Rule) -> Finding:
@@ -41,7 +41,7 @@ def _finding(issue: SettingIssue, lines: list[str], rule: Rule) -> Finding:
     wording = rule.wording(facts)
     return Finding(
         id="", rule=rule.id, severity=rule.severity_of(facts), confidence=Confidence.CERTAIN,
-        line=lines[0] if lines else "", phone=None, server=None, time=None,
+        line=lines[0] if lines else None, phone=None, server=None, time=None,
         expected=fill(wording.expected, facts, LineSettings()), observed=fill(wording.observed, facts, LineSettings()),
         basis=list(rule.basis), facts={**facts, "lines": len(lines)}, assumptions=[], also=[], cause=None,
         incident=None, suppressed=None, wireshark=None, evidence=[_evidence(one) for one in issue.statements],

@@ -66,7 +66,7 @@ def _lines(phone: Phone) -> Iterator[ShownLine]:
     for block, models in readings:
         every = len(models) == len(phone.variants)
         servers = [_server(one, block.unread) for one in block.servers]
-        yield ShownLine(phone.mac, block.aor, [] if every else models, servers)
+        yield ShownLine(phone.mac, block.aor or None, [] if every else models, servers)
 
 
 def _server(server: ServerBlock, unread: str | None) -> ShownServer:

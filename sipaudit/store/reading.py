@@ -146,7 +146,7 @@ class Assembly:
         table = TABLES["findings"]
         found = [self._named(_value(Finding, row), row.run) for row in self._rows(
             "findings", table.c.withdrawn.is_(None), or_(table.c.time.is_(None), self._at("findings")))]
-        return sorted(found, key=lambda one: (one.time or 0.0, one.line, one.phone or "", one.rule))
+        return sorted(found, key=lambda one: (one.time or 0.0, one.line or "", one.phone or "", one.rule))
 
     def _named(self, finding: Finding, run: int) -> Finding:
         return replace(finding, id=self._id(finding.id, run), cause=self._id(finding.cause, run),

@@ -87,6 +87,6 @@ class Post:
     def found(self, users: Iterable[int] = range(1001, 1200)) -> list[str]:
         """`premature-failback 1001`, of these users, without what is merely remarked."""
         wanted = {str(user) for user in users}
-        told = [(one.rule, one.line[4:].partition("@")[0], str(one.severity))
+        told = [(one.rule, (one.line or "")[4:].partition("@")[0], str(one.severity))
                 for one in self.listener.route.auditor.faults.findings()]
         return sorted({f"{rule} {user}" for rule, user, severity in told if user in wanted and severity != "info"})

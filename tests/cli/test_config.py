@@ -67,8 +67,8 @@ class TestCheck:
         assert result.code == 3
         assert (document["schema"], document["phones"], document["lines"]) == ("sipaudit.config/1", 1, 1)
         (finding,) = document["findings"]
-        assert (finding["id"], finding["rule"], finding["severity"], finding["time"], finding["phone"]) == (
-            "f-000001", "config-missing-file", "error", None, None)
+        assert (finding["id"], finding["rule"], finding["severity"], finding["time"], finding["line"],
+                finding["phone"]) == ("f-000001", "config-missing-file", "error", None, None, None)
         assert finding["evidence"] == [{"file": f"{tmp_path}/000000000000.cfg", "line": 1, "attribute": "CONFIG_FILES",
                                         "summary": "CONFIG_FILES=gone.cfg"}]
 
@@ -166,6 +166,8 @@ class TestShow:
         lay(tmp_path, site=flat(voIpProt__server__1__failOver__reRegisterOn=1))
         out = sipaudit_command("config", "show", str(tmp_path / "site.cfg")).out
         assert out.startswith("All lines (any phone)\nServer not known: addresses by DNS. Regime R1")
+        out = sipaudit_command("config", "show", str(tmp_path / "site.cfg"), "--format", "json").out
+        assert [line["line"] for line in json.loads(out)["lines"]] == [None]
 
     @pytest.mark.parametrize(("arguments", "said"), [
         (["nowhere.cfg"], "is neither a file or directory nor a MAC"),

@@ -56,4 +56,4 @@ def _standing(said: list[Saying]) -> list[Finding]:
 
 
 def _found(findings: Iterable[Finding]) -> Found:
-    return sorted((one.rule, one.line, one.time) for one in findings)
+    return sorted((one.rule, one.line or "", one.time) for one in findings)

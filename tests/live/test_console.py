@@ -257,6 +257,11 @@ def test_what_an_earlier_run_said_has_its_line_already() -> None:
         "i-0001 closed server-outage sbc1 from 22:13:20.000: 1 line, 0 findings, lasted 9.5 s"]
 
 
+def test_what_is_about_no_line_names_none() -> None:
+    (line,) = logged(said.finding(line=None, phone=None, server=None, time=None))
+    assert " finding f-000001 error premature-failback: expected no REGISTER" in line
+
+
 def test_what_is_said_again_after_it_was_withdrawn_has_its_line_again() -> None:
     lines = logged(said.finding(), said.withdrawn("f-000001"), said.finding(),
                    said.incident(), said.withdrawn("i-0001"), said.incident())

@@ -98,7 +98,7 @@ def stopped(ear: Ear, folder: Path) -> Ear:
     return other
 
 
-def findings(ear: Ear) -> list[tuple[str, float | None, str]]:
+def findings(ear: Ear) -> list[tuple[str, float | None, str | None]]:
     return [(one.finding.rule, one.finding.time, one.finding.line) for one in ear.said if isinstance(one, FindingSaid)]
 
 

@@ -38,7 +38,7 @@ def registered(ear: Ear, *starts: float) -> Story:
     return story
 
 
-def said(sayings: Sequence[Saying]) -> list[tuple[str, str, object, object]]:
+def said(sayings: Sequence[Saying]) -> list[tuple[str, str | None, object, object]]:
     """Which finding, of which line, about what, and of how many lines."""
     found = [one.finding for one in sayings if isinstance(one, FindingSaid)]
     return [(one.id, one.line, one.facts["attribute"], one.facts["lines"]) for one in found]

@@ -41,7 +41,7 @@ class Tally:
 
 def accusation(history: History, finding: Finding) -> str:
     """The seed, what was said, and the shortest history that still has it said."""
-    line = int(finding.line.split()[1])
+    line = int((finding.line or "").split()[1])
     mine = [event for event in history.events if event.line in (line, NO_LINE)
             and event.time <= (finding.time or 0.0) + 70.0]
 

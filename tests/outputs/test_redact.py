@@ -264,7 +264,7 @@ def test_sentences_lose_what_the_report_names(place: Path) -> None:
         "i-0001", "server-outage", "10.77.44.33:5060/udp", "geheim entry", "closed", 1.0, None,
         [f"sip:{USER}@{DOMAIN}"], 1, [GroupShare(GROUP, 1, 2)], [], {}, [],
         [Happening(1.0, f"{HAPPENED}: {GROUP} ({LABEL}) lost {DOMAIN}, [fd00:77::1]:5060 and {MAC} for 300 s")])
-    declared = replace(report.findings[0], line="", phone=None, server=None, time=None,
+    declared = replace(report.findings[0], line=None, phone=None, server=None, time=None,
                        expected="reg.1.address is set.",
                        observed=f"It is {USER} in geheim.cfg, and line.geheim is geheim dir/x.cfg:3.",
                        facts={"attribute": "reg.1.address", "value": USER, "other": "geheim dir/x.cfg:3"},

@@ -147,6 +147,8 @@ def test_what_makes_a_finding_the_same(runs: Runs) -> None:
     for change in ({"rule": "flapping"}, {"line": "sip:99@pbx.example.com"}, {"server": "10.0.0.9:5060/udp"},
                    {"facts": {"kind": "other"}}):
         assert compare([was], [one(report, **change)], report) == (1, 1, 0)
+    # of no line: earlier versions wrote an empty text where there is none
+    assert compare([one(report, line="")], [one(report, line=None)], report) == (0, 0, 1)
 
 
 def test_findings_that_look_alike_are_counted(runs: Runs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import UTC
 from itertools import pairwise
@@ -13,11 +14,12 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Assumption, Confidence, Reason, Undecided
-from sipaudit.report import html, ladder, markdown, phones, text
+from sipaudit.model.values import Assumption, Confidence, Frame, Place, Reason, Severity, Undecided
+from sipaudit.report import comparison, html, junit, ladder, markdown, phones, table, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
+from sipaudit.rulebook.telling import in_order
 from tests.shared import ROOT, SAMPLE
 from tests.stories import Court, Handset, P, Story
 from tests.traps.ground import minute
@@ -307,6 +309,34 @@ def test_phones_writes_lines_of_several_domains_in_full() -> None:
 def works_with(table: str, user: str) -> str:
     row = next(line for line in table.splitlines() if user in line)
     return re.split(r"\s{2,}", row)[5]
+
+
+def test_every_output_says_alike_where_a_proof_stands_and_of_one_over_hep_from_whom_it_came() -> None:
+    report = pipeline.analyze(job())
+    first = report.findings[0]
+    seen = [proof for proof in first.evidence if isinstance(proof, Frame)]
+    shipped = [replace(proof, capture="10.9.0.1:9060", frame=None) for proof in seen]
+    for proofs, place in ((seen, f"{seen[0].capture}:{seen[0].frame}"), (shipped, "10.9.0.1:9060")):
+        told = replace(report, findings=[replace(first, evidence=proofs, wireshark=None)])
+        assert f"evidence: {place} {seen[0].summary}" in text.render(told, UTC, 400, False)
+        assert f"- evidence: `{place}` " in markdown.render(told, UTC)
+        (row,) = csv.DictReader(b"".join(table.to_csv(told.findings)).decode().splitlines())
+        assert row["evidence"].partition(";")[0] == place
+        assert f"evidence: {place}" in junit.to_junit(told).decode()
+
+
+def test_what_a_provisioning_file_says_of_no_line_names_none_in_any_output() -> None:
+    report = pipeline.analyze(job())
+    proof = Place("site.cfg", 12, "voIpProt.server.1.expires", "voIpProt.server.1.expires=5")
+    flaws = [replace(report.findings[0], id=f"f-00001{rank}", line=None, phone=None, server=None, time=None,
+                     severity=severity, wireshark=None, evidence=[proof]) for rank, severity in enumerate(Severity)]
+    told = replace(report, findings=in_order([*report.findings, *flaws]))
+    outputs = [text.render(told, UTC, 400, False), markdown.render(told, UTC), junit.to_junit(told).decode(),
+               *(cell for one in told.findings[:3] for cell in table.cells(one)),
+               comparison.render(comparison.compare(report, told), 400, False)]
+    assert not any(re.search(r"\bNone\b", output) for output in outputs)
+    assert 'name="f-000002"' in outputs[2]   # the first is a remark, and fails nothing
+    assert html.render(told, UTC, {}, {}, 0)
 
 
 def test_every_reason_and_assumption_has_a_sentence() -> None:

@@ -24,7 +24,8 @@ class Judged(NamedTuple):
     @property
     def found(self) -> list[tuple[str, str]]:
         """Rule and user of each finding."""
-        return [(finding.rule, finding.line.partition(":")[2].partition("@")[0]) for finding in self.report.findings]
+        return [(finding.rule, (finding.line or "").partition(":")[2].partition("@")[0])
+                for finding in self.report.findings]
 
     @property
     def moves(self) -> list[tuple[str, str, str, str]]:

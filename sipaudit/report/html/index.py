@@ -48,8 +48,8 @@ class Index:
     def line(self, finding: Finding) -> int:
         """The number of a finding's line; one about provisioning names no phone, and has the first with its AOR."""
         if finding.phone is None:
-            return self.by_aor(finding.line)[0] if self.by_aor(finding.line) else NOT_THERE
-        return self._line_numbers.get((finding.line, finding.phone), NOT_THERE)
+            return next(iter(self.by_aor(finding.line or "")), NOT_THERE)
+        return self._line_numbers.get((finding.line or "", finding.phone), NOT_THERE)
 
     def by_aor(self, aor: str) -> list[int]:
         return self._by_aor.get(aor, [])
@@ -66,5 +66,5 @@ def _weights(findings: Iterable[Finding]) -> dict[tuple[str, str], list[int]]:
     counted: dict[tuple[str, str], list[int]] = {}
     for finding in findings:
         if finding.suppressed is None and finding.phone is not None:
-            counted.setdefault((finding.line, finding.phone), [0, 0, 0])[finding.severity.rank] += 1
+            counted.setdefault((finding.line or "", finding.phone), [0, 0, 0])[finding.severity.rank] += 1
     return counted

@@ -116,7 +116,7 @@ def hostile_page() -> bytes:
                      user_agent=BAD, model=BAD, firmware=BAD, mac=BAD, entry=BAD, declare=[BAD])
              for number, line in enumerate(report.lines)]
     names = {old.line: new.line for old, new in zip(report.lines, lines, strict=True)}
-    findings = [replace(finding, line=names[finding.line], expected=BAD, observed=BAD + LONG, suppressed=BAD,
+    findings = [replace(finding, line=names[finding.line or ""], expected=BAD, observed=BAD + LONG, suppressed=BAD,
                         facts={**finding.facts, "method": BAD}, wireshark=BAD,
                         evidence=[replace(frame, summary=BAD) for frame in frames_of(finding)])
                 for finding in report.findings]
