@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import tzinfo
 from math import inf
@@ -43,6 +43,7 @@ class Words:
         self._without = without
         self.again: Sequence[Incident] = ()     # those that are told as one
         self.outages: Sequence[Incident] = ()   # all that are told of servers
+        self.known: frozenset[str] = frozenset()   # what was said of the captures, and holds for all
 
     def over(self, incidents: Sequence[Incident]) -> Words:
         """The same words for what these came to."""
@@ -50,11 +51,17 @@ class Words:
         words.again = incidents
         return words
 
+    def after(self, said: Iterable[str]) -> Words:
+        """The same words where these sentences stand before."""
+        words = copy(self)
+        words.known = self.known | frozenset(said)
+        return words
+
     def of(self, incident: Incident) -> list[str]:
         """One incident in sentences."""
         say = SAID.get(incident.kind)
         if say is None:
-            return [f"{incident.kind}{self.at(incident)} {self.span(incident)}."]
+            return [f"{incident.kind}{self.at(incident)} {self.span(incident)}.", *self.unseen(incident)]
         return [*say(self, incident), *self.unseen(incident), *self.nobody_left(incident)]
 
     def server(self, server: str | None) -> str:
@@ -96,11 +103,12 @@ class Words:
         return ("up to " if differ else "") + count_of(incident.phones, "phone")
 
     def unseen(self, incident: Incident) -> Iterator[str]:
-        """Where the captures do not show whether somebody was served."""
+        """Where the captures do not show whether somebody was served, unless it was said before."""
         servers = [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
                    if entry.what.startswith(UNSEEN)]
-        if servers:
-            yield f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
+        sentence = f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
+        if servers and sentence not in self.known:
+            yield sentence
 
     def nobody_left(self, incident: Incident) -> Iterator[str]:
         """That no server of the entry was left, which points to what they share."""

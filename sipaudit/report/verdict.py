@@ -97,10 +97,8 @@ def _incidents(report: Report, clock: tzinfo) -> list[str]:
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)
     said: list[str] = []
     for one in told:
-        text = told_as(words, one)
-        for unseen in words.unseen(one[0]):   # said once, it holds for all
-            text = text.replace(f" {unseen}", "") if any(unseen in earlier for earlier in said) else text
-        said.append(text)
+        said.append(told_as(words, one))
+        words = words.after(words.unseen(one[0]))
     return said + ([others(rest)] if rest else []) + besides
 
 
