@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from sipaudit.reasons import REASONS
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
 from sipaudit.report.redact import Pseudonyms
@@ -18,15 +19,6 @@ from sipaudit.report.redact_report import Redaction
 from sipaudit.sip.message import Address, Malformed, Message, Request, Via
 from sipaudit.sip.text import decode
 
-REASONS = {
-    100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress", 200: "OK",
-    202: "Accepted", 301: "Moved Permanently", 302: "Moved Temporarily", 400: "Bad Request", 401: "Unauthorized",
-    403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 407: "Proxy Authentication Required",
-    408: "Request Timeout", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 488: "Not Acceptable Here",
-    489: "Bad Event", 491: "Request Pending", 500: "Server Internal Error", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Server Time-out", 600: "Busy Everywhere", 603: "Decline",
-}
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "o": "event",
             "k": "supported", "e": "content-encoding", "c": "content-type", "r": "refer-to", "b": "referred-by",
             "x": "session-expires", "u": "allow-events", "s": "subject"}

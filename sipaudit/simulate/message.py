@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-Endpoint = tuple[str, int]
+from sipaudit.reasons import REASONS
 
-REASONS = {
-    100: "Trying", 180: "Ringing", 200: "OK", 202: "Accepted", 302: "Moved Temporarily", 401: "Unauthorized",
-    403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required", 480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated", 503: "Service Unavailable",
-}
+Endpoint = tuple[str, int]
 
 
 class Message(Struct, gc=False):
