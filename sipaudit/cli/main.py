@@ -25,13 +25,13 @@ from signal import (
 )
 from types import CodeType, FrameType
 
-ENDED = 0
-INTERRUPTED = 130
+from sipaudit.cli.exit_codes import DONE, INTERRUPTED
+
 SOON, LATER = 0.001, 0.01  # seconds
 
 
 def main() -> int:
-    """Runs the command line; gives the exit code (contract: 0, 1, 2, 3, 130)."""
+    """Runs the command line; gives the exit code (`exit_codes`)."""
     _open_what_is_closed()
     if _command() == "live":
         return _service()
@@ -69,7 +69,7 @@ def _service() -> int:
     try:
         return _run()
     except KeyboardInterrupt:
-        return ENDED
+        return DONE
     finally:
         pthread_sigmask(SIG_SETMASK, blocked)
         signal(SIGTERM, handler)

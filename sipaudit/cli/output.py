@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sipaudit.cli import terminal
+from sipaudit.cli.exit_codes import FOUND
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     Render = Callable[[Report, tzinfo, int, bool], str]  # report, clock, columns, colour
     ToCsv = Callable[[Report], Iterable[bytes]]
-
-FINDINGS = 3  # exit code: findings at or above --fail-on
 
 
 @dataclass(frozen=True)
@@ -72,4 +71,4 @@ def fail_on(findings: Iterable[Finding], least: str, noun: str = "finding") -> N
     count = sum(1 for finding in findings if finding.suppressed is None and finding.severity.rank >= floor)
     if count:
         terminal.note(f"{count} {noun}{'s' if count > 1 else ''} of severity {least} or above (--fail-on {least})")
-        raise click.exceptions.Exit(FINDINGS)
+        raise click.exceptions.Exit(FOUND)

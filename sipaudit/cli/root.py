@@ -10,12 +10,10 @@ import click
 
 from sipaudit import InputError, __version__
 from sipaudit.cli import terminal
+from sipaudit.cli.exit_codes import DONE, FAILED, UNUSABLE
 from sipaudit.cli.manual import WIDTH, LazyGroup
 from sipaudit.cli.options import verbosity_options
 from sipaudit.run.garbage import rare_collections
-
-FAILED = 1
-UNUSABLE_INPUT = 2
 
 COMMANDS = (
     "analyze", "live", "phones", "ladder", "inspect", "events", "config", "report", "rules", "explain", "simulate",
@@ -64,7 +62,7 @@ def _where(error: OSError) -> str:
 def _say_input_error(error: InputError) -> int:
     for one in error.errors:
         terminal.complain(str(one))
-    return UNUSABLE_INPUT
+    return UNUSABLE
 
 
 def _say_unusable_words(error: click.ClickException) -> None:
@@ -118,7 +116,7 @@ def root() -> None:
 
 
 def run() -> int:
-    """Runs the command line; gives the exit code (contract: 0, 1, 2, 3). Raises KeyboardInterrupt."""
+    """Runs the command line; gives the exit code. Raises KeyboardInterrupt."""
     try:
         with rare_collections():  # what is loaded for a command is no garbage either
             code = root.main(prog_name="sipaudit", standalone_mode=False)
@@ -129,4 +127,4 @@ def run() -> int:
         raise KeyboardInterrupt from None
     except OSError as error:  # of --help and --version, which are no command: a full disk behind stdout
         return _say_failed(error, f"failed: {error}")
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else DONE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sipaudit.cli import names, options, output, terminal
+from sipaudit.cli import names, options, terminal
+from sipaudit.cli.exit_codes import FOUND
 from sipaudit.cli.manual import Command, Group
 
 
@@ -84,4 +85,4 @@ def check_command(paths: tuple[str, ...]) -> None:
     files = check(paths)
     terminal.emit_text(rulebook.checked(files, terminal.width(), terminal.has_color()))
     if any(file.failures for file in files):
-        raise click.exceptions.Exit(output.FINDINGS)
+        raise click.exceptions.Exit(FOUND)
