@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from sipaudit.model.values import LineSummary, Registration, Report
-from sipaudit.report import verdict
 from sipaudit.report.names import short_names
+from sipaudit.report.nothing_seen import nobody
 from sipaudit.report.screen import Screen, brief, count_of
 from sipaudit.report.table import live_registrations
 from sipaudit.report.when import TimeText, when_of
@@ -27,7 +27,7 @@ def render(report: Report, clock: tzinfo, width: int, color: bool, at: str | Non
         read and f" at {read}, the last packet read")
     screen.say(f"{count_of(phones, 'phone')}, {count_of(len(report.lines), 'line')}{when}"
                f"{f'; all lines are of {domain}' if domain else ''}")
-    for sentence in verdict.nobody(report):
+    for sentence in nobody(report):
         screen.say(sentence)
     if report.lines:
         screen.title("Lines")

@@ -11,10 +11,11 @@ from sipaudit.model.values import Finding, Incident, Proof, Reason, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
+from sipaudit.report.nothing_seen import keys_open
 from sipaudit.report.proof import filters_said, proof_text
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
 from sipaudit.report.series import gravest, shown_in_full
-from sipaudit.report.verdict import keys_open, sentences
+from sipaudit.report.verdict import sentences
 from sipaudit.report.when import TimeText, ends_of, when_of
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time, zone_name

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import tzinfo
 
-from sipaudit.model.captures import ServerSummary
-from sipaudit.model.values import Confidence, Finding, LineSummary, Report, Severity
+from sipaudit.model.values import Confidence, Finding, Report, Severity
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
+from sipaudit.report.began_below import began_below
 from sipaudit.report.exhibits import by_severity, counting
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.left import left
 from sipaudit.report.names import short_names
+from sipaudit.report.nothing_seen import no_line, no_sip
 from sipaudit.report.screen import brief, count_of, shortened
 from sipaudit.report.series import others, told_as, told_in_full
 
-KINDS_SHOWN = 8
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
 SERVERS_NAMED = 4
 PHONES_NAMED = 3
@@ -54,14 +54,14 @@ def sentences(report: Report, clock: tzinfo) -> list[str]:
     who shows it must make it harmless."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
-        return [_no_sip(report), *_set_back(report)]
-    unjudged = [*_nobody(report)]
+        return [no_sip(report), *_set_back(report)]
+    unjudged = [*no_line(report)]
     happened = _incidents(report, clock) if report.incidents or not unjudged else []
     said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
     if report.lines or report.findings:
         said.append(_checks(report))
-    said += _began_below(report)
+    said += began_below(report)
     cut = sum(capture.snaplen_cut for capture in report.captures)
     if cut:
         said.append(f"{count_of(cut, 'SIP message')} lost the end to the snap length of the capture, so what they said "
@@ -100,21 +100,6 @@ def _incidents(report: Report, clock: tzinfo) -> list[str]:
         said.append(told_as(words, one))
         words = words.after(words.unseen(one[0]))
     return said + ([others(rest)] if rest else []) + besides
-
-
-def nobody(report: Report) -> Iterator[str]:
-    """Why there is nothing to judge, where there is nothing."""
-    if not any(capture.sip_messages for capture in report.captures):
-        yield _no_sip(report)
-    elif not report.lines:
-        yield from _nobody(report)
-
-
-def _nobody(report: Report) -> Iterator[str]:
-    if not report.lines and not report.findings:
-        yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source counts as a "
-               "phone once a REGISTER or INVITE from it is answered with 2xx, or when the site file declares its "
-               "address or MAC.")
 
 
 def _deviations(report: Report) -> list[str]:
@@ -193,45 +178,6 @@ def _named(report: Report) -> str:
                             for row in report.servers)
 
 
-def _began_below(report: Report) -> Iterator[str]:
-    """Entries no line of which began with the first server of the list: what is said of its lines rests on a list that
-    may be the wrong way round."""
-    listed = {row.server: row for row in report.servers if row.priority is not None}
-    began: dict[str, list[str]] = {}
-    heads: dict[str | None, ServerSummary] = {}
-    for row in sorted(listed.values(), key=lambda row: row.priority or 0):
-        heads.setdefault(row.entry, row)
-    for line in report.lines:
-        server, when = _began_at(line)
-        if line.entry is not None and server in listed and listed[server].entry == line.entry \
-                and not _was_out(report, heads[line.entry].server, when):
-            began.setdefault(line.entry, []).append(server)
-    names = short_names(report.servers)
-    for entry, servers in began.items():
-        head = heads[entry]
-        if all(listed[server].priority != head.priority for server in servers):
-            first, at = names[head.server], " or ".join(names[server] for server in dict.fromkeys(servers))
-            who = "the one line that registered" if len(servers) == 1 else f"all {len(servers)} lines that registered"
-            yield (f"Entry {entry}: {who} did so first with {at}, not with {first}, which heads the list. Unless "
-                   f"{first} was out when the capture began, the phones have another order than the list (site file or "
-                   "DNS), and what is said of them may be wrong.")
-
-
-def _was_out(report: Report, server: str, when: float) -> bool:
-    """Whether the report tells of an outage of the server then."""
-    return any(one.kind == "server-outage" and one.server == server and one.start <= when
-               and (one.end is None or when <= one.end) for one in report.incidents)
-
-
-def _began_at(line: LineSummary) -> tuple[str | None, float]:
-    """The server that a line left first, or else registered with first, and when."""
-    registered = min(line.registrations, key=lambda stay: stay.from_, default=None)
-    moved = min(line.moves, key=lambda move: move.time, default=None)
-    if moved is not None and moved.from_ and (registered is None or moved.time <= registered.from_):
-        return moved.from_, moved.time
-    return (None, 0.0) if registered is None else (registered.server, registered.from_)
-
-
 def _checks(report: Report) -> str:
     """How much was checked: that nothing was found means little where nothing was."""
     checks, left = _checked(report)
@@ -247,36 +193,3 @@ def _checked(report: Report) -> tuple[int, int]:
     """How many checks there were, and how many of them were left undecided."""
     left = sum(row.count for row in report.inconclusive)
     return max(sum(row.count for row in report.reached), left), left
-
-
-def keys_open(encrypted: Mapping[str, int]) -> bool:
-    """Whether TLS keys open any of these transports: of IPsec nothing here does."""
-    return not encrypted.keys() <= {"esp"}
-
-
-def _no_sip(report: Report) -> str:
-    if not report.captures:
-        return "Nothing is known of this period: no capture covers any of it."
-    packets = sum(capture.packets for capture in report.captures)
-    cut = sum(capture.snaplen_cut for capture in report.captures)
-    if cut:
-        return (f"No SIP that can be understood in {count_of(packets, 'packet')}: {count_of(cut, 'SIP message')} lost "
-                f"the end to the snap length of the capture. Capture with full length (-s 0), see {CAPTURING}.")
-    held: Counter[str] = Counter()
-    encrypted: Counter[str] = Counter()
-    for capture in report.captures:
-        held.update(capture.content)
-        held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
-        encrypted.update(capture.encrypted)
-        if capture.malformed:   # counted by what is wrong
-            held["malformed SIP"] += max(capture.malformed.values())
-    content = ", ".join(f"{count} {kind}" for kind, count in held.most_common(KINDS_SHOWN)) or (
-        "nothing that is known, or that --filter lets through where there is one")
-    understood = " that can be understood" if held["malformed SIP"] else ""
-    closed = ""
-    if encrypted:
-        named = ", ".join(f"{count} {kind}" for kind, count in encrypted.most_common(KINDS_SHOWN))
-        opens = ", which --tls-keylog opens" if keys_open(encrypted) else ""
-        closed = f"Encrypted and not read: {named}; there may be SIP in it{opens}. "
-    return (f"No SIP{understood} in {count_of(packets, 'packet')}. They hold: {content}. {closed}"
-            f"See {CAPTURING} for where and how to capture.")
