@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sipaudit.capture.write import PcapWriter
@@ -30,22 +30,31 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
     base = target.with_suffix("") if target.suffix in (".pcap", ".cap") else target
     site, truth = Path(f"{base}.site.yaml"), Path(f"{base}.truth.json")
     keylog = [Path(f"{base}.keylog")] if plan.tap.keys else []
-    if Path(plan_path).resolve() in (path.resolve() for path in (target, site, truth, *keylog)):
+    paths = [target, site, truth, *keylog]
+    if Path(plan_path).resolve() in (path.resolve() for path in paths):
         raise InputError("is the plan, and would be replaced", fix="name another file with -o", file=plan_path)
     _check_what_is_there(truth, (target, site, *keylog))
-    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in (target, site, truth, *keylog)}
     try:
-        known = write(plan, aside[target], *(aside[path] for path in keylog))
-        aside[site].write_text(site_text(plan), encoding="utf-8")
-        aside[truth].write_bytes(known.document())
-        for path, unfinished in aside.items():
-            unfinished.replace(path)
+        with _aside(paths) as aside:
+            known = write(plan, aside[target], *(aside[path] for path in keylog))
+            aside[site].write_text(site_text(plan), encoding="utf-8")
+            aside[truth].write_bytes(known.document())
     except (FileNotFoundError, PermissionError) as error:  # /proc lets anybody write, and takes nothing
         raise _unwritable(target) from error
+    return paths
+
+
+@contextmanager
+def _aside(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
+    """Where to write each of them, until all are whole and take their places."""
+    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in paths}
+    try:
+        yield aside
+        for path, unfinished in aside.items():
+            unfinished.replace(path)
     finally:
         for unfinished in aside.values():
             unfinished.unlink(missing_ok=True)
-    return list(aside)
 
 
 def _check_place(target: Path) -> None:
