@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from sipaudit.model.values import LineSummary
+from sipaudit.model.values import LineSummary, Registration
 from sipaudit.report import document, table
 from tests.cli.conftest import Command
 from tests.shared import SAMPLE
@@ -45,7 +45,9 @@ def test_other_commands_go_on_to_print_findings(sipaudit_command: Command) -> No
 @pytest.mark.parametrize(("changed", "column", "shown"), [
     ({"mac": None}, "mac", ""), ({"label": "=1+1"}, "label", "'=1+1"), ({"working": None}, "working", ""),
     ({"user_agent": "a\x1b[2J"}, "user_agent", "a\\x1b[2J"), ({"moves": []}, "moves", "0"),
-    ({"registrations": []}, "registered", ""), ({"first": 0.5}, "first", "1970-01-01T00:00:00.500000Z"),
+    ({"registrations": []}, "registered", ""),
+    ({"registrations": [Registration("10.0.0.1:5060/udp", 0.0, None, None, 0, None)]}, "registered",
+     "10.0.0.1:5060/udp"), ({"first": 0.5}, "first", "1970-01-01T00:00:00.500000Z"),
 ], ids=str)
 def test_what_is_unknown_is_empty_and_nothing_is_a_formula(changed: dict[str, Any], column: str, shown: str) -> None:
     assert row(replace(LINE, **changed))[column] == shown
