@@ -111,6 +111,7 @@ class Captures:
                 shared.read(capture, run, alone=self._open == 1)
             for begin in range(0, len(run), PART):
                 yield capture, decoder.run(run.part(begin, begin + PART), capture)
+        shared.finish()
         yield 0, decoder.finish()
 
     def _sources(self) -> Iterator[Source[Run]]:

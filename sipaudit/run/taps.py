@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.taps import FEW, drift
 from sipaudit.model.proofs import SKEW
 from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
 OVERLAP = 1.0       # seconds that two captures must overlap: those of a ring follow each other
-PACKETS_SHARED = 3  # packets that two captures share: fewer may be chance
-AGREE = 0.05        # seconds within which half of these must tell the same
 CLOSE = 0.005       # seconds: so soon after an answer no phone turns to another server
 HOSTS_KEPT = 262_144
 SAID = 3            # pairs of captures that a report speaks of
@@ -76,8 +75,11 @@ class Taps:
         return self._pairs
 
     def _at_once(self) -> Iterator[tuple[int, int]]:
-        """The captures that overlap, or share packets, two by two."""
-        yield from ((first, later) for later, health in enumerate(self._health) for first in health.apart)
+        """The captures that overlap, or share packets, two by two. A ring whose files overlap for a moment shows a few
+        packets twice, at the same time."""
+        yield from ((first, later) for later, health in enumerate(self._health)
+                    for first, samples in health.apart.items()
+                    if len(samples) >= FEW or max(map(abs, samples)) > CLOSE)
         begun: list[tuple[float, int]] = []   # when each that goes on will end
         for first, last, capture in sorted((one.first or 0.0, one.last or 0.0, capture)
                                            for capture, one in enumerate(self._health)):
@@ -97,13 +99,9 @@ class Taps:
 
 
 def _pair(first: int, later: int, health: Sequence[CaptureHealth]) -> Pair:
-    from statistics import median  # deferred: most runs read one capture
-
     samples = health[later].apart.get(first, [])
-    ahead = median(samples) if len(samples) >= PACKETS_SHARED else None
-    if ahead is not None and 2 * sum(abs(one - ahead) <= AGREE for one in samples) < len(samples):
-        ahead = None
-    return Pair(first, later, ahead)
+    ahead = drift(samples) if len(samples) >= FEW else None
+    return Pair(first, later, ahead and max(ahead, key=abs))
 
 
 def _sentence(pair: Pair, health: Sequence[CaptureHealth]) -> str:

@@ -40,7 +40,7 @@ def apart(*paths: Path) -> list[dict[int, list[float]]]:
     return [health.apart for health in read.health]
 
 
-@pytest.mark.parametrize("ahead", [-40.0, -0.25, 0.0, 0.004, 0.25, 40.0])
+@pytest.mark.parametrize("ahead", [-40.0, -0.5, -0.25, 0.0, 0.004, 0.25, 40.0])
 def test_it_does_not_matter_which_clock_is_ahead_nor_what_dresses_packets(ahead: float, tmp_path: Path) -> None:
     sent = [(float(number), number) for number in range(50)]
     one, other = tap(tmp_path / "a", sent), tap(tmp_path / "b", sent, ahead, vlans=(7,))
@@ -58,6 +58,21 @@ def test_of_what_is_sent_again_the_first_counts(tmp_path: Path) -> None:
 def test_taps_that_share_nothing_tell_nothing(tmp_path: Path) -> None:
     one, other = [[(float(number), number) for number in range(parity, 50, 2)] for parity in (0, 1)]
     assert apart(tap(tmp_path / "a", one), tap(tmp_path / "b", other)) == [{}, {}]
+
+
+def test_taps_that_share_the_packets_of_one_link_tell_nothing(tmp_path: Path) -> None:
+    """Odd packets in one capture and even ones in the other: both sendings of a message, one in each, and no clock."""
+    sent = sorted((number + again, number) for number in range(60) for again in ((0.0, 0.5) if number % 4 else (0.0,)))
+    assert apart(tap(tmp_path / "a", sent[::2]), tap(tmp_path / "b", sent[1::2])) == [{}, {}]
+
+
+def test_nor_do_those_that_follow_each_other_in_the_middle_of_what_is_sent_again(tmp_path: Path) -> None:
+    sent = [(number * 2.0, number) for number in range(50)]
+    again = [(100.0 + wait, 100 + number) for number in range(5) for wait in (number / 100, 0.5 + number / 100)]
+    one, other = [*sent, *again[::2]], [*again[1::2], *((time + 101, number + 50) for time, number in sent)]
+    whole = tap(tmp_path / "c", sorted([*one, *other]), 3.0)   # what is read at the same time: so all is looked at
+    found = apart(tap(tmp_path / "a", one), tap(tmp_path / "b", other), whole)
+    assert [[*one] for one in found] == [[], [], [0, 1]]
 
 
 def test_nor_does_one_tap(tmp_path: Path) -> None:

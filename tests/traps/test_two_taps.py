@@ -104,6 +104,28 @@ def test_captures_that_follow_each_other_are_of_one_clock(court: Court) -> None:
     assert court(ring, minute("R2")) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
 
 
+def test_so_are_those_that_overlap_for_a_moment(court: Court) -> None:
+    """What the phone sends too early, and its answer, end one file and begin the next."""
+    story = hasty("R2")
+    story.murmur(0, 400)
+    ring = [story.without(lambda packet: packet.time > EARLY + 0.005),
+            story.without(lambda packet: packet.time < EARLY)]
+    assert court(ring, minute("R2")) == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 certain"]
+    assert court.report(ring, minute("R2")).notes == []
+
+
+@gated_regime
+def test_a_clock_that_drifts_judges_nobody_either(court: Court, regime: str) -> None:
+    """Three seconds ahead when it begins, and three and a half after an hour."""
+    story = hasty(regime)
+    other = Handset(story, user="1002", place=("10.1.0.6", 5060))
+    for time in range(0, 3600, 30):
+        other.register(time + 7)
+    taps = [story, story.retimed(lambda time: time + 3 + time / 7200)]
+    assert accused(court(taps, minute(regime))) == []
+    assert "cannot be judged" in "".join(court.report(taps, minute(regime)).notes)
+
+
 @pytest.mark.parametrize(("ahead", "sentence"), [
     (3.0, "The clock of B is 3.000 s ahead of that of A, by packets that both show: phones that both show "
           "cannot be judged. To mend it: editcap -t -3.000000 B OUT"),
