@@ -24,9 +24,10 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.holes import hole
+from sipaudit.run.lost import lost
 from sipaudit.run.naming import Locate, Naming
 from sipaudit.run.provisioned import issue_findings
-from sipaudit.run.summary import capture_summary, estimate
+from sipaudit.run.summary import capture_summary
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
@@ -202,8 +203,7 @@ class Route:
 
     def loss(self) -> float:
         """The share of packets that the captures lack, as far as it was measured until now."""
-        traffic = self.reconstruction.traffic
-        return max((estimate(health, traffic.get(index)) for index, health in enumerate(self.health)), default=0.0)
+        return lost(self.health, self.reconstruction.traffic)
 
     # -- what of it is told
 

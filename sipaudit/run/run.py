@@ -12,6 +12,7 @@ from sipaudit.incidents.chronicle import beyond_bounds
 from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
 from sipaudit.reconstruct.four_in_a_row import FOUR
+from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.brief import understand
@@ -42,7 +43,7 @@ class Run(Route):
     messages that are whole, where there are `observer` or `note`.
     """
 
-    __slots__ = ("_listener", "_taps", "job", "reading", "warn")
+    __slots__ = ("_listener", "_taps", "_unbroken", "job", "reading", "warn")
 
     def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, note: Note | None = None,
                  listener: Listener | None = None, reread: bool = False, reading: Reading | None = None) -> None:
@@ -53,6 +54,7 @@ class Run(Route):
         self.job = job
         self.warn = warn
         self._taps = Taps(reading.captures.health)
+        self._unbroken = -inf   # since when the captures show all that passed, in seconds
         self.reading = reading
         self._listener = listener
         self.auditor.registrations.in_short = self.auditor.calls.in_short = listener is None
@@ -123,6 +125,7 @@ class Run(Route):
                 at += 1
                 if item.capture not in begun:
                     self._look_for_a_hole(item)
+                    self.reconstruction.traffic.setdefault(item.capture, Traffic(self._unbroken))
                     begun.add(item.capture)
                 events = follow(item, message, form)
                 if listener is not None:
@@ -142,9 +145,11 @@ class Run(Route):
         last = max((one.last for one in earlier if one.last is not None), default=first)
         missed = first - last
         if missed > HOLE:
+            self._unbroken = first
             self.happened(last, f"nothing was captured for {missed:.0f} s, until the next capture begins")
             self.auditor.view_begins(first)
         elif missed > max(BREAK, UNUSUAL * _longest_rest(earlier)):
+            self._unbroken = first
             self.happened(last, f"nothing was captured for {missed:.1f} s, until the next capture begins")
             for phone in tuple(self.reconstruction.phones):
                 self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures",

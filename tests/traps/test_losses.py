@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.stories import CHALLENGE, CREDENTIALS, R0, Court, Handset, P, Packet, S, Story, site
-from tests.traps.ground import UNREGISTERED, accused, gated_regime, handset, minute, moved, returns
+from tests.traps.ground import EARLY, PREMATURE, UNREGISTERED, accused, gated_regime, handset, minute, moved, returns
 
 Choice = Callable[[Packet], bool]
 ANSWERS = ("401 REGISTER", "200 REGISTER")
@@ -103,6 +104,31 @@ def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> N
     phone.told(358.111, again, 200)
     seen = phone.story.without(lambda packet: packet.time == 358.1)
     assert accused(court(seen, minute(regime))) == []
+
+
+# -- a packet that is lost in one file of a ring, and in one tap of two
+
+def busy(*lost: float) -> Story:
+    """A phone returns too soon. Of another, which is busy, these requests are missing."""
+    phone = moved("R2")
+    returns(phone, "R2", EARLY)
+    other = Handset(phone.story, user="1002", place=("10.1.0.6", 5060))
+    for time in range(0, 600, 3):
+        other.register(time + 1.5, P if time < 300 else S)
+    phone.story.murmur(0, 600)
+    return phone.story.without(lambda packet: packet.what == "REGISTER" and packet.time in lost)
+
+
+@pytest.mark.parametrize("seconds", [700, 100, 10, 3])
+@pytest.mark.parametrize(("lost", "confidence"), [
+    ([514.5], "certain"), ([526.5 + time for time in range(0, 60, 3)], "likely capture-complete"),
+])
+def test_a_ring_lacks_what_one_file_would(court: Court, lost: list[float], confidence: str, seconds: int) -> None:
+    story = busy(*lost)
+    ring = [story.without(partial(lambda file, packet: int(packet.time) // seconds != file, file))
+            for file in range(-(-600 // seconds))]
+    assert [one for one in court(ring, minute("R2")) if PREMATURE in one] \
+        == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 {confidence}"]
 
 
 # -- a Call-ID of which the capture lacks the beginning
