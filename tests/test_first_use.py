@@ -133,6 +133,15 @@ def test_a_zone_of_the_environment_that_nobody_knows_is_told_once(tmp_path: Path
         assert not Ran(*words, "--tz", "utc", folder=tmp_path, tz="Europe/Berlim").err
 
 
+def test_a_slip_in_the_address_of_the_second_server_is_told_beside_that_nobody_moved(tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text("entries: {sbc: [{address: 10.0.0.1}, {address: 10.0.0.20}]}\n"
+                                        "lines: [{match: {}, entry: sbc, settings: {reRegisterOn: 1}}]\n")
+    ran = Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path)
+    assert "None of 4 phones moved." in ran.out
+    assert ("3 lines of sbc registered at 10.0.0.2:5060/udp, which no entry lists: what they do there counts as no "
+            "move. If it is a server of sbc, correct its address there.") in " ".join(ran.out.split())
+
+
 @pytest.mark.parametrize(("site", "said"), [
     ("entries: {sbc: [{address: 10.0.5.1}, {address: 10.0.5.2}]}\nlines: [{match: {}, entry: sbc}]\n",
      "entries.sbc: none of its servers is in the captures; they have 10.0.0.1:5060/udp, 10.0.0.2:5060/udp"),

@@ -24,7 +24,7 @@ from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
 from sipaudit.run.summary import build
 from sipaudit.run.taps import Taps
-from sipaudit.run.unheard import begins_later, unanswered
+from sipaudit.run.unheard import begins_later, outside, unanswered
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
@@ -182,7 +182,8 @@ class Run(Route):
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
         findings, incidents = self.chronicle().link(report.findings)
         notes = [*report.notes, *begins_later(self.span, self._first), *self._clocks_said(),
-                 *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values())]
+                 *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values()),
+                 *outside(report.lines, report.servers)]
         return replace(report, findings=findings, incidents=incidents, notes=notes,
                        minutes=self.minutes(self.span.touches))
 

@@ -9,6 +9,7 @@ from sipaudit.model.captures import ServerSummary
 from sipaudit.model.values import LineSummary
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.traffic import Traffic
+from sipaudit.report.screen import count_of
 from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site
 from sipaudit.times import Span
@@ -36,6 +37,22 @@ def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iter
                 f"Not one of {asked} requests in the captures has an answer")
         yield (f"{told}: either the servers were silent before they begin, or they lack what servers send. Declare "
                "the phones by their addresses (lines: in the site file) to see what they did.")
+
+
+def outside(lines: Sequence[LineSummary], servers: Sequence[ServerSummary]) -> Iterator[str]:
+    """That lines registered at servers that no entry lists. Going there counts as no move, so that they seem to have
+    stayed where they were: mostly a slip in the address of the second server."""
+    listed = {server.server for server in servers if server.entry is not None}
+    by_entry: dict[str, dict[str, int]] = {}
+    for line in lines:
+        if line.entry is not None:
+            found = by_entry.setdefault(line.entry, {})
+            for server in {stay.server for stay in line.registrations} - listed:
+                found[server] = found.get(server, 0) + 1
+    for entry, found in sorted(by_entry.items()):
+        for server in sorted(found)[:SHOWN]:
+            yield (f"{count_of(found[server], 'line')} of {entry} registered at {server}, which no entry lists: "
+                   f"what they do there counts as no move. If it is a server of {entry}, correct its address there.")
 
 
 def begins_later(span: Span, first: float) -> Iterator[str]:
