@@ -33,7 +33,8 @@ def read_address(reader: Reader, node: Node, where: str) -> str | None:
     except ValueError:
         pass
     named = _HOST_NAME.fullmatch(text) and not text.replace(".", "").isdigit()
-    fix = "write a host name under 'name'" if named else "write an address as 10.0.0.1 or 2001:db8::1"
+    fix = "write a host name under 'name'" if named else _without_port(text) or \
+        "write an address as 10.0.0.1 or 2001:db8::1"
     reader.problems.add(node.line, f"{where}: {quoted(text)} is no IP address", fix)
     return None
 
@@ -48,6 +49,15 @@ def read_host_name(reader: Reader, node: Node, where: str) -> str | None:
         reader.problems.add(node.line, f"{where}: {quoted(text)} is an address, no name", "write it under 'address'")
         return None
     if not _HOST_NAME.fullmatch(name):
-        reader.problems.add(node.line, f"{where}: {quoted(text)} is no host name", "write it as sbc1.example.com")
+        fix = _without_port(text) or "write it as sbc1.example.com"
+        reader.problems.add(node.line, f"{where}: {quoted(text)} is no host name", fix)
         return None
     return name
+
+
+def _without_port(text: str) -> str:
+    """The remedy for `10.0.0.1:5060` and `[2001:db8::1]:5060`, empty for anything else."""
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isdecimal() and (host.endswith("]") or ":" not in host)):
+        return ""
+    return f"write {host.strip('[]')}, and {port} under 'port'"

@@ -116,6 +116,12 @@ class TestEntries:
                 "[1]: 10.0.0.1:5060 is listed twice",
                 "a server is its address and port: keep one of the two",
             ),
+            ("[{address: 10.0.0.1:5070}]", "[0].address: '10.0.0.1:5070' is no IP address",
+             "write 10.0.0.1, and 5070 under 'port'"),
+            ("[{name: 'sbc1.example.com:5070'}]", "[0].name: 'sbc1.example.com:5070' is no host name",
+             "write sbc1.example.com, and 5070 under 'port'"),
+            ("[{address: '[2001:db8::1]:5060'}]", "[0].address: '[2001:db8::1]:5060' is no IP address",
+             "write 2001:db8::1, and 5060 under 'port'"),
             (
                 "[{address: fe80::1%eth0}]",
                 "[0].address: 'fe80::1%eth0' is no IP address",
