@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 from zlib import crc32
 
@@ -92,20 +93,32 @@ class SharedPackets:
         """All was read: what may have been packets that were sent again is taken back."""
         for later, health in enumerate(self._health):
             for first, samples in list(health.apart.items()):
-                if SAME < abs(middle(samples)) <= RESENT and not self._by_clocks(first, later, samples):
-                    samples[:] = [one for one in samples if not SAME < abs(one) <= RESENT]
+                told = drift(samples) or (middle(samples),)
+                if SAME < max(map(abs, told)) <= RESENT and not self._by_clocks(first, later, samples):
+                    samples[:] = self._at_once(first, later) or [one for one in samples if abs(one) > RESENT]
                     if not samples:
                         del health.apart[first]
 
     def _by_clocks(self, first: int, later: int, samples: Sequence[float]) -> bool:
-        """Whether clocks make these samples: they tell one thing, and the captures show the same packets besides."""
+        """Whether clocks make these samples: they tell one thing, and the captures show the same packets besides, more
+        than they show at the same time. Of captures that follow each other it must be most packets of both."""
         ahead = drift(samples, most=MOST)
-        return ahead is not None and self._in_both(first, later, ahead)
+        if ahead is None:
+            return False
+        shares = self._shares(first, later, ahead)
+        enough = max(shares) >= IN_BOTH if self._overlap(first, later) else min(shares) >= MOST
+        return enough and max(shares) > max(self._shares(first, later, AGREED))
 
-    def _in_both(self, first: int, later: int, ahead: Drift) -> bool:
-        """Whether two captures show the same packets, if the clock of the later one is so far ahead."""
+    def _at_once(self, first: int, later: int) -> list[float]:
+        """What two captures show at the same time, as samples."""
+        found = (then - time for shown in self._seen.values()
+                 for time in shown.get(first, ()) for then in shown.get(later, ()) if abs(then - time) <= SAME)
+        return list(islice(found, SAMPLES))
+
+    def _shares(self, first: int, later: int, ahead: Drift) -> tuple[float, float]:
+        """How much of what either shows both show, 0 to 1, if the clock of the later one is so far ahead."""
         back = Drift(-ahead.most, -ahead.least)
-        return self._share(first, later, ahead) >= IN_BOTH or self._share(later, first, back) >= IN_BOTH
+        return self._share(first, later, ahead), self._share(later, first, back)
 
     def _share(self, one: int, other: int, ahead: Drift) -> float:
         """The share, 0 to 1, of what one capture shows that the other shows so many seconds later, too."""
@@ -134,6 +147,9 @@ class Drift(NamedTuple):
 
     least: float
     most: float
+
+
+AGREED = Drift(0.0, 0.0)
 
 
 def drift(samples: Sequence[float], most: float = HALF) -> Drift | None:

@@ -69,10 +69,24 @@ def test_taps_that_share_the_packets_of_one_link_tell_nothing(tmp_path: Path) ->
 def test_nor_do_those_that_follow_each_other_in_the_middle_of_what_is_sent_again(tmp_path: Path) -> None:
     sent = [(number * 2.0, number) for number in range(50)]
     again = [(100.0 + wait, 100 + number) for number in range(5) for wait in (number / 100, 0.5 + number / 100)]
-    one, other = [*sent, *again[::2]], [*again[1::2], *((time + 101, number + 50) for time, number in sent)]
+    one, other = [*sent, *again[::2]], again[1::2]
     whole = tap(tmp_path / "c", sorted([*one, *other]), 3.0)   # what is read at the same time: so all is looked at
     found = apart(tap(tmp_path / "a", one), tap(tmp_path / "b", other), whole)
     assert [[*one] for one in found] == [[], [], [0, 1]]
+
+
+def test_a_tap_that_begins_while_all_is_sent_again_shows_the_rest_at_the_same_time(tmp_path: Path) -> None:
+    """Ten requests to a server that is out, at 0, 0.5, 1.5 and 3.5 s: of each the second tap has the last two alone."""
+    sent = sorted((number / 20 + wait, number) for number in range(10) for wait in (0.0, 0.5, 1.5, 3.5))
+    found = apart(tap(tmp_path / "a", sent), tap(tmp_path / "b", [one for one in sent if one[0] > 1.0]))
+    assert found[1] == {0: pytest.approx([0.0] * 20, abs=2e-6)}
+
+
+def test_nor_does_what_both_show_then_make_it_a_clock_that_drifts(tmp_path: Path) -> None:
+    sent = sorted([*((number / 20 + wait, number) for number in range(10) for wait in (0.0, 0.5, 1.5, 3.5)),
+                   *((number / 10 + 5.0, 20 + number) for number in range(11))])
+    found = apart(tap(tmp_path / "a", sent), tap(tmp_path / "b", [one for one in sent if one[0] > 1.0]))
+    assert found[1] == {0: pytest.approx([0.0] * 31, abs=2e-6)}
 
 
 def test_nor_does_one_tap(tmp_path: Path) -> None:
