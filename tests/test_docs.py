@@ -17,6 +17,7 @@ from sipaudit.cli.root import COMMANDS, root
 from tests.shared import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINKED = [*DOCS, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 needs_tcpdump = pytest.mark.skipif(
     shutil.which("tcpdump") is None, reason="tcpdump is not installed: capture filters are not compiled"
@@ -70,7 +71,7 @@ def headings(page: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files_and_sections_that_are_there(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
         name, _, section = link.partition("#")
