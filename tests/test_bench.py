@@ -250,3 +250,10 @@ def test_the_readme_has_a_place_for_every_table() -> None:
     text = (ROOT / "bench" / "README.md").read_text()
     for part in ("table", "stages sip", "stages mixed", "model", "page", "weeks", "bounds", "simulate", "port"):
         assert text.count(f"<!-- begin {part} -->") == text.count(f"<!-- end {part} -->") == 1
+
+
+def test_the_readme_says_of_marks_and_runs_what_the_results_say() -> None:
+    text = (ROOT / "bench" / "README.md").read_text()
+    measured = read(ROOT / "bench" / "results.json")
+    assert "\n".join(marks.table(measured)) in text
+    assert all("\n".join(table(results)) in text for results in measured.values())
