@@ -175,6 +175,15 @@ def test_a_site_file_that_fits_is_not_spoken_of(tmp_path: Path) -> None:
     assert Ran("analyze", CAPTURE, "--config", str(SAMPLE / "provisioning"), folder=tmp_path).err == ""
 
 
+def test_two_entries_may_have_the_same_servers(tmp_path: Path) -> None:
+    """Each site begins with its own: the servers of both are in the capture, whosever they are there."""
+    (tmp_path / "site.yaml").write_text(
+        "entries:\n  east: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
+        "  west: [{address: 10.0.0.2}, {address: 10.0.0.1}]\n"
+        "lines: [{match: {user: 1001}, entry: east}, {match: {}, entry: west}]\n")
+    assert Ran("analyze", CAPTURE, "--site", "site.yaml", folder=tmp_path).err == ""
+
+
 @pytest.mark.parametrize("line", ["sip:1003@pbx.example.com", "1003@pbx.example.com", "1003"])
 def test_a_line_may_be_named_as_the_tables_name_it(tmp_path: Path, line: str) -> None:
     whole = Ran("ladder", CAPTURE, "--line", "sip:1003@pbx.example.com", folder=tmp_path)

@@ -72,7 +72,9 @@ def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequenc
         what = "none of its lines: matches" if site.lines else "it has no lines:, so nothing is declared of"
         yield f"{site.path}: {what} a line of the captures, such as {known}"
         return
-    seen = {server.entry for server in servers}
+    present = {server.server.rpartition("/")[0] for server in servers}
+    seen = {name for name, entry in site.entries.items() if any(server.key in present for server in entry.servers)}
+    seen |= {server.entry for server in servers if server.entry is not None}
     used = ", ".join(server.server for server in servers if server.entry is None) or "none"
     for name in dict.fromkeys(line.entry for line in report if not seen.intersection(line.entries)):
         if name is not None and name in site.entries:
