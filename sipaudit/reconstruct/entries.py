@@ -200,22 +200,22 @@ class Entries:
     def _compare(self, state: EntryState) -> None:
         """What DNS says of a declared list: another than that puts it in doubt (assumption list-as-resolved), and
         another than before is a change of the list, by right (reference-model.md 5, *premature-failback*)."""
-        lists = self._lists_of(state)
+        told = self._lists_of(state)
+        lists = {owner: said for owner, said in told.items() if srv_transport(owner) in state.transports}
         declared = ranked((one.priority, one.address) for one in state.entry.servers if one.address is not None)
         another = bool(lists) and declared not in lists.values()
         state.doubtful = state.doubtful or another or self._shows_others(state)
         if any(state.said.get(owner, said) != said for owner, said in lists.items()):
             state.reordered = True
             self._changed(state)
-        known = state.said | lists   # an owner says nothing while the addresses of its targets are awaited
+        known = state.said | told   # an owner says nothing while the addresses of its targets are awaited
         state.said = {owner: said for owner, said in known.items() if owner in state.names}
         state.turned = frozenset(owner for owner, said in state.said.items() if contradict(said, declared))
 
     def _lists_of(self, state: EntryState) -> dict[str, list[frozenset[str]]]:
-        """The lists that SRV sets give of an entry's addresses, for its transports, by their owners."""
+        """The lists that SRV sets give of an entry's addresses, by their owners: those for its transports first."""
         families = {family_of(server.address) for server in state.entry.servers if server.address is not None}
-        transports = {server.transport for server in state.entry.servers}
-        owners = [name for name in state.services if srv_transport(name) in transports]
+        owners = sorted(state.services, key=lambda name: srv_transport(name) not in state.transports)
         lists = ((name, self._names.ranks(name, families)) for name in owners[:ENTRY_LISTS])
         return {name: said for name, said in lists if said}
 

@@ -14,9 +14,9 @@ from msgspec import Struct
 from sipaudit.model.events import EntryChanged
 from sipaudit.reconstruct.names import ENDS
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET, SetKey
+from sipaudit.reconstruct.records import TARGET, SetKey, serves
 from sipaudit.reconstruct.views import EntryState
-from sipaudit.sip.datagram import DnsMessage, Item
+from sipaudit.sip.datagram import Datagram, DnsMessage, Item
 from sipaudit.turned_away import turned_away
 
 SETS_KEPT = 16   # of what one host was told
@@ -64,7 +64,8 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reo
     answer = state.answer or item
     if _behind_nat(line):
         told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
-    if any((owner, "SRV") in told for owner in state.turned):
+    ways = (*line.ways, item.flow) if isinstance(item, Datagram) else line.ways
+    if any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned):
         line.strayed = reordered = True
     ends, low, high = _lives(state, told)
     return EntryChanged(

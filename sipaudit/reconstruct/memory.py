@@ -206,6 +206,9 @@ class Memory:
                 turned_away("phone-state")
             line.ways = (*ways[-ROUTES + 1:], flow)
             line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
+            for state in view.states:
+                if flow.transport not in state.spoken:
+                    state.spoken |= {flow.transport}
             if line.held is None:
                 self.servers.note(line.server, flow)
 

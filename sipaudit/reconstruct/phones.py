@@ -189,7 +189,7 @@ class Line:
     @property
     def list_in_doubt(self) -> bool:
         """Whether the phone or DNS showed an address outside the declared entries, or DNS another list."""
-        return self.strayed or self.view.in_doubt(self.owner.host, self.last, self.domain)
+        return self.strayed or self.view.in_doubt(self.owner.host, self.last, self.domain, self.ways)
 
 
 class MayAskAgain(Struct, frozen=True):

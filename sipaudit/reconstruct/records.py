@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.reach import LONG_AGO
+from sipaudit.sip.datagram import Flow
 
 SetKey = tuple[str, str]  # owner name, type
 Data = str | tuple[int | str, ...]
@@ -102,3 +103,8 @@ def srv_transport(owner: str) -> str:
     """The transport that an SRV owner stands for; udp when it says none."""
     labels = owner.split(".", 2)
     return _TRANSPORTS.get((labels[0], labels[1]), "udp") if len(labels) == 3 else "udp"
+
+
+def serves(owner: str, ways: Iterable[Flow]) -> bool:
+    """Whether an SRV owner stands for the transport of any of these."""
+    return srv_transport(owner) in (flow.transport for flow in ways)

@@ -7,14 +7,14 @@ so that an answer costs nothing for the thousands of lines it may concern.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import EntryServer, ServerEntry
 from sipaudit.reconstruct.bounds import ENTRY_LISTS, ENTRY_NAMES
 from sipaudit.reconstruct.names import Chain, Names
-from sipaudit.reconstruct.records import SetKey, plain_name, srv_domain
-from sipaudit.sip.datagram import DnsMessage
+from sipaudit.reconstruct.records import SetKey, plain_name, serves, srv_domain
+from sipaudit.sip.datagram import DnsMessage, Flow
 from sipaudit.turned_away import turned_away
 
 KEYS_KEPT = 1024  # destinations remembered by one view
@@ -25,11 +25,11 @@ class EntryState:
     answers concern it, `answer` the last that did; `ends`, the TTLs, `disputed_until` and `known_to` are those of its
     last chain, empty before any; `changed` is the revision of its last other list, which `reordered` one that was known
     before; `said` are the last lists that SRV sets gave of a declared one's addresses, by owner, `turned` the owners of
-    those that put them in another order; `doubtful`: DNS shows an address that the declared list lacks, or none that
-    is the declared list."""
+    those that put them in another order; `spoken` the transports by which phones have reached it; `doubtful`: DNS shows
+    an address that the declared list lacks, or no list that is the declared one."""
 
     __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
-                 "names", "owner", "port", "reordered", "said", "transport", "ttl_high", "ttl_low", "turned")
+                 "names", "owner", "port", "reordered", "said", "spoken", "transport", "ttl_high", "ttl_low", "turned")
 
     def __init__(self, entry: ServerEntry, owner: SetKey | None = None, family: str = "A", port: int = 0,
                  transport: str = "udp") -> None:
@@ -47,6 +47,7 @@ class EntryState:
         self.reordered = False
         self.said: dict[str, list[frozenset[str]]] = {}
         self.turned = frozenset[str]()
+        self.spoken = frozenset[str]()
         self.doubtful = False
         self.disputed_until = LONG_AGO
         self.known_to = ""
@@ -89,13 +90,19 @@ class EntryState:
             names = owners | _names(self.declared)
         self.names = names
 
-    def in_doubt(self, host: str, now: float, domain: str) -> bool:
-        """Whether the phone at this host may go by another list at that time: by that of its line's domain, if this has
-        one, but for a proxy's (RFC 3263 4.2), else by any."""
+    @property
+    def transports(self) -> frozenset[str]:
+        """Those that are declared, or that phones use all the same."""
+        return self.spoken.union(server.transport for server in self.entry.servers)
+
+    def in_doubt(self, host: str, now: float, domain: str, ways: Sequence[Flow]) -> bool:
+        """Whether the phone at this host, which goes these ways, may go by another list at that time: by that of
+        its line's domain, if this has one, but for a proxy's (RFC 3263 4.2), else by any."""
         if self.doubtful or (self.disputed_until > now and self.known_to != host):
             return True
-        own = [] if self.declared.proxy else [owner for owner in self.said if srv_domain(owner) == domain]
-        return bool(self.turned) and (not own or not self.turned.isdisjoint(own))
+        lists = [owner for owner in self.said if serves(owner, ways)] if self.turned else []
+        own = [] if self.declared.proxy else [owner for owner in lists if srv_domain(owner) == domain]
+        return not self.turned.isdisjoint(own or lists)
 
 
 def _names(entry: ServerEntry) -> frozenset[str]:
@@ -140,9 +147,9 @@ class View:
         listed = [{server.key for server in entry.servers} for entry in self.entries]
         self.crossed = sum(map(len, listed)) > len(set().union(*listed))
 
-    def in_doubt(self, host: str, now: float, domain: str) -> bool:
+    def in_doubt(self, host: str, now: float, domain: str, ways: Sequence[Flow]) -> bool:
         """Whether the phone at this host, with a line of this domain, may go by another list at that time."""
-        return any(state.in_doubt(host, now, domain) for state in self.states)
+        return any(state.in_doubt(host, now, domain, ways) for state in self.states)
 
     def key(self, address: str, host: str, port: int) -> str:
         """The server at `host:port`: the entry's when it is of one, else the address as seen."""

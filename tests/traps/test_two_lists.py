@@ -1,4 +1,4 @@
-"""Two domains list the same two servers, each with another one first, and have done so since before the capture."""
+"""Two domains, or one for two transports, list the same two servers in different orders, since before the capture."""
 
 from __future__ import annotations
 
@@ -40,6 +40,36 @@ def of_the_west(regime: str, *, asks: bool = True) -> Handset:
 def test_who_is_told_another_order_than_the_declared_one_goes_by_that(
         court: Court, regime: str, mode: str, by_name: bool) -> None:
     assert accused(court(of_the_west(regime).story, declared(regime, mode, by_name))) == []
+
+
+@named
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("listed", ["_sip._udp", ""], ids=["by udp as declared", "by tcp alone"])
+@any_regime
+def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
+        court: Court, regime: str, mode: str, by_name: bool, listed: str) -> None:
+    """The site file names no transport, which means UDP."""
+    phone = Handset(Story(), transport="tcp", place=("10.1.0.5", 49152), contact="sip:1001@10.1.0.5;transport=tcp")
+    if listed:
+        looks_up(phone, -100, ttl=60)
+    looks_up(phone, -99, owner="_sip._tcp.pbx.example.com.", order=(20, 10), ttl=60)
+    phone.register(0, S)
+    phone.ask(300, S, "INVITE")
+    phone.call(307.5 if regime == "R0" else phone.register(307.5, P), P, 5.0)
+    returns(phone, regime, 375, S)
+    phone.call(420, S)
+    assert accused(court(phone.story, declared(regime, mode, by_name))) == []
+
+
+@named
+def test_who_goes_by_udp_does_not_go_by_the_list_for_tcp(court: Court, by_name: bool) -> None:
+    phone = Handset(Story())
+    looks_up(phone, -100, ttl=60)
+    looks_up(phone, -99, owner="_sip._tcp.pbx.example.com.", order=(20, 10), ttl=60)
+    phone.register(0)
+    phone.call(200, S)
+    found = accused(court(phone.story, declared("R0", "newRequests", by_name)))
+    assert found == ["200.000 primary-not-tried-first 1001 10.0.0.2 certain"]
 
 
 @named
