@@ -62,7 +62,12 @@ from sipaudit.model.conditions.overdue import (
     renews_only_here,
     still_below,
 )
-from sipaudit.model.conditions.primary import not_the_optimized_one, primary_untried, story_is_whole
+from sipaudit.model.conditions.primary import (
+    no_boot_unserved_there,
+    not_the_optimized_one,
+    primary_untried,
+    story_is_whole,
+)
 from sipaudit.model.conditions.ran_out import no_contact_elsewhere, ran_out_before
 from sipaudit.model.conditions.refreshes import (
     not_turned_away,
@@ -186,14 +191,14 @@ MUST_NOT = (
     # -- registration
     Row("signal-before-registration", "F6", FORBIDDEN, REQUEST, AWAY, GATED, ANY_MODE,
         reach=(gated_request, registration_required, same_entry, after_a_failure),
-        when=(no_binding_there, order_unchanged, no_boot_since, judgeable)),
+        when=(no_binding_there, order_unchanged, no_boot_unserved, judgeable)),
     Row("valid-expiry", "F6", UNEXPECTED, Trigger.ANSWER, ANYWHERE, ALL, ANY_MODE,
         reach=(granted_nothing,), when=(modelled,)),
     Row("signal-without-binding", "F6", FORBIDDEN, REQUEST, HERE, INVALIDATING, ANY_MODE,
-        reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_since, judgeable)),
+        reach=(opens_call, registration_required), when=(no_binding_anywhere, no_boot_unserved, judgeable)),
     Row("leave-in-silence", "F8", FORBIDDEN, REQUEST, ANYWHERE, GATED, ANY_MODE,
         reach=(deregisters, several_servers, failed_then_moved),
-        when=(not_logged_out, works_on, no_boot_since, judgeable)),
+        when=(not_logged_out, works_on, no_boot_unserved, judgeable)),
     Row("no-second-registration", "F5", UNEXPECTED, REQUEST, ANYWHERE, R0, ANY_MODE,
         reach=(opens_call, registered_just_now), when=(several_servers, nothing_missing, judgeable), timed="elapsed"),
     Row("silence-to-failed", "F9", FORBIDDEN, Trigger.DIALOG, AWAY, R2, ANY_MODE,
@@ -245,10 +250,11 @@ MUST = (
     Row("failover-due", "F2", MISSING, REQUEST, HERE, ALL, ANY_MODE,
         reach=(calls_or_registers, ran_out_before),
         when=(several_servers, one_head, all_resolved, no_contact_elsewhere, still_working, no_move_unseen,
-              nothing_missing, no_boot_since, judgeable_by_anyone)),
+              nothing_missing, no_boot_unserved, judgeable_by_anyone)),
     Row("primary-first", "B1", MISSING, REQUEST, ANYWHERE, ALL, NEW_REQUESTS,
         reach=(opens_call, below_primary, primary_untried),
-        when=(story_is_whole, not_the_optimized_one, order_unchanged, no_boot_since, nothing_missing, judgeable)),
+        when=(story_is_whole, not_the_optimized_one, order_unchanged, no_boot_unserved_there, nothing_missing,
+              judgeable)),
     Row("failback-due", "B2", MISSING, REQUEST, HERE, ALL, DNSTTL, about=About.PRIMARY,
         reach=(opens_call, below_primary, past_due), when=OVERDUE_CALL),
     Row("failback-due", "B4", MISSING, REQUEST, HERE, ALL, DURATION, about=About.PRIMARY,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.stories import CHALLENGE, CREDENTIALS, R0, R3, Court, Handset, P, S, Story, T, site
+from tests.stories import CHALLENGE, CREDENTIALS, MINUTE, R0, R2, R3, Court, Handset, P, S, Settings, Story, T, site
 from tests.traps.ground import REGIMES, RETURN, TTL, accused, any_regime, handset, looks_up, minute, moved
 
 OVERDUE, UNTRIED, SKIPPED = "overdue-failback", "primary-not-tried-first", "failover-skipped-server"
@@ -94,3 +96,70 @@ def test_a_name_that_resolves_again_excuses_nothing(court: Court, regime: str, r
     mode = {"failBack.mode": "newRequests"} if regime == "R0" else {"failBack.mode": "duration", "failBack.timeout": 60}
     declared = {"entries": {"sbc": named}, "lines": [{"match": {}, "entry": "sbc", "settings": REGIMES[regime] | mode}]}
     assert [said.split()[:2] for said in accused(court(phone.story, declared))] == [["480.000", rule]] * heals
+
+
+def _unregistered(phone: Handset) -> None:
+    phone.call(phone.silence(300), S)
+
+
+def _granted_nothing(phone: Handset) -> None:
+    """The next server takes the REGISTER, and grants no time: the call goes there all the same (F6)."""
+    asked = phone.ask(phone.silence(300), S, "REGISTER", expires=3600)
+    phone.told(305.55, asked, 200, headers=f"Contact: <{phone.contact}>;expires=0\r\n")
+    phone.call(306.5, S)
+
+
+def _says_good_bye(phone: Handset) -> None:
+    time = phone.silence(300)
+    phone.ask(time, P, "REGISTER", expires=0)
+    phone.call(phone.register(time + 0.5, S), S)
+
+
+def _stays(phone: Handset) -> None:
+    for time in (300, 360, 420):
+        phone.silence(time, method="REGISTER")
+    phone.ask(600, P, "OPTIONS")
+
+
+def _calls_by_another(phone: Handset) -> None:
+    phone.call(300, S, to="sip:2001@pbx.example.com")
+
+
+def _is_registered_nowhere(phone: Handset) -> None:
+    phone.call(4000, P)
+
+
+Misdeed = tuple[Callable[[Handset], None], Settings, str, str]
+SINCE_LOG_IN: dict[str, Misdeed] = {
+    "signalling-to-unregistered-server": (_unregistered, R2 | MINUTE, "305.500", "10.0.0.2"),
+    "deregistration-at-failover": (_says_good_bye, R2 | MINUTE, "305.500", "10.0.0.1"),
+    "failover-missing": (_stays, R2 | MINUTE, "360.000", "10.0.0.1"),
+    UNTRIED: (_calls_by_another, R0, "300.000", "10.0.0.2"),
+    "signalling-after-expiry": (_is_registered_nowhere, R2 | MINUTE, "4000.000", "10.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("rule", SINCE_LOG_IN)
+def test_who_has_logged_in_long_ago_and_was_served_since_is_judged_as_ever(court: Court, rule: str) -> None:
+    """A log-in looks like a boot (reference-model.md 1). What is right or wrong since, a boot does not change."""
+    misdeed, settings, time, server = SINCE_LOG_IN[rule]
+    found = court(_logged_in(misdeed), site(settings))
+    assert [" ".join(said.split()[:4]) for said in found if rule in said] == [f"{time} {rule} 1001 {server}"]
+
+
+def test_what_another_server_said_since_does_not_hide_that_the_log_in_was_served(court: Court) -> None:
+    rule = "signalling-to-unregistered-server"
+    found = court(_logged_in(_granted_nothing), site(R2 | MINUTE))
+    assert [" ".join(said.split()[:4]) for said in found if rule in said] == [f"306.500 {rule} 1001 10.0.0.2"]
+
+
+def _logged_in(misdeed: Callable[[Handset], None]) -> Story:
+    """Its user logs out, and in again after minutes; all is well for an hour, and then it errs."""
+    phone = Handset(Story())
+    for time in (-9000, -6500):
+        phone.register(time)
+    phone.register(-3400, expires=0)
+    phone.register(-3000, call_id="another@10.1.0.5")
+    phone.register(0)
+    misdeed(phone)
+    return phone.story

@@ -8,6 +8,7 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
+from sipaudit.model.conditions.trust import no_boot_since, served_after
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, FailureKind
 from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
@@ -88,6 +89,15 @@ def story_is_whole(case: Case) -> Ground:
         return HOLDS
     unknown = case.phone.reach(primary).touched == LONG_AGO or in_mid_life(case)
     return Ground(reason=Reason.STARTED_LATER) if unknown else HOLDS
+
+
+def no_boot_unserved_there(case: Case) -> Ground:
+    """B1: no boot explains why the primary is passed over: after one it is first only where it is registered with, read
+    as the advisory puts it (reference-model.md 1, *primary*), and it has served the line since."""
+    boot, primary = case.line.boot, primary_key(case)
+    if boot is not None and primary is not None and served_after(case, primary, boot.time):
+        return HOLDS
+    return no_boot_since(case)
 
 
 def not_the_optimized_one(case: Case) -> Ground:

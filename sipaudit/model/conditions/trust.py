@@ -6,6 +6,7 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent, Received, Replied, Sent
+from sipaudit.model.packets import grants_nothing
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Regime
@@ -139,11 +140,19 @@ def no_boot_since(case: Case) -> Ground:
 
 
 def no_boot_unserved(case: Case) -> Ground:
-    """No boot explains the move: there was none since, or the working server has served the line after it (F1)."""
+    """No boot explains what the line does: there was none since, or the working server has served the line after it
+    (F1). What happened since then a phone that has started knows as well as one that has not."""
     boot = case.line.boot
-    if boot is not None and case.line.served_since(case.stay.server, boot.time):
-        return HOLDS
-    return no_boot_since(case)
+    return HOLDS if boot is not None and served_after(case, case.stay.server, boot.time) else no_boot_since(case)
+
+
+def served_after(case: Case, server: str, boot: float) -> bool:
+    """Whether a server has served the line since that time, whatever another has said to it later."""
+    binding = case.line.binding(server)
+    granted = None if binding is None else binding.granted
+    if granted is not None and granted.sent is not None and granted.sent >= boot and not grants_nothing(granted):
+        return True
+    return case.line.served_since(server, boot)
 
 
 def knows_only_signal(case: Case) -> Ground:
