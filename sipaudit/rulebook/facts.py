@@ -29,7 +29,7 @@ FACTS: dict[str, Shown] = {
     "primary": Shown.SERVER,
     "challenger": Shown.SERVER,    # who last answered 401 or 407
     "skipped": Shown.SERVER,       # servers passed over
-    "silent": Shown.SECONDS,       # since the first unanswered packet to the working server
+    "silent": Shown.SECONDS,       # since the first sign that the working server had failed
     "elapsed": Shown.SECONDS,      # since the move
     "earliest": Shown.SECONDS,     # from the move to the earliest moment allowed
     "due": Shown.SECONDS,          # from the move to the moment by which it had to come

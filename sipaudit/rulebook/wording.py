@@ -10,6 +10,7 @@ from sipaudit.model.settings import LineSettings, Origin, Setting
 from sipaudit.rulebook.facts import SECONDS, SETTINGS
 
 NAME = re.compile(r"\{([A-Za-z0-9_.]+)\}")
+TENTH = 0.1   # seconds below which a tenth would say nothing
 REGISTERED = {
     "never": "never asked for in this capture", "pending": "still without its 200", "expired": "past its expiry",
     "refused": "refused", "zero": "granted for 0 seconds", "removed": "ended by the line itself",
@@ -48,7 +49,9 @@ def _fact(name: str, value: Fact) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """`59 min`, `3.5 s`: precise below two minutes, rounded above."""
+    """`59 min`, `3.5 s`, `0.014 s`: precise below two minutes, rounded above."""
+    if seconds < TENTH:
+        return f"{round(seconds, 3):g} s"
     if seconds < 120:
         return f"{round(seconds, 1):g} s"
     return f"{round(seconds / 60, 1):g} min" if seconds < 7200 else f"{round(seconds / 3600, 1):g} h"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import Court, Handset, P, S
+from tests.stories import MINUTE, R0, R1, R2, Court, Handset, P, S, Settings, site
 from tests.traps.ground import RETURN, handset, minute, moved
 from tests.wire import ORIGIN
 
@@ -79,3 +79,82 @@ def test_that_the_call_lived_at_the_failed_server(court: Court, rule: str, who: 
     told = ["BYE 10.1.0.5 → 10.0.0.1"] if who == "phone" else ["BYE 10.0.0.1 → 10.1.0.5", "200 BYE 10.1.0.5 → 10.0.0.1"]
     assert [one for _, one in proof(court, phone, "R2", rule)] == [
         "call up 10.0.0.1 → 10.1.0.5", "INVITE 10.1.0.5 → 10.0.0.1", "200 REGISTER 10.0.0.2 → 10.1.0.5", *told]
+
+
+def observed(court: Court, phone: Handset, settings: Settings, rule: str) -> str:
+    """What the one finding of this rule says was observed."""
+    report = court.report(phone.story, site(settings))
+    (finding,) = (finding for finding in report.findings if finding.rule == rule)
+    return str(finding.observed)
+
+
+@pytest.mark.parametrize("regime", ["R1", "R2", "R3"])
+def test_until_when_the_new_server_had_granted_the_registration_that_has_run_out(court: Court, regime: str) -> None:
+    """F6: that it was past its expiry shows the 200 that said for how long it was."""
+    phone = handset(granted=120, asks=120)
+    for time in (60, 120, 180):
+        phone.register(time)
+    phone.fail_over(200)
+    phone.call(phone.register(280, P), P, 3.0)
+    for time in range(340, 801, 60):
+        phone.register(time)
+    phone.call(phone.silence(810), S)
+    assert [one for _, one in proof(court, phone, regime, "signalling-to-unregistered-server")] == [
+        "200 REGISTER 10.0.0.2 → 10.1.0.5", "INVITE 10.1.0.5 → 10.0.0.1", "INVITE 10.1.0.5 → 10.0.0.2"]
+
+
+def test_a_return_before_the_renewal_shows_what_is_to_be_renewed(court: Court) -> None:
+    """B3: in R0 that is the line's latest registration, whichever server granted it."""
+    phone = moved("R0")
+    phone.call(1200, P)
+    report = court.report(phone.story, site(R0 | {"failBack.mode": "registration"}))
+    (finding,) = report.findings
+    assert "before the line's latest registration is due for renewal" in finding.expected
+    assert finding.evidence[0].summary == "200 REGISTER 10.0.0.1 → 10.1.0.5"
+
+
+def test_the_register_that_was_one_too_many_is_among_the_frames(court: Court) -> None:
+    """F5: the finding has its time (reference-model.md 5)."""
+    phone = handset()
+    phone.call(phone.register(phone.silence(300), S), S)
+    report = court.report(phone.story, site(R0 | {"failBack.mode": "DNSTTL"}))
+    (finding,) = (finding for finding in report.findings if finding.rule == "unexpected-re-registration")
+    assert finding.time in [frame.time for frame in finding.evidence]
+
+
+def test_an_answer_is_no_packet_without_answer(court: Court) -> None:
+    """F3: a 503 is a failure, too."""
+    phone = handset()
+    phone.told(300.1, phone.ask(300, P, "INVITE"), 503)
+    phone.call(300.3, S)
+    said = observed(court, phone, R1 | {"failBack.mode": "DNSTTL"}, "signalling-to-unregistered-server")
+    assert "0.2 s after the first sign that 10.0.0.1:5060/udp had failed" in said
+
+
+def test_a_server_that_failed_and_has_answered_since_is_not_said_to_have_never_failed(court: Court) -> None:
+    """B4: what counts is what stood against it as the line went back."""
+    phone = moved("R2")
+    phone.told(320.1, phone.ask(320, S, "INVITE", to="sip:2001@pbx.example.com"), 503)
+    phone.call(340, S, 3.0, to="sip:2002@pbx.example.com")
+    phone.call(phone.register(500, P), P)
+    said = observed(court, phone, R2 | {"failBack.mode": "duration", "failBack.timeout": 600}, "premature-failback")
+    assert said.endswith("and nothing spoke against 10.0.0.2:5060/udp then.")
+
+
+def test_what_had_gone_to_the_first_server_before_the_return_was_due_is_not_denied(court: Court) -> None:
+    """B4: a keepalive there before that time is no contact since."""
+    phone = moved("R2")
+    phone.told(330.1, phone.ask(330, P, "OPTIONS"), 200)
+    phone.call(500, S, to="sip:2003@pbx.example.com")
+    said = observed(court, phone, R2 | MINUTE, "overdue-failback")
+    assert said.endswith("and nothing had gone to 10.0.0.1:5060/udp since it was due.")
+
+
+def test_less_than_a_tenth_of_a_second_is_not_said_to_be_none(court: Court) -> None:
+    phone = moved("R2", challenges=False)
+    tried = phone.ask(RETURN, P, "REGISTER", expires=3600)
+    phone.told(RETURN + 0.06, phone.ask(RETURN + 0.05, S, "REGISTER", expires=0, call_id="at-s"), 200)
+    phone.told(RETURN + 0.9, tried, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    phone.call(RETURN + 10, P)
+    said = observed(court, phone, R2 | MINUTE, "secondary-abandoned")
+    assert " 0.05 s after the try began" in said

@@ -61,7 +61,8 @@ def _lapsed_binding(case: Case, granted: Answered) -> Ground:
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     hidden = granted.time < case.profile.covered_from
-    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else (), facts={"registered": "expired"})
+    return Ground(assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else (), facts={"registered": "expired"},
+                  proof=(granted,))
 
 
 def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:

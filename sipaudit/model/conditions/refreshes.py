@@ -157,16 +157,24 @@ def registered_just_now(case: Case) -> Ground:
     facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
     # what the line held and was refused before the capture may have been due, here or elsewhere
     unseen = Reason.STARTED_LATER if in_mid_life(case) else None
-    return Ground(reason=unseen, facts=facts, proof=(invite, granted))
+    register = _first_register(case, granted)
+    shown = (invite, granted) if register is None else (invite, register, granted)
+    return Ground(reason=unseen, facts=facts, proof=shown)
 
 
 def _registering_since(case: Case, granted: Answered) -> float:
     """When the first REGISTER of a registration was sent, that which was challenged included."""
-    first = case.stay.first
-    if case.stay.arrived is granted and first is not None and first.method == "REGISTER" \
-            and first.server == granted.server:
-        return first.time
+    register = _first_register(case, granted)
+    if register is not None:
+        return register.time
     return granted.time if granted.sent is None else granted.sent
+
+
+def _first_register(case: Case, granted: Answered) -> Sent | None:
+    """The REGISTER with which the line turned to the server that granted it this, where that ended a move."""
+    first = case.stay.first
+    moved = case.stay.arrived is granted and first is not None and first.server == granted.server
+    return first if moved and first is not None and first.method == "REGISTER" else None
 
 
 def _unanswered_twin(case: Case, before: float) -> Sent | None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import in_mid_life, may_have_refreshed, may_work_elsewhere
-from sipaudit.model.events import Failed, Sent
+from sipaudit.model.events import Failed, ModelEvent, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at, grants_nothing
 from sipaudit.model.reach import Evidence
@@ -64,11 +64,11 @@ def first_try(case: Case) -> Ground:
 # -- not before ------------------------------------------------------------------------------------------------------
 
 def _early(case: Case, due: float, facts: Mapping[str, Fact], worlds: int = ALWAYS,
-           assumptions: tuple[Assumption, ...] = ()) -> Ground:
+           assumptions: tuple[Assumption, ...] = (), proof: tuple[ModelEvent, ...] = ()) -> Ground:
     """The try begins before `due` (seconds since the epoch) less the tolerance."""
     if case.now >= due - case.profile.tolerances.timer:
         return FAILS
-    return Ground(worlds, facts=facts, assumptions=assumptions)
+    return Ground(worlds, facts=facts, assumptions=assumptions, proof=proof)
 
 
 def before_timeout(case: Case) -> Ground:
@@ -152,12 +152,13 @@ def before_renewal(case: Case) -> Ground:
         return Ground(reason=Reason.READINGS_DIFFER)
     older, newer = renewals(case, binding)
     facts: dict[str, Fact] = {"expires": binding.expires, "earliest": newer - began[0]}
+    granted = (binding.granted,)
     if case.profile.firmware is not None:
-        return _early(case, newer, facts)
-    early = _early(case, older, facts)
+        return _early(case, newer, facts, proof=granted)
+    early = _early(case, older, facts, proof=granted)
     if early.holds == ALWAYS:
         return early
-    return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)))
+    return _early(case, newer, facts, worlds=negate(taken(Reading.HALF_RENEWAL)), proof=granted)
 
 
 def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
