@@ -148,7 +148,7 @@ def test_the_diverted_call_under_a_new_call_id_is_the_same_call(court: Court) ->
     (finding,) = [one for one in report.findings if one.rule == TWICE]
     assert finding.time == pytest.approx(ORIGIN + start)
     assert finding.server == "10.0.0.2:5060/udp"
-    assert {frame.summary.split()[0] for frame in finding.evidence} == {"INVITE", "200"}
+    assert {frame.summary.split()[0] for frame in finding.evidence} == {"INVITE", "REGISTER", "200"}
 
 
 @pytest.mark.parametrize(("declared", "reason"), [("entry", "loss-nearby"), (None, "entry-unknown")])
