@@ -163,3 +163,17 @@ def _logged_in(misdeed: Callable[[Handset], None]) -> Story:
     phone.register(0)
     misdeed(phone)
     return phone.story
+
+
+@pytest.mark.parametrize(("registered", "paced"), [((0, 45), False), ((0, 45, 90), True)], ids=["twice", "at a pace"])
+def test_who_registers_once_more_just_after_its_start_has_no_pace(
+        court: Court, registered: tuple[int, ...], paced: bool) -> None:
+    """What rests on packets that are not there is left open where the line's renewals are missing; a second REGISTER
+    long before any renewal is due lets none be missed."""
+    phone = Handset(Story())
+    for time in registered:
+        phone.register(time)
+    phone.fail_over(300, registers=False)
+    phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
+    found = [said for said in court(phone.story, site(R0)) if UNTRIED in said]
+    assert found == ([f"? {UNTRIED} loss-nearby"] if paced else [f"400.000 {UNTRIED} 1001 10.0.0.2 certain"])

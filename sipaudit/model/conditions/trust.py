@@ -11,7 +11,15 @@ from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import BOOT_SILENCE, NO_EXPIRY, RENEWAL_LATE, SLACK_MIN, first_interval, sendings
+from sipaudit.model.timers import (
+    BOOT_SILENCE,
+    NO_EXPIRY,
+    RENEWAL_LATE,
+    SLACK_MIN,
+    first_interval,
+    first_renewal,
+    sendings,
+)
 from sipaudit.model.values import Assumption, Reason
 
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
@@ -96,8 +104,16 @@ def _renewed_unseen(case: Case) -> bool:
     binding = case.line.latest_grant()
     if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
         return False
-    due = NO_EXPIRY if _came_back_to(case, binding) else binding.due
+    unpaced = _came_back_to(case, binding) or _registered_once_more(case, binding)
+    due = NO_EXPIRY if unpaced else binding.due
     return case.now > min(due, binding.until) + RENEWAL_LATE
+
+
+def _registered_once_more(case: Case, binding: Binding) -> bool:
+    """Whether the line has registered there only twice so far, sooner than any firmware renews: as a phone does that
+    has just started and then reads its settings. That is no pace, unless it goes on with it."""
+    return binding.refreshes == 1 and binding.granted is not None and \
+        binding.due - binding.granted.time < first_renewal(binding.expires, case.profile.settings) - SLACK_MIN
 
 
 def ran_out_unrenewed(case: Case) -> bool:
