@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from sipaudit.model.values import Confidence, Finding, Report, Severity
+from sipaudit.report.absent import absent
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.began_below import began_below
@@ -91,7 +92,7 @@ def _set_back(report: Report) -> Iterator[str]:
 def _incidents(report: Report, clock: tzinfo) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
     words = words_of(report, clock)
-    besides = [*unserved(report), *left(report, words)]
+    besides = [*absent(report, words), *unserved(report), *left(report, words)]
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)

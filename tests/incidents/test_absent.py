@@ -1,0 +1,102 @@
+"""A site whose power or link is gone, seen from the core: its phones are unseen, and lose their registrations."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+
+from sipaudit.model.values import Incident
+from sipaudit.report.verdict import sentences
+from tests.incidents.ground import Tower, end
+from tests.stories import MINUTE, R2, Handset, S, Story
+
+CUT, BACK, OVER = 500, 1000, 1500
+GROUPS = [{"match": {"user": users}, "entry": "sbc", "group": group, "settings": {**R2, **MINUTE}}
+          for users, group in (("1*", "Branch"), ("*", "Head office"))]
+
+
+def two_sites(story: Story) -> tuple[list[Handset], list[Handset]]:
+    """Ten phones of the branch and ten of the head office, each granted 300 s and asking anew after 240."""
+    return tuple([Handset(story, str(1000 * site + number), (f"10.{site}.0.{number}", 5060), granted=300, asks=300)
+                  for number in range(1, 11)] for site in (1, 2))   # type: ignore[return-value]
+
+
+def renews(phones: list[Handset], until: float, again: float | None = BACK) -> None:
+    """They register, one each twelve seconds, and renew until then; and again from a later moment on."""
+    for number, phone in enumerate(phones):
+        times = [time + number * 12 for time in range(0, OVER, 240)]
+        for time in times:
+            if time < until or (again is not None and time > again):
+                phone.register(time)
+
+
+def said(tower: Tower, story: Story, **more: object) -> list[str]:
+    end(story, OVER)
+    tower.see(story, {**R2, **MINUTE}, **more)   # type: ignore[arg-type]
+    return [sentence for sentence in sentences(tower.report, UTC) if "had run out" in sentence]
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+@pytest.mark.parametrize("back", [BACK, None])
+def test_a_site_that_falls_silent_is_told(tower: Tower, grouped: bool, back: float | None) -> None:
+    story = Story()
+    branch, office = two_sites(story)
+    renews(branch, CUT, back)
+    renews(office, OVER)
+    (sentence,) = said(tower, story, **({"lines": GROUPS} if grouped else {}))
+    which = "Branch" if grouped else "10.1.0.0/24"
+    assert sentence.startswith(f"The registrations of all 10 phones of {which} had run out at 12:")
+    assert ("by the end of the captures" in sentence) is (back is None)
+    assert "No outage or other incident was seen." not in sentences(tower.report, UTC)
+
+
+def test_nine_of_ten_are_nearly_all(tower: Tower) -> None:
+    story = Story()
+    branch, office = two_sites(story)
+    renews(branch[:9], CUT)
+    renews([branch[9], *office], OVER)
+    (sentence,) = said(tower, story)
+    assert "of 9 of 10 phones of 10.1.0.0/24" in sentence
+
+
+@pytest.mark.parametrize("case", ["half", "nobody else", "logged out", "one by one", "few", "short"])
+def test_what_may_be_something_else_is_not(tower: Tower, case: str) -> None:
+    story = Story()
+    branch, office = two_sites(story)
+    if case == "half":
+        renews(branch[:5], CUT)
+        renews(branch[5:], OVER)
+    elif case == "few":
+        branch = branch[:2]
+        renews(branch, CUT)
+    elif case == "short":
+        renews(branch, CUT, again=CUT + 100)
+    elif case == "one by one":   # who goes home switches it off
+        for number, phone in enumerate(branch):
+            renews([phone], 200 + 90 * number, None)
+    else:
+        renews(branch, CUT)
+    if case == "logged out":
+        for phone in branch:
+            phone.register(CUT + 200, expires=0)
+    renews(office, CUT if case == "nobody else" else OVER)
+    assert said(tower, story) == []
+
+
+def test_what_an_outage_tells_is_not_told_twice(tower: Tower) -> None:
+    """They ask both servers in vain, and are seen to."""
+    story = Story()
+    branch, office = two_sites(story)
+    renews(branch, CUT)
+    renews(office, OVER)
+    for number, phone in enumerate(branch):
+        for late in range(0, 480, 40):
+            phone.silence(CUT + number + late, method="REGISTER")
+            phone.silence(CUT + number + late + 6, S, method="REGISTER")
+    assert said(tower, story) == []
+    assert {"server-outage", "registration-gap"} <= {one.kind for one in told(tower)}
+
+
+def told(tower: Tower) -> list[Incident]:
+    return list(tower.report.incidents)
