@@ -20,6 +20,7 @@ FREED, OF_THEM = " answers ", " of them again"   # around how many of its phones
 NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then
 TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
 HUNG = " answers at once what it had been asked"   # of one that was frozen, and goes on
+BEFORE = " is not seen to answer anybody before"   # of one that may have been out already
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
 LATER = 60.0       # seconds
 GROUPS_TOLD = 8
@@ -32,7 +33,9 @@ Happened = tuple[float, str]
 
 def course(outage: Outage, server: str) -> Iterator[Happened]:
     """What happened at this server, and to its lines."""
-    if outage.last_answer is not None and outage.last_answer != -inf:
+    if outage.last_answer == -inf and outage.stop is None:
+        yield outage.start, f"{server}{BEFORE}"
+    elif outage.last_answer is not None and outage.last_answer != -inf:
         yield outage.last_answer, f"last answer from {server}"
     yield outage.start, f"first {_came_to(outage)}"
     yield from _groups_of(outage)

@@ -10,7 +10,7 @@ from math import inf
 from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
-from sipaudit.incidents.course import ANSWERS_AGAIN, HUNG, NOTHING, OTHER_PHONES
+from sipaudit.incidents.course import ANSWERS_AGAIN, BEFORE, HUNG, NOTHING, OTHER_PHONES
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.moves import LAST_MOVE
 from sipaudit.incidents.outage import OUTAGE
@@ -72,12 +72,13 @@ class Words:
 
     def span(self, incident: Incident) -> str:
         """`from 12:03:04 to 12:09:10`, or `from 12:03:04 on` while it lasts."""
+        since = f"{self.time(incident.start)}{', or before,' if tells(incident, BEFORE) else ''}"
         if incident.end is None:
-            span = f"from {self.time(incident.start)} on"
+            span = f"from {since} on"
         elif incident.end == incident.start:
             span = f"at {self.time(incident.start)}"
         else:
-            span = f"from {self.time(incident.start)} to {self.time(incident.end)}"
+            span = f"from {since} to {self.time(incident.end)}"
         alone = not self.again or incident.kind in COUNTED
         return span if alone else f"{times(len(self.again))} {span}{each(self.again)}"
 

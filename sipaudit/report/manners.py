@@ -6,6 +6,7 @@ import re
 
 from sipaudit.incidents.course import (
     ANSWERS_AGAIN,
+    BEFORE,
     BY_TURNS,
     FREED,
     HUNG,
@@ -22,7 +23,7 @@ from sipaudit.model.values import Happening, Incident
 
 # entries of a timeline that say how a server failed
 MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, BY_TURNS, HUNG)
-ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, NOTHING})   # of entries that begin with the server
+ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, BEFORE, NOTHING})   # of entries that begin with the server
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
 OF_SOME = re.compile(rf"{FREED}([0-9]{{1,9}}){OF_THEM}")

@@ -96,3 +96,21 @@ def test_who_calls_after_several_tries_in_vain_had_turned_away_before(tmp_path: 
     outage = tower.of("server-outage")
     assert outage.metrics["time_to_detect_max"] is None
     assert not [entry for entry in outage.timeline if "turns to another server" in entry.what]
+
+
+def test_a_server_that_never_answered_may_have_been_out_before(tower: Tower) -> None:
+    """S is first asked when P fails: since when it is out nobody can tell, as of P they can."""
+    story = Story()
+    for number, phone in enumerate(registered(story, 4)):
+        for late in range(0, 240, 40):
+            phone.silence(300 + number + late, method="REGISTER")
+            phone.silence(306 + number + late, S, method="REGISTER")
+        phone.register(560 + number)
+    end(story, 900)
+    tower.see(story)
+    said = {one.server: words_of(tower.report, "utc").of(one)[0] for one in tower.report.incidents
+            if one.kind == "server-outage"}
+    assert "10.0.0.1 did not answer from 12:05:00 to 12:" in said["10.0.0.1:5060/udp"]
+    assert "10.0.0.2 did not answer from 12:05:06, or before, on" in said["10.0.0.2:5060/udp"]
+    out = next(one for one in tower.report.incidents if one.server == "10.0.0.2:5060/udp")
+    assert "10.0.0.2:5060/udp is not seen to answer anybody before" in [entry.what for entry in out.timeline]
