@@ -21,6 +21,7 @@ PHONES = 2          # as for an outage
 SHARE = 0.1         # of the lines that the report knows
 SAID = 3            # servers
 STATUSES = 3        # of one server
+GRANTS_NOTHING = "registration-without-expiry"
 CODES = frozenset({"503", "other-response"})   # causes of moves: what answered them is their first evidence
 
 
@@ -48,11 +49,29 @@ def _gone(report: Report) -> dict[str, list[Gone]]:
         if incident.kind in TELLING:
             told.setdefault(incident.server, []).append(incident)
     gone: dict[str, list[Gone]] = {}
+    granted = _granted_nothing(report)
     for line in report.lines:
         for move in line.moves:
             if _is_away(move, ranks) and not _is_told(move, told.get(move.from_, ())):
-                gone.setdefault(move.from_, []).append(Gone(when_turned(move), line, _why(move)))
+                why = _why(move) or _without_expiry(move, granted.get((line.line, line.phone, move.from_), ()))
+                gone.setdefault(move.from_, []).append(Gone(when_turned(move), line, why))
     return gone
+
+
+def _granted_nothing(report: Report) -> dict[tuple[str, str | None, str | None], list[float]]:
+    """By line, phone and server, when it granted a registration of no time."""
+    granted: dict[tuple[str, str | None, str | None], list[float]] = {}
+    for finding in report.findings:
+        if finding.rule == GRANTS_NOTHING and finding.time is not None:
+            granted.setdefault((finding.line, finding.phone, finding.server), []).append(finding.time)
+    return granted
+
+
+def _without_expiry(move: Move, granted: Iterable[float]) -> str | None:
+    """That it left since it was granted nothing, where it was just before."""
+    turned = when_turned(move)
+    return "200 to REGISTER, with a registration of no time" if any(
+        0 <= turned - time <= AFTER for time in granted) else None
 
 
 def _is_away(move: Move, ranks: dict[str, tuple[str | None, int | None]]) -> bool:

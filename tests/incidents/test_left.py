@@ -105,3 +105,19 @@ def test_between_servers_of_equal_priority_nobody_leaves(tower: Tower) -> None:
         for number, phone in enumerate(phones):
             phone.register(300 + 100 * turn + number, (S, P)[turn % 2])
     assert said(tower, story, priorities=(1, 1)) == []
+
+
+def test_a_server_that_grants_no_time_is_why_they_left(tower: Tower) -> None:
+    """They did hear it: it took them in for nothing."""
+    story = Story()
+    phones = registered(story, 5)
+    for number, phone in enumerate(phones[:4]):
+        time = 300 + number
+        asked = phone.ask(time, P, "REGISTER", expires=3600)
+        phone.told(time + 0.004, asked, 200, headers=f"Contact: <{phone.contact}>;expires=0\r\n")
+        phone.register(time + 0.02, S)
+        phone.register(400 + number)
+    phones[4].call(310)
+    assert said(tower, story, settings={**R2, **MINUTE}) == [
+        "4 phones left 10.0.0.1 from 12:05:00 to 12:05:03 because of what it answered: 200 to REGISTER, with a "
+        "registration of no time."]
