@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import struct
+import time
+from random import Random
+from typing import Any
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
@@ -13,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipaudit.capture.dns import RECORDS_KEPT, parse_dns
+from sipaudit.capture.flows import host
 from sipaudit.sip.datagram import DnsMessage, DnsRecord
 
 SRV = "_sip._udp.Example.COM."
@@ -170,3 +175,114 @@ def test_no_damage_raises(changes: list[tuple[int, int]], length: int) -> None:
 def test_no_bytes_raise(tail: bytes) -> None:
     parse(tail)
     parse(HEADER + b"\0\0\1\0\1" + tail)
+
+
+# -- the same as dnspython reads, and in no more time than the message is long
+
+READ: dict[str, Any] = {
+    "A": lambda data: data.address, "AAAA": lambda data: host(dns.inet.inet_pton(dns.inet.AF_INET6, data.address)),
+    "CNAME": lambda data: named(data.target),
+    "SRV": lambda data: (data.priority, data.weight, data.port, named(data.target)),
+    "NAPTR": lambda data: (data.order, data.preference, word(data.flags), word(data.service), named(data.replacement)),
+}
+ANSWERS = [
+    GOOD, dns.message.make_query("a b.ex\\\\.am.(com).", "PTR", use_edns=0).to_wire(),
+    reply("x.example.com.", "A", ["x.example.com. 30 CNAME y.example.com.", "y.example.com. 30 A 10.0.0.1"],
+          ["ns.example.com. 5 AAAA ::ffff:1.2.3.4", "ns.example.com. 5 MX 1 y.example.com."]).to_wire(),
+    reply("4.3.2.1.e164.arpa.", "NAPTR", ['4.3.2.1.e164.arpa. 60 NAPTR 10 50 "u" "E2U+sip" "!^(.*)$!sip:x@h!" .',
+                                          '4.3.2.1.e164.arpa. 60 NAPTR 10 51 "" "SIP+D2T" "" _sip._tcp.EXAMPLE.']
+          ).to_wire(),
+]
+
+
+def named(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower().rstrip(".")
+
+
+def word(value: bytes) -> str:
+    return value.decode("ascii", "backslashreplace")
+
+
+def as_dnspython_reads(wire: bytes) -> tuple[int, str, tuple[DnsRecord, ...]] | None:
+    """Response code, name, and records; None where it reads nothing."""
+    try:
+        message = dns.message.from_wire(wire, ignore_trailing=True, one_rr_per_rrset=True)
+        if message.opcode() or not message.question or message.flags & dns.flags.TC:
+            return None
+        found = [(one, dns.rdatatype.to_text(one.rdtype)) for one in (*message.answer, *message.additional)]
+        return int(message.rcode()), named(message.question[0].name), tuple(
+            DnsRecord(named(one.name), kind, one.ttl, READ[kind](one[0]))
+            for one, kind in found if one.rdclass == dns.rdataclass.IN and kind in READ)
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def damaged(chance: Random) -> bytes:
+    """An answer with bytes changed, put in, or turned into a pointer."""
+    wire = bytearray(chance.choice(ANSWERS))
+    for _ in range(chance.randint(0, 3)):
+        at = chance.randrange(2, len(wire))
+        match chance.randrange(4):
+            case 0:
+                wire[at] = chance.choice((0, 1, 12, 0x40, 0xC0, chance.randrange(256)))
+            case 1:
+                wire[at:at] = wire[chance.randrange(len(wire)):][:chance.randrange(30)]
+            case 2:
+                wire[at:at + 2] = struct.pack(">H", 0xC000 | chance.randrange(len(wire)))
+            case _:
+                wire[2:4] = chance.randbytes(2)
+    return bytes(wire)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_dnspython_reads_is_read_the_same(seed: int) -> None:
+    """It reads records of all types, and nothing of a message in which one of them is damaged."""
+    chance, same = Random(seed), 0
+    for _ in range(500):
+        wire = damaged(chance)
+        wanted, got = as_dnspython_reads(wire), parse(wire)
+        if wanted is not None:
+            assert got is not None
+            assert (got.rcode, got.name, got.records) == wanted
+            same += 1
+    assert same > 150
+
+
+LONG_NAME = b"\1a" * 120 + b"\0"
+TO_IT = struct.pack(">H", 0xC00C)
+
+
+def targets(count: int) -> bytes:
+    """So many records whose names, and targets, are one long name."""
+    record = TO_IT + struct.pack(">HHIH3H", 33, 1, 60, 8, 1, 1, 5060) + TO_IT
+    return struct.pack(">HHHHHH", 1, 0x8180, 1, count, 0, 0) + LONG_NAME + b"\0\1\0\1" + record * count
+
+
+def pointers(count: int) -> bytes:
+    """A chain of so many pointers, and as many records that are called by its end."""
+    head = struct.pack(">HHHHHH", 1, 0x8180, 1, 1 + count, 0, 0) + b"\0\0\1\0\1"
+    first = len(head) + 11
+    chain = b"\0" + b"".join(struct.pack(">H", 0xC000 | (first + 2 * number - 1 if number else first))
+                             for number in range(count))
+    last = struct.pack(">H", 0xC000 | (first + 2 * count - 1))
+    return (head + b"\0" + struct.pack(">HHIH", 65_280, 1, 60, len(chain)) + chain
+            + (last + struct.pack(">HHIH", 1, 1, 60, 4) + b"\x0a\0\0\1") * count)
+
+
+def seconds(wire: bytes) -> float:
+    begun = time.process_time()
+    got = parse(wire)
+    spent = time.process_time() - begun
+    assert got is not None
+    assert len(got.records) == RECORDS_KEPT
+    return spent
+
+
+@pytest.mark.parametrize("made", [targets, pointers])
+def test_work_is_linear_in_the_bytes(made: Any) -> None:
+    """Sixteen times the records take about sixteen times as long; of 64 kB all names may be one of 120 labels."""
+    few, many = (min(seconds(made(count) + bytes(number)) for number in range(3)) for count in (200, 3_200))
+    assert many < 16 * few * 4 + 0.01
+    plain = struct.pack(">HHHHHH", 1, 0x8180, 1, 3_200, 0, 0) + b"\0\0\1\0\1" + (
+        b"\0" + struct.pack(">HHIH", 1, 1, 60, 4) + b"\x0a\0\0\1") * 3_200
+    assert many < 8 * min(seconds(plain + bytes(number)) for number in range(3)) + 0.01
