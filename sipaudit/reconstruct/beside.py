@@ -55,7 +55,7 @@ class Beside:
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
         if isinstance(item, DnsMessage):
-            self._dns(item)
+            (self._is_told if item.response else self._looks_up)(item, self._registry.phones_at(item.client))
         elif isinstance(item, TransportError):
             self._transport_error(item)
         elif isinstance(item, Connection):
@@ -70,6 +70,8 @@ class Beside:
     # -- failures ------------------------------------------------------------------------------------------------
 
     def _transport_error(self, item: TransportError) -> None:
+        """A server cannot be reached: by the request that ICMP quotes, else by all that the phone sends on this flow.
+        """
         if item.kind is ErrorKind.ICMP:
             if item.quoted.startswith(b"SIP/2.0"):
                 return  # a response could not be delivered: nobody's server failed
@@ -114,6 +116,7 @@ class Beside:
             self._touch(item, item.flow.destination_host, item.flow.source_host, item.flow.source_port)
 
     def _touch(self, item: Connection, host: str, server_host: str, port: int) -> bool:
+        """Whether the connection is one of a phone at `host` with a server of it at the other end; noted, if so."""
         touched = False
         for phone in self._registry.phones_at(host):
             for server in _servers_at(phone, server_host, port):
@@ -152,32 +155,36 @@ class Beside:
 
     # -- names ---------------------------------------------------------------------------------------------------
 
-    def _dns(self, item: DnsMessage) -> None:
-        phones = self._registry.phones_at(item.client)
-        if not item.response:
-            for phone in phones:
-                for server in self._servers_named(phone, item.name):
-                    self._contact(phone, server, ContactKind.LOOKUP, item)
-            since = self._lookups.in_vain_since(item, max(phone.last for phone in phones)) if phones else None
-            if since is not None:
-                self._unresolved(item, phones, since)
-            for line in _lines(phones):
-                self._asks(line, line.view.states, item)
-            return
-        resolves_again = self._lookups.ends_failing(item)
-        self._lookups.answered(item)
-        if is_refusal(item):
-            self._unresolved(item, phones, item.time)
-        elif item.rcode == 0:
-            for line in _lines(phones):
-                note_single(self._lookups, line)
-            touched = self._memory.entries.learn(item, self._memory.servers.hosts)
-            if touched:
-                for line in _lines(phones):
-                    self._renew(line, touched, item)
-                    self._asks(line, touched, item)
+    def _looks_up(self, query: DnsMessage, phones: Sequence[Phone]) -> None:
+        """Phones turn to the servers of a name; it fails them, where this query shows that others were in vain."""
+        for phone in phones:
+            for server in self._servers_named(phone, query.name):
+                self._contact(phone, server, ContactKind.LOOKUP, query)
+        since = self._lookups.in_vain_since(query, max(phone.last for phone in phones)) if phones else None
+        if since is not None:
+            self._unresolved(query, phones, since)
+        for line in _lines(phones):
+            self._asks(line, line.view.states, query)
+
+    def _is_told(self, answer: DnsMessage, phones: Sequence[Phone]) -> None:
+        """Phones, or hosts that are none, are told where a name leads, or that it leads nowhere."""
+        resolves_again = self._lookups.ends_failing(answer)
+        self._lookups.answered(answer)
+        if is_refusal(answer):
+            self._unresolved(answer, phones, answer.time)
+        elif answer.rcode == 0:
+            self._learn(answer, phones)
             if resolves_again and len(phones) == 1:   # of several at one address it may have been another that asked
-                self._resolved(item, phones[0])
+                self._resolved(answer, phones[0])
+
+    def _learn(self, answer: DnsMessage, phones: Sequence[Phone]) -> None:
+        """What an answer says of entries, and of the lines of those who got it."""
+        for line in _lines(phones):
+            note_single(self._lookups, line)
+        touched = self._memory.entries.learn(answer, self._memory.servers.hosts)
+        for line in _lines(phones) if touched else ():
+            self._renew(line, touched, answer)
+            self._asks(line, touched, answer)
 
     def _unresolved(self, item: DnsMessage, phones: Sequence[Phone], since: float) -> None:
         """A name that does not resolve fails its servers, of which one was asked for `since`. That a server's name has

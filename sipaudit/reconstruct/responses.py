@@ -75,19 +75,7 @@ class Responses:
         if line.revision != line.view.revision:
             memory.catch_up(line, item)
         line.last = time
-        granted: int | None = None
-        own: bool | None = None
-        if method == "REGISTER":
-            if transaction.flow.destination not in memory.servers.registrars and status in REGISTRAR_ANSWERS:
-                self._answers_registers(transaction.flow)
-            if 200 <= status < 300:
-                line.registered = True
-                if memory.servers.relays:
-                    memory.servers.relays.pop(transaction.flow.source, None)
-                granted, own = granted_expiry(transaction.contact, response)
-                if granted is None and item.cut and transaction.asked:
-                    # the snap length cut it off: it registers, and for how long nobody knows
-                    granted, own = int(transaction.asked), False
+        granted, own = self._registers(transaction, line, item, response) if method == "REGISTER" else (None, None)
         if not line.proven and 200 <= status < 300 and self._proves(transaction):
             self._prove(line)
         retry_after = response.retry_after
@@ -104,6 +92,22 @@ class Responses:
             else:
                 memory.registry.emit(line.owner, line, event)
         answered(memory, transaction, line.owner, item, response)
+
+    def _registers(self, transaction: Transaction, line: Line, item: Datagram, response: Response
+                   ) -> tuple[int | None, bool | None]:
+        """A REGISTER is answered, as registrars do, which is noted; what the answer grants (`granted_expiry`)."""
+        servers, status = self._memory.servers, response.status
+        if transaction.flow.destination not in servers.registrars and status in REGISTRAR_ANSWERS:
+            self._answers_registers(transaction.flow)
+        if not 200 <= status < 300:
+            return None, None
+        line.registered = True
+        if servers.relays:
+            servers.relays.pop(transaction.flow.source, None)
+        granted, own = granted_expiry(transaction.contact, response)
+        if granted is None and item.cut and transaction.asked:
+            return int(transaction.asked), False   # the snap length cut it off: for how long nobody knows
+        return granted, own
 
     def _proves(self, transaction: Transaction) -> bool:
         """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
