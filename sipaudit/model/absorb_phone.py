@@ -147,6 +147,7 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
 
 
 def _finally_answered(reach: Reach, answer: Answered) -> Reach:
+    """What a final answer tells: it ends a wait, and disproves failures, unless it may be one itself (F2-F4)."""
     doubt = answer.status >= 300 and tells_failure(answer)
     waiting, hard, doubtful, late = reach.waiting, reach.hard, reach.doubtful, reach.late
     sent, repeated = answer.sent, reach.repeated

@@ -114,6 +114,7 @@ def possible_regimes(settings: LineSettings) -> frozenset[Regime]:
 
 
 def possible_modes(settings: LineSettings) -> frozenset[Mode]:
+    """The failback modes that what is known of the settings allows: all, where nothing is."""
     may = frozenset(mode for mode in Mode if mode in settings.candidates("failBack.mode"))
     return may or frozenset(Mode)
 
@@ -196,6 +197,8 @@ def _first(rows: Iterable[Row], case: Case) -> Trial:
 
 
 def _try(row: Row, case: Case) -> Trial:
+    """What a row makes of a case: not reached, acquitted by the first condition that fails, or all of them taken
+    together."""
     grounds: list[Ground] = []
     for condition in row.reach:
         ground = condition(case)

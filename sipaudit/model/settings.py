@@ -118,6 +118,7 @@ class LineSettings(Struct, frozen=True):
 
     @property
     def mode(self) -> Mode | None:
+        """failBack.mode, None while it is unknown."""
         value = self.get("failBack.mode").value
         return Mode(value) if value in set(Mode) else None
 

@@ -104,11 +104,6 @@ class Stay(Struct, frozen=True, gc=False):
         asked = self.first.time if self.arrived.sent is None else min(self.arrived.sent, self.first.time)
         return asked if self.earliest is None else min(asked, self.earliest), self.arrived.time
 
-    @property
-    def tried(self) -> Sent | None:
-        """The first failback try of the stay."""
-        return self.tries[0] if self.tries else None
-
 
 class Binding(Struct, frozen=True, gc=False):
     """A line's registration at one server, a small machine of its own.
@@ -222,6 +217,7 @@ class PhoneState(Struct, frozen=True, gc=False):
         return next((call for call in self.calls if call.number == number), None)
 
     def reach(self, server: str) -> Reach:
+        """What it has learned of a server; of one that it never turned to, nothing."""
         for reach in self.reaches:
             if reach.server == server:
                 return reach
@@ -263,9 +259,11 @@ class LineState(Struct, frozen=True, gc=False):
     asked: tuple[float, ...] = ()
 
     def mark(self, server: str) -> FailedMark | None:
+        """The mark of this server, if it is failed for the line (F9)."""
         return next((mark for mark in self.failed if mark.server == server), None)
 
     def challenge(self, transaction: int | None) -> Answered | None:
+        """The 401 or 407 to this transaction, while no credentials have answered it (F13)."""
         return next((answer for answer in self.challenges if answer.transaction == transaction), None)
 
     def unanswered(self, binding: Binding) -> Sent | None:
@@ -282,9 +280,11 @@ class LineState(Struct, frozen=True, gc=False):
             and served.sent is not None and served.sent >= time
 
     def stay(self, regime: Regime) -> Stay | None:
+        """The stay at the working server as this regime tells it; None while that is not known."""
         return self.stays[TRACK_OF[regime]]
 
     def binding(self, server: str) -> Binding | None:
+        """What is known of the line's registration there; None where it never asked for one."""
         for binding in self.bindings:
             if binding.server == server:
                 return binding

@@ -159,6 +159,8 @@ class Calls:
             self._change(leg, OVER, item)
 
     def _change(self, leg: Leg, state: CallState, item: Item, own: bool = False) -> None:
+        """The leg is in this state now; of a call that is an event, which goes to the line's follower or the usual way.
+        """
         leg.state = state
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:

@@ -91,6 +91,7 @@ class Entries:
         return view if state is None else self._view((*view.states, state), declared=False)
 
     def _chain_of(self, host: str, port: int, transport: str) -> EntryState | None:
+        """The entry, known or learnt now, of the chain that leads to this address; one address alone makes none."""
         family = family_of(host)
         for owner in self._names.owners_of(host, transport):
             at = (port, transport) if owner[1] != "SRV" else (0, "")
@@ -162,6 +163,7 @@ class Entries:
         return list(touched)
 
     def _refresh(self, state: EntryState, answer: DnsMessage) -> None:
+        """Resolve an entry anew; lines notice by its views' revision that it is another list."""
         chain = state.chain(self._names)
         if chain is None:
             return

@@ -120,6 +120,7 @@ class Memory:
         return used
 
     def _forgotten(self, transaction: Transaction) -> None:
+        """A transaction has gone: nothing is waited for any more that was to follow on it, nor does its call ring."""
         phone = transaction.phone
         if phone is None:
             return

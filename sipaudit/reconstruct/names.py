@@ -167,6 +167,7 @@ class Names:
         return [address for family in FAMILIES for address in self._addresses(name, family, _Trail())]
 
     def _addresses(self, name: str, family: str, trail: _Trail) -> list[str]:
+        """The addresses of one family that a name resolves to, CNAMEs followed; the sets used are noted."""
         for _ in range(DEPTH):
             found = self._sets.get((name, family))
             if found is not None:
@@ -230,6 +231,8 @@ class Names:
         )
 
     def _srv_servers(self, owner: str, family: str, trail: _Trail) -> list[EntryServer]:
+        """The servers that an SRV set lists (RFC 2782), each address of a target one of them; the sets used are noted.
+        """
         records = self._sets.get((owner, "SRV"))
         if records is None:
             return []
@@ -257,6 +260,8 @@ class Names:
         yield from (key for key in reversed(climbed) if key[1] != "SRV")
 
     def _climb(self, address: str) -> Iterator[SetKey]:
+        """From an address to the names that have it, the names that are aliases of these, and the SRV sets that list
+        any."""
         kind = family_of(address)
         names = [owner for owner, type_ in islice(self._leads.get(address, {}), CLIMB) if type_ == kind]
         seen = dict.fromkeys(names)

@@ -191,6 +191,8 @@ class Population:
         return len(phones)
 
     def _drop_phones(self, phones: Sequence[Phone]) -> None:
+        """Forget phones that have no line left which is shown; where no other is known, their address is a candidate's
+        again."""
         gone = set(phones)
         for phone in phones:
             del self.phones[phone.number]

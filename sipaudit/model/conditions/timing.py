@@ -58,7 +58,7 @@ def _drove_away(case: Case, item: Evidence) -> bool:
 
 def first_try(case: Case) -> Ground:
     """B2-B4: after a failed try the timer starts again from an unspecified moment: only the first can be premature."""
-    return holds_if(case.stay.tried is None)
+    return holds_if(not case.stay.tries)
 
 
 # -- not before ------------------------------------------------------------------------------------------------------
