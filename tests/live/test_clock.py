@@ -21,11 +21,6 @@ EARLY = "premature-failback"
 OFTEN = "failback-retried-too-often"
 
 
-@pytest.fixture
-def ear(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-
-
 def known(ear: Ear) -> Story:
     """Four phones that have been there for an hour when the clock is set back to their beginning."""
     story = Story()

@@ -546,23 +546,19 @@ def test_a_directory_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     assert len(reader.warned) == 1
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_many_small_files_are_read_with_few_descriptors(tmp_path: Path) -> None:
     """A backlog of small files is read within moments; a process has a thousand descriptors for all it does."""
     reader, count = Reader(tmp_path), READ_OPEN + OPEN + 100
-    before = descriptors()
+    before = open_files()
     for number in range(count):
         (tmp_path / f"{number:05}.pcap").write_bytes(capture(number))
     assert reader.numbers() == list(range(count))
-    assert descriptors() - before <= READ_OPEN + OPEN
+    assert open_files() - before <= READ_OPEN + OPEN
     (tmp_path / "00000.pcap").write_bytes(capture(0, count))   # one that is closed goes on all the same
     assert reader.numbers() == [count]
     assert not reader.source.health.undecoded
     reader.source.close()
-    assert descriptors() < before
+    assert open_files() < before
 
 
 def test_of_files_of_ever_new_kinds_so_many_link_types_are_named(tmp_path: Path) -> None:

@@ -42,11 +42,6 @@ SITE = site({**R2, **MINUTE}, P, S)
 EARLY = "premature-failback"
 
 
-@pytest.fixture
-def ear(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, SITE)
-
-
 def early_return(phone: Handset, start: float) -> None:
     """Over to S, and back much too soon."""
     phone.fail_over(start)

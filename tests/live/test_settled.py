@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +12,9 @@ from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.model.sayings import FindingSaid, IncidentSaid
 from tests.live.ear import Ear, incidents
 from tests.live.said import incident
-from tests.stories import MINUTE, R2, P, S, Story, handsets, site
+from tests.stories import P, Story, handsets
 
 STEADY = ("lines_moved", "registrations_lost", "calls_lost", "calls_failed")
-
-
-@pytest.fixture
-def ear(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, site({**R2, **MINUTE}, P, S))
 
 
 def two_outages() -> Story:
