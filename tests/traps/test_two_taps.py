@@ -72,6 +72,17 @@ def test_clocks_that_are_known_to_differ_judge_nobody(court: Court, regime: str,
 
 
 @gated_regime
+@pytest.mark.parametrize("taps", [both_at_the_phone, one_at_the_phone])
+def test_a_host_for_which_there_was_no_room_may_be_shown_by_any_tap(
+        court: Court, regime: str, taps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipaudit.run.taps.HOSTS_KEPT", 0)
+    for ahead in (-40.0, 40.0):
+        report = court.report(taps(hasty(regime), ahead), minute(regime))
+        assert report.findings == []
+        assert "phones that both show cannot be judged" in report.notes[0]
+
+
+@gated_regime
 def test_what_two_taps_show_is_likely_where_nothing_tells_their_clocks(court: Court, regime: str) -> None:
     assert court(at_each_server(hasty(regime), 0.0), minute(regime)) \
         == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 likely capture-complete"]
