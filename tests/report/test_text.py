@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
-from sipaudit.model.values import Assumption, Confidence, Frame, Place, Reason, Severity, Undecided
+from sipaudit.model.values import Assumption, Confidence, Frame, Place, Reason, Report, Severity, Undecided
 from sipaudit.report import comparison, html, junit, ladder, markdown, phones, table, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import frames_of
@@ -239,6 +239,46 @@ def test_a_capture_without_sip_says_what_it_is_and_where_to_read_on(tmp_path: Pa
     shown = text.render(pipeline.analyze(job(paths=(str(path),), site=None)), UTC, 120, False)
     assert shown.startswith("No SIP in 1 packet.")
     assert "docs/capturing.md" in shown
+
+
+def test_of_many_captures_the_first_are_described_and_the_others_counted() -> None:
+    report = pipeline.analyze(job())
+    many = replace(report, captures=[replace(report.captures[0], path=f"{number}.pcap") for number in range(9)])
+    shown = text.render(many, UTC, 200, False)
+    assert [number for number in range(9) if f"{number}.pcap" in shown] == [0, 1, 2]
+    assert "6 more captures: see -o DIR or --format json." in shown
+
+
+def test_what_is_too_much_to_be_shown_is_counted_and_what_is_shown_is_not() -> None:
+    report = pipeline.analyze(job())
+
+    def with_findings(count: int) -> Report:
+        return replace(report, findings=[replace(report.findings[0], id=f"f-{n:06d}") for n in range(count)])
+
+    def with_incidents(count: int) -> Report:   # an hour apart each: several that follow each other are told as one
+        first = report.incidents[0]
+        return replace(report, incidents=[replace(first, id=f"i-{n:04d}", start=first.start + 3600 * n,
+                                                  end=first.start + 3600 * n + 9) for n in range(count)])
+
+    def in_text(told: Report) -> str:
+        return text.render(told, UTC, 200, False)
+
+    def in_ticket(told: Report) -> str:
+        return markdown.render(told, UTC)
+
+    def compared(told: Report) -> str:
+        return comparison.render(comparison.compare(replace(report, findings=[]), told), 200, False)
+
+    rule = report.findings[0].rule
+    for render, told, shown, more in (
+        (in_text, with_findings, text.FINDINGS_SHOWN, f"\n2 more (2 {rule}): see -o DIR or --format json."),
+        (in_text, with_incidents, text.INCIDENTS_SHOWN, "\n2 more incidents: see -o DIR or --format json."),
+        (in_ticket, with_findings, markdown.FINDINGS_SHOWN, "\n2 more are in findings.csv."),
+        (in_ticket, with_incidents, markdown.INCIDENTS_SHOWN, "\n- and 2 more, see report.json"),
+        (compared, with_findings, comparison.FINDINGS_SHOWN, "\n2 more: see --format json."),
+    ):
+        assert more in render(told(shown + 2))
+        assert more.partition("2")[2] not in render(told(shown))   # as ` more are in findings.csv.`
 
 
 def test_where_nobody_is_a_phone_nothing_is_called_right() -> None:

@@ -261,6 +261,13 @@ def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
     assert len(said) == 2
 
 
+def test_where_provisioning_files_are_wrong_something_was_judged(report: Report) -> None:
+    flaw = replace(report.findings[0], line=None, phone=None, server=None, time=None)
+    said = sentences(replace(report, incidents=[], findings=[flaw], lines=[], servers=[]), UTC)
+    assert not any(one.startswith("Nothing was judged") for one in said)
+    assert f"Wrong in the provisioning: 1 {flaw.rule}." in said
+
+
 @pytest.mark.parametrize(("held", "said"), [
     ({"content": {"tcp": 12}, "encrypted": {"tls": 18}},
      "No SIP in 267 packets. They hold: 12 tcp. Encrypted and not read: 18 tls; there may be SIP in it, which "

@@ -84,6 +84,16 @@ class TestMasterFiles:
         setting = declare([str(tmp_path)]).get("expires")
         assert (setting.value, setting.origin, set(setting.candidates)) == (None, "ambiguous", {60, 90})
 
+    def test_what_models_with_the_same_servers_agree_on_holds_whichever_it_is(self, tmp_path: Path) -> None:
+        lay(tmp_path, _000000000000=master("line.cfg, all.cfg", CONFIG_FILES_VVX500="line.cfg, vvx.cfg"), line=LINE, **{
+            name: flat(reg__1__server__1__failOver__reRegisterOn=1,
+                       reg__1__server__1__failOver__failBack__timeout=seconds)
+            for name, seconds in (("all", 600), ("vvx", 900))})
+        settings = declare([str(tmp_path)])
+        assert settings.number("reRegisterOn") == 1
+        assert settings.get("address").value == "sbc.example.com"
+        assert set(settings.get("failBack.timeout").candidates) == {600, 900}
+
     def test_a_line_that_only_one_model_has_is_not_declared_until_the_model_is_known(self, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000=master("all.cfg", CONFIG_FILES_VVX500="line.cfg"), line=LINE, all=expires(90))
         assert not declare([str(tmp_path)]).declared
