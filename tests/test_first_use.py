@@ -133,6 +133,17 @@ def test_a_zone_of_the_environment_that_nobody_knows_is_told_once(tmp_path: Path
         assert not Ran(*words, "--tz", "utc", folder=tmp_path, tz="Europe/Berlim").err
 
 
+def test_files_that_cat_put_one_behind_the_other_are_told_and_read_no_further(tmp_path: Path) -> None:
+    """No program reads on there: what is behind has no frame numbers."""
+    whole = (ROOT / CAPTURE).read_bytes()
+    (tmp_path / "both.pcap").write_bytes(whole * 2)
+    ran = Ran("analyze", "both.pcap", folder=tmp_path)
+    assert ("both.pcap holds another capture behind its last packet, which was not read: name the files themselves, "
+            "which need not be joined, or join them with mergecap -w OUT FILE...") in " ".join(ran.out.split())
+    assert "stepped" not in ran.out
+    assert "2055" not in ran.out
+
+
 def test_a_slip_in_the_address_of_the_second_server_is_told_beside_that_nobody_moved(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("entries: {sbc: [{address: 10.0.0.1}, {address: 10.0.0.20}]}\n"
                                         "lines: [{match: {}, entry: sbc, settings: {reRegisterOn: 1}}]\n")

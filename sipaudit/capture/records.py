@@ -17,6 +17,7 @@ from sipaudit.capture.packet import Batch
 MAX_CAPTURED = 262_144  # bytes of a packet; libpcap's and Wireshark's own limit
 MAX_ON_THE_WIRE = 1 << 24  # bytes; a longer packet is none, whatever its record says
 LINK_TYPES_KEPT = 32
+ANOTHER = "capture-behind"   # what was not read of a file, for a capture begins there
 
 _PCAP_HEADER = 24
 _MICROSECONDS, _NANOSECONDS, _LONG_RECORDS = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
@@ -56,9 +57,11 @@ class Records:
 
     def feed(self, data: bytes) -> list[Batch]:
         """The packets that these bytes complete, in the order of the file."""
+        if self.damaged:
+            return []
         self._pieces.append(data)
         self._held += len(data)
-        if self._held < self._need or self.damaged:
+        if self._held < self._need:
             return []
         buffer = b"".join(self._pieces)
         self._need = 1
@@ -101,6 +104,11 @@ class Records:
         """A record that cannot be true: the next one's place is unknown."""
         self.damaged = True
         self.health.undecoded["damaged-record"] += 1
+
+    def _another(self) -> None:
+        """The header of another capture: Wireshark reads none behind a capture, so nothing there has a number."""
+        self.damaged = True
+        self.health.undecoded[ANOTHER] += 1
 
     def _link(self, number: int) -> int:
         """Note a link type of the file."""
@@ -146,6 +154,10 @@ class PcapRecords(Records):
                 if captured > MAX_CAPTURED:
                     self._damage()
                 self._wait(after - position)
+                break
+            if not captured and buffer[position:position + 4] in PCAP_MAGICS:   # `cat` has put it behind
+                self._another()
+                position = end
                 break
             add((seconds, fraction // 1000 if nanoseconds else fraction, start, captured))
             position = after

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from sipaudit.capture.disorder import LATE
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.records import ANOTHER
 from sipaudit.model.proofs import REORDERED
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.report.screen import count_of
@@ -21,6 +22,13 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
     if len(late) > SAID:
         said.append(f"The same holds for {count_of(len(late) - SAID, 'more capture')}.")
     return said
+
+
+def another_said(health: Sequence[CaptureHealth]) -> list[str]:
+    """A sentence on each that only begins what its file holds."""
+    return [f"{safe_path(one.path)} holds another capture behind its last packet, which was not read: name the files "
+            "themselves, which need not be joined, or join them with mergecap -w OUT FILE..."
+            for one in health if ANOTHER in one.undecoded][:SAID]
 
 
 def behind_said(health: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> list[str]:

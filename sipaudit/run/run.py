@@ -17,7 +17,7 @@ from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.telling import in_order
 from sipaudit.run.brief import understand
 from sipaudit.run.clocks import Clocks
-from sipaudit.run.disordered import behind_said, disorder_said
+from sipaudit.run.disordered import another_said, behind_said, disorder_said
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
@@ -190,7 +190,7 @@ class Run(Route):
     def _clocks_said(self) -> list[str]:
         """What is to be said of clocks that differ, and of packets that are not in the order of their times."""
         return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
-                *behind_said(self.health, self.reconstruction.traffic)]
+                *behind_said(self.health, self.reconstruction.traffic), *another_said(self.health)]
 
 
 def _longest_rest(captures: list[CaptureHealth]) -> float:

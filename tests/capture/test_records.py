@@ -228,6 +228,16 @@ def test_reading_stops_at_a_record_that_cannot_be_true_and_says_so(broken: bytes
     assert reader.health.undecoded["damaged-record"] == 1
 
 
+@pytest.mark.parametrize("piece", [16, 1 << 20])
+def test_a_capture_that_was_put_behind_another_is_no_packet(piece: int) -> None:
+    """`cat a.pcap b.pcap`: taken for a record, the header of b.pcap is an empty packet of the year 2055."""
+    packets, reader = read(pcap() + pcap(), piece)
+    assert packets == WANTED
+    assert reader.damaged
+    assert not reader.health.truncated
+    assert reader.health.undecoded == {"capture-behind": 1}
+
+
 def test_what_a_hostile_file_makes_us_keep_is_bounded() -> None:
     _, reader = read(SECTION + ETHERNET * (MAX_INTERFACES + 1))
     assert reader.damaged
