@@ -87,8 +87,7 @@ class SettingValue(Struct, frozen=True):
 
 
 class Proof:
-    """What proves a finding: a packet (`Frame`), or what a provisioning file says (`Place`), and in a few words what
-    that is."""
+    """What proves a finding, in a few words: a packet (`Frame`), or what a provisioning file says (`Place`)."""
 
     __slots__ = ()
     summary: str

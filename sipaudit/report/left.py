@@ -58,9 +58,9 @@ def _gone(report: Report) -> dict[str, list[Gone]]:
     return gone
 
 
-def _granted_nothing(report: Report) -> dict[tuple[str, str | None, str | None], list[float]]:
+def _granted_nothing(report: Report) -> dict[tuple[str | None, str | None, str | None], list[float]]:
     """By line, phone and server, when it granted a registration of no time."""
-    granted: dict[tuple[str, str | None, str | None], list[float]] = {}
+    granted: dict[tuple[str | None, str | None, str | None], list[float]] = {}
     for finding in report.findings:
         if finding.rule == GRANTS_NOTHING and finding.time is not None:
             granted.setdefault((finding.line, finding.phone, finding.server), []).append(finding.time)

@@ -108,7 +108,7 @@ def test_a_server_that_never_answered_may_have_been_out_before(tower: Tower) -> 
         phone.register(560 + number)
     end(story, 900)
     tower.see(story)
-    said = {one.server: words_of(tower.report, "utc").of(one)[0] for one in tower.report.incidents
+    said = {one.server: words_of(tower.report, UTC).of(one)[0] for one in tower.report.incidents
             if one.kind == "server-outage"}
     assert "10.0.0.1 did not answer from 12:05:00 to 12:" in said["10.0.0.1:5060/udp"]
     assert "10.0.0.2 did not answer from 12:05:06, or before, on" in said["10.0.0.2:5060/udp"]
