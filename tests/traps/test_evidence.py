@@ -158,3 +158,28 @@ def test_less_than_a_tenth_of_a_second_is_not_said_to_be_none(court: Court) -> N
     phone.call(RETURN + 10, P)
     said = observed(court, phone, R2 | MINUTE, "secondary-abandoned")
     assert " 0.05 s after the try began" in said
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_the_registration_that_ended_last_is_the_one_that_is_shown(court: Court, regime: str) -> None:
+    """F8: that at the failed server ended with the failover, for however long it had been granted."""
+    phone = handset()
+    phone.granted = phone.asks = 120
+    phone.fail_over(300)
+    phone.call(470, S)
+    assert proof(court, phone, regime, "signalling-after-expiry") == [
+        (305.511, "200 REGISTER 10.0.0.2 → 10.1.0.5"), (470.0, "INVITE 10.1.0.5 → 10.0.0.2")]
+
+
+def test_of_two_calls_one_is_shown_to_be_up_still(court: Court) -> None:
+    """B5: the other was answered as well, and may have ended since where the capture does not look."""
+    phone = moved("R2")
+    calls = [phone.ask(time, S, "INVITE") for time in (320, 340)]
+    for number, call in enumerate(calls):
+        phone.told(321 + 20 * number, call, 200)
+        phone.acknowledge(321.1 + 20 * number, call)
+    phone.register(RETURN)
+    phone.hang_up(500, calls[1])
+    assert observed(court, phone, R2 | MINUTE, "failback-during-call") == (
+        "REGISTER to 10.0.0.1:5060/udp while a call was up: 2 had been answered and were not seen to end, the first of "
+        "them 45.5 s before.")

@@ -157,10 +157,10 @@ def no_binding_anywhere(case: Case) -> Ground:
     held = [(binding, binding.granted) for binding in case.line.bindings if binding.granted is not None]
     if not held or any(granted.own is False for _, granted in held):
         return FAILS
-    until = max(min(binding.until, binding.left or NO_EXPIRY) for binding, _ in held)
+    until, granted = max(((min(binding.until, binding.left or NO_EXPIRY), granted) for binding, granted in held),
+                         key=lambda one: one[0])
     if case.now - until <= LAPSED:
         return FAILS
-    _, granted = max(held, key=lambda one: one[0].until)
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     if case.profile.fallback:
