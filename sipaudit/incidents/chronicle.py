@@ -98,9 +98,8 @@ class Chronicle:
     def _settle(self, draft: Draft) -> None:
         """Put in what only the end of the captures tells."""
         if isinstance(draft, Outage):
-            stop = self._known.stop(draft.server, draft.last_answer, draft.start)
-            draft.stop = stop
-            draft.metrics = of_outage(draft, stop, self._everyone, self._watch.gaps.spells(), self._watch.timers.now)
+            draft.stop = self._known.stop(draft.server, draft.last_answer, draft.start)
+            draft.metrics = of_outage(draft, self._everyone, self._watch.gaps.spells(), self._watch.timers.now)
         elif draft.kind == "register-storm":
             self._registered_in(draft)
 

@@ -27,14 +27,15 @@ class InVain(NamedTuple):
 
 class Failing:
     """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;
-    `methods` the last unanswered send of each (None: it was refused, or not delivered); `sure` that not silence alone
-    tells it."""
+    `methods` the last unanswered send of each (None: it was refused, or not delivered), `asked` the last few with the
+    number of the line that each is of; `sure` that not silence alone tells it."""
 
-    __slots__ = ("event", "first", "methods", "sends", "subjects", "sure")
+    __slots__ = ("asked", "event", "first", "methods", "sends", "subjects", "sure")
 
     def __init__(self, first: InVain) -> None:
         self.first = first.sent
         self.sends: deque[float] = deque(maxlen=SENDS_KEPT)
+        self.asked: deque[tuple[int, float]] = deque(maxlen=SENDS_KEPT)
         self.methods: dict[str | None, float] = {}
         self.event = first.event
         self.subjects = first.subjects
@@ -44,6 +45,7 @@ class Failing:
         """A send that failed: the first, or one more."""
         self.first = min(self.first, vain.sent)
         self.sends.append(vain.sent)
+        self.asked.extend((subject.number, vain.sent) for subject in vain.subjects)
         self.methods[vain.method] = max(vain.sent, self.methods.get(vain.method, LONG_AGO))
         self.sure = self.sure or vain.sure
 

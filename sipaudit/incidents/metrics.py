@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from math import ceil
 
 from sipaudit.incidents.draft import Watched, was_registered
@@ -29,12 +29,15 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
     return sorted(values)[max(ceil(percent / 100 * len(values)), 1) - 1]
 
 
-def of_outage(outage: Outage, stop: float | None, everyone: Iterable[Watched], spells: Iterable[Spell], now: float
+def of_outage(outage: Outage, everyone: Iterable[Watched], spells: Iterable[Spell], now: float
               ) -> dict[str, float | None]:
-    """The metrics of an outage, as far as is known `now`; `stop` when the server really stopped, if that is known."""
+    """The metrics of an outage, as far as is known `now`; its `stop` is known by then, if it is."""
     moves = moved_in(outage)
-    detect = [max(turned - _start(outage, subject, move, stop), 0.0) for turned, subject, move in turned_in(outage)]
-    recover = [max(move.time - _start(outage, subject, move, stop), 0.0) for subject, move in moves]
+    asking = {outage.lines[number].owner for number in outage.asked if number in outage.lines}
+    detect = [max(turned - since, 0.0) for turned, subject, move in turned_in(outage)
+              if (since := _since(outage, subject, move, asking)) is not None]
+    recover = [max(move.time - since, 0.0) for subject, move in moves
+               if (since := _since(outage, subject, move, asking)) is not None]
     metrics: dict[str, float | None] = {}
     for name, seconds in zip(TIMES, (detect, recover), strict=True):
         for suffix, percent in PERCENTILES:
@@ -89,17 +92,23 @@ def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
     return sorted(failed.values(), key=lambda one: (not one[0].event.emergency, one[1]))
 
 
-def _start(outage: Outage, subject: Watched, move: MoveSeen | None, stop: float | None) -> float:
-    """From when a line's time counts: the real stop, or its phone's first unanswered send to the server."""
-    if stop is not None:
-        return stop
-    known = outage.first.get(subject.owner)
-    sends = [] if known is None else [known]
+def _since(outage: Outage, subject: Watched, move: MoveSeen | None, asking: Container[int]) -> float | None:
+    """From when a line's time counts: its own first unanswered send to the server; None where it asked nothing there,
+    and its phone, which is one of those `asking`, has another line that had."""
+    if outage.stop is not None:
+        return outage.stop
+    sends = [outage.asked[subject.number]] if subject.number in outage.asked else []
     for item in () if move is None else move.evidence:
         sent = _sent_in_vain(item, outage)
-        if sent is not None and sent >= outage.start:
+        if sent is not None and sent >= outage.start and _is_own(item, subject):
             sends.append(sent)
-    return min(sends, default=outage.start)
+    if not sends and subject.owner not in asking:
+        sends.append(outage.first.get(subject.owner, outage.start))
+    return min(sends, default=None)
+
+
+def _is_own(item: ModelEvent, subject: Watched) -> bool:
+    return isinstance(item, Failed) or item.line == subject.number
 
 
 def _sent_in_vain(item: ModelEvent, outage: Outage) -> float | None:

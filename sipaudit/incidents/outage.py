@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from math import inf
 
 from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import TOGETHER, Draft, let_go
+from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
 from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
@@ -24,10 +24,11 @@ FailedAttempt = tuple[Attempt, float]   # with when its request was sent that ca
 
 
 class Outage(Draft):
-    """A server that is out. `first` is when each phone first asked in vain, `last` the last such request of all, and
-    `methods` of what ran out (None: refused, or not delivered); `answer` the first answer after that, `last_answer` the
-    one before the start (-inf: none was seen; None: others were answered all the time), `stop` when it really stopped,
-    if somebody said so; `sure` whether more than silence tells it.
+    """A server that is out. `first` is when each phone first asked in vain, `asked` when each of its lines did that
+    asked by itself, `last` the last such request of all, and `methods` of what ran out (None: refused, or not
+    delivered); `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None:
+    others were answered all the time), `stop` when it really stopped, if somebody said so; `sure` whether more than
+    silence tells it.
 
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
     `service` the first answer to anything but OPTIONS, `others` the first to anything but a REGISTER; `called` when the
@@ -49,6 +50,7 @@ class Outage(Draft):
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
         self.first: dict[int, float] = {}
+        self.asked: dict[int, float] = {}
         self.last = start
         self.answer: float | None = None
         self.last_answer: float | None = None
@@ -119,11 +121,12 @@ class Outage(Draft):
             if self.returned is None and (disproves or not self.of_methods):
                 self.returned = time
 
-    def asked_in_vain(self, phone: int, sent: float) -> None:
-        """A phone asked then, and nothing came of it."""
+    def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
+        """A phone asked then, for these lines, and nothing came of it."""
         self.turns.vain(phone, sent)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
+        self.lines_asked((subject.number, sent) for subject in subjects)
         self.last = max(self.last, sent)
         if sent > self.freed.get(phone, sent):
             del self.freed[phone]
@@ -131,6 +134,12 @@ class Outage(Draft):
             self.answer = None
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
+
+    def lines_asked(self, asked: Iterable[tuple[int, float]]) -> None:
+        """Lines, by number, asked in vain, each at that time."""
+        for line, sent in asked:
+            if sent >= self.start:
+                self.asked[line] = min(sent, self.asked.get(line, sent))
 
     def joins(self, server: ServerWatch, phone: int, failing: Failing) -> None:
         """A phone is concerned by one of some alone, which others had lost before."""
@@ -178,6 +187,7 @@ class Outage(Draft):
             for sent in one.sends:
                 if sent >= self.start:
                     self.asked_in_vain(phone, sent)
+            self.lines_asked(one.asked)
             self.methods |= one.methods_since(self.start)
             self.add(one.subjects, one.event)
         self._whom_it_answers(server, inf)
@@ -238,7 +248,7 @@ class Outage(Draft):
         super().release(lines)
         for one in {*self.before, *self.turns.earlier}:
             one.release(lines, phones)
-        let_go(lines, self.moves, self.turned)
+        let_go(lines, self.moves, self.turned, self.asked)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
         let_go(phones, self.first, self.late, self.doubts, self.freed, self.turns.served, self.turns.freed)

@@ -88,7 +88,7 @@ class Outages:
     def _join(self, server: ServerWatch, outage: Outage, failing: Failing, vain: InVain) -> None:
         """The request belongs to this outage, which with it may turn out to be none, or one with others before it."""
         outage.joins(server, vain.phone, failing)
-        outage.asked_in_vain(vain.phone, vain.sent)
+        outage.asked_in_vain(vain.phone, vain.sent, vain.subjects)
         outage.lets_run_out(server, vain, self._enough(server))
         outage.sure = outage.sure or failing.sure
         outage.looks_at(server)
@@ -200,6 +200,7 @@ class Outages:
         outage.takes_calls = self.untold.heard_since(server.key, start)
         for phone, each in failing.items():
             outage.first[phone] = max(each.since(start - 0.001, start), start)
+            outage.lines_asked(each.asked)
             outage.last = max(outage.last, each.sends[-1])
             outage.methods |= each.methods_since(start)
             outage.add(each.subjects, each.event)

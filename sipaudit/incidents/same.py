@@ -52,6 +52,7 @@ def _take_in_phones(outage: Outage, before: Outage) -> None:
     """Whose outage it is."""
     own = outage.own | before.own
     outage.first = {**outage.first, **before.first}
+    outage.asked = {**outage.asked, **before.asked}
     outage.joined = (outage.joined | before.joined) - own
     outage.freed = {phone: time for phone, time in (before.freed | outage.freed).items() if phone in outage.joined}
     outage.late = {**outage.late, **before.late}
