@@ -5,8 +5,9 @@ counts: an event is the same event wherever it is remembered.  A copy of the
 process writes it (fork), so that listening never waits for the disk.  What belongs to
 the program and the site file (rules, declarations, the probe itself) is not in
 it but referred to by name.  Nothing but values of ours is read back: a
-checkpoint is read only where nobody else can have written it, and no class
-beside those of this program and a few of Python's is made from it.
+checkpoint is read only where nobody else can have written it and its digest
+says that no bit of it has changed since, and no class beside those of this
+program and a few of Python's is made from it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from msgspec import Struct
 
 from sipaudit.errors import InputError
 from sipaudit.live import privileges
+from sipaudit.live.digested import Digested, whole
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
 from sipaudit.live.program import program
@@ -159,7 +161,9 @@ class Checkpoint:
         beside = self.path.with_name(self.path.name + ".new")
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                _Writer(file, probe).dump(kept)
+                digested = Digested(file)
+                _Writer(digested, probe).dump(kept)
+                digested.end()
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
@@ -192,7 +196,10 @@ class Checkpoint:
     def _read(self, probe: Probe) -> Kept:
         with self.path.open("rb") as file:
             _check_that_it_is_ours(os.fstat(file.fileno()))
-            kept = _Reader(io.BytesIO(file.read()), probe).load()
+            written = whole(file.read())
+        if written is None:
+            raise UnusableError("is damaged, or of another version of sipaudit")
+        kept = _Reader(io.BytesIO(written), probe).load()
         if not isinstance(kept, Kept) or kept.version != self._program:
             raise UnusableError("is of another version of sipaudit")
         if kept.sources != [one.path for one in probe.health]:
