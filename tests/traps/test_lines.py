@@ -139,6 +139,21 @@ def test_a_line_logs_in_on_a_phone_that_may_be_in_a_call(court: Court, regime: s
 
 
 @any_regime
+def test_what_a_line_is_answered_in_a_dialog_brings_the_server_back_for_nobody(court: Court, regime: str) -> None:
+    """The same, and the call of the first line ends at S meanwhile: that its BYE is answered ends no failure (1)."""
+    story = Story()
+    second, first = handset(story, user="1002"), moved(regime, story)
+    second.fail_over(310, registers=regime != "R0")
+    first.call(322, S, 30)
+    story.syn(330, (first.place[0], 49_152), S)
+    story.reset(330.001, S, (first.place[0], 49_152))
+    second.call(340, S, 3)
+    returns(first, regime, 400)
+    hour = {**REGIMES[regime], "failBack.mode": "duration", "failBack.timeout": 3600}
+    assert court(story, site(hour)) == [f"? {PREMATURE} readings-differ"]
+
+
+@any_regime
 @pytest.mark.parametrize("whose", ["first", "second"])
 def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Court, regime: str, whose: str) -> None:
     """S, the last of the list, refuses a connection, and then answers the second line: the first may have found the end

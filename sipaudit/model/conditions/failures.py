@@ -100,9 +100,10 @@ def working_server_alive(case: Case) -> Ground:
 
 def _broke_for_this_line(case: Case, reach: Reach) -> bool:
     """Whether a transport failure that others have disproved since may have brought the line to the end of its list:
-    the server has not answered it since, and it need not share what they hear (reference-model.md 1, *failure*)."""
+    the server has not answered it out of a dialog since, and it need not share what they hear (reference-model.md 1,
+    *failure*)."""
     answered, since = reach.answered, case.stay.arrived.time
-    if answered is not None and answered.line == case.event.line:
+    if answered is not None and answered.line == case.event.line and not answered.in_dialog:
         since = max(since, answered.time)
     return reach.broke > since and not case.line.served_since(reach.server, reach.broke)
 
