@@ -94,6 +94,7 @@ from sipaudit.model.conditions.servers import (
     below_primary,
     between_untouched,
     goes_back,
+    is_new_here,
     list_unchanged,
     lower_server,
     no_equal_failed,
@@ -176,7 +177,7 @@ NEW_REQUESTS = frozenset({Mode.NEW_REQUESTS})
 TIMED = (timer_known, working_server_alive, asked_more_than_once, no_boot_since, list_unchanged, not_back_yet,
          judgeable)
 STILL_FAILED = (same_entry, last_failover, no_boot_since, knows_only_signal, nothing_missing, judgeable)
-A_TRY = (failback_request, same_entry, goes_back, first_try)
+A_TRY = (failback_request, same_entry, goes_back, first_try, is_new_here)
 OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged, still_below, nothing_missing,
            judgeable)
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)

@@ -46,6 +46,20 @@ def goes_back(case: Case) -> Ground:
     return FAILS if may_have_crossed(case, case.stay.arrived) else higher_server(case)
 
 
+def is_new_here(case: Case) -> Ground:
+    """B2-B4 speak of new requests. A call that waits in vain at a server above, since before the line came to its
+    working server, goes on with the next in order (F1): whether that is a return no source says. Its Call-ID tells
+    (RFC 3263 4.3); whoever dials the same number again makes a new call."""
+    entry, request = case.profile.entry, case.request
+    there = None if entry is None else entry.priority(request.server)
+    if entry is None or there is None or request.method != "INVITE":
+        return HOLDS
+    above = [case.phone.reach(server.key) for server in entry.servers if server.priority < there]
+    goes_on = any(one.call_id == request.call_id != "" and one.time <= case.stay.arrived.time
+                  for reach in above for one in reach.unsettled)
+    return Ground(reason=Reason.READINGS_DIFFER) if goes_on else HOLDS
+
+
 def lower_server(case: Case) -> Ground:
     """Failover goes downward, or wraps from the last server to the head (F1)."""
     ranks = _ranks(case)
