@@ -89,6 +89,14 @@ def test_modules_that_are_named_are_there(page: str) -> None:
             and not any(module.endswith(f"/{name}") for module in modules)] == []
 
 
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_that_are_named_are_there(page: Path) -> None:
+    """But for what is made: of the bench, by the compiler, in a wheel."""
+    named = re.findall(r"`((?:tests|sipaudit|docs|bench|rules|samples|\.ci)/[\w./*-]*)`", page.read_text())
+    made = ("bench/data/", "sipaudit/_compiled", "sipaudit/rules")
+    assert [name for name in named if not name.startswith(made) and not any(ROOT.glob(name.rstrip("/")))] == []
+
+
 @pytest.mark.parametrize("page", ["code.md", "decisions.md"])
 def test_functions_and_attributes_that_are_named_are_there(page: str) -> None:
     """`Line.since` is an attribute of a class of ours, `failures._failure` a function of a module."""
