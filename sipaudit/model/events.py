@@ -187,7 +187,8 @@ class EntryChanged(Event, frozen=True, gc=False):
     `until`: when the first record of the chain runs out, `later` when the others do; `ttl_low`, `ttl_high`: smallest
     and largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before. `asked`: it is no
     answer, but a lookup of the phone's that has none so far: all this is as it was before, and may be over. `own`: the
-    phone has been seen to get such answers itself: how long one lives for it, those of others do not say.
+    phone has been seen to get such answers itself: how long one lives for it, those of others do not say. `turned`: it
+    was told its servers in another order than they are declared in, or in none.
     """
 
     entry: str
@@ -198,6 +199,7 @@ class EntryChanged(Event, frozen=True, gc=False):
     later: tuple[float, ...] = ()
     asked: bool = False
     own: bool = True
+    turned: bool = False
 
 
 class Lost(Event, frozen=True, gc=False):

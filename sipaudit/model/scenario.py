@@ -14,6 +14,7 @@
     302     ~ S syn                a contact that is no request: syn lookup closed dropped sought resolved
     303     < P NOTIFY             a server starts a request, `> P 200 NOTIFY` the phone answers it
     304     * boot                 also: lost WHY since=290, call P up, dns ttl=20..300 until=400 reordered asked others
+                                                       turned
     ----
     303.5 signalling-to-unregistered-server S certain
 
@@ -249,7 +250,7 @@ class _Reader:
             until = float(options.get("until", time + float(low)))
             return EntryChanged(time, 0, self.frame, 0, 0, "sbc", until, float(low), float(high or low),
                                 "reordered" in options, asked="asked" in options,
-                                own="others" not in options)
+                                own="others" not in options, turned="turned" in options)
         raise ValueError("known notes are boot, lost, call and dns")
 
     def _call_changed(self, time: float, words: list[str], options: dict[str, str]) -> ModelEvent:

@@ -96,7 +96,7 @@ class Transcript:
             case _:
                 until = event.until - self.origin
                 changed = _flag(event.reordered, "reordered") + _flag(event.asked, "asked")
-                changed += _flag(not event.own, "others")
+                changed += _flag(not event.own, "others") + _flag(event.turned, "turned")
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"
 
     def _open(self, event: Sent | Received) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from sipaudit.model.events import Contacted, ContactKind, Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.carriers import Carriers
-from sipaudit.reconstruct.lives import entry_asked, entry_changed
+from sipaudit.reconstruct.lives import entry_asked, entry_changed, told_at_once
 from sipaudit.reconstruct.lookups import failing, is_refusal, may_have, note_single
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone, of_phone, servers_of
@@ -182,6 +182,8 @@ class Beside:
         for line in _lines(phones):
             note_single(self._lookups, line)
         touched = self._memory.entries.learn(answer, self._memory.servers.hosts)
+        if len(answer.records) > 1 and answer.type in ("A", "AAAA"):
+            self._told_at_once(phones, answer)
         for line in _lines(phones) if touched else ():
             self._renew(line, touched, answer)
             self._asks(line, touched, answer)
@@ -220,6 +222,12 @@ class Beside:
             if state in line.view.states and state.ends and state.changed <= before:
                 told = self._lookups.told(line.owner.host)
                 self._registry.emit(line.owner, line, entry_changed(line, state, item, told, reordered=False))
+
+    def _told_at_once(self, phones: Sequence[Phone], item: DnsMessage) -> None:
+        told = self._lookups.told(item.client)
+        for line in _lines(phones):
+            for changed in told_at_once(line, item, told, self._memory.names):
+                self._registry.emit(line.owner, line, changed)
 
     def _asks(self, line: Line, states: Collection[EntryState], item: DnsMessage) -> None:
         """Whether the phone still waits for an answer that concerns these of its entries: the capture may lack it."""

@@ -6,28 +6,29 @@ the same moment, but are told different TTLs, from which their timers count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from sipaudit.model.events import EntryChanged
-from sipaudit.reconstruct.names import ENDS
+from sipaudit.reconstruct.names import ENDS, Names
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET, SetKey, serves
+from sipaudit.reconstruct.records import TARGET, Data, SetKey, serves
 from sipaudit.reconstruct.views import EntryState
-from sipaudit.sip.datagram import Datagram, DnsMessage, Item
+from sipaudit.sip.datagram import Datagram, DnsMessage, DnsRecord, Item
 from sipaudit.turned_away import turned_away
 
 SETS_KEPT = 16   # of what one host was told
 
 
 class Life(Struct, frozen=True, gc=False):
-    """When a host was told a record set, and its TTLs in seconds."""
+    """When a host was told a record set, its TTLs in seconds, and the first of its records."""
 
     time: float
     low: int
     high: int
+    first: Data = ""
 
     @property
     def end(self) -> float:
@@ -47,14 +48,15 @@ def make_room(table: dict[Any, Any], limit: int) -> None:
 
 def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
     """Remember what this answer says, with all that its host was told before."""
-    ttls: dict[SetKey, list[int]] = {}
+    sets: dict[SetKey, list[DnsRecord]] = {}
     for record in answer.records[:SETS_KEPT]:
         if record.type in TARGET:
-            ttls.setdefault((record.name, record.type), []).append(record.ttl)
-    for key, of_set in ttls.items():
+            sets.setdefault((record.name, record.type), []).append(record)
+    for key, records in sets.items():
         told.pop(key, None)
         make_room(told, SETS_KEPT)
-        told[key] = Life(answer.time, min(of_set), max(of_set))
+        ttls = [record.ttl for record in records]
+        told[key] = Life(answer.time, min(ttls), max(ttls), records[0].data)
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:
@@ -62,16 +64,28 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reo
     One that is told another order than the declared one has another list, for it asks before it uses a static cache.
     """
     answer = state.answer or item
+    ways = (*line.ways, item.flow) if isinstance(item, Datagram) else line.ways
+    turned = any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned)
     if _behind_nat(line):
         told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
-    ways = (*line.ways, item.flow) if isinstance(item, Datagram) else line.ways
-    if any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned):
-        line.strayed = reordered = True
     ends, low, high = _lives(state, told)
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,
-        reordered, ends[1:], own=bool(told),
+        reordered or turned, ends[1:], own=bool(told), turned=turned,
     )
+
+
+def told_at_once(line: Line, item: Item, told: Lives, names: Names) -> Iterator[EntryChanged]:
+    """The events of declared lists of which the phone was told several servers by one name, and another first than is
+    declared: in such an answer they stand in no order, and who takes them as they come goes by none."""
+    for key, life in told.items():
+        addresses = names.targets(key) if key[1] in ("A", "AAAA") else []
+        for state in line.view.states if len(addresses) > 1 else ():
+            ranks = {server.address: server.priority for server in state.entry.servers if server.address in addresses}
+            best = min(ranks.values(), default=0)
+            if state.owner is None and ranks.get(str(life.first), best) > best:
+                yield EntryChanged(item.time, item.capture, item.frame, line.phone, line.number, state.entry.name,
+                                   life.end, life.low, life.high, True, own=not _behind_nat(line), turned=True)
 
 
 def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:

@@ -12,7 +12,7 @@ from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, in_turns
 from sipaudit.reconstruct.knowledge import Knowledge
-from sipaudit.reconstruct.lives import entry_changed
+from sipaudit.reconstruct.lives import entry_changed, told_at_once
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line, MayAskAgain, Phone, of_phone
@@ -234,6 +234,8 @@ class Memory:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
         if self.lookups.singles:   # else no call is made for every new line
             note_single(self.lookups, line)
+        for changed in told_at_once(line, item, self.lookups.told(line.owner.host), self.names):
+            self.registry.emit(line.owner, line, changed)
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
                 self.registry.emit(line.owner, None, Failed(

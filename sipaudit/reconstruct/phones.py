@@ -72,7 +72,7 @@ class Line:
 
     What was seen of it (times as captured): `first` and `last` when, `since` the time before which it may have been
     elsewhere; `heard` the keys of the servers that ever sent to it; `calls` how many it had, `spans` the last of them;
-    `strayed` whether it registered elsewhere than its entry says, or was told of one server only, or of another order.
+    `strayed` whether it registered elsewhere than its entry says, or was told of one server only.
 
     Who follows its events sets `renewals` while it sees nothing but these, which may then be told without events
     (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.

@@ -20,11 +20,11 @@ def declared(regime: str, mode: str, by_name: bool) -> dict[str, Any]:
     return told | BY_NAME if by_name else told
 
 
-def of_the_west(regime: str, *, asks: bool = True) -> Handset:
+def of_the_west(regime: str, *, asks: bool = True, **known: Any) -> Handset:
     """Its line belongs to S, leaves it when S is silent, and is back there when a minute has passed."""
     story = Story()
     neighbour = Handset(story, user="1002", place=("10.1.0.6", 5060))
-    phone = Handset(story, domain="west.example.com")
+    phone = Handset(story, domain="west.example.com", **known)
     looks_up(neighbour, -100, owner=EAST, ttl=60)
     looks_up(phone if asks else neighbour, -99, owner=WEST, order=(20, 10), ttl=60)
     phone.register(0, S)
@@ -44,6 +44,14 @@ def test_who_is_told_another_order_than_the_declared_one_goes_by_that(
 
 @named
 @pytest.mark.parametrize("mode", MODES)
+@any_regime
+def test_a_router_tells_its_phones_what_it_was_told(court: Court, regime: str, mode: str, by_name: bool) -> None:
+    phone = of_the_west(regime, place=("203.0.113.9", 31_000), contact="sip:1001@192.168.1.10")
+    assert accused(court(phone.story, declared(regime, mode, by_name))) == []
+
+
+@named
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("listed", ["_sip._udp", ""], ids=["by udp as declared", "by tcp alone"])
 @any_regime
 def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
@@ -59,6 +67,38 @@ def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
     returns(phone, regime, 375, S)
     phone.call(420, S)
     assert accused(court(phone.story, declared(regime, mode, by_name))) == []
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("others", [False, True], ids=["nobody", "others"])
+@pytest.mark.parametrize("mode", MODES)
+@any_regime
+def test_who_is_told_both_by_one_name_goes_by_no_order_that_is_declared(
+        court: Court, regime: str, mode: str, others: bool, again: bool) -> None:
+    """With its port given a phone asks for addresses alone (research/polycom.md 1.2), and takes them as they come."""
+    phone = Handset(Story())
+    if others:
+        neighbour = Handset(phone.story, user="1002", place=("10.1.0.6", 5060))
+        looks_up(neighbour, -5, ttl=60)
+        neighbour.register(-4)
+    for time in (-1, *[299, 366] * again):
+        phone.story.lookup(time, phone.place, "pbx.example.com.", "A", "pbx.example.com. 60 IN A 10.0.0.2",
+                           "pbx.example.com. 60 IN A 10.0.0.1")
+    phone.register(0, S)
+    phone.fail_over(300, S, P, registers=regime != "R0")
+    returns(phone, regime, 366.5, S)
+    phone.call(420, S)
+    assert accused(court(phone.story, declared(regime, mode, by_name=False))) == []
+
+
+def test_who_is_told_the_first_one_first_goes_by_the_declared_order(court: Court) -> None:
+    phone = Handset(Story())
+    phone.story.lookup(-1, phone.place, "pbx.example.com.", "A", "pbx.example.com. 60 IN A 10.0.0.1",
+                       "pbx.example.com. 60 IN A 10.0.0.2")
+    phone.register(0)
+    phone.call(200, S)
+    found = accused(court(phone.story, declared("R0", "newRequests", by_name=False)))
+    assert found == ["200.000 primary-not-tried-first 1001 10.0.0.2 certain"]
 
 
 @named

@@ -115,13 +115,13 @@ def order_unchanged(case: Case) -> Ground:
 
 def _unchanged_since(time: float, case: Case) -> Ground:
     """A change before that time has led the line here, and lasts: where the declared addresses stand in an order that
-    is not that of DNS, nobody knows by which the phone goes from then on."""
+    is not that of DNS, or not what the phone was told, nobody knows by which it goes from then on."""
     changed = case.line.reordered
     if changed is None:
         return HOLDS
     if changed.time >= time:
         return FAILS
-    return Ground(reason=Reason.ENTRY_UNKNOWN) if case.profile.list_in_doubt else HOLDS
+    return Ground(reason=Reason.ENTRY_UNKNOWN) if changed.turned or case.profile.list_in_doubt else HOLDS
 
 
 def no_equal_failed(case: Case) -> Ground:
