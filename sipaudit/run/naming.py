@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.events import Answered, CallChanged, ModelEvent, Received
+from sipaudit.model.events import Answered, CallChanged, EntryChanged, ModelEvent, Received
 from sipaudit.model.values import Frame
 
 Locate = Callable[[int, int], tuple[str, int | None]]   # of a capture and a frame, by their numbers
@@ -48,6 +48,8 @@ def _summary(event: ModelEvent, phone: str) -> str:
     """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was and which way it went, in a few words."""
     server = getattr(event, "server", "").rpartition(":")[0]
     method, status = getattr(event, "method", None), getattr(event, "status", None)
+    if isinstance(event, EntryChanged):
+        return f"DNS answer on {event.entry}"
     if isinstance(event, CallChanged):
         what, from_server = f"call {event.state}", not event.own
     elif method is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import MINUTE, R0, R1, R2, Court, Handset, P, S, Settings, site
-from tests.traps.ground import RETURN, handset, minute, moved
+from tests.stories import MINUTE, R0, R1, R2, Court, Handset, P, S, Settings, Story, site
+from tests.traps.ground import RETURN, TTL, handset, looks_up, minute, moved
 from tests.wire import ORIGIN
 
 
@@ -183,3 +183,19 @@ def test_of_two_calls_one_is_shown_to_be_up_still(court: Court) -> None:
     assert observed(court, phone, R2 | MINUTE, "failback-during-call") == (
         "REGISTER to 10.0.0.1:5060/udp while a call was up: 2 had been answered and were not seen to end, the first of "
         "them 45.5 s before.")
+
+
+@pytest.mark.parametrize(("rule", "server"), [("premature-failback", P), ("overdue-failback", S)])
+def test_the_answers_that_said_how_long_a_name_lives(court: Court, rule: str, server: tuple[str, int]) -> None:
+    """B2: the list and the address of each server, as the phone was last told before the failover."""
+    phone = Handset(Story())
+    looks_up(phone, -5, TTL)
+    looks_up(phone, 250, TTL)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    phone.call({P: 340, S: 500}[server], server, to="sip:2003@pbx.example.com")
+    report = court.report(phone.story, site(R0 | {"failBack.mode": "DNSTTL"}))
+    (finding,) = (finding for finding in report.findings if finding.rule == rule)
+    assert [frame.summary for frame in finding.evidence[:4]] == ["DNS answer on sbc"] * 3 + [
+        "INVITE 10.1.0.5 → 10.0.0.1"]
+    assert [round(frame.time - ORIGIN, 2) for frame in finding.evidence[:3]] == [250.0, 250.01, 250.02]

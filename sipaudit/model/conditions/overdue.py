@@ -12,7 +12,7 @@ from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, runs_out_first, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
-from sipaudit.model.events import Answered, Failed, Sent
+from sipaudit.model.events import Answered, EntryChanged, Failed, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import MOVERS
 from sipaudit.model.reach import LONG_AGO, Evidence, Reach, evidence
@@ -28,12 +28,14 @@ IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for th
 
 
 class Due(NamedTuple):
-    """The earliest and the latest due time (seconds since the epoch), the facts that made them, and the doubts."""
+    """The earliest and the latest due time (seconds since the epoch), the facts that made them, the doubts, and the
+    answers that said how long a name lives."""
 
     earliest: float
     latest: float
     facts: dict[str, Fact]
     doubts: tuple[Assumption, ...] = ()
+    told: tuple[EntryChanged, ...] = ()
 
 
 def past_due(case: Case) -> Ground:
@@ -57,7 +59,8 @@ def past_due(case: Case) -> Ground:
     since = max(due.earliest - allowed.timer, began[0])
     untouched = _untouched_since(case, since, due.latest - began[1] + allowed.overdue)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
-                  facts={**due.facts, "due": late - began[0], "overdue": case.now - late}, elsewhere=_there(case))
+                  facts={**due.facts, "due": late - began[0], "overdue": case.now - late}, proof=due.told,
+                  elsewhere=_there(case))
 
 
 def _there(case: Case) -> tuple[str, ...]:
@@ -113,7 +116,8 @@ def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
     first = began[0] if ends_unseen(case, ttl) else runs_out_first(ttl, began[0])
     # a name that was looked up again since the move lives on from there
     last = max([began[1], *(answer.time for answer in case.line.answers)])
-    return Due(first, last + ttl.high, {"ttl": ttl.high}, () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,))
+    doubts = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
+    return Due(first, last + ttl.high, {"ttl": ttl.high}, doubts, ttl.told)
 
 
 def _busy_unseen(case: Case, late: float) -> Reason | None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sipaudit.model.case import FAILS, Case, Ground, holds_if
 from sipaudit.model.conditions.trust import clock_was_set
 from sipaudit.model.conditions.whereabouts import in_mid_life, may_have_refreshed, may_work_elsewhere
-from sipaudit.model.events import Failed, ModelEvent, Sent
+from sipaudit.model.events import EntryChanged, Failed, ModelEvent, Sent
 from sipaudit.model.observations import Fact
 from sipaudit.model.packets import asked_at, grants_nothing
 from sipaudit.model.reach import Evidence
@@ -18,6 +18,9 @@ from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
 from sipaudit.model.timers import NO_EXPIRY, TRY_LASTS, first_renewal, renewal
 from sipaudit.model.values import Assumption, Reason
+
+LOOKUP_LASTS = 5.0   # seconds from the first answer of a lookup to the last: NAPTR, SRV, and the address of each target
+CHAIN_SHOWN = 6      # answers of one lookup that a finding shows
 
 
 def timer_known(case: Case) -> Ground:
@@ -84,13 +87,18 @@ def before_timeout(case: Case) -> Ground:
 
 
 class Ttl(Struct, frozen=True):
-    """The TTL as an interval, in seconds; `ends` are those of the records of the last answer before the failover, where
-    it was seen."""
+    """The TTL as an interval, in seconds, and the answers that `told` it; `ends` are those of the records of the last
+    answer before the failover, where it was seen."""
 
     low: float
     high: float
-    seen: bool
+    told: tuple[EntryChanged, ...]
     ends: tuple[float, ...]
+
+    @property
+    def seen(self) -> bool:
+        """Whether the phone was seen to be told."""
+        return bool(self.told)
 
 
 def declared_ttl(case: Case) -> list[float]:
@@ -113,7 +121,15 @@ def ttl_of(case: Case) -> Ttl | None:
     highs = [*(answer.ttl_high for answer in counted), *declared]
     if min(lows) <= 0:
         return None
-    return Ttl(min(lows), max(highs), bool(seen), (before[-1].until, *before[-1].later) if before else ())
+    ends = (before[-1].until, *before[-1].later) if before else ()
+    return Ttl(min(lows), max(highs), _shown(before, seen), ends)
+
+
+def _shown(before: list[EntryChanged], seen: list[EntryChanged]) -> tuple[EntryChanged, ...]:
+    """The answers that show a TTL: those of the last lookup before T0, one for each record of the chain, and the last
+    of those that count."""
+    lookup = [answer for answer in before if before[-1].time - answer.time <= LOOKUP_LASTS]
+    return (*lookup[-CHAIN_SHOWN:], *(answer for answer in seen[-1:] if answer not in lookup))
 
 
 def ends_unseen(case: Case, ttl: Ttl) -> bool:
@@ -137,7 +153,7 @@ def before_ttl(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     due = runs_out_first(ttl, began[0])
     doubt = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
-    return _early(case, due, {"ttl": ttl.low, "earliest": due - began[0]}, assumptions=doubt)
+    return _early(case, due, {"ttl": ttl.low, "earliest": due - began[0]}, assumptions=doubt, proof=ttl.told)
 
 
 def before_renewal(case: Case) -> Ground:
