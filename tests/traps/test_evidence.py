@@ -131,6 +131,16 @@ def test_an_answer_is_no_packet_without_answer(court: Court) -> None:
     assert "0.2 s after the first sign that 10.0.0.1:5060/udp had failed" in said
 
 
+def test_the_first_sign_of_a_reset_is_the_reset(court: Court) -> None:
+    """F2: from the frame that is shown, and not from the request that it ended."""
+    phone = handset(transport="tcp")
+    phone.ask(300, P, "INVITE")
+    phone.story.reset(300.2, P, phone.place)
+    phone.call(300.5, S)
+    said = observed(court, phone, R1 | {"failBack.mode": "DNSTTL"}, "signalling-to-unregistered-server")
+    assert "0.3 s after the first sign that 10.0.0.1:5060/udp had failed" in said
+
+
 def test_a_server_that_failed_and_has_answered_since_is_not_said_to_have_never_failed(court: Court) -> None:
     """B4: what counts is what stood against it as the line went back."""
     phone = moved("R2")

@@ -9,7 +9,7 @@ from sipaudit.model.conditions.trust import clock_was_set, fastest_answer, ran_o
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
-from sipaudit.model.packets import AT_ONCE, asked_at, goes_on_here, redirects, waits_for_call
+from sipaudit.model.packets import AT_ONCE, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
 from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach, evidence, repeated_until, speaks_against
@@ -44,7 +44,7 @@ def after_a_failure(case: Case) -> Ground:
         holds |= sends_away(item, case)
     if holds == NEVER:
         return FAILS
-    since = min(asked_at(item) for item in against)
+    since = min(item.time for item in against)
     return Ground(holds, facts={"silent": case.now - since, "working": case.stay.server}, proof=against[:3])
 
 
@@ -199,7 +199,7 @@ def failed_then_moved(case: Case) -> Ground:
         return _moves_soon(case) if moving is FAILS else moving
     if stay.origin != server or not stay.failed or case.now > stay.arrived.time + CONTACT_WAIT:
         return FAILS
-    since = min(asked_at(item) for item in stay.failed)
+    since = min(item.time for item in stay.failed)
     return Ground(facts={"silent": case.now - since, "working": stay.server}, proof=stay.failed[:3])
 
 
