@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.model.state import LineState
-from sipaudit.model.timers import NO_EXPIRY, RENEWAL_LATE
+from sipaudit.model.state import Binding
+from sipaudit.model.timers import NO_EXPIRY, RENEWAL_LATE, first_renewal
 from sipaudit.report.screen import count_of
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
@@ -37,7 +37,7 @@ def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until:
 def _phones(replays: Replays, since: float, until: float) -> int:
     """How many phones missed a renewal between these two moments; 0 where it may be by chance."""
     phones = {replay.owner for replay in replays.running_out(since, until)
-              if not _asks(replay) and _missed(replay.state, since, until)}
+              if not _asks(replay) and _missed(replay, since, until)}
     return len(phones) if len(phones) >= PHONES else 0
 
 
@@ -46,10 +46,20 @@ def _asks(replay: LineReplay) -> bool:
     return replay.renewals is not None and replay.renewals.began is not None
 
 
-def _missed(line: LineState, since: float, until: float) -> bool:
+def _missed(replay: LineReplay, since: float, until: float) -> bool:
     """Whether the line, which has renewed its registration before, let it run out and has not even asked for it. One
     that was overdue when the silence began had gone before."""
-    binding = line.latest_grant()
-    if binding is None or binding.register is not None or binding.due == NO_EXPIRY:
+    binding = replay.state.latest_grant()
+    if binding is None or binding.register is not None:
         return False
-    return since < binding.due + RENEWAL_LATE and since < binding.until < until
+    due = _due(replay, binding)
+    return since < due + RENEWAL_LATE and due < NO_EXPIRY and since < binding.until < until
+
+
+def _due(replay: LineReplay, binding: Binding) -> float:
+    """When the line renews it, as it has done so; where it has just moved, as early as any firmware does, if it renewed
+    what it had before; without end where it never did."""
+    renewed = any(one.refreshes for one in replay.state.bindings) or any(row.refreshes for row in replay.history.ended)
+    if binding.due < NO_EXPIRY or binding.granted is None or not renewed:
+        return binding.due
+    return binding.granted.time + first_renewal(binding.expires, replay.settings)

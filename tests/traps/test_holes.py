@@ -96,6 +96,24 @@ def test_a_report_says_that_the_capture_was_away(court: Court) -> None:
         "no SIP was captured for 322 s, in which 4 phones had registrations to renew"]
 
 
+@gated_regime
+def test_phones_that_had_just_moved_renew_where_they_are(court: Court, regime: str) -> None:
+    """All failed over a moment before the hole, and have renewed nothing at S yet, as they did at P for hours."""
+    story = Story()
+    phones = site_of(story)
+    for number, phone in enumerate(phones):
+        phone.fail_over(570 + number)
+        for time in (810, 1050):
+            phone.register(time + number, S)
+        phone.call(1210 + number, S)
+    hidden = away(story, 600, 1200)
+    report = court.report(hidden, minute(regime))
+    (event,) = report.events
+    assert event.what.startswith("no SIP was captured for 6")
+    assert event.what.endswith("in which 4 phones had registrations to renew")
+    assert not [finding for finding in report.findings if finding.rule == "signalling-after-expiry"]
+
+
 @pytest.mark.parametrize("gap", [7.6, 0.4])
 def test_packets_may_have_passed_in_a_short_break_between_two_captures(court: Court, gap: float) -> None:
     """A tcpdump that was started anew in the middle of an outage: the request that ran out is not in either file. The
