@@ -42,13 +42,10 @@ def disk_fails(call: str, error: OSError = FAILED) -> Iterator[None]:
 
 
 class Unreachable:
-    """An entry of a directory that may not be searched any more."""
+    """An entry that may not be looked at."""
 
     def __init__(self, entry: os.DirEntry[str]) -> None:
         self.path, self.name = entry.path, entry.name
-
-    def is_symlink(self) -> bool:
-        return False
 
     def stat(self) -> os.stat_result:
         raise PermissionError(EACCES, "Permission denied", self.path)
@@ -76,8 +73,19 @@ def test_nor_do_they_vanish_where_it_may_not_be_searched(tmp_path: Path, monkeyp
     with monkeypatch.context() as locked:
         status = directory._status
         locked.setattr(directory, "_status", lambda entry: status(Unreachable(entry)))  # type: ignore[arg-type]
+        locked.setattr(os, "access", lambda *_: False)
         assert (reader.numbers(), reader.source.away) == ([], True)
     assert (reader.numbers(), reader.source.health.undecoded) == ([1], {})
+
+
+def test_one_that_may_not_be_looked_at_hinders_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a policy of the system may have it (SELinux)."""
+    (tmp_path / "a").write_bytes(capture(1))
+    (tmp_path / "b").write_bytes(capture(2))
+    reader, status = Reader(tmp_path), directory._status
+    monkeypatch.setattr(directory, "_status", lambda entry: status(
+        Unreachable(entry) if entry.name == "a" else entry))  # type: ignore[arg-type]
+    assert (reader.numbers(), reader.source.away) == ([2], False)
 
 
 def test_what_a_disk_gives_at_last_is_read_in_its_order(tmp_path: Path) -> None:

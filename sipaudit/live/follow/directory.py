@@ -292,7 +292,7 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         status = entry.stat()
     except OSError as error:
-        if isinstance(error, PermissionError) and not entry.is_symlink():
+        if isinstance(error, PermissionError) and not os.access(Path(entry.path).parent, os.X_OK):
             raise
         return None
     return status if stat.S_ISREG(status.st_mode) else None
