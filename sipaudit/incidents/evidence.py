@@ -186,8 +186,7 @@ class EvidenceWatch:
             outage.refusals += 1
         if self._outages is None or event.in_dialog or server is self._tally.beyond:
             return
-        sent = event.time if event.sent is None else event.sent
-        self._outages.fails(server, InVain(event.phone, None, sent, event, [subject], True))
+        self._outages.fails(server, InVain(event.phone, None, event.request_time, event, [subject], True))
 
     def left(self, subject: Watched, move: MoveSeen) -> None:
         """A line has failed over."""
@@ -221,7 +220,7 @@ class EvidenceWatch:
             for request in reach.waiting:
                 if request.line == subject.number and _tells_by_silence(request) \
                         and went_on(request, repeated_until(reach, request), subject.silence):
-                    self._turned_away(subject, request, arrived.sent or arrived.time)
+                    self._turned_away(subject, request, arrived.request_time)
 
     def _turned_away(self, subject: Watched, request: Sent, turned: float) -> None:
         """A line has asked another server then, since this request of it had found no answer."""

@@ -195,7 +195,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
     # sent before the server was left, the 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None
-    if binding.granted is not None and binding.until > (answer.sent or answer.time) and binding.left is None:
+    if binding.granted is not None and binding.until > answer.request_time and binding.left is None:
         return Binding(binding.server, register, answer, binding.since, binding.refreshes + 1, None, left)
     return Binding(binding.server, register, answer, answer, 0, None, left)
 

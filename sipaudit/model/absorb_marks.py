@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, Failed, Received, Sent
-from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own, success
+from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own, success, turned_to
 from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
 from sipaudit.turned_away import turned_away
@@ -23,7 +23,7 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
         return marks
     if after.failed:
         sure = _left_for(line, before, after, phone)
-        return (FailedMark(before.server, after.arrived, after.failed, _turned(after), sure,
+        return (FailedMark(before.server, after.arrived, after.failed, turned_to(after), sure,
                            began=before.arrived.time if before.first is None else before.first.time, took=before.took),)
     return tuple(replace(mark, again=True, sure=() if before.driven else mark.sure)
                  for mark in marks if mark.server != after.server)
@@ -63,15 +63,7 @@ def _began_anew(line: LineState, before: Stay) -> bool:
 
 def _first(stay: Stay) -> float:
     """When the line first turned away from the server it left."""
-    return _turned(stay) if stay.first is None else stay.first.time
-
-
-def _turned(stay: Stay) -> float:
-    """When the line turned to the stay's server: with the first REGISTER there, that which was challenged included."""
-    first, arrived = stay.first, stay.arrived
-    if first is not None and first.method == "REGISTER" and first.server == stay.server:
-        return first.time
-    return arrived.time if arrived.sent is None else arrived.sent
+    return turned_to(stay) if stay.first is None else stay.first.time
 
 
 def mark_sent(marks: Marks, request: Sent) -> Marks:
@@ -102,6 +94,7 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
+    """A server asks for credentials; the oldest challenge is forgotten when too many wait for theirs."""
     if len(line.challenges) >= CHALLENGES_KEPT:
         turned_away("line-state")
     return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer.server)

@@ -76,10 +76,10 @@ def _served(stay: Stay | None, answer: Answered, late: bool) -> Stay | None:
     if answer.method in DIALOG_INITIATING and not stay.answers_calls:
         stay = replace(stay, answers_calls=True)
     # (not REGISTER, which may be a mere refresh, F7)
-    if stay.turned is not None and answer.method != "REGISTER" and (answer.sent or answer.time) >= stay.turned:
+    if stay.turned is not None and answer.method != "REGISTER" and answer.request_time >= stay.turned:
         stay = replace(stay, turned=None)
     call = answer.method == "INVITE" and not late
-    if call and stay.aside is not None and (answer.sent or answer.time) >= stay.aside.time:
+    if call and stay.aside is not None and answer.request_time >= stay.aside.time:
         stay = replace(stay, away=None, aside=None, driven=False, others=())
     asked_since = answer.sent is not None and answer.sent > stay.arrived.time
     if asked_since and not late and not may_not_move(answer) and (stay.took or stay.unsure):

@@ -56,7 +56,7 @@ def moves_line(line: LineState, phone: PhoneState, stay: Stay | None, answer: An
         return False  # a de-registration moves nothing, and an explicit 0 keeps the gate shut (F6)
     if stay is None or binding is None or binding.granted is None:
         return True
-    if track is Track.REGAINED and not holds(binding, answer.sent or answer.time, track):
+    if track is Track.REGAINED and not holds(binding, answer.request_time, track):
         return True
     # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
     # ended the line's registration there
@@ -74,7 +74,7 @@ def regains(line: LineState, answer: Answered, track: Track) -> bool:
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
         return False
-    return track is Track.REGAINED or binding.late or binding.until <= (answer.sent or answer.time)
+    return track is Track.REGAINED or binding.late or binding.until <= answer.request_time
 
 
 def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:

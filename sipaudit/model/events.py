@@ -103,6 +103,11 @@ class Answered(Event, frozen=True, gc=False):
     retry_after: int | None = None
     call: int | None = None
 
+    @property
+    def request_time(self) -> float:
+        """When the request was first sent: at the latest when it was answered, where its beginning was not seen."""
+        return self.time if self.sent is None else self.sent
+
 
 class FailureKind(StrEnum):
     """Hard evidence that a server cannot be used (F2); silence and status codes are not here, they follow from

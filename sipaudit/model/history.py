@@ -27,6 +27,7 @@ TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt wha
 
 
 class MoveKind(StrEnum):
+    """What a move was (contract.md 3): away from a failed server, back up, to another entry, or nobody can tell."""
     FAILOVER = "failover"
     FAILBACK = "failback"
     FALLBACK = "fallback"
@@ -183,8 +184,8 @@ def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float
     if asked.transaction in phone.reach(asked.server).cancelled:
         one.result = "abandoned"
     elif isinstance(event, Answered) and event.server == asked.server and event.status >= 200:
-        sent = event.time if event.sent is None else event.sent
-        if event.method == asked.method and asked.time <= sent < later and event.status not in ALIVE:
+        is_its = event.method == asked.method and asked.time <= event.request_time < later
+        if is_its and event.status not in ALIVE:
             one.result = "answered" if success(event.status) else "refused"
     elif event.time - asked.time > TRY_LASTS:
         one.result = "timeout"

@@ -89,6 +89,14 @@ def is_own(failure: Failed, reach: Reach, line: int, turned: float) -> bool:
     return any(one.time <= failure.time for one in own) or 0 <= turned - failure.time <= AT_ONCE
 
 
+def turned_to(stay: Stay) -> float:
+    """When the line turned to the stay's server: with the first REGISTER there, that which was challenged included."""
+    first = stay.first
+    if first is not None and first.method == "REGISTER" and first.server == stay.server:
+        return first.time
+    return stay.arrived.request_time
+
+
 def asked_at(item: Evidence) -> float:
     """When what failed was asked (seconds since the epoch)."""
     return item.sent if isinstance(item, Failed) else item.time

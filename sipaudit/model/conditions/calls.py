@@ -118,7 +118,7 @@ def after_a_failed_try(case: Case) -> Ground:
     stay, served, last = case.stay, case.line.served, _last_try(case)
     if last is None:
         return FAILS
-    if served is not None and served.server == stay.server and (served.sent or served.time) > last.time:
+    if served is not None and served.server == stay.server and served.request_time > last.time:
         return FAILS
     silent = case.profile.earliest_silence
     failed = any(evidence(case.phone.reach(last.server), case.now, silent))

@@ -198,7 +198,7 @@ def renews_only_here(case: Case) -> Ground:
     older, newer = renewals(case, binding)
     due = _renews(case, older, newer)
     granted = binding.granted
-    untouched = _untouched_since(case, min(granted.time if granted.sent is None else granted.sent, now - TRY_LASTS))
+    untouched = _untouched_since(case, min(granted.request_time, now - TRY_LASTS))
     # whether a call holds up this try, too, no source says
     reason = untouched.reason or (Reason.READINGS_DIFFER if open_calls(case) or _returns_from_a_try(case) else None)
     return Ground(due & untouched.holds, reason, facts={

@@ -165,9 +165,7 @@ def registered_just_now(case: Case) -> Ground:
 def _registering_since(case: Case, granted: Answered) -> float:
     """When the first REGISTER of a registration was sent, that which was challenged included."""
     register = _first_register(case, granted)
-    if register is not None:
-        return register.time
-    return granted.time if granted.sent is None else granted.sent
+    return granted.request_time if register is None else register.time
 
 
 def _first_register(case: Case, granted: Answered) -> Sent | None:

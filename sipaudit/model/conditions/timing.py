@@ -194,7 +194,7 @@ def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
     if said is None:
         return True  # the capture lacks what was asked for: how long it lived is not known
     first = since.time + first_renewal(said, case.profile.settings)
-    return (granted.time if granted.sent is None else granted.sent) >= first - case.profile.tolerances.timer
+    return granted.request_time >= first - case.profile.tolerances.timer
 
 
 def _renewed_on_the_way(case: Case, began: tuple[float, float]) -> bool:
