@@ -22,6 +22,7 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.capture.write import TCP_ACK, TCP_RST, tcp_packet
 from sipaudit.errors import InputError
+from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.model.values import GroupShare, Happening, Incident, Place
 from sipaudit.report import text
 from sipaudit.report.document import from_json, to_json
@@ -401,3 +402,13 @@ def test_a_group_of_two_letters_is_not_told_in_a_timeline(group: str) -> None:
     (shown,) = told.groups
     assert told.timeline[0].what == f"first request of {shown.group} that came to nothing"
     assert shown.group != group
+
+
+def test_a_server_of_which_nothing_is_seen_is_hidden_and_our_words_stay_though_a_group_is_called_like_one() -> None:
+    report, _ = pages.sample()
+    lost = replace(report.incidents[0], timeline=[Happening(1.0, f"{UNSEEN}10.0.0.1:5060/udp")])
+    lines = [replace(line, group="nothing") for line in report.lines]
+    redaction = Redaction(Pseudonyms(b"k" * 32))
+    (told, *_) = redaction.report(replace(report, incidents=[lost], lines=lines)).incidents
+    assert told.timeline[0].what.startswith(UNSEEN)
+    assert "10.0.0.1" not in told.timeline[0].what

@@ -259,6 +259,10 @@ class TestTheRest:
         path = tmp_path / "site.yaml"
         assert site.warnings == (f"{path}:3: lines[1] is never used: lines[0] matches every line before it",)
 
+    @pytest.mark.parametrize("match", ["user: 1001", "address: 10.1.0.5", "model: VVX*"])
+    def test_an_item_that_matches_some_hides_none(self, tmp_path: Path, match: str) -> None:
+        assert load(tmp_path, f"lines:\n  - match: {{{match}}}\n  - match: {{}}\n").warnings == ()
+
     def test_an_item_with_the_match_of_an_earlier_one_is_said(self, tmp_path: Path) -> None:
         site = load(tmp_path, "lines:\n  - match: {user: 1001, address: 10.1.0.5}\n"
                               "  - match: {address: 10.1.0.5/32, user: '1001'}\n  - match: {user: 1001}\n")
