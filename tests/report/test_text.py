@@ -14,12 +14,14 @@ import pytest
 from msgspec.structs import replace
 
 from sipaudit import pipeline
+from sipaudit.errors import InputError
 from sipaudit.model.values import Assumption, Confidence, Frame, Place, Reason, Report, Severity, Undecided
 from sipaudit.report import comparison, html, junit, ladder, markdown, phones, table, text
 from sipaudit.report.advice import ADVICE, ASSUMED
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
 from sipaudit.rulebook.telling import in_order
+from tests.frames import write_pcap
 from tests.shared import ROOT, SAMPLE
 from tests.stories import Court, Handset, P, Story
 from tests.traps.ground import minute
@@ -398,6 +400,25 @@ def test_ladder_of_a_finding_marks_its_evidence() -> None:
     assert "#220 f-000001" in drawn
     assert "(again)" in drawn
     assert {row.mark for row in rows} == {None, "f-000001"}
+
+
+def test_a_message_that_cannot_be_read_is_drawn_where_all_are_and_is_of_no_line_or_call(tmp_path: Path) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    call = phone.ask(10, P, "INVITE")
+    story.udp(20, phone.place, P, b"REGISTER sip:pbx.example.com SIP/2.0\r\nTo: <sip:1001@pbx.example.com>\r\n\r\n")
+    capture = str(write_pcap(tmp_path / "a.pcap", story.frames()))
+
+    def drawn(line: str | None = None, call_id: str | None = None) -> list[int]:
+        rows = pipeline.ladder(pipeline.Job((capture,)), line=line, call_id=call_id)
+        return sorted({round(row.time - ORIGIN) for row in rows})
+
+    assert drawn() == [0, 10, 20]
+    assert drawn(line="1001") == [0, 10]
+    assert drawn(call_id=call.call_id) == [10]
+    with pytest.raises(InputError, match=f"no message with the Call-ID .*did you mean '{call.call_id}'"):
+        drawn(call_id=f"{call.call_id}x")
 
 
 def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_path: Path) -> None:
