@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 from sipaudit.settings.catalogue import DNS_CACHE, SETTINGS
 from sipaudit.settings.entries import ENTRY_KEYS, SERVER_KEYS, TRANSPORTS
 from sipaudit.settings.lines import LINE_KEYS
-from sipaudit.settings.match import MATCH_KEYS
+from sipaudit.settings.match import GLOB_KEYS, MATCH_KEYS
 from sipaudit.settings.site import SITE_KEYS, TOLERANCE_KEYS
+from sipaudit.yamlfile.reader import LONGEST_GLOB
 from tests.settings.site_files import FULL, errors_of, manual_examples
 from tests.shared import ROOT
 
@@ -46,6 +47,11 @@ def test_it_has_the_keys_of_the_loader_and_describes_each(part: dict[str, Any], 
     for key, value in part["properties"].items():
         described = value if "description" in value else PARTS[value["$ref"].rpartition("/")[2]]
         assert described["description"].endswith("."), key
+
+
+@pytest.mark.parametrize("key", GLOB_KEYS)
+def test_a_glob_is_as_long_as_the_loader_takes_it(key: str) -> None:
+    assert PARTS["match"]["properties"][key]["maxLength"] == LONGEST_GLOB
 
 
 @pytest.mark.parametrize("name", SETTINGS)
