@@ -103,10 +103,14 @@ class Words:
         differ = len({one.phones for one in self.again}) > 1
         return ("up to " if differ else "") + count_of(incident.phones, "phone")
 
+    def hidden(self, incident: Incident) -> list[str]:
+        """The servers of which the captures do not show whether somebody was served there."""
+        return [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
+                if entry.what.startswith(UNSEEN)]
+
     def unseen(self, incident: Incident) -> Iterator[str]:
         """Where the captures do not show whether somebody was served, unless it was said before."""
-        servers = [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
-                   if entry.what.startswith(UNSEEN)]
+        servers = self.hidden(incident)
         sentence = f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
         if servers and sentence not in self.known:
             yield sentence
@@ -208,7 +212,10 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
         known = len(incident.lines) if tells(incident, OTHER_PHONES) else int(moved + stayed)
         who = words.lines(1) if known == 1 else f"{moved or 'None'} of {words.lines(known)}"
-        yield f"{who} moved{within}." if moved or known > 1 else f"{who} did not move."
+        if moved or known > 1:
+            yield f"{who} {'moved' if moved or not words.hidden(incident) else 'was seen to move'}{within}."
+        else:
+            yield f"{who} {'was not seen to' if words.hidden(incident) else 'did not'} move."
     if metrics.get("registrations_lost"):
         yield f"{words.lines(int(metrics['registrations_lost'] or 0))} lost every registration."
 

@@ -77,7 +77,7 @@ def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> N
     for number, phone in enumerate(two_sites(story, apart)):
         has_lost_it(phone, number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 10"]
-    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[1] == "None of 10 phones moved."
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[1] == "None of 10 phones was seen to move."
     (lost,) = [one for one in tower.report.incidents if one.kind == "calls-lost"]
     assert lost.metrics["calls_failed"] == tower.of("server-outage").metrics["calls_failed"] == 30
 
