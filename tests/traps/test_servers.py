@@ -101,8 +101,8 @@ def goes_by_its_own_list(phone: Handset, regime: str, order: tuple[int | None, i
 @OTHER_LISTS
 def test_dns_gives_another_list_than_the_declared_one(
         court: Court, regime: str, order: tuple[int | None, int | None]) -> None:
-    """Servers are declared by address, as a static cache has them; what the phone resolves counts more. That it was told
-    another order leaves open what rests on the order."""
+    """Servers are declared by address, as a static cache has them; what the phone resolves counts more. That it was
+    told another order leaves open what rests on the order."""
     phone = handset()
     looks_up(phone, -2)
     looks_up(phone, -1, order=order)
