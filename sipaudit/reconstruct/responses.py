@@ -193,10 +193,10 @@ class Responses:
         since = self._asked_after(line, leg, response, replies, item)
         within = leg is not None and leg.stands_with(response.from_.tag if replies else response.to.tag)
         memory.missing(line.owner, item, "a response without its request", since)
-        asked_on = flow if replies else flow.back()
-        server = line.view.key(asked_on.destination, asked_on.destination_host, asked_on.destination_port)
+        outward = flow if replies else flow.back()   # from the phone to its server
+        server = line.view.key(outward.destination, outward.destination_host, outward.destination_port)
         if leg is None and method in CALL_METHODS and tag is not None:
-            ends = (flow.source, flow.destination_host) if replies else (flow.destination, flow.source_host)
+            ends = outward.source, outward.destination_host
             leg = memory.calls.open(
                 (host, response.call_id, tag), line.owner, line, server, ends, memory.clock, call=True)
         memory.numbers += 1
