@@ -42,16 +42,16 @@ class Series:
 
 
 class Lookups:
-    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; who was told
-    anything. `singles` are the only addresses of names for which somebody got no list of servers, and so asked for
+    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; `lives` what
+    each host was told. `singles` are the only addresses of names for which somebody got no list of servers, and so asked for
     their addresses (RFC 3263 4.2); by who asked, and name."""
 
-    __slots__ = ("_open", "_refused", "_told", "singles")
+    __slots__ = ("_open", "_refused", "lives", "singles")
 
     def __init__(self) -> None:
         self._open: dict[Question, Series] = {}
         self._refused: dict[str, dict[str, DnsMessage]] = {}
-        self._told: dict[str, dict[SetKey, Life]] = {}
+        self.lives: dict[str, dict[SetKey, Life]] = {}
         self.singles: dict[tuple[str, str], str] = {}
 
     def answered(self, answer: DnsMessage) -> None:
@@ -75,13 +75,13 @@ class Lookups:
 
     def told(self, host: str) -> Lives:
         """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
-        return self._told.get(host, NOTHING_TOLD)
+        return self.lives.get(host, NOTHING_TOLD)
 
     def _tell(self, answer: DnsMessage) -> None:
-        told = self._told.get(answer.client)
+        told = self.lives.get(answer.client)
         if told is None:
-            make_room(self._told, TOLD_KEPT)
-            told = self._told[answer.client] = {}
+            make_room(self.lives, TOLD_KEPT)
+            told = self.lives[answer.client] = {}
         note_told(told, answer)
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:

@@ -234,7 +234,8 @@ class Memory:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
         if self.lookups.singles:   # else no call is made for every new line
             note_single(self.lookups, line)
-        for changed in told_at_once(line, item, self.lookups.told(line.owner.host), self.names):
+        told = self.lookups.lives and self.lookups.told(line.owner.host)
+        for changed in told_at_once(line, item, told, self.names) if told else ():
             self.registry.emit(line.owner, line, changed)
         for refusal in self.lookups.refusals(line.owner.host, item.time):
             for server in failing(line, refusal, self.names):
