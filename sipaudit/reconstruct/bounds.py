@@ -7,6 +7,7 @@ from msgspec import Struct
 from sipaudit.model.timers import SILENCE_MAX
 
 TRANSACTION_LIFE = SILENCE_MAX   # seconds after its last packet (RFC 3261 17)
+UNANSWERED_LIFE = 128.0   # of one that waits for its final response: a server that comes to itself answers all at once
 TRANSACTION_CHECK = 36.0  # so that an answer within 4 s costs one look only
 RINGING_LIFE = 3600.0     # an INVITE with a provisional response has no limit (reference-model.md 6); a bound it needs
 SWEEP = 4.0               # seconds between two looks at what is due

@@ -16,7 +16,13 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from sipaudit.model.packets import ASKS_AGAIN, REDIRECTS
-from sipaudit.reconstruct.bounds import RINGING_LIFE, SECOND_CHANCES, TRANSACTION_CHECK, TRANSACTION_LIFE
+from sipaudit.reconstruct.bounds import (
+    RINGING_LIFE,
+    SECOND_CHANCES,
+    TRANSACTION_CHECK,
+    TRANSACTION_LIFE,
+    UNANSWERED_LIFE,
+)
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.sip.datagram import Flow
@@ -144,11 +150,11 @@ class Ring:
 
 
 class Transactions:
-    """Those of the last 32 s, by key.
+    """Those of the last 32 s, and for longer those that wait for their final response, by key.
 
     Phones' and strangers' wait in rings of their own: the oldest of a ring goes when there are too many in it, so
-    that strangers push out strangers.  `forgotten` is called with each one that goes and is known elsewhere: by a leg,
-    or by its phone, which waits to send something again.
+    that strangers push out strangers.  `forgotten` is called with each one that its phone has given up and that is
+    known elsewhere: by a leg, or by its phone, which waits to send something again.
     """
 
     __slots__ = ("_by_key", "_forgotten", "_known", "_strange", "evicted", "find")
@@ -207,18 +213,22 @@ class Transactions:
         for ring in (self._known.waiting, self._strange.waiting):
             while ring and ring[0].check <= clock:
                 transaction = ring.popleft()
-                if transaction.seen + TRANSACTION_LIFE > clock or (
-                    transaction.status < 200 and _rings(transaction) and transaction.seen + RINGING_LIFE > clock
-                ):
-                    transaction.check = check
-                    ring.append(transaction)
-                else:
+                if transaction.seen + _life(transaction) <= clock:
                     self._forget(transaction)
+                    continue
+                transaction.check = check
+                ring.append(transaction)
+                if transaction.seen + TRANSACTION_LIFE <= clock and not _rings(transaction):
+                    self._give_up(transaction)
 
     def _forget(self, transaction: Transaction) -> None:
         head = self._by_key.pop(transaction.key, None)
         if head is not transaction or transaction.sibling is not None:
             self._relink(head, transaction)
+        self._give_up(transaction)
+
+    def _give_up(self, transaction: Transaction) -> None:
+        """Its time is over for its phone (RFC 3261 17.1.1.2, 17.1.2.2)."""
         phone, leg = transaction.phone, transaction.leg
         if phone is not None and (phone.again or (leg is not None and leg.state is RINGING)):
             self._forgotten(transaction)
@@ -232,6 +242,14 @@ class Transactions:
         if head is not None:
             self._by_key[gone.key] = head
         gone.sibling = None
+
+
+def _life(transaction: Transaction) -> float:
+    """For how long after its last packet it is remembered, in seconds. Its phone gives it up after 32 s; but an answer
+    that comes later still is one to it, and not to a request that the capture lacks."""
+    if transaction.status >= 200:
+        return TRANSACTION_LIFE
+    return RINGING_LIFE if _rings(transaction) else UNANSWERED_LIFE
 
 
 def _rings(transaction: Transaction) -> bool:

@@ -12,13 +12,21 @@ def transaction(number: int = 1, key: tuple[str, ...] = ("z9hG4bKa", "h", "0", "
     return Transaction(number, key, 1, "c", "INVITE", FLOW, None, None, "s", True, 0.0, False, 0.0)
 
 
-def test_a_transaction_is_kept_for_32_s_and_no_longer() -> None:
+def test_a_transaction_is_kept_for_32_s_after_its_answer_and_four_times_as_long_without_one() -> None:
+    """A server that comes to itself answers what was given up long ago, and that is no answer to anything else."""
     store = Transactions(10, 10, lambda _: None)
-    store.add(transaction(), known=True)
+    answered, waiting = transaction(1), transaction(2, ("z9hG4bKb", "h", "0", "REGISTER"))
+    answered.status = 200
+    for one in (answered, waiting):
+        store.add(one, known=True)
     store.sweep(31.0)
-    assert store.find(transaction().key) is not None
+    assert store.find(answered.key) is answered
     store.sweep(40.0)
-    assert store.find(transaction().key) is None
+    assert store.find(answered.key) is None
+    store.sweep(120.0)
+    assert store.find(waiting.key) is waiting
+    store.sweep(160.0)
+    assert store.find(waiting.key) is None
 
 
 def test_an_invite_that_rings_is_kept_and_a_cancelled_one_is_not() -> None:
@@ -28,7 +36,8 @@ def test_an_invite_that_rings_is_kept_and_a_cancelled_one_is_not() -> None:
     store = Transactions(10, 10, lambda _: None)
     store.add(ringing, known=True)
     store.add(cancelled, known=True)
-    store.sweep(100.0)
+    for clock in (40.0, 80.0, 120.0, 160.0):
+        store.sweep(clock)
     assert store.find(ringing.key) is ringing
     assert store.find(cancelled.key) is None
 
@@ -43,7 +52,7 @@ def test_siblings_go_one_by_one_and_never_grow_beyond_a_few() -> None:
         chain.append(one.number)
         one = one.sibling
     assert chain == [29, 28, 27, 26, 25, 24, 23, 22]
-    store.sweep(100.0)
+    store.sweep(200.0)
     assert store.find(transaction().key) is None
     assert len(store) == 0
 
