@@ -213,22 +213,19 @@ class Transactions:
         for ring in (self._known.waiting, self._strange.waiting):
             while ring and ring[0].check <= clock:
                 transaction = ring.popleft()
-                if transaction.seen + _life(transaction) <= clock:
+                life = TRANSACTION_LIFE if transaction.status >= 200 else _life_of_open(transaction)
+                if transaction.seen + life <= clock:
                     self._forget(transaction)
                     continue
                 transaction.check = check
                 ring.append(transaction)
-                if transaction.seen + TRANSACTION_LIFE <= clock and not _rings(transaction):
-                    self._give_up(transaction)
+                if life == UNANSWERED_LIFE and transaction.seen + TRANSACTION_LIFE <= clock:
+                    self._forgotten(transaction)   # its phone has given it up (RFC 3261 17.1.1.2, 17.1.2.2)
 
     def _forget(self, transaction: Transaction) -> None:
         head = self._by_key.pop(transaction.key, None)
         if head is not transaction or transaction.sibling is not None:
             self._relink(head, transaction)
-        self._give_up(transaction)
-
-    def _give_up(self, transaction: Transaction) -> None:
-        """Its time is over for its phone (RFC 3261 17.1.1.2, 17.1.2.2)."""
         phone, leg = transaction.phone, transaction.leg
         if phone is not None and (phone.again or (leg is not None and leg.state is RINGING)):
             self._forgotten(transaction)
@@ -244,11 +241,9 @@ class Transactions:
         gone.sibling = None
 
 
-def _life(transaction: Transaction) -> float:
-    """For how long after its last packet it is remembered, in seconds. Its phone gives it up after 32 s; but an answer
-    that comes later still is one to it, and not to a request that the capture lacks."""
-    if transaction.status >= 200:
-        return TRANSACTION_LIFE
+def _life_of_open(transaction: Transaction) -> float:
+    """For how long after its last packet one that has no final response is remembered, in seconds. Its phone gives it
+    up after 32 s; but an answer that comes later still is one to it, and not to a request that the capture lacks."""
     return RINGING_LIFE if _rings(transaction) else UNANSWERED_LIFE
 
 
