@@ -43,8 +43,8 @@ class Series:
 
 class Lookups:
     """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; `lives` what
-    each host was told. `singles` are the only addresses of names for which somebody got no list of servers, and so asked for
-    their addresses (RFC 3263 4.2); by who asked, and name."""
+    each host was told. `singles` are the only addresses of names for which somebody got no list of servers, and so
+    asked for their addresses (RFC 3263 4.2); by who asked, and name."""
 
     __slots__ = ("_open", "_refused", "lives", "singles")
 
