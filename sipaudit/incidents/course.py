@@ -46,9 +46,17 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
         yield min(outage.freed.values()), f"{server}{FREED}{len(outage.freed)}{OF_THEM}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
-    again = outage.answered_again if outage.end is None and outage.kind == OUTAGE else outage.end
-    if again is not None:   # without an end the capture does not show that it stays so
+    again = _answered_again(outage)
+    if again is not None:
         yield again, f"{server}{ANSWERS_AGAIN}"
+
+
+def _answered_again(outage: Outage) -> float | None:
+    """When the server first answered anybody after the last that failed, or one whom it concerns; without an end the
+    capture does not show that it stays so."""
+    if outage.end is not None or outage.kind != OUTAGE:
+        return outage.end
+    return outage.answer if outage.meanwhile is None else outage.returned
 
 
 def _groups_of(outage: Outage) -> Iterator[Happened]:

@@ -290,11 +290,6 @@ class Outage(Draft):
         return self.keeps and not self.beyond_options
 
     @property
-    def answered_again(self) -> float | None:
-        """When the server first answered anybody after the last that failed, or one whom it concerns."""
-        return self.answer if self.meanwhile is None else self.returned
-
-    @property
     def ends_with_any_call(self) -> bool:
         """Whether it ends when anybody's call is answered."""
         return self.kind == PARTIAL and self.meanwhile is None
