@@ -280,8 +280,7 @@ class Outage(Draft):
 
     @property
     def silent_since(self) -> float | None:
-        """Since when it answers nothing any more, where it had let calls alone run out until then: not late, and no
-        others either."""
+        """Since when nothing is answered any more, where calls alone ran out until then: not late, no others either."""
         return None if self.kind == PARTIAL or self.late or self.meanwhile is not None else self.total
 
     @property
