@@ -220,6 +220,7 @@ def as_dnspython_reads(wire: bytes) -> tuple[int, str, tuple[DnsRecord, ...]] | 
 def damaged(chance: Random) -> bytes:
     """An answer with bytes changed, put in, or turned into a pointer."""
     wire = bytearray(chance.choice(ANSWERS))
+    wire[:2] = bytes(2)   # the identification, which we leave out, and at which a name may point now
     for _ in range(chance.randint(0, 3)):
         at = chance.randrange(2, len(wire))
         match chance.randrange(4):

@@ -65,7 +65,7 @@ def test_show_says_how_a_finding_reads_and_when(sipaudit_command: Command) -> No
     shown = sipaudit_command("rules", "show", "premature-failback").out
     assert 'when clause == "B4"' in shown
     assert "observed: {method} to {server} {elapsed} after the move" in shown
-    assert "\nelse\n    expected: No try at {server} before the registration at" in shown
+    assert "\nelse\n    expected: No try at {server} before the line's latest registration is due" in shown
     assert "else" not in sipaudit_command("rules", "show", "failover-missing").out.splitlines()
 
 
