@@ -163,12 +163,13 @@ def no_boot_unserved(case: Case) -> Ground:
 
 
 def served_after(case: Case, server: str, boot: float) -> bool:
-    """Whether a server has served the line since that time, whatever another has said to it later."""
-    binding = case.line.binding(server)
+    """Whether a server has served the line since that time, whatever another has said to it later. A 200 to REGISTER
+    that may register nothing leaves it open where a phone that has started works."""
+    binding, served = case.line.binding(server), case.line.served
     granted = None if binding is None else binding.granted
     if granted is not None and granted.sent is not None and granted.sent >= boot and not grants_nothing(granted):
         return True
-    return case.line.served_since(server, boot)
+    return case.line.served_since(server, boot) and not (served is not None and grants_nothing(served))
 
 
 def knows_only_signal(case: Case) -> Ground:
