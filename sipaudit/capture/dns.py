@@ -44,9 +44,9 @@ def parse_dns(
     """A query or answer, with the A, AAAA, SRV, NAPTR and CNAME records of its answer and additional sections.
 
     None for what is not a standard query about a name, for a damaged message (in records of other types anything may
-    stand), for an answer that does not come from
-    a DNS port, and for a truncated one: it would pass for a list with fewer servers (its reader asks again by TCP,
-    RFC 1035 4.2.1).  A name that does not exist is an answer too: `rcode` says so.
+    stand), for an answer that does not come from a DNS port, and for a truncated one: it would pass for a list with
+    fewer servers (its reader asks again by TCP, RFC 1035 4.2.1).  A name that does not exist is an answer too: `rcode`
+    says so.
     """
     body = payload[2:]
     reading = _known(body) if len(body) <= MEMO_BYTES else _read(body)

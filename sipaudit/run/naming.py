@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipaudit.model.events import Answered, CallChanged, EntryChanged, ModelEvent, Received
+from sipaudit.model.events import Answered, CallChanged, EntryChanged, ModelEvent, Received, server_of
 from sipaudit.model.values import Frame
 
 Locate = Callable[[int, int], tuple[str, int | None]]   # of a capture and a frame, by their numbers
@@ -46,7 +46,7 @@ class Naming:
 
 def _summary(event: ModelEvent, phone: str) -> str:
     """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was and which way it went, in a few words."""
-    server = getattr(event, "server", "").rpartition(":")[0]
+    server = server_of(event).rpartition(":")[0]
     method, status = getattr(event, "method", None), getattr(event, "status", None)
     if isinstance(event, EntryChanged):
         return f"DNS answer on {event.entry}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 
-from sipaudit.model.events import NO_LINE, ModelEvent
+from sipaudit.model.events import NO_LINE, ModelEvent, server_of
 from sipaudit.model.profile import Profile
 from sipaudit.model.transcript import Transcript
 from sipaudit.model.values import Finding, Reason
@@ -113,7 +113,7 @@ def _line(run: Run, line: Line, told: _ByLine) -> Iterator[str]:
 def _names(line: Line, events: list[ModelEvent]) -> dict[str, str]:
     """Short names for the servers: those of the entry in its order, then the others as they come."""
     keys = [server.key for entry in line.entries for server in entry.servers]
-    keys += [server for event in events if (server := getattr(event, "server", None))]
+    keys += filter(None, map(server_of, events))
     unique = list(dict.fromkeys(keys))
     return {LETTERS[index] if index < len(LETTERS) else f"S{index}": key for index, key in enumerate(unique)}
 
