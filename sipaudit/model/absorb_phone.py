@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from sipaudit.model.events import (
@@ -195,6 +197,16 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
+def _not_made_good(reach: Reach, answer: Answered) -> Iterator[tuple[Sent, float]]:
+    """What may have run out all the same after this answer. A call that rings still is no failure any more, as if its
+    own line's answers had overtaken it, but goes on: its phone is busy."""
+    for request, until in reach.late:
+        if not _made_good(reach, answer, request, until):
+            yield request, until
+        elif request.transaction in reach.ringing and request.transaction != answer.transaction:
+            yield request, request.time
+
+
 def _rang_in_time(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
     """Whether the answer ends a request that another line's had overtaken, and that had rung as long as it was open: no
     time ran out (F4)."""
@@ -207,8 +219,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
     if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
     need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
     waited = None if answer.transaction in reach.ringing else answer.transaction
-    kept = [(request, answer.time if request.transaction == waited else until) for request, until in reach.late
-            if not (_made_good(reach, answer, request, until) or _rang_in_time(reach, answer, request, until))]
+    kept = [(request, answer.time if request.transaction == waited else until)
+            for request, until in _not_made_good(reach, answer) if not _rang_in_time(reach, answer, request, until)]
     for request in reach.waiting:
         if request.transaction == answer.transaction:
             if _is_late(answer) and request.transaction not in reach.ringing:

@@ -73,6 +73,23 @@ def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Cou
 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_call_rings_on_though_other_calls_are_answered(court: Court, regime: str) -> None:
+    """P left it unanswered, S lets it ring: what others and its own line hear meanwhile does not end it (B5)."""
+    story = Story()
+    first, second = handset(story), handset(story, user="1002")
+    second.register(second.silence(300, call_id="rings"), S)
+    ringing = second.ask(306, S, "INVITE", call_id="rings")
+    second.told(306.1, ringing, 180)
+    first.fail_over(310)
+    second.call(345, S, 5)
+    first.call(400, S, 5)
+    second.told(450, ringing, 486)
+    first.call(480, S, 5)
+    found = Court(court.folder, ["overdue-failback"])(story, minute(regime))
+    assert accused(found) == ["480.000 overdue-failback 1001 10.0.0.1 certain"]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
 @pytest.mark.parametrize("speaks", ["asks", "answers", None])
 def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, speaks: str | None) -> None:
     """The phone is busy, whichever line the call is of, if what passes in it later shows that it was up."""
