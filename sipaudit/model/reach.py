@@ -107,3 +107,10 @@ def _runs_on(request: Sent, reach: Reach) -> float:
 def repeated_until(reach: Reach, request: Sent) -> float:
     """When a request that waits was sent for the last time."""
     return next((time for number, time in reach.repeated if number == request.transaction), request.time)
+
+
+def unanswered(reach: Reach) -> Iterator[Sent]:
+    """What waits for its final answer, or did until others overtook it, and was not taken back."""
+    overtaken = (request for request, until in reach.late if request.transaction not in reach.ringing
+                 and until in (request.time, request.time + SILENCE_MAX))   # else its own answer came late
+    return (one for one in (*reach.waiting, *overtaken) if one.transaction not in reach.cancelled)

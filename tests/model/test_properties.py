@@ -46,7 +46,7 @@ LATE_SEEDS = (             # of those that were once accused
     3107287, 3201471, 3207686, 5313405, 7362943,
 )
 LACKING = 8                # chunks of histories of which one answer was not seen
-LACKING_SEEDS = (23610, 31883, 9801788)   # of those that were once accused
+LACKING_SEEDS = (23610, 31883, 9801788, 26645, 440701, 13305845)   # of those that were once accused
 UNASKED = 4                # chunks of histories of which one sending of a request was not seen
 UNASKED_SEEDS = (41, 2953, 3396)   # of those that were once accused for certain
 PLAIN = 200                # phones that obey among servers that fail in plain ways

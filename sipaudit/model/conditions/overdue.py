@@ -7,10 +7,11 @@ from typing import NamedTuple
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.failures import RETRY_WAIT, not_the_challenger, retry_after
-from sipaudit.model.conditions.primary import CONTACT_FOR_IT, not_the_optimized_one
+from sipaudit.model.conditions.primary import CONTACT_FOR_IT, answered_unseen, not_the_optimized_one
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.timing import ends_unseen, renewals, runs_out_first, ttl_of
 from sipaudit.model.conditions.trust import clock_was_set
+from sipaudit.model.conditions.unseen import lacking
 from sipaudit.model.conditions.whereabouts import boot_was_seen, in_mid_life, left_servers, works_below
 from sipaudit.model.events import Answered, EntryChanged, Failed, Sent
 from sipaudit.model.observations import Fact
@@ -150,7 +151,8 @@ def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Groun
     if any(case.phone.reach(key).touched >= since for key in between) or _failed_again(case, primary, wait) \
             or _failed_lately(case, reach):
         return Ground(reason=Reason.READINGS_DIFFER)
-    return HOLDS
+    unseen = answered_unseen(case, reach)
+    return HOLDS if unseen is None else Ground(reason=lacking(case, unseen))
 
 
 def _failed_lately(case: Case, reach: Reach) -> bool:

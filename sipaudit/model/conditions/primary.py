@@ -9,12 +9,14 @@ from sipaudit.model.conditions.busy import waits_for
 from sipaudit.model.conditions.failures import diverted, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.trust import no_boot_since, served_after
+from sipaudit.model.conditions.unseen import lacking
 from sipaudit.model.conditions.whereabouts import in_mid_life
-from sipaudit.model.events import Failed, FailureKind
-from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, waits_for_call
-from sipaudit.model.reach import LONG_AGO, Reach, evidence
+from sipaudit.model.events import Failed, FailureKind, Sent
+from sipaudit.model.packets import SAME_NUMBER, goes_on_here, redirects, same_call, waits_for_call
+from sipaudit.model.reach import LONG_AGO, Reach, evidence, repeated_until, unanswered
 from sipaudit.model.settings import Regime
-from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX
+from sipaudit.model.state import Stay
+from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX, first_interval
 from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
@@ -47,6 +49,9 @@ def primary_untried(case: Case) -> Ground:
         return untried
     if retry_after(case, primary):
         return Ground(reason=Reason.RETRY_AFTER)
+    unseen = answered_unseen(case, reach)
+    if unseen is not None:
+        return Ground(reason=lacking(case, unseen))
     return Ground(facts={"working": case.stay.server} if case.stay.server else {}, elsewhere=(primary,))
 
 
@@ -60,6 +65,36 @@ def _no_try_open(case: Case, reach: Reach) -> Ground:
     if waits == inf and waited > SILENCE_MAX:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
     return holds_if(waited > waits)
+
+
+def answered_unseen(case: Case, reach: Reach) -> Sent | None:
+    """A request there whose answer the capture may lack: a 503 may have asked to leave the server alone (F3), and that
+    may hold still. What was in vain had none."""
+    lately = (one for one in unanswered(reach) if case.now - one.time <= RETRY_AFTER and not one.in_dialog)
+    return next((one for one in lately if not _was_in_vain(case, reach, one)), None)
+
+
+def _was_in_vain(case: Case, reach: Reach, request: Sent) -> bool:
+    """Whether the server was silent when this was asked, as the phone shows: it sent it again until it could give up
+    (F2), its connection failed, or the line moved when it had waited for so long."""
+    silent, stay = case.profile.earliest_silence, case.stay
+    lasted = repeated_until(reach, request) - request.time
+    broke = 0 <= reach.broke - request.time <= SILENCE_MAX
+    if broke or lasted > max(0.0, (silent - first_interval(case.profile.settings)) / 2):
+        return True
+    turned = stay.first
+    if turned is None or stay.origin != reach.server:
+        return False
+    return request.time <= turned.time and any(
+        isinstance(item, Sent) and silent <= turned.time - item.time <= waits_for(case)
+        and _turned_with(turned, item, stay) for item in stay.failed)
+
+
+def _turned_with(turned: Sent, failed: Sent, stay: Stay) -> bool:
+    """Whether the line may have turned away with what was in vain: not with another call, after an answer to it."""
+    if failed.method == turned.method == "INVITE":
+        return same_call(turned, failed) or failed.call_id in stay.called
+    return turned.method == "REGISTER"
 
 
 def _contacted(reach: Reach) -> float:
