@@ -65,7 +65,8 @@ class Detectors:
         self._overloads = None if overload is None else Overloads(overload, drafts)
         lost_calls = None if self.outages is None else wanted("calls-lost")
         self._refusals = None if lost_calls is None else Refusals(lost_calls, drafts, out)
-        self._evidence = EvidenceWatch(self.tally, self.calls, self.outages, self._overloads, self._refusals)
+        self._evidence = EvidenceWatch(self.tally, timers, self.calls, self.outages, self._overloads,
+                                       self._refusals)
         self._storms = None if storm is None else Storms(storm)
         flapping, split, stuck = wanted("flapping"), wanted("split-brain"), wanted("stuck-on-secondary")
         self._flapping = None if flapping is None else Flapping(flapping, drafts)
@@ -151,6 +152,7 @@ class Detectors:
         self.calls.view_begins(self.timers.now)
         for server in self.tally.servers.values():
             server.failing.clear()
+            server.cut.clear()
 
     def set_back(self, now: float) -> None:
         """The clock was set back to `now`. What was found until then stands as it was last known, and ends with that;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import CallWatch, comes_through
+from sipaudit.incidents.cut import CutOff
 from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.failing import InVain
 from sipaudit.incidents.outages import LATE, Outages
@@ -14,6 +15,7 @@ from sipaudit.incidents.requests import OpenRequest, went_on
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
+from sipaudit.incidents.timers import Timers
 from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import CHALLENGES, Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
@@ -34,11 +36,13 @@ class EvidenceWatch:
     lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
     lacked last, where that is known; `unserved` by line what ran out before anybody was seen to answer the line."""
 
-    __slots__ = ("_calls", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost", "unserved")
+    __slots__ = ("_calls", "_cut", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost",
+                 "unserved")
 
-    def __init__(self, tally: Tally, calls: CallWatch, outages: Outages | None, overloads: Overloads | None,
-                 refusals: Refusals | None) -> None:
+    def __init__(self, tally: Tally, timers: Timers, calls: CallWatch, outages: Outages | None,
+                 overloads: Overloads | None, refusals: Refusals | None) -> None:
         self._tally = tally
+        self._cut = None if outages is None else CutOff(tally, timers, outages)
         self._calls = calls
         self._outages = outages
         self._overloads = overloads
@@ -155,8 +159,13 @@ class EvidenceWatch:
             if waiting.request.method == "INVITE":
                 self._attempt_failed(waiting.request, waiting.subject)
         there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
-        if self._outages is not None and there and server is not self._tally.beyond:
-            self._outages.fails(server, InVain(event.phone, None, event.sent, event, there, True))
+        if self._outages is None or self._cut is None or not there or server is self._tally.beyond:
+            return
+        vain = InVain(event.phone, None, event.sent, event, there, True)
+        if event.kind is FailureKind.RESET:
+            self._cut.off(server, vain, event.time)
+        else:
+            self._outages.fails(server, vain)
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:
@@ -242,6 +251,8 @@ class EvidenceWatch:
             server.lived_pinged(event.sent, event.time, event.phone)
         else:
             server.lived(event.time, event.phone)
+        if server.cut:
+            server.cut.pop(event.phone, None)
         if server.failing and self._outages is not None:
             self._outages.answered(server, event.phone, event.method, event.sent, event.time,
                                    helps=event.status not in CHALLENGES)

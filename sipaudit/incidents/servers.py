@@ -32,14 +32,15 @@ class ServerWatch:
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
     minutes; `lives` times of final answers outside of dialogs and whose they were, `registered` those to REGISTER as
     (sent, answered, phone), and `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of
-    these was sent; `failing` phones with evidence against it, the latest last; `left` the last failover of each line
+    these was sent; `failing` phones with evidence against it, the latest last, and `cut` those whose connection was
+    reset, while they may yet be answered over another; `left` the last failover of each line
     away from it, and `forsaken` when which of its lines asked another server because of what speaks against it; `over`
     is the minute before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each
     second, `crowd` of which lines where they were many; `restored` when its last outage ended; `late` when it last
     answered what had been given up; `helped` when it did what it was asked while some held it for failed, for which
     phone, and by which method that had asked."""
 
-    __slots__ = ("answered", "asked", "asking", "crowd", "failing", "forsaken", "helped", "key", "late", "left",
+    __slots__ = ("answered", "asked", "asking", "crowd", "cut", "failing", "forsaken", "helped", "key", "late", "left",
                  "lives", "minute", "minutes", "noted", "over", "pinged", "refusals", "registered", "restored",
                  "seconds", "served", "users")
 
@@ -60,6 +61,7 @@ class ServerWatch:
         self.helped: deque[tuple[float, int, str]] = deque(maxlen=LIVES_KEPT)
         self.answered = LONG_AGO
         self.failing: dict[int, Failing] = {}
+        self.cut: dict[int, InVain] = {}
         self.left: dict[int, tuple[Watched, MoveSeen]] = {}
         self.forsaken: deque[tuple[float, int]] = deque(maxlen=FORSAKEN_KEPT)
         self.seconds = Seconds()
@@ -108,7 +110,7 @@ class ServerWatch:
     def release(self, lines: Set[int], phones: Set[int]) -> None:
         """These lines and phones were forgotten."""
         self.served -= phones
-        let_go(phones, *self.asked, self.failing)
+        let_go(phones, *self.asked, self.failing, self.cut)
         let_go(lines, self.left)
         self.users -= phones
         self.users.update(islice(chain.from_iterable(self.asked), USERS_KEPT - len(self.users)))

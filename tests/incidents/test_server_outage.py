@@ -801,3 +801,17 @@ def test_what_a_line_had_asked_in_an_earlier_outage_does_not_lengthen_this_one(t
     (*_, second) = (incident for incident in tower.report.incidents if incident.kind == "server-outage")
     assert second.metrics["lines_moved"] == 3
     assert second.metrics["time_to_detect_max"] == 5.5
+
+
+def test_a_server_that_forgot_its_connections_is_not_out(tower: Tower) -> None:
+    """It was started anew while nobody asked: each phone's next REGISTER meets a reset, goes out once more over another
+    connection, and is answered."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for number, phone in enumerate(phones):
+        cut = phone.ask(600 + number / 100, P, "REGISTER", expires=3600)
+        story.reset(600.001 + number / 100, P, phone.place)
+        phone.again(600.1 + number / 100, cut)
+        phone.told(600.12 + number / 100, cut, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+    end(story, 700)
+    assert tower.see(story) == []
