@@ -147,7 +147,8 @@ class EvidenceWatch:
         if attempt is not None and self._outages is not None:
             self._outages.failed_attempt(event.server, attempt, event.time)
 
-    def failed(self, event: Failed, subjects: Sequence[Watched], waiting: OpenRequest | None) -> None:
+    def failed(self, event: Failed, subjects: Sequence[Watched], phone: PhoneState, waiting: OpenRequest | None
+               ) -> None:
         """A transport failure, maybe of a request that was waiting: of the lines that work with that server, or else of
         all lines of the phone."""
         server = self._tally.server(event.server, event.sent)
@@ -162,10 +163,10 @@ class EvidenceWatch:
         if self._outages is None or self._cut is None or not there or server is self._tally.beyond:
             return
         vain = InVain(event.phone, None, event.sent, event, there, True)
-        if event.kind is FailureKind.RESET:
-            self._cut.off(server, vain, event.time)
-        else:
+        if event.kind is not FailureKind.RESET:
             self._outages.fails(server, vain)
+        elif phone.reach(event.server).waiting:   # else it met an answer or a keepalive, and nobody asked anything
+            self._cut.off(server, vain, event.time)
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:

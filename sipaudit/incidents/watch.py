@@ -128,7 +128,7 @@ class Watch(Detectors):
             self._evidence.broke(event, subjects, phone, self.requests)
         if isinstance(event, Failed):
             waiting = None if event.transaction is None else self.requests.pop(event.transaction, None)
-            self._evidence.failed(event, subjects, waiting)
+            self._evidence.failed(event, subjects, phone, waiting)
             for subject in subjects:
                 if subject.follows(event.server):
                     self._unbound(event, subject, subject.state.bindings, phone)

@@ -815,3 +815,16 @@ def test_a_server_that_forgot_its_connections_is_not_out(tower: Tower) -> None:
         phone.told(600.12 + number / 100, cut, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
     end(story, 700)
     assert tower.see(story) == []
+
+
+def test_a_reset_that_meets_no_request_says_nothing_of_its_server(tower: Tower) -> None:
+    """P was started anew. What it gets from its phones are keepalives (RFC 5626 3.5.1), on connections that it no
+    longer knows; they open others when they have something to ask."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for number, phone in enumerate(phones):
+        story.tcp(600 + number, phone.place, P, b"\r\n\r\n")
+        story.reset(600.001 + number, P, phone.place)
+        phone.register(640 + number)
+    end(story, 700)
+    assert tower.see(story) == []
