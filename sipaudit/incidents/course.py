@@ -42,8 +42,8 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield from _meanwhile(outage, server)
     if outage.silent_since is not None:
         yield outage.silent_since, f"{server}{NOTHING}"
-    if outage.freed and not outage.is_by_turns:
-        yield min(outage.freed.values()), f"{server}{FREED}{len(outage.freed)}{OF_THEM}"
+    if outage.some.freed and not outage.is_by_turns:
+        yield min(outage.some.freed.values()), f"{server}{FREED}{len(outage.some.freed)}{OF_THEM}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
     again = _answered_again(outage)
@@ -56,7 +56,7 @@ def _answered_again(outage: Outage) -> float | None:
     capture does not show that it stays so."""
     if outage.end is not None or outage.kind != OUTAGE:
         return outage.end
-    return outage.answer if outage.meanwhile is None else outage.returned
+    return outage.answer if outage.some.meanwhile is None else outage.some.returned
 
 
 def _groups_of(outage: Outage) -> Iterator[Happened]:
@@ -83,8 +83,8 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.others, f"{server}{PINGED}"
     elif outage.is_of_refusals and outage.service is not None:
         yield outage.service, f"{server}{OTHER_REQUESTS}"
-    elif outage.spared is not None:
-        yield outage.spared[1], f"{server}{OTHER_PHONES}"
+    elif outage.some.spared is not None:
+        yield outage.some.spared[1], f"{server}{OTHER_PHONES}"
 
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:

@@ -38,7 +38,7 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
     """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
     where it refused them, or where it may be another outage: what one of its phones had asked in vain was answered
     since, `few` of these or more were served since, or nobody between these requests or `soon` after them."""
-    if last.end is None or last.disproved or last.is_of_refusals or not last.last < sent <= last.last + TOGETHER:
+    if last.end is None or last.some.disproved or last.is_of_refusals or not last.last < sent <= last.last + TOGETHER:
         return {}
     failing = {phone: one for phone, one in server.failing_since(last.end) if one.sends[-1] > last.end}
     lost = {phone: one for phone, one in failing.items()
@@ -51,7 +51,7 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
 def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
     """Whether the outage is none: the server has refused some with 503 and `soon` served others, as could not be known
     when the first of these were refused."""
-    if not outage.is_of_refusals or not outage.beyond_options or outage.meanwhile is not None:
+    if not outage.is_of_refusals or not outage.beyond_options or outage.some.meanwhile is not None:
         return False
     served = server.first_service_after(outage.start)
     return served is not None and served < outage.start + soon
@@ -61,5 +61,5 @@ def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float)
     """Whether an outage of some phones alone is the same as the one before it: what `few` of them or more asked in vain
     then was not answered to this day, nor what any other did, and who was answered meanwhile is none of these."""
     stands = (server.failing[phone].first <= before.last for phone in outage.first if phone in server.failing)
-    others = outage.spared is not None and outage.spared[0] not in before.first
-    return others and not before.disproved and sum(stands) >= few
+    others = outage.some.spared is not None and outage.some.spared[0] not in before.first
+    return others and not before.some.disproved and sum(stands) >= few

@@ -9,6 +9,7 @@ from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
 from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
 from sipaudit.incidents.failing import Failing, InVain
+from sipaudit.incidents.of_some import OfSome
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered
@@ -18,7 +19,6 @@ from sipaudit.turned_away import turned_away
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 SETTLED_AFTER = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
 ATTEMPTS_KEPT = 20_000  # of one outage
-BEFORE_KEPT = 16        # outages before one that may have been the same
 
 FailedAttempt = tuple[Attempt, float]   # with when its request was sent that came to nothing
 
@@ -33,16 +33,10 @@ class Outage(Draft):
     Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
     `service` the first answer to anything but OPTIONS, `others` the first to anything but a REGISTER; `called` when the
     last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
-    `spared` is a phone that it answered and that it does not concern, and when; `late` when each phone's request was
-    sent, and answered, that had run out by then. `doubts` is when each phone asked something else in vain while calls
-    alone run out, and `total` since when nothing was answered, when that was later than the start.
-
-    Where it is one of some phones alone, `meanwhile` is the first answer to others that seemed to end it, `returned`
-    the first since `last` to one of those that it concerns, `disproved` whether one was to what had run out, and
-    `of_methods` that only such answers end it, since it answers those phones other methods all the while; `joined` are
-    the phones that it had served since the start, before they too lost it: that these are answered ends nothing for
-    the others, and `freed` is when each was. `before` are those before it that may have been the same, and `turns` says
-    whether it answers some and others not, by turns.
+    `late` is when each phone's request was sent, and answered, that had run out by then. `doubts` is when each phone
+    asked something else in vain while calls alone run out, and `total` since when nothing was answered, when that was
+    later than the start. `some` tells whether some phones alone have lost it, `turns` whether it answers some and
+    others not, by turns.
 
     `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
     be made, with when that was asked of this server."""
@@ -66,18 +60,11 @@ class Outage(Draft):
         self.stop: float | None = None
         self.called = LONG_AGO
         self.takes_calls = False
-        self.meanwhile: float | None = None
-        self.returned: float | None = None
-        self.disproved = False
-        self.of_methods = False
-        self.joined: set[int] = set()
-        self.freed: dict[int, float] = {}
-        self.spared: tuple[int, float] | None = None
+        self.some = OfSome()
+        self.turns = ByTurns()
         self.late: dict[int, tuple[float, float]] = {}
         self.doubts: dict[int, float] = {}
         self.total: float | None = None
-        self.before: tuple[Outage, ...] = ()
-        self.turns = ByTurns()
         self.sure = False
         self._doubtful: bool | None = None
 
@@ -91,7 +78,7 @@ class Outage(Draft):
     def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
         made = sum(one.made for one, _ in self.attempts)
         return (len(self.lost_calls), made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned),
-                len(self.first), len(self.late), len(self.freed), self.answer, self.refusals,
+                len(self.first), len(self.late), len(self.some.freed), self.answer, self.refusals,
                 spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
     def seen_last(self, _now: float) -> float:
@@ -110,30 +97,20 @@ class Outage(Draft):
         method; `late`: it had run out itself."""
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
-        if disproves:
-            self.before = tuple(one for one in self.before if phone not in one.first)
-            if helps and not late and phone in self.first:
-                self.turns.freed.setdefault(phone, time)
-        if phone in self.joined and disproves:
-            self.freed.setdefault(phone, time)
-        elif phone in self.first and sent > self.last:
-            self.disproved = self.disproved or disproves
-            if self.returned is None and (disproves or not self.of_methods):
-                self.returned = time
+        if disproves and helps and not late and phone in self.first:
+            self.turns.freed.setdefault(phone, time)
+        self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
         """A phone asked then, for these lines, and nothing came of it."""
         self.turns.vain(phone, sent)
+        self.some.vain(phone, sent)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
         self.lines_asked((subject.number, sent) for subject in subjects)
         self.last = max(self.last, sent)
-        if sent > self.freed.get(phone, sent):
-            del self.freed[phone]
         if self.answer is not None and sent > self.answer:
             self.answer = None
-        if self.returned is not None and sent > self.returned:
-            self.returned, self.disproved = None, False
 
     def lines_asked(self, asked: Iterable[tuple[int, float]]) -> None:
         """Lines, by number, asked in vain, each at that time."""
@@ -143,8 +120,8 @@ class Outage(Draft):
 
     def joins(self, server: ServerWatch, phone: int, failing: Failing) -> None:
         """A phone is concerned by one of some alone, which others had lost before."""
-        if self.meanwhile is not None and phone not in self.first and failing.served_since(server.key, self.start):
-            self.joined.add(phone)
+        if self.some.meanwhile is not None and phone not in self.first and failing.served_since(server.key, self.start):
+            self.some.joined.add(phone)
 
     @property
     def until(self) -> float:
@@ -159,7 +136,7 @@ class Outage(Draft):
     @property
     def own(self) -> set[int]:
         """The phones that it concerns all the while."""
-        return self.first.keys() - self.joined
+        return self.first.keys() - self.some.joined
 
     def lets_run_out(self, server: ServerWatch, vain: InVain, enough: float) -> None:
         """Of which method that is. Where calls alone ran out so far, it is one of all else once `enough` phones asked
@@ -181,8 +158,7 @@ class Outage(Draft):
 
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
-        self.meanwhile = self.meanwhile or self.end
-        self.of_methods = self.of_methods or self.returned is not None
+        self.some.goes_on(self.end)
         for phone, one in failing.items():
             for sent in one.sends:
                 if sent >= self.start:
@@ -190,7 +166,7 @@ class Outage(Draft):
             self.lines_asked(one.asked)
             self.methods |= one.methods_since(self.start)
             self.add(one.subjects, one.event)
-        self._whom_it_answers(server, inf)
+        self.some.look(server, self.start, inf, self.first)
 
     def looks_at(self, server: ServerWatch) -> None:
         """What it answered between requests that came to nothing."""
@@ -205,13 +181,9 @@ class Outage(Draft):
         life = None if self.total is None else server.first_life_after(self.total)
         if life is not None and life < self.last:
             self.total = None
-        self._whom_it_answers(server, self.last)
+        self.some.look(server, self.start, self.last, self.first)
         self.turns.look(server, self)
         self.settle_kind()
-
-    def _whom_it_answers(self, server: ServerWatch, until: float) -> None:
-        if self.spared is None or self.spared[0] in self.first:
-            self.spared = server.first_life_of_others(self.start, until, self.first)
 
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
         """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
@@ -224,8 +196,9 @@ class Outage(Draft):
             first = server.first_registration_after if self.is_of_registrations else \
                 server.first_service_after if self.is_of_refusals or self.pings else server.first_life_after
             self.answer = first(self.last)
-        if self.meanwhile is not None and (self.returned is not None or now <= self.last + TOGETHER):
-            return self.returned
+        returned = self.some.returned
+        if self.some.meanwhile is not None and (returned is not None or now <= self.last + TOGETHER):
+            return returned
         return self.answer
 
     def comes_after(self, last: Outage | None) -> None:
@@ -234,32 +207,31 @@ class Outage(Draft):
             return
         if self.start <= last.last + TOGETHER:
             self.turns.earlier = (*last.turns.earlier, last)[-EARLIER_KEPT:]
-            if not last.disproved:
-                self.before = (*last.before, last)[-BEFORE_KEPT:]
-        last.before = last.turns.earlier = ()
+            self.some.comes_after(last)
+        last.some.before = last.turns.earlier = ()
 
     def forget(self, before: float) -> None:
         """Forget which were over before that time."""
-        self.before = tuple(one for one in self.before if (one.end or 0.0) >= before)
+        self.some.forget(before)
         self.turns.earlier = tuple(one for one in self.turns.earlier if (one.end or 0.0) >= before)
 
     def release(self, lines: Set[int], phones: Set[int] = frozenset()) -> None:
         """These lines and phones were forgotten."""
         super().release(lines)
-        for one in {*self.before, *self.turns.earlier}:
+        for one in {*self.some.before, *self.turns.earlier}:
             one.release(lines, phones)
         let_go(lines, self.moves, self.turned, self.asked)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
-        let_go(phones, self.first, self.late, self.doubts, self.freed, self.turns.served, self.turns.freed)
-        self.joined -= phones
+        let_go(phones, self.first, self.late, self.doubts, self.turns.served, self.turns.freed)
+        self.some.release(phones)
         self.turns.again -= phones
 
     @property
     def is_of_registrations(self) -> bool:
         """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
         return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
-            and self.meanwhile is None
+            and self.some.meanwhile is None
 
     @property
     def is_of_refusals(self) -> bool:
@@ -281,7 +253,7 @@ class Outage(Draft):
     @property
     def silent_since(self) -> float | None:
         """Since when nothing is answered any more, where calls alone ran out until then: not late, no others either."""
-        return None if self.kind == PARTIAL or self.late or self.meanwhile is not None else self.total
+        return None if self.kind == PARTIAL or self.late or self.some.meanwhile is not None else self.total
 
     @property
     def pings(self) -> bool:
@@ -291,10 +263,10 @@ class Outage(Draft):
     @property
     def ends_with_any_call(self) -> bool:
         """Whether it ends when anybody's call is answered."""
-        return self.kind == PARTIAL and self.meanwhile is None
+        return self.kind == PARTIAL and self.some.meanwhile is None
 
     def settle_kind(self) -> None:
         """A server that registers all the while and lets only calls run out is a part of one, unless it takes the calls
         of others; so is one that registers those alone whose calls run out."""
-        takes_none = not self.takes_calls if self.meanwhile is None else self.of_methods
+        takes_none = not self.takes_calls if self.some.meanwhile is None else self.some.of_methods
         self.kind = PARTIAL if self.keeps and self.methods == {"INVITE"} and takes_none else OUTAGE

@@ -13,10 +13,9 @@ def join(server: ServerWatch, outage: Outage, few: float, drafts: Drafts) -> Non
     """Take in those before it that are the same; `few` phones or more tell that some phones alone have lost it."""
     if outage.kind != OUTAGE:
         return
-    if outage.spared is not None:
-        for before in [one for one in outage.before if is_one_with(server, one, outage, few)]:
-            ends = (outage.meanwhile, before.meanwhile, before.end)   # what had seemed to was answered to others
-            outage.meanwhile = min(time for time in ends if time is not None)
+    if outage.some.spared is not None:
+        for before in [one for one in outage.some.before if is_one_with(server, one, outage, few)]:
+            outage.some.goes_on_since(before.some.meanwhile, before.end)
             _take_in(outage, before)
             drafts.withdraw(before)
     for before in earlier_ones(outage):
@@ -29,7 +28,7 @@ def _take_in(outage: Outage, before: Outage) -> None:
     """One before it was the same."""
     if before.start < outage.start:
         outage.start, outage.last_answer = before.start, before.last_answer
-    outage.before = tuple(one for one in outage.before if one is not before)
+    outage.some.before = tuple(one for one in outage.some.before if one is not before)
     outage.turns.earlier = tuple(one for one in outage.turns.earlier if one is not before)
     _take_in_phones(outage, before)
     outage.moves = {**outage.moves, **before.moves}
@@ -38,7 +37,6 @@ def _take_in(outage: Outage, before: Outage) -> None:
     outage.keeps = outage.keeps or before.keeps
     outage.registers = outage.registers or before.registers
     outage.service = outage.service if before.service is None else before.service
-    outage.of_methods = outage.of_methods or before.of_methods
     outage.sure = outage.sure or before.sure
     outage.refusals += before.refusals
     outage.calls = list(dict.fromkeys([*before.calls, *outage.calls]))
@@ -53,8 +51,5 @@ def _take_in_phones(outage: Outage, before: Outage) -> None:
     own = outage.own | before.own
     outage.first = {**outage.first, **before.first}
     outage.asked = {**outage.asked, **before.asked}
-    outage.joined = (outage.joined | before.joined) - own
-    outage.freed = {phone: time for phone, time in (before.freed | outage.freed).items() if phone in outage.joined}
     outage.late = {**outage.late, **before.late}
-    spared = (one for one in (before.spared, outage.spared) if one is not None and one[0] not in outage.first)
-    outage.spared = next(spared, None)
+    outage.some.take_in(before.some, own, outage.first)

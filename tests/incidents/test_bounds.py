@@ -6,7 +6,8 @@ import pytest
 
 from sipaudit.incidents import draft, metrics, minutes, servers, tally
 from sipaudit.incidents.draft import Drafts
-from sipaudit.incidents.outage import BEFORE_KEPT, Outage
+from sipaudit.incidents.of_some import BEFORE_KEPT
+from sipaudit.incidents.outage import Outage
 from tests.incidents.ground import Tower, registered
 from tests.stories import S, Story
 
@@ -109,5 +110,5 @@ def test_outages_before_one_that_may_be_the_same_are_few() -> None:
         outage.comes_after(last)
         last = outage
     assert last is not None
-    assert len(last.before) == BEFORE_KEPT
-    assert not any(one.before for one in last.before)
+    assert len(last.some.before) == BEFORE_KEPT
+    assert not any(one.some.before for one in last.some.before)
