@@ -251,7 +251,7 @@ class EvidenceWatch:
         elif event.method == "OPTIONS" and event.sent is not None:
             server.lived_pinged(event.sent, event.time, event.phone)
         else:
-            server.lived(event.time, event.phone)
+            server.lived(event.time if event.sent is None else event.sent, event.time, event.phone)
         if server.cut:
             server.cut.pop(event.phone, None)
         if server.failing and self._outages is not None:

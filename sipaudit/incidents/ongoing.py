@@ -24,7 +24,7 @@ def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, se
         return False
     if last.methods == {method} == {"REGISTER"}:
         return not server.registers_between(last.last, sent)
-    served = server.first_service_after(last.last)
+    served = server.first_service_after(last.last, last.start)
     return served is None or served >= sent
 
 
@@ -53,7 +53,7 @@ def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
     when the first of these were refused."""
     if not outage.is_of_refusals or not outage.beyond_options or outage.some.meanwhile is not None:
         return False
-    served = server.first_service_after(outage.start)
+    served = server.first_service_after(outage.start, outage.start)
     return served is not None and served < outage.start + soon
 
 

@@ -175,7 +175,7 @@ class Outage(Draft):
         other = server.first_other_after(self.start)
         if self.others is None and other is not None and other < self.last:
             self.others, self.answer = other, None
-        service = server.first_service_after(self.start)
+        service = server.first_service_after(self.start, self.start)
         if self.service is None and service is not None and service < self.last:
             self.service = service
         life = None if self.total is None else server.first_life_after(self.total)
@@ -193,13 +193,18 @@ class Outage(Draft):
         if self.ends_with_any_call:
             return None
         if self.answer is None:
-            first = server.first_registration_after if self.is_of_registrations else \
-                server.first_service_after if self.is_of_refusals or self.pings else server.first_life_after
-            self.answer = first(self.last)
+            self.answer = self._first_answer(server)
         returned = self.some.returned
         if self.some.meanwhile is not None and (returned is not None or now <= self.last + TOGETHER):
             return returned
         return self.answer
+
+    def _first_answer(self, server: ServerWatch) -> float | None:
+        if self.is_of_registrations:
+            return server.first_registration_after(self.last)
+        if self.is_of_refusals or self.pings:
+            return server.first_service_after(self.last, self.start)
+        return server.first_life_after(self.last)
 
     def comes_after(self, last: Outage | None) -> None:
         """The last outage of the server, which may turn out to be the same, and holds none before it any longer."""

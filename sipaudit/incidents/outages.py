@@ -146,7 +146,7 @@ class Outages:
             return None
         start = min(one.since(server.answered, since) for one in failing.values())
         if all(isinstance(one.event, Answered) for one in failing.values()):
-            served = server.first_service_after(start)
+            served = server.first_service_after(start, start)
             if served is not None and served < sent:
                 return None   # it refuses some requests with 503 and serves others: it is there
         first = min(one.first for one in failing.values())

@@ -30,9 +30,9 @@ LEFT_FOR = 120.0       # seconds for which a move away is remembered before ther
 class ServerWatch:
     """One server. `users` are some of its phones, or all where they are few, `served` those that it ever answered as it
     answers its own, `asking` those of this minute with the time of their last request, `asked` the same of the last
-    minutes; `lives` times of final answers outside of dialogs and whose they were, `registered` those to REGISTER as
-    (sent, answered, phone), and `pinged` those to OPTIONS, at most one a second, and `noted` when the last REGISTER of
-    these was sent; `failing` phones with evidence against it, the latest last, and `cut` those whose connection was
+    minutes; `lives` final answers outside of dialogs as (sent, answered, phone), `registered` those to REGISTER, and
+    `pinged` those to OPTIONS, at most one a second of each, and `noted` when the last REGISTER of these was sent;
+    `failing` phones with evidence against it, the latest last, and `cut` those whose connection was
     reset, while they may yet be answered over another; `left` the last failover of each line
     away from it, and `forsaken` when which of its lines asked another server because of what speaks against it; `over`
     is the minute before this one; `refusals` when it last answered 503; `seconds` how many REGISTERs it got in each
@@ -54,7 +54,7 @@ class ServerWatch:
         self.asking: dict[int, float] = {}
         self.asked: deque[dict[int, float]] = deque([self.asking], maxlen=MINUTES_ASKED)
         self.noted = LONG_AGO
-        self.lives: deque[tuple[float, int]] = deque(maxlen=LIVES_KEPT)
+        self.lives: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.registered: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.pinged: deque[tuple[float, float, int]] = deque(maxlen=LIVES_KEPT)
         self.late: deque[float] = deque(maxlen=3 * LIVES_KEPT)
@@ -122,12 +122,12 @@ class ServerWatch:
         self.asking = {}
         self.asked.append(self.asking)
 
-    def lived(self, time: float, phone: int) -> None:
-        """It gave this phone a final answer outside of dialogs that is no failure."""
+    def lived(self, sent: float, time: float, phone: int) -> None:
+        """It gave this phone a final answer outside of dialogs that is no failure, to a request sent then."""
         if time > self.answered:
             self.answered = time
-        if not self.lives or time - self.lives[-1][0] >= APART:
-            self.lives.append((time, phone))
+        if not self.lives or time - self.lives[-1][1] >= APART:
+            self.lives.append((sent, time, phone))
 
     def lived_registering(self, sent: float, time: float, phone: int) -> None:
         """The same to a REGISTER sent then."""
@@ -145,7 +145,7 @@ class ServerWatch:
 
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
-        return min((answered for answered, _ in self._answers() if answered > time), default=None)
+        return min((answered for _, answered, _ in self._answers() if answered > time), default=None)
 
     def answers_late(self, failing: Failing, sent: float, time: float) -> bool:
         """It answers what a phone had sent then: whether that had been given up, which is noted."""
@@ -156,36 +156,32 @@ class ServerWatch:
 
     def in_time_between(self, start: float, end: float) -> bool:
         """Whether it gave any answer in that time, but to OPTIONS, to what had not been given up."""
-        times = chain((answered for answered, _ in self.lives), (answered for _, answered, _ in self.registered))
-        return any(start < answered < end and answered not in self.late for answered in times)
+        return any(start < answered < end and answered not in self.late
+                   for _, answered, _ in chain(self.lives, self.registered))
 
     def first_life_of_others(self, start: float, end: float, phones: Container[int]) -> tuple[int, float] | None:
-        """The first one between these times to another phone than these, and which that was."""
-        others = ((answered, phone) for answered, phone in self._answers()
-                  if start < answered < end and phone not in phones)
+        """The first one between these times to another phone than these, which asked then, and which that was."""
+        others = ((answered, phone) for sent, answered, phone in self._answers()
+                  if start <= sent and answered < end and phone not in phones)
         first = min(others, default=None)
         return None if first is None else (first[1], first[0])
 
-    def _answers(self) -> Iterator[tuple[float, int]]:
-        yield from self.lives
-        for _, answered, phone in chain(self.registered, self.pinged):
-            yield answered, phone
+    def _answers(self) -> Iterator[tuple[float, float, int]]:
+        return chain(self.lives, self.registered, self.pinged)
 
-    def first_service_after(self, time: float) -> float | None:
-        """The first one to anything but OPTIONS, which some answer that refuse all else."""
-        times = [life for life, _ in self.lives if life > time]
-        times += [answered for _, answered, _ in self.registered if answered > time]
-        return min(times, default=None)
+    def first_service_after(self, time: float, asked: float) -> float | None:
+        """The first one to anything but OPTIONS, which some answer that refuse all else. It is to what was `asked` then or
+        later: a call that rang before may still be answered."""
+        return min((answered for sent, answered, _ in chain(self.lives, self.registered)
+                    if answered > time and sent >= asked), default=None)
 
     def first_registration_after(self, time: float) -> float | None:
         """The first answer that is remembered to a REGISTER sent after this time."""
         return min((answered for sent, answered, _ in self.registered if sent > time), default=None)
 
     def first_other_after(self, time: float) -> float | None:
-        """The first answer to anything else than a REGISTER."""
-        times = [life for life, _ in self.lives if life > time]
-        times += [answered for sent, answered, _ in self.pinged if sent > time]
-        return min(times, default=None)
+        """The first answer to anything else than a REGISTER, sent after that time."""
+        return min((answered for sent, answered, _ in chain(self.lives, self.pinged) if sent > time), default=None)
 
     def registers_between(self, start: float, end: float) -> bool:
         """Whether a REGISTER sent after `start` and before `end` was answered."""

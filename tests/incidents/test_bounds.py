@@ -84,7 +84,7 @@ def test_what_is_kept_of_one_server_does_not_grow_with_what_it_is_asked() -> Non
     one = servers.ServerWatch("10.0.0.1:5060", minutes.Minute(0.0))
     for second in range(10_000):
         one.used(1, float(second))
-        one.lived(float(second), 1)
+        one.lived(float(second), float(second), 1)
         one.lived_registering(float(second), float(second), 1)
         one.minute.took(second / 7)
         one.minute.asked(f"METHOD{second}")

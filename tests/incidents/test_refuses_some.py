@@ -57,3 +57,35 @@ def test_what_it_refuses_and_that_it_grants_the_rest_is_said(
     assert words_of(tower.report, UTC).of(outage)[0].startswith(f"10.0.0.1 {said} 12:05:00 to 12:")
     assert any(entry.what.endswith(" answers other requests") for entry in outage.timeline) is (
         "though it answered" in said)
+
+
+@pytest.mark.parametrize("asked", [299.0, 302.5])
+def test_that_a_call_that_rang_is_picked_up_does_not_say_that_it_serves_others(tower: Tower, asked: float) -> None:
+    """A server that is drained lets what had begun come to its end."""
+    story = Story()
+    phones = registered(story, 20)
+    early = phones[19].ask(asked, P, "INVITE")
+    phones[19].told(asked + 0.1, early, 180)
+    phones[19].told(304, early, 200, headers="Contact: <sip:2000@10.0.0.1>\r\n")
+    for number in range(30):
+        asks(phones[number % 10], 301 + 4 * number, "INVITE", 503)
+    phones[18].register(440)
+    end(story, 500)
+    served = asked > 301
+    start = 305 if served else 301
+    assert tower.see(story, None, P, only="server-outage") == [f"server-outage 10.0.0.1 {start}.000-440.004 10"]
+
+
+def test_nor_that_it_answers_other_phones(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 20)
+    early = phones[19].ask(299, P, "INVITE")
+    phones[19].told(299.1, early, 180)
+    phones[19].told(302, early, 200, headers="Contact: <sip:2000@10.0.0.1>\r\n")
+    for number, phone in enumerate(phones[:10]):
+        phone.silence(300 + number)
+    phones[18].register(440)
+    end(story, 500)
+    tower.see(story, None, P)
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
+    assert said == "10.0.0.1 did not answer from 12:05:00 to 12:07:20."
