@@ -52,14 +52,30 @@ class CallUp:
 
 
 class Attempt:
-    """A call that somebody tried to make; `made` whether it came through after all, by whatever server."""
+    """A call that somebody tried to make; `made` whether it came through after all, by whatever server, `blamed` the
+    server whose outage it counts for."""
 
-    __slots__ = ("event", "made", "subject")
+    __slots__ = ("blamed", "event", "made", "subject")
 
     def __init__(self, event: Sent, subject: Watched) -> None:
         self.event = event
         self.subject = subject
         self.made = False
+        self.blamed: str | None = None
+
+    def blame(self, server: str | None) -> None:
+        """It fails for an outage of this server, too. It is one call: it counts where it was tried first."""
+        if self.blamed is None or server == self.event.server:
+            self.blamed = server
+
+    def blames(self, server: str | None) -> bool:
+        """Whether it counts for the outage of this server, if it fails at all."""
+        return self.blamed is None or self.blamed == server
+
+    def acquit(self, server: str) -> None:
+        """That was none, or not for this call."""
+        if self.blamed == server:
+            self.blamed = None
 
     @property
     def failure(self) -> str:

@@ -83,10 +83,11 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
 
 def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
     """The calls that could not be made, emergency calls first, each with when it was first tried there in the outage;
-    one that came through elsewhere is none, nor is one that may still."""
+    one that came through elsewhere is none, nor is one that may still, or counts for another server's."""
     failed: dict[int, FailedAttempt] = {}
     for attempt, sent in outage.attempts:
-        if not attempt.made and outage.start <= sent <= outage.until and attempt.event.time + SILENCE_MAX <= now:
+        counts = not attempt.made and attempt.blames(outage.server) and attempt.event.time + SILENCE_MAX <= now
+        if counts and outage.start <= sent <= outage.until:
             _, before = failed.get(id(attempt), (attempt, sent))
             failed[id(attempt)] = attempt, min(sent, before)
     return sorted(failed.values(), key=lambda one: (not one[0].event.emergency, one[1]))

@@ -76,8 +76,8 @@ class Outage(Draft):
         return self._doubtful
 
     def unsettled(self, now: float, spells: int) -> Sequence[Hashable]:
-        made = sum(one.made for one, _ in self.attempts)
-        return (len(self.lost_calls), made, len(self.calls), len(self.attempts), len(self.moves), len(self.turned),
+        fail = sum(not one.made and one.blames(self.server) for one, _ in self.attempts)
+        return (len(self.lost_calls), fail, len(self.calls), len(self.attempts), len(self.moves), len(self.turned),
                 len(self.first), len(self.late), len(self.some.freed), self.answer, self.refusals,
                 spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
@@ -91,6 +91,7 @@ class Outage(Draft):
         else:
             turned_away("watched-calls")
 
+            attempt.blame(self.server)
     def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool, helps: bool
                ) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another

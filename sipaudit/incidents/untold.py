@@ -46,6 +46,7 @@ class Untold:
 
     def failed(self, server: str, failed: FailedAttempt) -> None:
         """A call that may be the first that is seen of an outage."""
+        failed[0].acquit(server)
         kept = self._attempts.setdefault(server, [])
         kept.append(failed)
         if len(kept) > ATTEMPTS_KEPT:

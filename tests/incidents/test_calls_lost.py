@@ -205,3 +205,32 @@ def test_a_call_that_is_tried_again_in_the_next_outage_is_lost_to_that_when_it_w
     end(story, 600)
     assert tower.see(story, None, P, only="calls-lost") == [
         "calls-lost 10.0.0.1 300.000-321.000 2", "calls-lost 10.0.0.1 360.000-381.000 2"]
+
+
+def two_servers_die(story: Story) -> None:
+    """Of twelve phones some find out at P and then at S, and two at S, where they were."""
+    phones = registered(story, 12)
+    emergency = "sip:112@pbx.example.com"
+    for number, phone in enumerate(phones[:4]):
+        phone.silence(300 + number, to=emergency)
+        phone.silence(305.5 + number, S, to=emergency)
+    for number, phone in enumerate(phones[4:8]):
+        phone.silence(310 + number, method="REGISTER")
+        phone.silence(315.5 + number, S, method="REGISTER")
+    phones[8].fail_over(100)
+    phones[8].silence(340, S)
+    for number, phone in enumerate(phones):
+        phone.register(400 + number, P)
+        phone.told(410.2 + number, phone.ask(410 + number, S, "INVITE", to="sip:3000@pbx.example.com"), 486)
+
+
+def test_a_call_that_two_servers_let_fail_is_one_call(tower: Tower) -> None:
+    """It counts where it was tried first; that at S which was tried nowhere else counts there."""
+    story = Story()
+    two_servers_die(story)
+    end(story, 500)
+    tower.see(story, emergency=["112"])
+    failed = {one.server: (one.metrics["calls_failed"], one.metrics["emergency_failed"])
+              for one in tower.report.incidents if one.kind == "server-outage"}
+    assert failed == {"10.0.0.1:5060/udp": (4, 4), "10.0.0.2:5060/udp": (1, 0)}
+    assert sum(one.kind == "calls-lost" for one in tower.report.incidents) == 2
