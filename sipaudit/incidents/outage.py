@@ -9,6 +9,7 @@ from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
 from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
 from sipaudit.incidents.failing import Failing, InVain
+from sipaudit.incidents.hush import Hush
 from sipaudit.incidents.of_some import OfSome
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
@@ -36,7 +37,7 @@ class Outage(Draft):
     `late` is when each phone's request was sent, and answered, that had run out by then. `doubts` is when each phone
     asked something else in vain while calls alone run out, and `total` since when nothing was answered, when that was
     later than the start. `some` tells whether some phones alone have lost it, `turns` whether it answers some and
-    others not, by turns.
+    others not, by turns, `hush` whether it refused requests at first.
 
     `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
     be made, with when that was asked of this server."""
@@ -64,6 +65,7 @@ class Outage(Draft):
         self.turns = ByTurns()
         self.late: dict[int, tuple[float, float]] = {}
         self.doubts: dict[int, float] = {}
+        self.hush = Hush()
         self.total: float | None = None
         self.sure = False
         self._doubtful: bool | None = None
@@ -157,6 +159,7 @@ class Outage(Draft):
             self.first.setdefault(vain.phone, vain.sent)
             self.add(vain.subjects, vain.event)
 
+        self.hush.vain(vain)
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
         self.some.goes_on(self.end)
@@ -238,6 +241,7 @@ class Outage(Draft):
         """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
         return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
             and self.some.meanwhile is None
+        self.hush.release(phones)
 
     @property
     def is_of_refusals(self) -> bool:
@@ -258,8 +262,17 @@ class Outage(Draft):
 
     @property
     def silent_since(self) -> float | None:
-        """Since when nothing is answered any more, where calls alone ran out until then: not late, no others either."""
-        return None if self.kind == PARTIAL or self.late or self.some.meanwhile is not None else self.total
+        """Since when nothing is answered any more, where calls alone ran out until then, or all was refused: not late,
+        no others either."""
+        late = any(answered < self.last for _, answered in self.late.values())
+        if self.kind == PARTIAL or late or self.some.meanwhile is not None:
+            return None
+        return self.total or (self.hush.since if self._began_refusing else None)
+
+    @property
+    def _began_refusing(self) -> bool:
+        event = self.evidence[0][0] if self.evidence else None
+        return isinstance(event, Answered) and self.service is None
 
     @property
     def pings(self) -> bool:

@@ -170,8 +170,8 @@ class ServerWatch:
         return chain(self.lives, self.registered, self.pinged)
 
     def first_service_after(self, time: float, asked: float) -> float | None:
-        """The first one to anything but OPTIONS, which some answer that refuse all else. It is to what was `asked` then or
-        later: a call that rang before may still be answered."""
+        """The first one to anything but OPTIONS, which some answer that refuse all else, to a request since `asked`: a
+        call that rang before may still be answered."""
         return min((answered for sent, answered, _ in chain(self.lives, self.registered)
                     if answered > time and sent >= asked), default=None)
 

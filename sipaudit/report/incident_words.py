@@ -180,12 +180,14 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _how(words: Words, incident: Incident) -> str:
-    """How the server failed, and when; since when altogether, where it had let calls alone run out before."""
+    """How the server failed, and when; since when altogether, where it had let calls alone run out, or refused all."""
     total = entry_of(incident, NOTHING)
     if total is None:
         return f"{failed(incident, words.phones(incident))} {words.span(incident)}"
     whole = words.span(replace(incident, start=total.time))
-    return f"let calls run out from {words.time(incident.start)} on, and did not answer at all {whole}"
+    refused = incident.evidence[:1] and incident.evidence[0].summary.startswith("503")
+    before = "answered nothing but 503" if refused else "let calls run out"
+    return f"{before} from {words.time(incident.start)} on, and did not answer at all {whole}"
 
 
 def _partial(words: Words, incident: Incident) -> Iterator[str]:

@@ -53,7 +53,7 @@ def heading(incident: Incident, title: str) -> str:
     shown = shown_by(incident)
     if shown and shown <= UNREACHED:
         return UNNAMED if shown == {"dns"} else NOT_REACHED
-    return REFUSING if shown == {"503"} else title
+    return REFUSING if shown == {"503"} and not tells(incident, NOTHING) else title
 
 
 def shown_by(incident: Incident) -> set[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 
+from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, registered
 from tests.stories import Handset, P, Story
+from tests.wire import ORIGIN
 
 
 def refuses(story: Story, phones: list[Handset], times: list[float]) -> None:
@@ -49,3 +53,24 @@ def test_who_is_refused_while_others_are_served_makes_no_outage(tower: Tower) ->
         phones[10 + time // 5 % 30].call(time, seconds=3)
     end(story, 1300)
     assert {line.split()[0] for line in tower.see(story, None, P)} == {"overload"}
+
+
+@pytest.mark.parametrize(("goes_on", "silent"), [(0, True), (5, True), (45, False)])
+def test_who_refuses_all_and_then_answers_nothing_is_said_to(tower: Tower, goes_on: int, silent: bool) -> None:
+    """Overloaded, and then gone; unless what was not answered is refused again later."""
+    story = Story()
+    phones = registered(story, 40, apart=1.0)
+    refuses(story, phones[:20], [300.0 + number for number in range(20)])
+    for number, phone in enumerate(phones[20:35]):
+        phone.silence(321 + number, method="REGISTER")
+    refuses(story, phones[35:], [316.0 + goes_on] if goes_on else [])
+    for number, phone in enumerate(phones):
+        phone.register(400 + number / 10)
+    end(story, 500)
+    tower.see(story, None, P)
+    outage = tower.of("server-outage")
+    assert (outage.start - ORIGIN, outage.metrics["responses_503"]) == (300.0, 20 + bool(goes_on))
+    said = words_of(tower.report, UTC).of(outage)[0]
+    since = "12:05:22" if goes_on else "12:05:21"
+    span = f"on, and did not answer at all from {since} to" if silent else "to"
+    assert said == f"10.0.0.1 answered nothing but 503 from 12:05:00 {span} 12:06:40."
