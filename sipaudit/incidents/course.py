@@ -26,6 +26,7 @@ LATER = 60.0       # seconds
 GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
 AT_ONCE = 0.25      # of the seconds in which it was asked: who is slow takes as long to answer
+SOON = 10.0         # seconds before all are answered again: that some were says nothing
 A_WHILE = 10.0      # seconds: what was asked within less may have been answered within less by chance
 
 Happened = tuple[float, str]
@@ -42,8 +43,9 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield from _meanwhile(outage, server)
     if outage.silent_since is not None:
         yield outage.silent_since, f"{server}{NOTHING}"
-    if outage.some.freed and not outage.is_by_turns:
-        yield min(outage.some.freed.values()), f"{server}{FREED}{len(outage.some.freed)}{OF_THEM}"
+    freed = [time for time in outage.some.freed.values() if time < outage.until - SOON]
+    if freed and not outage.is_by_turns:
+        yield min(freed), f"{server}{FREED}{len(freed)}{OF_THEM}"
     yield from _late(outage, server)
     yield from _lines_of(outage)
     again = _answered_again(outage)

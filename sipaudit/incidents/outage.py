@@ -31,9 +31,10 @@ class Outage(Draft):
     others were answered all the time), `stop` when it really stopped, if somebody said so; `sure` whether more than
     silence tells it.
 
-    Of what it answered meanwhile: `keeps` whether a REGISTER or OPTIONS, `registers` whether a REGISTER,
-    `service` the first answer to anything but OPTIONS, `others` the first to anything but a REGISTER; `called` when the
-    last INVITE was sent that it answered, `takes_calls` whether it answered one between the first two in vain.
+    Of what it answered meanwhile: `served` is when each phone last was, with what had run out, `keeps` whether a
+    REGISTER or OPTIONS, `registers` whether a REGISTER, `service` the first answer to anything but OPTIONS, `others`
+    the first to anything but a REGISTER; `called` when the last INVITE was sent that it answered, `takes_calls` whether
+    it answered one between the first two in vain.
     `late` is when each phone's request was sent, and answered, that had run out by then. `doubts` is when each phone
     asked something else in vain while calls alone run out, and `total` since when nothing was answered, when that was
     later than the start. `some` tells whether some phones alone have lost it, `turns` whether it answers some and
@@ -46,6 +47,7 @@ class Outage(Draft):
         super().__init__(OUTAGE, start, server, entry)
         self.first: dict[int, float] = {}
         self.asked: dict[int, float] = {}
+        self.served: dict[int, float] = {}
         self.last = start
         self.answer: float | None = None
         self.last_answer: float | None = None
@@ -63,9 +65,9 @@ class Outage(Draft):
         self.takes_calls = False
         self.some = OfSome()
         self.turns = ByTurns()
+        self.hush = Hush()
         self.late: dict[int, tuple[float, float]] = {}
         self.doubts: dict[int, float] = {}
-        self.hush = Hush()
         self.total: float | None = None
         self.sure = False
         self._doubtful: bool | None = None
@@ -89,11 +91,11 @@ class Outage(Draft):
     def failed(self, attempt: Attempt, sent: float) -> None:
         """A call that could not be made because of it; `sent` is when its request was."""
         if len(self.attempts) < ATTEMPTS_KEPT:
+            attempt.blame(self.server)
             self.attempts.append((attempt, sent))
         else:
             turned_away("watched-calls")
 
-            attempt.blame(self.server)
     def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool, helps: bool
                ) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
@@ -102,6 +104,8 @@ class Outage(Draft):
             self.late.setdefault(phone, (sent, time))
         if disproves and helps and not late and phone in self.first:
             self.turns.freed.setdefault(phone, time)
+        if disproves and phone in self.first:
+            self.served[phone] = time
         self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
@@ -110,16 +114,19 @@ class Outage(Draft):
         self.some.vain(phone, sent)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
-        self.lines_asked((subject.number, sent) for subject in subjects)
+        self.lines_asked(phone, ((subject.number, sent) for subject in subjects))
         self.last = max(self.last, sent)
         if self.answer is not None and sent > self.answer:
             self.answer = None
 
-    def lines_asked(self, asked: Iterable[tuple[int, float]]) -> None:
-        """Lines, by number, asked in vain, each at that time."""
+    def lines_asked(self, phone: int, asked: Iterable[tuple[int, float]]) -> None:
+        """Lines of a phone, by number, asked in vain, each at that time. A line that was answered since, and had not
+        turned away, has begun anew."""
+        since = max(self.start, self.served.get(phone, self.start))
         for line, sent in asked:
-            if sent >= self.start:
-                self.asked[line] = min(sent, self.asked.get(line, sent))
+            if sent >= since:
+                known = self.asked.get(line, sent)
+                self.asked[line] = sent if known < since and line not in self.turned else min(sent, known)
 
     def joins(self, server: ServerWatch, phone: int, failing: Failing) -> None:
         """A phone is concerned by one of some alone, which others had lost before."""
@@ -152,6 +159,7 @@ class Outage(Draft):
                 return
             self.total = min(self.doubts.values())
         self.methods.add(vain.method)
+        self.hush.vain(vain)
 
     def late_to_show(self, vain: InVain) -> None:
         """A request came to nothing, as is seen only now: if it was sent before the end, it belongs to this."""
@@ -159,7 +167,6 @@ class Outage(Draft):
             self.first.setdefault(vain.phone, vain.sent)
             self.add(vain.subjects, vain.event)
 
-        self.hush.vain(vain)
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
         """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
         self.some.goes_on(self.end)
@@ -167,7 +174,7 @@ class Outage(Draft):
             for sent in one.sends:
                 if sent >= self.start:
                     self.asked_in_vain(phone, sent)
-            self.lines_asked(one.asked)
+            self.lines_asked(phone, one.asked)
             self.methods |= one.methods_since(self.start)
             self.add(one.subjects, one.event)
         self.some.look(server, self.start, inf, self.first)
@@ -232,8 +239,9 @@ class Outage(Draft):
         let_go(lines, self.moves, self.turned, self.asked)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
-        let_go(phones, self.first, self.late, self.doubts, self.turns.served, self.turns.freed)
+        let_go(phones, self.first, self.served, self.late, self.doubts, self.turns.served, self.turns.freed)
         self.some.release(phones)
+        self.hush.release(phones)
         self.turns.again -= phones
 
     @property
@@ -241,7 +249,6 @@ class Outage(Draft):
         """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
         return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
             and self.some.meanwhile is None
-        self.hush.release(phones)
 
     @property
     def is_of_refusals(self) -> bool:

@@ -200,7 +200,7 @@ class Outages:
         outage.takes_calls = self.untold.heard_since(server.key, start)
         for phone, each in failing.items():
             outage.first[phone] = max(each.since(start - 0.001, start), start)
-            outage.lines_asked(each.asked)
+            outage.lines_asked(phone, each.asked)
             outage.last = max(outage.last, each.sends[-1])
             outage.methods |= each.methods_since(start)
             outage.add(each.subjects, each.event)

@@ -50,6 +50,17 @@ def _take_in_phones(outage: Outage, before: Outage) -> None:
     """Whose outage it is."""
     own = outage.own | before.own
     outage.first = {**outage.first, **before.first}
-    outage.asked = {**outage.asked, **before.asked}
+    _take_in_lines(outage, before)
     outage.late = {**outage.late, **before.late}
     outage.some.take_in(before.some, own, outage.first)
+
+
+def _take_in_lines(outage: Outage, before: Outage) -> None:
+    """When each of its lines first asked in vain: of one that was answered between, and had not turned away, the
+    earlier one counts for nothing."""
+    outage.served = {**before.served, **outage.served}
+    for line, sent in before.asked.items():
+        owner = before.lines[line].owner if line in before.lines else None
+        served = line not in before.turned and owner is not None and outage.served.get(owner, sent) > sent
+        if line not in outage.asked or not served:
+            outage.asked[line] = sent

@@ -8,9 +8,9 @@ from datetime import UTC
 import pytest
 
 from sipaudit.report.incident_words import words_of
-from tests.incidents.ground import Tower, registered
+from tests.incidents.ground import Tower, end, registered
 from tests.incidents.test_lost_by_some import outages
-from tests.stories import R0, R2, P, Settings, Story
+from tests.stories import R0, R2, P, S, Settings, Story
 
 FAULT, WELL = 300, 900
 NOTHING_LOST = frozenset[int]()
@@ -75,3 +75,24 @@ def test_a_server_that_is_gone_after_it_had_dropped_some_is_out_by_itself(tower:
     assert [("a part of" in sentence, "did not answer" in sentence) for sentence in said] == [
         (True, False), (False, True)]
     assert P[0] in said[1]
+
+
+def test_what_a_phone_asked_in_vain_before_it_was_answered_does_not_lengthen_how_long_it_took(tower: Tower) -> None:
+    """Every other request is lost. Six phones are unlucky, are answered, and are unlucky again, when they leave."""
+    story = Story()
+    phones = registered(story, 12)
+    for turn in range(3):
+        for number, phone in enumerate(phones):
+            time = 300 + 30 * turn + 2.5 * number
+            if (number + turn) % 2:
+                phone.register(time)
+            else:
+                given_up = phone.silence(time, method="REGISTER")
+            if (number + turn) % 2 == 0 and turn == 2:
+                phone.register(given_up, S)
+    for number, phone in enumerate(phones):
+        phone.register(420 + number)
+    end(story, 600)
+    assert tower.see(story, only="server-outage") == ["server-outage 10.0.0.1 300.000-387.504 12"]
+    metrics = tower.of("server-outage").metrics
+    assert (metrics["lines_moved"], metrics["time_to_detect_max"], metrics["time_to_recover_max"]) == (6, 5.5, 5.511)
