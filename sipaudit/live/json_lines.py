@@ -7,9 +7,12 @@ import os
 import sys
 from collections import deque
 from errno import ENXIO
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from sipaudit.errors import InputError
+from sipaudit.live.aside import Aside
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 from sipaudit.report.screen import count_of
@@ -19,13 +22,35 @@ from sipaudit.turned_away import turned_away
 log = logging.getLogger(__name__)
 
 STDOUT = "-"
-BYTES_KEPT = 8 << 20           # bytes that wait for a disk that is full
+PATIENCE = 3.0           # seconds that the last lines have
+BYTES_KEPT = 8 << 20     # bytes that wait for a disk that is full
 WAITING = 20_000         # lines that wait for a reader who is slow
 
 
-def json_lines(path: str) -> LinesToFile | LinesToStdout:
+def json_lines(path: str) -> LinesAside | LinesToStdout:
     """The sink for a path, or for `-`. Raises InputError when the file cannot be opened."""
-    return LinesToStdout() if path == STDOUT else LinesToFile(path)
+    return LinesToStdout() if path == STDOUT else LinesAside(LinesToFile(path))
+
+
+class LinesAside:
+    """A sink: `lines` written by a thread, so that a disk that hangs holds up nothing."""
+
+    def __init__(self, lines: LinesToFile) -> None:
+        self._lines = lines
+        self._aside = Aside("jsonl")
+
+    def take(self, saying: Saying) -> None:
+        self._lines.take(saying)
+
+    def turn(self, now: float) -> None:
+        if self._aside.idle:
+            self._aside.put(partial(self._lines.turn, now))
+
+    def close(self) -> None:
+        self._aside.put(self._lines.close)
+        if not self._aside.settled(PATIENCE):
+            log.warning("--jsonl: the disk does not answer, %s could not be written", self._lines.left)
+        self._aside.close()
 
 
 class LinesToStdout:
@@ -58,12 +83,14 @@ class LinesToStdout:
 
 class LinesToFile:
     """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk, or a pipe
-    whose reader is slow, does not take waits; beyond a bound the newest lines are dropped whole, and counted."""
+    whose reader is slow, does not take waits; beyond a bound the newest lines are dropped whole, and counted. `take`
+    may be called while another thread is at the rest."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
+        self._counting = Lock()    # two threads add to them, and take off
         self._broken_off = False   # whether the first of those that wait is the rest of a line
         self._away = False         # whether the last that was written was refused
         self._moved = False        # whether another file could not be made in its place
@@ -80,7 +107,7 @@ class LinesToFile:
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
         if _breaks_off(self._path):
             self._waiting.appendleft(b"\n")
-            self._bytes += 1
+            self._count(1)
         return file
 
     def take(self, saying: Saying) -> None:
@@ -90,7 +117,16 @@ class LinesToFile:
             turned_away("jsonl")
         else:
             self._waiting.append(line)
-            self._bytes += len(line)
+            self._count(len(line))
+
+    def _count(self, more: int) -> None:
+        with self._counting:
+            self._bytes += more
+
+    @property
+    def left(self) -> str:
+        """What is not written: `2 lines`."""
+        return count_of(len(self._waiting) + self.dropped, "line")
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
         self._reopen_if_moved()
@@ -99,7 +135,7 @@ class LinesToFile:
     def close(self) -> None:
         self._write()
         if self._waiting or self.dropped:
-            log.warning("--jsonl: %s could not be written", count_of(len(self._waiting) + self.dropped, "line"))
+            log.warning("--jsonl: %s could not be written", self.left)
         os.close(self._file)
 
     def _say_away(self, error: OSError) -> None:
@@ -123,7 +159,7 @@ class LinesToFile:
                 self._say_away(error)
                 return
             self._say_back()
-            self._bytes -= written
+            self._count(-written)
             self._broken_off = written < len(line)
             if self._broken_off:
                 self._waiting[0] = line[written:]

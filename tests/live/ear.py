@@ -133,6 +133,7 @@ class Ear:
         for saying in self.said[since:]:
             journal.take(saying)
         journal.turn(0.0)
+        assert journal.is_written(60)
 
     def goes_on(self, checkpoint: Checkpoint, *, after: float) -> Ear:
         """Another process that goes on from there, so many seconds later; killed or ended makes no difference to what

@@ -26,8 +26,8 @@ from tests.live.test_restarts import EARLY, SITE, early_return, returned_early
 from tests.store.sayings import finding, known
 
 SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2   # EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+FREEZE, THAW = 0xC0045877, 0xC0045878     # FIFREEZE, FITHAW
 SOON = 60.0   # seconds within which a busy machine syncs a file of some kilobytes
-
 
 
 class Disk:
@@ -42,9 +42,21 @@ class Disk:
         self.comes_back()
 
     def loses_power(self) -> None:
+        self._told(SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
+
+    def hangs(self) -> None:
+        """Whoever writes to it waits until it `answers`."""
+        self._told(FREEZE, b"\0\0\0\0")
+
+    def answers(self) -> None:
+        self._told(THAW, b"\0\0\0\0")
+
+    def _told(self, what: int, argument: bytes) -> None:
         directory = os.open(self.place, os.O_RDONLY)
-        ioctl(directory, SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
-        os.close(directory)
+        try:
+            ioctl(directory, what, argument)
+        finally:
+            os.close(directory)
 
     def goes(self) -> None:
         """Nobody may have a file of it open."""

@@ -1,0 +1,85 @@
+"""Work upon files that a thread does, in the order in which it was given: a disk that is slow, or hangs, holds up
+nobody else."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+Job = Callable[[], None]
+
+
+class Aside:
+    """`put` and `idle` wait for nothing. No job may raise, but for one that `done` waits for. The thread begins with
+    the first job: capabilities are each thread's own, and one that was there before would keep them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: deque[Job] = deque()
+        self._change = threading.Condition()
+        self._begun = self._works = self._ends = False
+
+    def put(self, job: Job) -> None:
+        """It will be done behind all that was put before."""
+        with self._change:
+            self._jobs.append(job)
+            if not self._begun:
+                self._begun = True
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            self._change.notify_all()
+
+    def done(self, job: Job, seconds: float) -> bool:
+        """Whether it was done within so many seconds; else it will be. Raises the OSError that it raises in time."""
+        errors: list[OSError] = []
+        over = threading.Event()
+
+        def tried() -> None:
+            try:
+                job()
+            except OSError as error:
+                errors.append(error)
+            finally:
+                over.set()
+
+        self.put(tried)
+        if not over.wait(seconds):
+            return False
+        if errors:
+            raise errors[0]
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Whether all was done that was put."""
+        with self._change:
+            return not (self._jobs or self._works)
+
+    def settled(self, seconds: float) -> bool:
+        """Whether all is done within so many seconds."""
+        with self._change:
+            return self._change.wait_for(lambda: not (self._jobs or self._works), seconds)
+
+    def close(self) -> None:
+        """The thread ends when all is done."""
+        with self._change:
+            self._ends = True
+            self._change.notify_all()
+
+    def _run(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                job()
+            finally:
+                with self._change:
+                    self._works = False
+                    self._change.notify_all()
+
+    def _next(self) -> Job | None:
+        with self._change:
+            self._change.wait_for(lambda: self._jobs or self._ends)
+            if not self._jobs:
+                self._begun = self._ends = False
+                return None
+            self._works = True
+            return self._jobs.popleft()
