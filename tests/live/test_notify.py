@@ -29,12 +29,15 @@ WAIT = 20.0   # seconds until a test gives up
 
 class Service:
     """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503. `answers` is
-    how much it says to each."""
+    how much it says to each; with `drips` it says, from there on, a byte now and then, as long as somebody listens.
+    """
 
     def __init__(self) -> None:
         self.failures = 0
         self.asked = 0
         self.answers = self.answered = 0   # of 64 kB each
+        self.drips = ""   # in its "head" or its "body"
+        self._ends = Event()
         self.got: list[dict[str, Any]] = []
         service = self
 
@@ -45,12 +48,21 @@ class Service:
                 status = 503 if service.asked <= service.failures else 200
                 if status == 200:
                     service.got.append(body)
+                if service.drips == "head":
+                    self._drip()
                 self.send_response(status)
                 self.end_headers()
+                if service.drips == "body":
+                    self._drip()
                 with suppress(OSError):
                     for _ in range(service.answers):
                         self.wfile.write(bytes(1 << 16))
                         service.answered += 1
+
+            def _drip(self) -> None:
+                with suppress(OSError):
+                    while not service._ends.wait(0.02):
+                        self.wfile.write(b"H")
 
             def log_message(self, *args: object) -> None:
                 """Silent."""
@@ -61,6 +73,7 @@ class Service:
         self._thread.start()
 
     def close(self) -> None:
+        self._ends.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -126,6 +139,24 @@ def test_of_an_answer_without_end_only_the_beginning_is_read(service: Service) -
     until(lambda: notifier.counts()["sent"] == 1)
     notifier.close()
     assert service.answered < 500
+
+
+def test_an_answer_that_drips_is_waited_for_no_longer_than_any(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sipaudit.live.answers.ANSWER_SECONDS", 0.3)
+    service.drips = "body"
+    notifier = Notifier([service.url], UTC, patience=QUICK)
+    outage(notifier, "i-0001")
+    outage(notifier, "i-0002", said.NOW + 10)
+    until(lambda: notifier.counts()["sent"] == 2)
+    assert len(service.got) == 2
+    service.drips = "head"
+    outage(notifier, "i-0003", said.NOW + 20)
+    until(lambda: notifier.counts()["failed"] >= 1)
+    service.drips = ""
+    until(lambda: notifier.counts()["sent"] == 3)
+    notifier.close()
 
 
 def test_one_service_that_is_away_does_not_hold_up_the_other(service: Service) -> None:
