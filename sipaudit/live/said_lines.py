@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.live.probe import Probe
+from sipaudit.live.said_outside import SaidOutside
 from sipaudit.model.captures import ServerSummary
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.sayings import (
@@ -58,6 +59,7 @@ class SaidLines:
         self.new: list[Line] = []
         self._told: dict[int, Told] = {}
         self._servers: dict[str, ServerSummary] = {}
+        self._outside = SaidOutside()
         self._looked = LONG_AGO
         self._all_after = LONG_AGO
 
@@ -76,6 +78,8 @@ class SaidLines:
         for line in tuple(lines.values()):
             if line.last >= since:
                 yield from self._of_line(now, line, probe, at_last)
+        if everything:
+            yield from self._outside.turn(now, probe, at_last=at_last)
 
     def _forgotten(self, now: float, lines: Mapping[int, Line]) -> Iterator[Saying]:
         """Those that reconstruction does not know any more, under any number."""
@@ -162,6 +166,7 @@ class SaidLines:
             name, stands = (row.server, row.since), (row.refreshes, row.until if row.end else None)
             told.stretches[index][name] = stands
             if before.get(name) != stands:
+                self._outside.registered(None if told.line is None else told.line.entry, row.server, now)
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
 
 

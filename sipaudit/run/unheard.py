@@ -15,6 +15,8 @@ from sipaudit.settings.site import Site
 from sipaudit.times import Span
 
 SHOWN = 3   # servers or lines named
+COUNTS_AS_NO_MOVE = ("which no entry lists: what they do there counts as no move. If it is a server of {entry}, "
+                     "correct its address there.")
 
 
 def unheard(declared: Declarations, lines: Sequence[Line], report: Sequence[LineSummary],
@@ -51,8 +53,8 @@ def outside(lines: Sequence[LineSummary], servers: Sequence[ServerSummary]) -> I
                 found[server] = found.get(server, 0) + 1
     for entry, found in sorted(by_entry.items()):
         for server in sorted(found)[:SHOWN]:
-            yield (f"{count_of(found[server], 'line')} of {entry} registered at {server}, which no entry lists: "
-                   f"what they do there counts as no move. If it is a server of {entry}, correct its address there.")
+            yield (f"{count_of(found[server], 'line')} of {entry} registered at {server}, "
+                   f"{COUNTS_AS_NO_MOVE.format(entry=entry)}")
 
 
 def begins_later(span: Span, first: float) -> Iterator[str]:

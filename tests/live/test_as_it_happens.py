@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from sipaudit.live.standing import Standing
-from sipaudit.model.sayings import FindingSaid, LineForgotten, LineSaid, MoveSaid, RegistrationSaid, ServerSaid, TrySaid
+from sipaudit.model.sayings import (
+    FindingSaid,
+    LineForgotten,
+    LineSaid,
+    MoveSaid,
+    NoteSaid,
+    RegistrationSaid,
+    ServerSaid,
+    TrySaid,
+)
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 from tests.traps.ground import handset
@@ -55,6 +64,44 @@ def test_an_answer_that_comes_late_takes_it_back(ear: Ear) -> None:
     phone.told(1540.1, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
     assert withdrawn(ear.hears(story, since=1540.05, clock=1590)) == [f"{number} late-packet"]
     assert findings(ear.finish(1600)) == []
+
+
+def notes(ear: Ear) -> list[str]:
+    return [saying.note for saying in ear.said if isinstance(saying, NoteSaid)]
+
+
+def test_a_slip_in_the_address_of_the_second_server_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `analyze` tells it at its end: what the line does there counts as no move."""
+    ear = Ear(tmp_path, site(R2, P, T))
+    phone = handset()
+    phone.fail_over(300)
+    ear.hears(phone.story)
+    for clock in (330, 400, 500, 600):
+        ear.turn(clock)
+    [told] = notes(ear)
+    assert told == ("Lines of sbc register at 10.0.0.2:5060/udp, which no entry lists: what they do there counts as "
+                    "no move. If it is a server of sbc, correct its address there.")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [told]
+    other = ear.again(tmp_path, after=20)
+    phone.register(700, S)
+    other.hears(phone.story, since=650)
+    other.turn(900)
+    assert not notes(other)
+
+
+def test_a_server_that_an_entry_lists_by_then_is_none(tmp_path: Path) -> None:
+    """Somebody has mended the site file."""
+    ear = Ear(tmp_path, site(R2, P, T))
+    phone = handset()
+    phone.fail_over(300)
+    ear.hears(phone.story)
+    ear.turn(320)
+    ear.obeys(site(R2, P, S))
+    ear.turn(400)
+    ear.finish(500)
+    assert not notes(ear)
 
 
 def test_a_packet_that_comes_in_time_takes_nothing_back(ear: Ear) -> None:
