@@ -24,6 +24,7 @@ from sipaudit.model.values import (
     SettingValue,
 )
 from sipaudit.report.manners import ENDINGS, LATE, OF_SOME
+from sipaudit.report.named_in import named_in
 from sipaudit.report.redact import Pseudonyms, is_address
 from sipaudit.report.why import CAUSE
 
@@ -44,13 +45,6 @@ UNDER_PSEUDONYMS = ("Numbers, names, addresses and files are pseudonyms here (--
 Values = dict[str, int | float | str | list[float] | None]
 
 _SOURCE = re.compile(r"(.+?)(:[0-9]+(?: .*)?)")
-_NAMED = re.compile(
-    r"(?P<uri>\b(?:sips?|tel):[^\s<>,;\"')]+)"
-    r"|(?P<address>\[[0-9A-Fa-f:.]{2,}\]|(?<![\w.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9]\.)\b"
-    r"|(?<![\w:])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:]))"
-    r"|(?P<mac>(?<!\w)[0-9A-Fa-f]{12}(?!\w)|(?<!\w)(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?!\w))"
-    r"|(?P<path>[^\s(),]*\.(?:pcap|pcapng|cap|gz|zst|lz4|ya?ml|cfg|xml)\b)"
-)
 _STARTS = re.compile(r"(?<![\w-])\S")
 _GOES_ON = re.compile(r"[\w-]")
 _VERSIONED = re.compile(r"/(?:udp|tcp|tls|wss?|sctp)\b")
@@ -98,9 +92,17 @@ class Redaction:
         """A sentence of ours: what it names of the wire and of files is replaced."""
         pieces, at = [], 0
         for begin, end in self._known_in(text):
-            pieces += [_NAMED.sub(self._found, text[at:begin]), self._known[text[begin:end]]]
+            pieces += [*self._replaced(text[at:begin]), self._known[text[begin:end]]]
             at = end
-        return "".join([*pieces, _NAMED.sub(self._found, text[at:])])
+        return "".join([*pieces, *self._replaced(text[at:])])
+
+    def _replaced(self, text: str) -> Iterator[str]:
+        at = 0
+        for begin, end, kind in named_in(text):
+            yield text[at:begin]
+            yield self._found(text[begin:end], kind)
+            at = end
+        yield text[at:]
 
     def transcript(self, line: str) -> str:
         """A line of the scenario language: Call-IDs and targets stand behind `id=` and `to=`."""
@@ -129,13 +131,16 @@ class Redaction:
             else:
                 behind = begin
 
-    def _found(self, match: re.Match[str]) -> str:
-        kind, text = match.lastgroup, match[0]
+    def _found(self, text: str, kind: str | None) -> str:
         if kind == "uri":
             return self.names.uri(text)
         if kind == "path":
             return self.names.path(text)
-        return text if not is_address(text.strip("[]")) and kind == "address" else self.names.host(text)
+        if kind == "mac":
+            return self.names.mac(text)
+        colon = "" if is_address(text) or not text.endswith(":") else ":"   # of the sentence
+        address = text.removesuffix(colon)
+        return self.names.host(address) + colon if is_address(address.strip("[]")) else text
 
     def _capture(self, capture: CaptureSummary) -> CaptureSummary:
         return replace(capture, path=self.names.path(capture.path))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sipaudit.report.named_in import named_in
 from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_report import Redaction
@@ -43,3 +44,52 @@ def test_a_message_eight_times_as_long_takes_about_eight_times_as_long(kind: str
     """Quadratic work would take 64 times as long."""
     small, large = (min(seconds(HOSTILE[kind](size)) for _ in range(3)) for size in (SMALL, LARGE))
     assert large < LARGE / SMALL * small * 3 + 0.01
+
+
+WORDS: dict[str, str] = {
+    "letters": "a", "digits": "1", "a long address": "1.2.", "dots": "a.", "what is nearly a file": "a.pca",
+    "colons": "0:", "brackets": "[a:", "files": "a.pcap/", "behind a file": "a.pcap.",
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_sentence_eight_times_as_long_takes_about_eight_times_as_long(word: str) -> None:
+    """Though all of it is one word: looked for a file from each of its letters on, it would take 64 times as long."""
+    hiding = Redaction(Pseudonyms(bytes(32)))
+
+    def seconds_of(size: int) -> float:
+        begun = time.process_time()
+        hiding.sentence((WORDS[word] * size)[:size])
+        return time.process_time() - begun
+
+    small, large = (min(seconds_of(size) for _ in range(3)) for size in (SMALL // 4, LARGE // 4))
+    assert large < LARGE / SMALL * small * 3 + 0.01
+
+
+@pytest.mark.parametrize(("sentence", "kinds"), [
+    ("in a/b.pcap.gz, frame 3", "path"), ("10.0.0.1/x.pcap", "address path"), ("x/10.0.0.1.pcap", "path"),
+    ("sip:a@b;x.cfg", "uri path"), ("(site.yaml:3)", "path"), ("a.pcap/b", "path"),
+    ("no.pcapx 00:11:22:33:44:55", "mac"),
+])
+def test_a_file_begins_with_its_word_or_behind_what_else_that_names(sentence: str, kinds: str) -> None:
+    assert " ".join(str(kind) for _, _, kind in named_in(sentence)) == kinds
+
+
+@pytest.mark.parametrize("name", [
+    "00:11:22:33:44:55", "00-11-22-33-44-55", "001122334455", "10.1.2.3", "fe80::1:2", "2001:db8:1:2:3:4:5:6",
+    "ab:cd:ef:01:23:45:67:89", "::ffff:10.1.2.3", "[2001:db8::5]",
+])
+@pytest.mark.parametrize("sentence", ["{}", "phone {}: silent", "({})", "{}, and", "at {}.", "={}", "of {}/udp"])
+def test_an_address_in_a_sentence_is_hidden_whatever_stands_beside_it(name: str, sentence: str) -> None:
+    hiding = Redaction(Pseudonyms(bytes(32)))
+    hidden = hiding.names.mac(name) if is_mac(name) else hiding.names.host(name)
+    assert hiding.sentence(sentence.format(name)) == sentence.format(hidden)
+
+
+def is_mac(name: str) -> bool:
+    return len(name.replace(":", "").replace("-", "")) == 12 and "." not in name
+
+
+@pytest.mark.parametrize("sentence", ["at 12:03:04", "12:03:04: over", "1:2:3:4:5", "frame 3: 200", "a:b:c"])
+def test_what_is_no_address_stays(sentence: str) -> None:
+    assert Redaction(Pseudonyms(bytes(32))).sentence(sentence) == sentence
