@@ -7,7 +7,7 @@ from sipaudit.capture.layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
 from sipaudit.capture.link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
 from sipaudit.sip.framing import looks_like_sip
 
-VXLAN, VXLAN_LINUX, GENEVE, GTP_U = 4789, 8472, 6081, 2152
+VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_U = 4789, 8472, 4790, 6081, 2152
 MPLS_UDP, L2TP, CAPWAP, TEREDO = 6635, 1701, 5247, 3544
 
 TUNNELS = 8  # inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
@@ -15,6 +15,7 @@ GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one o
 
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 _GRE_KEEPALIVE = 0
+_VXLAN_I, _VXLAN_NEVER, _GPE_P = 0x08, 0x40, 0x04  # of the first octet
 
 
 def tunnelled(packet: IpPacket) -> Peeled | None:
@@ -58,10 +59,23 @@ def gre(data: bytes) -> Peeled:
 
 
 def vxlan(payload: bytes) -> Peeled | None:
-    """RFC 7348 5; without the I flag it is something else that uses the port."""
-    if len(payload) < 8 or not payload[0] & 8 or payload[0] & 0xC0:
+    """RFC 7348 5; without the I flag it is something else that uses the port.
+
+    The highest bit may tell of a policy's group in reserved octets (draft-smith-vxlan-group-policy-05 2.1).
+    """
+    if len(payload) < 8 or not payload[0] & _VXLAN_I or payload[0] & _VXLAN_NEVER:
         return None
     return Inner(payload[8:], ethernet)
+
+
+def vxlan_gpe(payload: bytes) -> Peeled | None:
+    """VXLAN with any protocol inside (draft-ietf-nvo3-vxlan-gpe-13 3); without the P flag it is Ethernet, as in VXLAN
+    itself."""
+    plain = vxlan(payload)
+    if plain is None or not payload[0] & _GPE_P:
+        return plain
+    number = payload[3]
+    return Inner(payload[8:], _GPE_PROTOCOLS[number]) if number in _GPE_PROTOCOLS else Stop(f"vxlan-gpe-{number}")
 
 
 def geneve(payload: bytes) -> Peeled | None:
@@ -102,9 +116,11 @@ def _unread(kind: str) -> Peel:
     return lambda _: Stop(kind)
 
 
+_GPE_PROTOCOLS: dict[int, Peel | None] = {1: None, 2: None, 3: ethernet, 5: mpls}  # IPv4, IPv6
+
 _PROTOCOLS: dict[int, Peel] = {4: bare_ip, 41: bare_ip, 47: gre, 137: mpls}
 
 TUNNEL_PORTS = {
-    VXLAN: vxlan, VXLAN_LINUX: vxlan, GENEVE: geneve, GTP_U: gtp_u, MPLS_UDP: mpls_udp,
+    VXLAN: vxlan, VXLAN_LINUX: vxlan, VXLAN_GPE: vxlan_gpe, GENEVE: geneve, GTP_U: gtp_u, MPLS_UDP: mpls_udp,
     L2TP: _unread("l2tp"), CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
 }

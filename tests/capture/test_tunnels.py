@@ -104,6 +104,8 @@ NO_MAC: dict[str, Callable[[int], tuple[int, bytes]]] = {
         INNER[v], 0x34, b"\0\0\0\x85" + b"\x01\x10\x00\x00"), **OUTER))),
     "geneve": lambda v: (ETHERNET, eth(ip4(udp(
         struct.pack(">BBHI", 1, 0, ETHERTYPE[v], 0) + b"OPTS" + INNER[v], 50000, 6081), **OUTER))),
+    "vxlan-gpe": lambda v: (ETHERNET, eth(ip4(udp(
+        b"\x0c\0\0" + bytes([{4: 1, 6: 2}[v]]) + b"\0\0\x2a\0" + INNER[v], 50000, 4790), **OUTER))),
     "mpls in ip": lambda v: (ETHERNET, eth(ip4(b"\x00\x02\x01\x40" + INNER[v], 137, **OUTER))),
 }  # fmt: skip
 
@@ -123,6 +125,10 @@ BRIDGES: dict[str, Callable[[int], tuple[int, bytes]]] = {
         b"\x20\x64\0\1" + b"\0" * 7 + b"\x01" + b"\0" * 8 + _bridged(v), 0x22EB, 0x1000, b"\0\0\0\1"), 47, **OUTER))),
     "vxlan": lambda v: (ETHERNET, eth(ip4(vxlan(_bridged(v)), **OUTER))),
     "vxlan, linux's port": lambda v: (ETHERNET, eth(ip4(udp(b"\x08" + b"\0" * 7 + _bridged(v), 50000, 8472), **OUTER))),
+    "vxlan with a group's policy": lambda v: (ETHERNET, eth(ip4(udp(
+        b"\x88\0\0\x07\0\0\x2a\0" + _bridged(v), 50000, 4789), **OUTER))),
+    "vxlan-gpe, ethernet": lambda v: (ETHERNET, eth(ip4(udp(
+        b"\x0c\0\0\x03\0\0\x2a\0" + _bridged(v), 50000, 4790), **OUTER))),
     "vxlan over ipv6": lambda v: (ETHERNET, eth(ip6(vxlan(_bridged(v)), **OUTER6), 0x86DD)),
     "geneve, ethernet": lambda v: (ETHERNET, eth(ip4(udp(
         struct.pack(">BBHI", 0, 0, 0x6558, 0) + _bridged(v), 50000, 6081), **OUTER))),
@@ -273,6 +279,7 @@ def test_sip_on_a_tunnels_port_is_sip_and_other_users_of_the_port_are_left_alone
         (eth(ip4(b"\0" * 20, 2)), ETHERNET, "content", "igmp"),
         (eth(ip4(b"\0" * 20, 200)), ETHERNET, "undecoded", "ip-proto-200"),
         (eth(ip4(udp(b"\xc8\x02" + b"\0" * 20, 1701, 1701))), ETHERNET, "undecoded", "l2tp"),
+        (eth(ip4(udp(b"\x0c\0\0\x04" + b"\0" * 20, 50000, 4790))), ETHERNET, "undecoded", "vxlan-gpe-4"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=3))), ETHERNET, "undecoded", "udp-length"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=900))), ETHERNET, "undecoded", "udp-length"),
         (eth(b"\x41" + b"\0" * 40), ETHERNET, "undecoded", "ip-header"),
