@@ -3,7 +3,8 @@
 libpcap (pcapy-ng) reads plain files three times as fast as we do.  It cannot read pipes twice, compressed files, or
 pcapng whose interfaces differ in link type or snap length, and at damage it throws the unfinished batch away: the
 last packets before the capture was cut off, which may be what the user looks for.  Where it gives up, our reader
-starts over and goes on behind what was already given.
+starts over and goes on behind what was already given.  Of blocks that are no packets it says nothing, and Wireshark
+numbers some of them: where there are any, our reader reads.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from sipaudit.capture import formats
 from sipaudit.capture.files import CaptureFile, no_packet
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import ROW_SIZE, Batch
-from sipaudit.capture.pcapng import read_closing_statistics
+from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords, read_closing_statistics
 from sipaudit.capture.records import Records, note_link_type
 from sipaudit.capture.streams import DamagedStreamError, chunks, opened
 
 BATCH = 4096      # packets: fewer make the mask dearer by a third, more gain nothing
 FIRST_BATCH = 1024   # packets of the first batch, since nobody knows how long they are
+BEGINNING = 1 << 20     # bytes of a pcapng in which blocks are looked for that libpcap passes over
 BATCH_BYTES = 800_000   # of a batch, about: media come in small packets, SIP in long ones, and two or three are held
 _PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is
 
@@ -33,11 +35,23 @@ def batches(file: CaptureFile, health: CaptureHealth, progress: Callable[[int], 
     many stored bytes were read since it was told last.  Raises InputError for a pipe that carries no capture.
     """
     position = _Position(progress)
-    if file.plain:
+    if file.plain and not _numbers_more(file):
         yield from _with_libpcap(file, health, position)
     else:
         yield from _with_our_reader(file, health, position)
     position.reached(file.size)
+
+
+def _numbers_more(file: CaptureFile) -> bool:
+    """Whether Wireshark numbers more than packets in a pcapng, as far as its beginning shows: who writes custom blocks
+    or entries of a journal does so from the start."""
+    with opened(file.source) as stream:
+        head = stream.read(len(SECTION_MAGIC))
+        if head != SECTION_MAGIC:
+            return False
+        reader = PcapngRecords(CaptureHealth(file.path))
+        packets = sum(batch.length for batch in reader.feed(head + stream.read(BEGINNING)))
+        return reader.frames > packets
 
 
 class _Position:

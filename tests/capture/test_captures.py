@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,22 @@ def test_libpcap_and_our_own_reader_give_the_same_packets(name: str, tmp_path: P
     path = CAPTURES / name
     (tmp_path / "copy").write_bytes(gzip.compress(path.read_bytes(), 1))
     assert _packets(path) == _packets(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", [0xBAD, 0x40000BAD, 9])
+def test_what_wireshark_numbers_beside_packets_is_numbered_in_a_plain_file_too(
+    order: str, kind: int, tmp_path: Path
+) -> None:
+    """libpcap passes over custom blocks and journal entries (draft-ietf-opsawg-pcapng 4.7, 4.8)."""
+    stream = io.BytesIO()
+    writer = PcapngWriter(stream, order=order)
+    writer.interface()
+    for number, time in enumerate(TIMES, 1):
+        writer.write(time, message(number))
+        stream.write(struct.pack(f"{order}IIII", kind, 20, 32473, 1) + struct.pack(f"{order}I", 20))
+    (tmp_path / "a").write_bytes(stream.getvalue())
+    assert frames(captures(tmp_path / "a")) == [(time, capture, 2 * frame - 1) for time, capture, frame in PLAIN]
 
 
 # Where we find SIP and Wireshark does not: SIP in HEP, which it shows as HEP, and requests of which only the method
