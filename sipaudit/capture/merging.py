@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
+from itertools import chain, count
 from math import inf
 from typing import Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
@@ -45,6 +46,19 @@ class _Reading(Generic[AnyRun]):
             self._position = 0
         return None if self._run is None else self._run.times[self._position]
 
+    def is_moment(self) -> bool:
+        """Whether all its packets are of one time, before any was taken. Where they are more than a run it is not
+        known: no."""
+        if self.head() is None:
+            return True
+        times = cast(AnyRun, self._run).times
+        if times[0] != times[-1]:
+            return False
+        following = next(self._runs, None)
+        if following is not None:
+            self._runs = chain((following,), self._runs)
+        return following is None
+
     def take(self, limit: float) -> AnyRun:
         """The packets at hand up to a time; at least the next one, when that is not later."""
         begin, run = self._position, cast(AnyRun, self._run)
@@ -57,21 +71,34 @@ def in_order(sources: Iterable[Source[AnyRun]]) -> Iterator[tuple[int, AnyRun]]:
     """Runs of packets, each with the index of its capture.
 
     A capture is opened only when the others have come to its first packet, so a set of ring files needs one open file.
-    Within a capture the order of the file is kept, even where its clock steps back.
+    Within a capture the order of the file is kept, even where its clock steps back. Of packets of one time, as a coarse
+    clock makes them, those of the capture that began first come first.
     """
     waiting = sorted(sources, key=lambda source: (source.first, source.capture), reverse=True)
     begun: list[tuple[float, int, _Reading[AnyRun]]] = []
+    turn = count()
 
-    def push(reading: _Reading[AnyRun]) -> None:
+    def push(reading: _Reading[AnyRun], turn: int) -> None:
         head = reading.head()
         if head is not None:
-            heappush(begun, (head, reading.capture, reading))
+            heappush(begun, (head, turn, reading))
 
     while waiting or begun:
         if waiting and (not begun or waiting[-1].first <= begun[0][0]):
-            push(_Reading(waiting.pop()))
+            for reading in _begin(waiting):
+                push(reading, next(turn))
             continue
-        _, capture, reading = heappop(begun)
+        _, its_turn, reading = heappop(begun)
         limit = min(begun[0][0] if begun else inf, waiting[-1].first if waiting else inf)
-        yield capture, reading.take(limit)
-        push(reading)
+        yield reading.capture, reading.take(limit)
+        push(reading, its_turn)
+
+
+def _begin(waiting: list[Source[AnyRun]]) -> list[_Reading[AnyRun]]:
+    """Begin the capture that waits at the end of a list, with all that begin at the same time: of these the ones that
+    end at once, too, come first, for in a ring the others follow them, whatever they are called."""
+    first = waiting[-1].first
+    begun = [_Reading(waiting.pop())]
+    while waiting and waiting[-1].first == first:
+        begun.append(_Reading(waiting.pop()))
+    return begun if len(begun) == 1 else sorted(begun, key=lambda reading: not reading.is_moment())
