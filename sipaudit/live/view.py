@@ -155,7 +155,7 @@ def _rates(health: Health | None) -> Text:
     return Text(
         f"{health.packets_per_s:,.0f} packets/s  {health.sip_per_s:,.0f} SIP/s  {count_of(health.lines, 'line')}  "
         f"{count_of(health.dialogs, 'dialog')}  {count_of(health.transactions, 'transaction')}  "
-        f"memory {health.memory_bytes / 1_000_000:,.0f} MB".replace(",", " "), no_wrap=True, overflow="ellipsis")
+        f"memory {health.memory_bytes / 1_000_000:,.0f} MB", no_wrap=True, overflow="ellipsis")
 
 
 def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:

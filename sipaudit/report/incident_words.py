@@ -19,7 +19,7 @@ from sipaudit.report.manners import entry_of, failed, freed, tells
 from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
-from sipaudit.report.screen import brief, count_of
+from sipaudit.report.screen import brief, count_of, grouped
 from sipaudit.report.when import ends_of, style_of
 from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time
@@ -142,11 +142,11 @@ class Words:
                          if one.start <= (gap.end or inf) and gap.start <= (one.end or inf))
 
     def groups(self, incident: Incident) -> Iterator[str]:
-        """`Concerned: 40 of 42 phones of Site A, 3 of 9 of B.`, where it reached several groups or a part of one."""
-        shares = [f"{share.lines} of {share.of if place else self.lines(share.of)} of {share.group}"
+        """`Affected: 40 of 42 phones of Site A, 3 of 9 of B.`, where it reached several groups or a part of one."""
+        shares = [f"{grouped(share.lines)} of {grouped(share.of) if place else self.lines(share.of)} of {share.group}"
                   for place, share in enumerate(incident.groups[:GROUPS_SHOWN])]
         if shares:
-            yield f"Concerned: {', '.join(shares)}."
+            yield f"Affected: {', '.join(shares)}."
 
 
 def words_of(report: Report, clock: tzinfo) -> Words:
@@ -204,7 +204,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
     moved, stayed = metrics.get("lines_moved") or 0, metrics.get("lines_stayed") or 0
     if words.again:
         moves = f", with {count_of(int(moved), 'move')} to other servers" if moved else ""
-        yield f"Concerned in all: {words.lines(len(incident.lines))}{moves}."
+        yield f"Affected in all: {words.lines(len(incident.lines))}{moves}."
         return
     if moved or stayed:
         median = metrics.get("time_to_recover_p50")
@@ -213,7 +213,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         middle = " (median)" if moved > 1 else ""
         within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
         known = len(incident.lines) if tells(incident, OTHER_PHONES) else int(moved + stayed)
-        who = words.lines(1) if known == 1 else f"{moved or 'None'} of {words.lines(known)}"
+        who = words.lines(1) if known == 1 else f"{grouped(int(moved)) if moved else 'None'} of {words.lines(known)}"
         if moved or known > 1:
             yield f"{who} {'moved' if moved or not words.hidden(incident) else 'was seen to move'}{within}."
         else:

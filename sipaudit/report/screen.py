@@ -142,8 +142,13 @@ def shortened(text: str, length: int) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
-    """`1 phone`, `12 000 phones`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}".replace(",", " ")
+    """`1 phone`, `12,000 phones`: no line breaks within a number, and every terminal has the comma."""
+    return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def grouped(number: int) -> str:
+    """`12,000`."""
+    return f"{number:,}"
 
 
 def brief(place: str) -> str:

@@ -13,7 +13,7 @@ from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
 from sipaudit.report.nothing_seen import keys_open
 from sipaudit.report.proof import filters_said, proof_text
-from sipaudit.report.screen import STYLES, Screen, brief, count_of
+from sipaudit.report.screen import STYLES, Screen, brief, count_of, grouped
 from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import sentences
 from sipaudit.report.when import TimeText, ends_of, when_of
@@ -86,7 +86,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
                      least=("incident", "severity", "time"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
     if rest:
-        screen.say(f"{rest.total()} more ({_most(rest)}): see -o DIR or --format json.")
+        screen.say(f"{grouped(rest.total())} more ({_most(rest)}): see -o DIR or --format json.")
 
 
 def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
@@ -174,7 +174,7 @@ def _why(reason: Reason, rules: Counter[str]) -> str:
 
 def _most(rules: Counter[str]) -> str:
     """`4 premature-failback, 1 flapping, ...`"""
-    named = ", ".join(f"{count} {rule}" for rule, count in rules.most_common(OPEN_SHOWN))
+    named = ", ".join(f"{grouped(count)} {rule}" for rule, count in rules.most_common(OPEN_SHOWN))
     return f"{named}, ..." if len(rules) > OPEN_SHOWN else named
 
 
@@ -254,7 +254,7 @@ def _defects(capture: CaptureSummary) -> list[str]:
         (bool(capture.clock_steps), f"The clock stepped {_steps_of(capture.clock_steps)}; where files "
                                     "were put one behind the other instead, reordercap IN OUT puts their packets in "
                                     f"order, see {CAPTURING}."),
-        (capture.mid_life > 0, f"Registrations and calls that began before the capture: {capture.mid_life}."),
+        (capture.mid_life > 0, f"Registrations and calls that began before the capture: {grouped(capture.mid_life)}."),
         (capture.one_way > 0, f"Only one direction is seen of {count_of(capture.one_way, 'phone')}, see {CAPTURING}."),
         (bool(loss.kernel_drops), f"The capturing machine dropped {count_of(loss.kernel_drops or 0, 'packet')}."),
         (loss.tcp_gaps > 0, f"{count_of(loss.tcp_gaps, 'gap')} in TCP streams."),
@@ -279,4 +279,4 @@ def _steps_of(steps: list[ClockStep]) -> str:
 
 
 def _each(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items())
+    return ", ".join(f"{grouped(count)} {name}" for name, count in counts.items())

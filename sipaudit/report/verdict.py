@@ -16,7 +16,7 @@ from sipaudit.report.incident_words import words_of
 from sipaudit.report.left import left
 from sipaudit.report.names import short_names
 from sipaudit.report.nothing_seen import no_line, no_sip
-from sipaudit.report.screen import brief, count_of, shortened
+from sipaudit.report.screen import brief, count_of, grouped, shortened
 from sipaudit.report.series import others, told_as, told_in_full
 
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
@@ -108,8 +108,8 @@ def _deviations(report: Report) -> list[str]:
     if not findings:
         checks, left = _checked(report)
         if left == checks > 1:
-            return [f"No deviation was found, but none of {checks} checks could be decided."]
-        return [f"No deviation was found, but {left} of {count_of(checks, 'check')} could not be decided."
+            return [f"No deviation was found, but none of {count_of(checks, 'check')} could be decided."]
+        return [f"No deviation was found, but {grouped(left)} of {count_of(checks, 'check')} could not be decided."
                 if left else "No deviation was found."]
     counted = counting(findings)
     broken = _phones_by_rule(counted)
@@ -120,7 +120,7 @@ def _deviations(report: Report) -> list[str]:
     flaws = Counter(finding.rule for finding in counted
                     if finding.phone is None and finding.severity is not Severity.INFO)
     if flaws:
-        said.append("Wrong in the provisioning: " + ", ".join(f"{count} {rule}" for rule, count in flaws.items()) + ".")
+        said.append("Wrong in the provisioning: " + ", ".join(f"{grouped(count)} {rule}" for rule, count in flaws.items()) + ".")
     return [*said, _counts(findings)]
 
 
@@ -156,14 +156,14 @@ def _did(rule: str, phones: str, *, certain: bool) -> str:
 def _counts(findings: list[Finding]) -> str:
     """`Deviations: 2 errors, 1 info.`"""
     suppressed = len(findings) - len(counting(findings))
-    besides = f" Suppressed and not counted: {suppressed}." if suppressed else ""
+    besides = f" Suppressed and not counted: {grouped(suppressed)}." if suppressed else ""
     return f"Deviations: {by_severity(findings) or 'none that counts'}.{besides}"
 
 
 def _scope(report: Report, messages: int) -> str:
     phones = len({line.phone for line in report.lines})
     moves = Counter(str(move.kind) for line in report.lines for move in line.moves)
-    moved = ", ".join(f"{moves[kind]} of unknown kind" if kind == "unknown" else count_of(moves[kind], kind)
+    moved = ", ".join(f"{grouped(moves[kind])} of unknown kind" if kind == "unknown" else count_of(moves[kind], kind)
                       for kind in KINDS_OF_MOVES if moves[kind])
     return (f"Seen: {count_of(messages, 'SIP message')} of {count_of(phones, 'phone')} with "
             f"{count_of(len(report.lines), 'line')} at {count_of(len(report.servers), 'server')}{_named(report)}. "
@@ -185,9 +185,9 @@ def _checks(report: Report) -> str:
     if not checks:
         return "No rule had anything to check."
     if left == checks > 1:
-        return f"Checks: {checks}, none of which could be decided; the reasons are below."
-    return f"Checks: {checks}, " + (
-        f"of which {left} could not be decided; the reasons are below." if left else "all decided.")
+        return f"Checks: {grouped(checks)}, none of which could be decided; the reasons are below."
+    return f"Checks: {grouped(checks)}, " + (
+        f"of which {grouped(left)} could not be decided; the reasons are below." if left else "all decided.")
 
 
 def _checked(report: Report) -> tuple[int, int]:

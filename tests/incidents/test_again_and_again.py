@@ -33,7 +33,7 @@ def test_outages_that_come_again_and_again_are_told_as_one(tower: Tower) -> None
     goes_down(story, 5)
     assert len(tower.see(story, only="server-outage")) == 5
     said = sentences(tower.report, UTC)
-    assert said[0] == ("10.0.0.1 did not answer five times from 12:05:00 to 12:09:20, for 20 s each. Concerned in all: "
+    assert said[0] == ("10.0.0.1 did not answer five times from 12:05:00 to 12:09:20, for 20 s each. Affected in all: "
                        "3 phones, with 15 moves to other servers.")
     assert said[1].startswith("3 phones kept moving between servers from ")   # and not another outage
 

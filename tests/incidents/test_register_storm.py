@@ -46,7 +46,7 @@ def test_which_site_it_came_from_is_said(tower: Tower) -> None:
              for users, group in (("30*", "Branch"), ("*", "Head office"))]
     tower.see(story, lines=sites)
     said = " ".join(words_of(tower.report, UTC).of(tower.of("register-storm")))
-    assert said.endswith(" Concerned: 30 of 30 phones of Branch.")
+    assert said.endswith(" Affected: 30 of 30 phones of Branch.")
 
 
 @pytest.mark.parametrize(("count", "seen"), [(19, 0), (20, 1)])

@@ -81,7 +81,7 @@ def test_what_is_suppressed_is_shown_and_does_not_count() -> None:
 
 def test_rates_drops_and_blindness_stand_on_top() -> None:
     lines = shown(said.health(blind_s=3700.0), said.capture())
-    assert lines[1] == "1 200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
+    assert lines[1] == "1,200 packets/s  340 SIP/s  240 lines  12 dialogs  30 transactions  memory 120 MB"
     assert lines[2] == ("blind 1:01:40  kernel drops 7  interface drops 2  evicted 3  lag 0.2 s  undecoded 4  "
                         "malformed 2")
     assert shown(said.health(blind_s=3700.0), width=80)[2].startswith("blind 1:01:40  kernel drops 7")

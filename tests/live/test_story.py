@@ -125,7 +125,7 @@ def test_people_hear_of_one_outage(told: Told) -> None:
     assert told.notices[-1].body.splitlines() == [
         "sbc1 did not answer from 2026-11-22 12:05:12 to 2026-11-22 12:06:11.",
         "3 of 4 lines moved in 37.2 s (median), counted from the known stop at 2026-11-22 12:05:00.",
-        "Concerned: 3 of 4 lines of Head office.",
+        "Affected: 3 of 4 lines of Head office.",
         "Findings: 2 (1 signalling-to-unregistered-server, 1 premature-failback)",
     ]
 

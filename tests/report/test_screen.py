@@ -9,7 +9,7 @@ import pytest
 
 from sipaudit import pipeline
 from sipaudit.report import phones, text
-from sipaudit.report.screen import Screen
+from sipaudit.report.screen import Screen, count_of
 from tests.shared import ROOT
 
 
@@ -74,3 +74,10 @@ def test_phones_and_analyze_are_readable_on_narrow_terminals(name: str, width: i
 NAMED = {f"{word}{end}" for column in ("moves", "firmware", "calls", "model", "entry", "last seen", "priority",
                                        "transports", "group", "label", "phone", "regime", "mode", "lines", "findings",
                                        "incident", "severity", "cause") for word in column.split() for end in ",."}
+
+
+@pytest.mark.parametrize("width", [20, 21, 22, 23, 24, 25])
+def test_no_line_ends_within_a_number(width: int) -> None:
+    screen = Screen(width, False)
+    screen.say(f"At most {count_of(12_345_678, 'packet')} of {count_of(1, 'phone')}")
+    assert "12,345,678" in screen.text().split()

@@ -66,7 +66,7 @@ def test_a_name_that_begins_with_a_number_is_not_cut(report: Report) -> None:
 def test_an_outage_is_told_with_what_the_phones_did(report: Report) -> None:
     said = sentences(report, UTC)
     assert said[0] == ("sbc1 did not answer from 12:05:12 to 12:06:11. 3 of 4 phones moved in 37.2 s (median), "
-                       "counted from the known stop at 12:05:00. Concerned: 3 of 4 phones of Head office.")
+                       "counted from the known stop at 12:05:00. Affected: 3 of 4 phones of Head office.")
     assert said[1:4] == ["1 phone (1003) returned before the failback was due.",
                          "1 phone (1002) signalled with a server before registering there.", "Deviations: 2 errors."]
 

@@ -6,14 +6,20 @@ not print (escapes, bidirectional controls) as its escape, and to keep an 8 kB n
 
 from __future__ import annotations
 
-from typing import overload
+import re
+from typing import TYPE_CHECKING, overload
 
 from sipaudit.safe_text import safe_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup   # jinja2's, which only the page needs
 
 NAME = 200        # characters of a name: a line, a phone, a label, a User-Agent
 SENTENCE = 1_500  # of a sentence that may hold several names
 MESSAGE = 16_000  # of one SIP message
 FIELD = 500       # of one line of a dissection
+_LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RUN = re.compile(f"[{_LEFTWARD}]+(?:[^\\w<>&]+[{_LEFTWARD}]+)*")   # of words that are written from right to left
 
 
 @overload
@@ -25,6 +31,14 @@ def inert(text: str | None, most: int = NAME) -> str | None:
     if text is None:
         return None
     return safe_text(text) if len(text) <= most else f"{safe_text(text[:most])}… ({len(text):,} characters)"
+
+
+def apart(text: str) -> Markup:
+    """The text as HTML in which names written from right to left turn nothing round but themselves: after one that is
+    not set apart `3 of 9` would stand on its other side, as `9 of 3`."""
+    from markupsafe import Markup, escape
+
+    return Markup(_RUN.sub(lambda run: f"<bdi>{run[0]}</bdi>", str(escape(text))))
 
 
 def inert_lines(text: str, most: int = MESSAGE) -> str:

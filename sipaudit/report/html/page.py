@@ -13,13 +13,13 @@ from sipaudit.report.exhibits import Exhibits
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.findings import Findings
 from sipaudit.report.html.index import NOT_THERE, Index
-from sipaudit.report.html.inert import inert
+from sipaudit.report.html.inert import apart, inert
 from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
 from sipaudit.report.html.sections import sections
 from sipaudit.report.names import short_names
-from sipaudit.report.screen import brief
+from sipaudit.report.screen import brief, grouped
 from sipaudit.report.series import gravest
 from sipaudit.rulebook.facts import SECONDS
 from sipaudit.rulebook.pack import load_pack
@@ -111,7 +111,9 @@ def _asset(name: str) -> str:
 def _environment() -> jinja2.Environment:
     import jinja2  # deferred: only the page needs it
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sipaudit.report.html"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
+    environment.filters.update(apart=apart, grouped=grouped)
+    return environment

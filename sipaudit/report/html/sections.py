@@ -19,7 +19,7 @@ from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
 from sipaudit.report.manners import heading
 from sipaudit.report.names import name_of
-from sipaudit.report.screen import count_of
+from sipaudit.report.screen import count_of, grouped
 from sipaudit.report.series import gravest, others, shown_in_full
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences
@@ -92,7 +92,7 @@ def _tiles(report: Report, counted: list[Finding]) -> Iterator[dict[str, Any]]:
 
 
 def _tile(count: int, noun: str, plural: str | None = None) -> dict[str, Any]:
-    return {"count": f"{count:,}".replace(",", "\u202f"), "noun": noun if count == 1 else plural or f"{noun}s",
+    return {"count": grouped(count), "noun": noun if count == 1 else plural or f"{noun}s",
             "severity": None, "zero": count == 0}
 
 
@@ -136,7 +136,7 @@ def _metrics(incident: Incident) -> Iterator[dict[str, Any]]:
     for name, words in METRICS.items():
         value = incident.metrics.get(name)
         if value is not None:
-            yield {"name": words, "value": f"{value:g}" if isinstance(value, float) else f"{value:,}"}
+            yield {"name": words, "value": f"{value:g}" if isinstance(value, float) else grouped(value)}
 
 
 def _spreads(incident: Incident) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ const COLOURS = ['#2f74b5', '#d58a1c', '#27946f', '#a8569f', '#4fb0d6', '#8c6a3a
 let I = null;
 
 const pad = (number, width = 2) => String(number).padStart(width, '0');
-const grouped = number => number.toLocaleString('en').replaceAll(',', '\u202f');
+const grouped = number => number.toLocaleString('en');
 const counted = (number, noun) => `${grouped(number)} ${noun}${number === 1 ? '' : 's'}`;
 const colour = server => server < 0 ? '#8a8f98' : COLOURS[server % COLOURS.length];
 const serverName = server => server < 0 ? 'none' : I.servers[server][1];

@@ -1,0 +1,20 @@
+"""What the page's words and numbers look like to its reader."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from msgspec.structs import replace
+
+from sipaudit.model.values import GroupShare
+from sipaudit.report.html import render
+from tests.report.html import pages
+
+
+def test_a_name_from_right_to_left_turns_nothing_else_round() -> None:
+    report, _ = pages.sample()
+    (outage,) = report.incidents
+    groups = [GroupShare("סניף חיפה", 50, 1_200), GroupShare("<b>فرع عمّان</b>", 3, 9)]
+    page = render(replace(report, incidents=[replace(outage, groups=groups)]), UTC, {}, {}, 0).decode()
+    assert "<bdi>סניף חיפה</bdi>: 50 of 1,200; &lt;b&gt;<bdi>فرع عمّان</bdi>&lt;/b&gt;: 3 of 9" in page
+    assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # in the verdict
