@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sipaudit.safe_text import safe_text
@@ -149,6 +149,11 @@ def count_of(number: int, noun: str) -> str:
 def grouped(number: int) -> str:
     """`12,000`."""
     return f"{number:,}"
+
+
+def counts_by_name(counts: Mapping[str, int]) -> str:
+    """`1,200 premature-failback, 4 flapping`."""
+    return ", ".join(f"{grouped(count)} {name}" for name, count in counts.items())
 
 
 def brief(place: str) -> str:

@@ -16,7 +16,7 @@ from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
 from sipaudit.report.manners import MANNERS, entry_of, lateness, tells
-from sipaudit.report.screen import count_of
+from sipaudit.report.screen import count_of, counts_by_name
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
 OVERLOAD = "overload"
@@ -52,8 +52,7 @@ def _is_part(incident: Incident, overloads: Iterable[Incident]) -> bool:
 def others(incidents: Iterable[Incident]) -> str:
     """`12 more incidents: 10 register-storm, 2 flapping.`"""
     kinds = Counter(incident.kind for incident in incidents)
-    return (f"{count_of(kinds.total(), 'more incident')}: "
-            + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".")
+    return f"{count_of(kinds.total(), 'more incident')}: {counts_by_name(kinds)}."
 
 
 def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Told], list[Incident]]:

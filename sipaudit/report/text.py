@@ -13,7 +13,7 @@ from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
 from sipaudit.report.nothing_seen import keys_open
 from sipaudit.report.proof import filters_said, proof_text
-from sipaudit.report.screen import STYLES, Screen, brief, count_of, grouped
+from sipaudit.report.screen import STYLES, Screen, brief, count_of, counts_by_name, grouped
 from sipaudit.report.series import gravest, shown_in_full
 from sipaudit.report.verdict import sentences
 from sipaudit.report.when import TimeText, ends_of, when_of
@@ -174,7 +174,7 @@ def _why(reason: Reason, rules: Counter[str]) -> str:
 
 def _most(rules: Counter[str]) -> str:
     """`4 premature-failback, 1 flapping, ...`"""
-    named = ", ".join(f"{grouped(count)} {rule}" for rule, count in rules.most_common(OPEN_SHOWN))
+    named = counts_by_name(dict(rules.most_common(OPEN_SHOWN)))
     return f"{named}, ..." if len(rules) > OPEN_SHOWN else named
 
 
@@ -246,11 +246,12 @@ def _defects(capture: CaptureSummary) -> list[str]:
                                   f"capture with full length (-s 0), see {CAPTURING}."),
         (capture.duplicates > 0, f"{count_of(capture.duplicates, 'packet')} left out that a mirror port or another "
                                  "capture shows as well."),
-        (bool(capture.encrypted), f"Encrypted and not read: {_each(capture.encrypted)}.{_opens(capture.encrypted)}"),
-        (bool(capture.undecoded), f"Not decoded: {_each(capture.undecoded)}."),
+        (bool(capture.encrypted), f"Encrypted and not read: {counts_by_name(capture.encrypted)}."
+                                  f"{_opens(capture.encrypted)}"),
+        (bool(capture.undecoded), f"Not decoded: {counts_by_name(capture.undecoded)}."),
         (bool(THROUGH_TSHARK & set(capture.undecoded)), "SIP over WebSocket and SCTP is read through tshark: install "
                                                         "it (apt install tshark) and leave --engine at auto."),
-        (bool(capture.malformed), f"Malformed SIP: {_each(capture.malformed)}."),
+        (bool(capture.malformed), f"Malformed SIP: {counts_by_name(capture.malformed)}."),
         (bool(capture.clock_steps), f"The clock stepped {_steps_of(capture.clock_steps)}; where files "
                                     "were put one behind the other instead, reordercap IN OUT puts their packets in "
                                     f"order, see {CAPTURING}."),
@@ -276,7 +277,3 @@ def _steps_of(steps: list[ClockStep]) -> str:
     if 0 < back < len(steps):
         return f"{times} ({back} back, {len(steps) - back} forward)"
     return f"{times} {'back' if back else 'forward'}"
-
-
-def _each(counts: dict[str, int]) -> str:
-    return ", ".join(f"{grouped(count)} {name}" for name, count in counts.items())

@@ -16,7 +16,7 @@ from sipaudit.report.incident_words import words_of
 from sipaudit.report.left import left
 from sipaudit.report.names import short_names
 from sipaudit.report.nothing_seen import no_line, no_sip
-from sipaudit.report.screen import brief, count_of, grouped, shortened
+from sipaudit.report.screen import brief, count_of, counts_by_name, grouped, shortened
 from sipaudit.report.series import others, told_as, told_in_full
 
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
@@ -120,7 +120,7 @@ def _deviations(report: Report) -> list[str]:
     flaws = Counter(finding.rule for finding in counted
                     if finding.phone is None and finding.severity is not Severity.INFO)
     if flaws:
-        said.append("Wrong in the provisioning: " + ", ".join(f"{grouped(count)} {rule}" for rule, count in flaws.items()) + ".")
+        said.append(f"Wrong in the provisioning: {counts_by_name(flaws)}.")
     return [*said, _counts(findings)]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, overload
 from sipaudit.safe_text import safe_text
 
 if TYPE_CHECKING:
-    from markupsafe import Markup   # jinja2's, which only the page needs
+    from markupsafe import Markup  # jinja2's, which only the page needs
 
 NAME = 200        # characters of a name: a line, a phone, a label, a User-Agent
 SENTENCE = 1_500  # of a sentence that may hold several names
