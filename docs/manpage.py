@@ -34,23 +34,30 @@ there are findings that
 .B \-\-fail\-on
 names; of
 .BR "rules check" :
-a case of a rule comes out otherwise than it says
+a test case fails
 .TP
 .B 130
 interrupted; nothing has been written
 .SH SIGNALS
 Of
 .BR "sipaudit live" :
-SIGTERM and SIGINT end it in good order.
-SIGHUP has it read the site file, rules and suppressions again; a file that is wrong is named in the log, and what was
-in force stays so.
+SIGTERM and SIGINT end it; what had come by then is still judged.
+SIGHUP makes it read the site file, provisioning, rules and suppressions again; a file that is wrong is named in the
+log and changes nothing.
 .SH ENVIRONMENT
 .TP
 .B NO_COLOR
-set to anything: no colours
+if not empty: no colours
+.TP
+.B SIPAUDIT_HEP_KEY
+the password of
+.BR \-\-hep\-key
+.TP
+.B TMPDIR
+where temporary files go
 .TP
 .B COLUMNS
-the width of what is written elsewhere than to a terminal
+the width of the output if stdout is not a terminal
 .TP
 .B NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID
 set by
@@ -70,7 +77,7 @@ notification URLs, one a line, for
 .B \-\-notify @FILE
 .TP
 .I /var/lib/sipaudit
-the store, and what a probe that is started again has to know
+the store, and the state from which a restarted probe goes on
 .SH SEE ALSO
 .BR systemctl (1),
 .BR journalctl (1),

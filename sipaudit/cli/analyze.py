@@ -29,11 +29,11 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
     """Reads captures, finds phones and lines, replays each line through the reference model of SIP failover and
     reports every deviation with the frames that prove it.
 
-    CAPTURE is a file, a glob, a directory or - (stdin); pcap or pcapng, also .gz, .zst, .lz4. Several captures are
-    merged packet by packet where their times overlap.
+    CAPTURE is a file, a glob, a directory or - (stdin): pcap or pcapng, also compressed (.gz, .zst, .lz4). Several
+    captures are merged packet by packet where their times overlap.
 
-    Without a site file the phones, calls and moves are shown, but what depends on settings is counted as
-    inconclusive: a phone is never accused on a guess.
+    Without a site file, --config or --set it shows what happened, and counts as inconclusive what depends on settings:
+    a phone is never accused on a guess.
 
     \b
     Examples:
@@ -43,7 +43,6 @@ def command(job: Job, delivery: output.Delivery, store: str | None, show_progres
       sipaudit analyze outage.pcap --site site.yaml --store sqlite:///sipaudit.db
       zcat outage.pcap.gz | sipaudit analyze - --format json > report.json
 
-    \b
     Exit codes: 0 done, 1 the tool failed, 2 usage or unreadable input, 3 findings at or above --fail-on,
     130 interrupted (nothing written).
     """

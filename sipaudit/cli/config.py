@@ -31,11 +31,11 @@ def command() -> None:
 def check_command(
     paths: tuple[str, ...], rules: tuple[str, ...], suppress: str | None, form: str, fail_on: str
 ) -> None:
-    """Finds values that cannot be, files that are missing, parameters that do nothing or that nothing reaches, pairs
-    of which nobody can say which one holds, and misspelt names.
+    """Finds impossible values, missing files, parameters that do nothing or reach nothing, pairs of parameters of
+    which nobody can say which one holds, and misspelt names.
 
     PATH is a provisioning directory (with 000000000000.cfg or a master file for each phone), or a single file. Several
-    are layers of one provisioning: of a parameter the first statement counts.
+    are layers of one provisioning: where they set the same parameter, the first counts.
 
     \b
     Examples:
@@ -43,7 +43,6 @@ def check_command(
       sipaudit config check site.cfg sip-interop.cfg --format json
       sipaudit config check provisioning/ --fail-on warning
 
-    \b
     Exit codes: 0 done, 2 usage or unreadable input, 3 findings at or above --fail-on.
     """
     from sipaudit import pipeline
@@ -64,9 +63,9 @@ def check_command(
 @options.TEXT_OR_JSON
 @options.verbosity_options
 def show_command(target: str, config: tuple[str, ...], form: str) -> None:
-    """Shows the settings in force for each line: value, file and line it comes from, what it does in plain words; and
-    what to expect when the first server fails: after how long a silence it is noticed, when an idle phone notices,
-    when and how the line returns.
+    """Shows the settings in force for each line (value, the file and line it comes from, what it does in plain words)
+    and what to expect when the first server fails: how soon silence is noticed, when an idle phone notices, when and
+    how the line returns.
 
     MAC names a phone in the files of --config. PATH is a file or a directory; all of its lines are shown.
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 @options.option("--call-id", section=options.REPORTED, metavar="ID", help="Only messages with this Call-ID.")
 @options.option(
     "--finding", section=options.REPORTED, metavar="ID",
-    help="What led to this finding of the same analysis: f-000001.",
+    help="Only what led to this finding (f-000001) of `analyze` with the same captures and options.",
 )
 @options.progress_option
 @options.verbosity_options
 def command(
     job: Job, line: str | None, call_id: str | None, finding: str | None, show_progress: bool | None
 ) -> None:
-    """Draws who sent what to whom and when, with frame numbers as Wireshark counts them. Without a choice of line,
-    call or finding every SIP message is drawn.
+    """Draws who sent what to whom and when, with frame numbers as Wireshark counts them. Without --line, --call-id
+    or --finding every SIP message is drawn.
 
     \b
     Examples:

@@ -39,21 +39,21 @@ def _meant(word: str) -> str:
     return ". What it listens to is named with -i, --hep or --follow."
 
 
-@click.command("live", cls=Live, short_help="Judge phones as they go, on a mirror port.")
+@click.command("live", cls=Live, short_help="Judge phones while they work, at a mirror port.")
 @live_options
 @options.verbosity_options
 def command(orders: Orders) -> None:
-    """Listens on a mirror port and says what phones do wrong while they do it. It never sends a packet there.
+    """Listens at a mirror port and reports what phones do wrong, while they do it. It never sends a packet there.
 
-    The port is opened first; then everything but the right to reopen it is given up (with --user also being root).
-    SIGTERM and Ctrl-C end it in good order.
+    Once the port is open, all privileges are dropped but the one to open it again (with --user, being root as well).
+    SIGTERM and Ctrl-C end it; what had come by then is still judged. SIGHUP makes it read the site file, provisioning,
+    rules and suppressions again.
 
     \b
     Examples:
       sipaudit live -i eth1 --site site.yaml --jsonl -
       sipaudit live -i eth1 -i eth2 --site site.yaml --user sipaudit --jsonl /var/log/sipaudit.jsonl
 
-    \b
     Exit codes: 0 ended by a signal, 1 the tool failed, 2 usage, or a port that cannot be opened.
     """
     from sipaudit.live.listening import listen

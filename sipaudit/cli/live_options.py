@@ -16,7 +16,7 @@ from sipaudit.cli.options import (
     RULES,
     SET,
     SITE,
-    STORE,
+    STORES,
     SUPPRESS,
     WAY,
     ZONE,
@@ -30,14 +30,18 @@ INTERFACE = option(
     "-i", "--interface", "interfaces", section=READ, metavar="IFACE", multiple=True,
     help="Listen on this interface. May be repeated: a packet seen on two of them counts once.",
 )
+STORE = option(
+    "--store", section=WAY, metavar="URL",
+    help=f"Keep findings and incidents in this store: {STORES} [default: under systemd one in its state directory]",
+)
 USER = option(
     "--user", section=READ, metavar="NAME",
-    help="Become this user once the interfaces are open.",
+    help="Become this user once the interfaces, ports and secret files are open.",
 )
 JSONL = option(
     "--jsonl", section=WAY, metavar="FILE|-", type=NamedPath(allow_dash=True),
-    help="Write everything that is said as lines of JSON to this file (appended to; opened again when it was moved "
-    "away), or to stdout.",
+    help="Write everything as lines of JSON to this file, or to stdout (-). The file is appended to, and opened again "
+    "if it was moved away.",
 )
 HEP = option(
     "--hep", section=READ, metavar="URL", multiple=True,
@@ -45,7 +49,7 @@ HEP = option(
 )
 HEP_KEY = option(
     "--hep-key", section=READ, metavar="KEY", envvar="SIPAUDIT_HEP_KEY", show_envvar=True,
-    help="Password that agents must send; what comes without it is dropped.",
+    help="Password that agents must send; packets without it are dropped.",
 )
 HEP_CERT = option("--hep-cert", section=READ, metavar="FILE", type=NamedPath(), help="Certificate (PEM) for tls.")
 HEP_KEYFILE = option(
@@ -63,23 +67,23 @@ METRICS = option(
 )
 NOTIFY = option(
     "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
-    help="Notify by this Apprise URL, or by those in a file, a line each. May be repeated.",
+    help="Send notifications to this Apprise URL, or to those in a file, one a line. May be repeated.",
 )
 NOTIFY_SEVERITY = option(
     "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
-    show_default=True, help="From which severity on notifications are sent.",
+    show_default=True, help="The lowest severity of which notifications are sent.",
 )
 CHECKPOINT = option(
     "--checkpoint", section=WAY, metavar="FILE", type=NamedPath(),
-    help="Keep what is known in this file, and go on from it after a restart or a crash.",
+    help="Keep the state in this file, and go on from it after a restart or a crash.",
 )
 MAX_MEMORY = option(
     "--max-memory", section=WAY, metavar="SIZE",
-    help="Keep the tables so small that the process stays under this size: 512M, 2G (docs/bounds.md).",
+    help="Keep the tables small enough for the process to stay below this size: 512M, 2G (docs/bounds.md).",
 )
 LOG_FORMAT = option(
     "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="How the log on stderr is written: lines of text, or a JSON object a line.",
+    help="How the log on stderr is written: as text, or as one JSON object a line.",
 )
 
 LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,

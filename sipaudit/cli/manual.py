@@ -15,11 +15,12 @@ GENERAL = "General"
 
 
 class Option(click.Option):
-    """An option that stands under a heading of its command's help."""
+    """An option that stands under a heading of its command's help, `last` below the others of it."""
 
-    def __init__(self, *arguments: Any, section: str, **attributes: Any) -> None:
+    def __init__(self, *arguments: Any, section: str, last: bool = False, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.section = section
+        self.last = last
 
 
 class Command(click.Command):
@@ -45,7 +46,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
-        for option in self.get_params(ctx):
+        for option in sorted(self.get_params(ctx), key=lambda option: getattr(option, "last", False)):
             record = option.get_help_record(ctx) if isinstance(option, click.Option) else None
             if record is not None:
                 sections.setdefault(getattr(option, "section", GENERAL), []).append(record)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-KNOWN = "What is known"
+KNOWN = "What you know"
 READ = "What is read"
 REPORTED = "What is reported"
 WAY = "Output"
@@ -75,7 +75,7 @@ def fail_on(default: str) -> Decorator:
     """From which severity on a finding is a failure."""
     return option(
         "--fail-on", section=WAY, type=click.Choice(["info", "warning", "error", "never"]), default=default,
-        show_default=True, help="End with exit code 3 when there is a finding at least this severe.",
+        show_default=True, help="End with exit code 3 if a finding that is not suppressed is at least this severe.",
     )
 
 
@@ -86,53 +86,55 @@ SITE = option(
 )
 CONFIG = option(
     "--config", section=KNOWN, metavar="PATH", multiple=True, type=NamedPath(),
-    help="Polycom provisioning: a directory, or a file of it. Settings and servers of the lines are taken from there. "
-    "May be repeated; of a parameter the first statement counts.",
+    help="Polycom provisioning, a directory or a single file: settings and servers of the lines are taken from it. May "
+    "be repeated; where several set the same parameter, the first counts.",
 )
 SET = option(
     "--set", "settings", section=KNOWN, metavar="SUFFIX=VALUE", multiple=True,
-    help="One setting for every line, over the site file, as in the provisioning file: "
-    "--set failBack.mode=duration. May be repeated.",
+    help="One setting for every line, written as in a provisioning file: --set failBack.mode=duration. It overrides "
+    "the site file and --config. May be repeated.",
 )
 RULES = option(
     "--rules", section=KNOWN, metavar="FILE|DIR", multiple=True, type=NamedPath(),
-    help="Rules (YAML) over those that ship: new ones, replacements, or an override: of severity, tolerance and "
-    "thresholds. May be repeated; later over earlier.",
+    help="Your own rules (YAML) on top of those that ship: new ones, replacements, or changes (override:) of severity, "
+    "tolerance and thresholds. May be repeated; later ones win.",
 )
 SUPPRESS = option(
     "--suppress", section=KNOWN, metavar="FILE", type=NamedPath(),
-    help="Findings that are known and shall not count (YAML): they stay in the output, marked with the reason.",
+    help="Known findings that should not count (YAML). They stay in the output, marked with the reason.",
 )
 EVENT = option(
     "--event", "events", section=KNOWN, metavar="TEXT", multiple=True,
-    help='Something you know to have happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
+    help='Something you know happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
 )
 ENGINE = option(
     "--engine", section=READ, type=click.Choice(ENGINES), default="auto", show_default=True,
-    help="What reads the packets. auto: libpcap, and tshark for the frames that need it, when it is installed.",
+    help="What reads the packets. auto: libpcap, and tshark (if installed) for the frames that need it. libpcap: never "
+    "tshark. tshark: everything through tshark.",
 )
 FILTER = option(
     "--filter", "bpf", section=READ, metavar="BPF",
-    help="Only packets that this capture filter lets through (outer packet, as captured). Frame numbers stay.",
+    help="Only packets that match this capture filter, which sees the outer packet as captured. Frame numbers stay "
+    "the same.",
 )
 KEYLOG = option(
     "--tls-keylog", "keylog", section=READ, metavar="FILE", type=NamedPath(),
-    help="TLS keys (SSLKEYLOGFILE format), to read SIP inside TLS; needs tshark.",
+    help="TLS keys (SSLKEYLOGFILE format) with which SIP inside TLS is read; needs tshark.",
 )
 FROM = option(
     "--from", "start", section=REPORTED, metavar="TIME",
-    help="Report from here on. Earlier packets are read all the same and teach the model. TIME: ISO 8601, "
+    help="Report from this time on. Earlier packets are still read, to know what was before. TIME: ISO 8601, "
     "12:03[:04], +90s or +5m after the first packet, or @1700000300.5 (epoch).",
 )
-TO = option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to here. Nothing after it is read.")
+TO = option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to this time. Nothing after it is read.")
 JOBS = option(
     "--jobs", section=READ, metavar="N", type=click.IntRange(min=1),
-    help="How many processes may work; it changes the time, never the result. Two find work: one reads and parses, one "
-    "follows.  [default: the cores, where the captures are worth it]",
+    help="How many processes may work. It changes how long it takes, never the result. More than two do not help: one "
+    "reads and parses, one judges.  [default: the number of cores for large captures, else 1]",
 )
 ZONE = option(
     "--tz", "zone", section=REPORTED, metavar="ZONE", default="local", show_default=True,
-    help="Time zone of the times shown and given: an IANA name (Europe/Berlin), utc or local.",
+    help="Time zone of the times shown and typed: an IANA name (Europe/Berlin), utc or local.",
 )
 LINE = option(
     "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com, or its user 1001.",
@@ -150,40 +152,44 @@ TEXT_OR_JSON = option(
 OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
     help="Also write report.html, report.json, report.md, findings.csv, messages.parquet and evidence/ into this "
-    "directory, which is made if need be. Other files in it stay.",
+    "directory, which is created if missing. Other files in it are left alone.",
 )
 REPORT_OUTPUT = option(
     "-o", "--output", "directory", section=WAY, metavar="DIR", type=click.Path(), callback=_checked_directory,
     help="Also write report.html, report.json, report.md and findings.csv into this directory (with --compare also "
-    "comparison.json). Other files in it stay.",
+    "comparison.json). Other files in it are left alone.",
 )
 EVIDENCE = option(
     "--evidence", section=WAY, metavar="N|all", default=str(EVIDENCE_FILES), show_default=True, callback=_count_or_all,
-    help="With -o: how many findings get a capture of their own with the packets that prove them, the worst first.",
+    help="With -o: how many findings, the worst first, get a capture file of their own with the packets that prove "
+    "them.",
 )
 EMBED = option(
     "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=EMBEDDED, show_default=True,
-    help="With -o: of how many findings the HTML report carries the raw text of the messages, the worst first.",
+    help="With -o: for how many findings, the worst first, report.html holds the ladder, the raw messages and "
+    "Wireshark's dissection.",
 )
 REDACT = option(
-    "--redact", section=WAY, is_flag=True,
-    help="Put pseudonyms for numbers, names, addresses, hosts, files and digest values in everything that is written. "
-    "The same value gets the same pseudonym; addresses of one network stay in one network.",
+    "--redact", section=WAY, last=True, is_flag=True,
+    help="Replace numbers, names, addresses, hosts, file names and digest values by pseudonyms in everything that is "
+    "written. The same value gets the same pseudonym; addresses of one network stay in one network.",
 )
 REDACT_KEY = option(
-    "--redact-key", section=WAY, metavar="FILE", type=NamedPath(),
-    help="Secret key (16 bytes or more) of the pseudonyms, so that files written with it agree. Without it each run "
-    "has its own.",
+    "--redact-key", section=WAY, last=True, metavar="FILE", type=NamedPath(),
+    help="Secret key (16 bytes or more) from which the pseudonyms are made, so that those of several runs agree. "
+    "Without it each run has its own.",
 )
+STORES = ("sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which several may share. "
+          "`sipaudit report URL` shows it again.")
 STORE = option(
     "--store", section=WAY, metavar="URL",
-    help="Also keep the report in this store: sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which "
-    "several may share. `sipaudit report URL` shows it again. The same captures analysed again replace what was kept.",
+    help=f"Also keep the report in this store: {STORES} Analysing the same captures again replaces what was kept of "
+    "them.",
 )
 FAIL_ON = fail_on("never")
 PROGRESS = option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
-    help="Show on stderr how far the reading is.  [default: when stderr is a terminal]",
+    help="Show on stderr how far the reading has come.  [default: if stderr is a terminal]",
 )
 VERBOSE = option(
     "-v", "--verbose", section=GENERAL, count=True, expose_value=False, callback=_set_verbose,

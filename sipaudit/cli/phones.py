@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 @options.job_options
 @options.option(
     "--at", section=options.REPORTED, metavar="TIME",
-    help="Where every line was at this time (as --from), not at the end of the capture.",
+    help="Show where every line was at this time (written as for --from), instead of at the end of the capture.",
 )
 @options.option(
     "--draft-site", section=options.REPORTED, is_flag=True,
-    help="Print a site file to begin with instead: servers and lines as the captures show them; settings are left "
-         "to fill in.",
+    help="Print a site file to begin with, instead of tables: servers and lines as the captures show them. Fill in the "
+         "settings.",
 )
 @options.delivery_options
 @options.progress_option

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sipaudit.report.comparison import Comparison
 
 
-@click.command("report", cls=Command, short_help="Render a report again, or compare two runs.")
+@click.command("report", cls=Command, short_help="Show a report again, or compare two runs.")
 @click.argument("path", metavar="STORE|REPORT.json", type=options.NamedPath())
 @options.option(
     "--compare", "other", section=options.READ, metavar="OTHER", type=options.NamedPath(),
@@ -43,10 +43,10 @@ def command(
     path: str, other: str | None, start: str | None, end: str | None, zone: str, form: str, directory: str | None,
     redact: bool, redact_key: str | None, fail_on: str,
 ) -> None:
-    """Renders the report.json of an earlier run again, or any period of a store, or compares it with that of another
+    """Shows the report.json of an earlier run again, or any period of a store, or compares it with that of another
     run. A directory that analyze -o wrote stands for the report.json in it; a store is named by its URL.
 
-    What needs the captures is not made anew: messages.parquet and the evidence.
+    messages.parquet and evidence/ are not written: they need the captures.
 
     \b
     Examples:

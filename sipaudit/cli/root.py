@@ -95,9 +95,9 @@ def root() -> None:
     """Says what SIP phones did when a server failed, and whether they should have.
 
     sipaudit reads captures taken between Polycom phones and their SIP servers, replays every line through a
-    reference model of SIP server failover, and reports each deviation with the clause it breaks and the frames that
-    prove it. It sends nothing and needs no access to phones or servers. What cannot be decided is counted as
-    inconclusive, with the reason; it is never guessed.
+    reference model of SIP server failover, and reports each deviation with the requirement it breaks and the frames
+    that prove it. It sends nothing and needs no access to phones or servers. What cannot be decided is
+    counted as inconclusive, with the reason; it is never guessed.
 
     \b
     First steps:

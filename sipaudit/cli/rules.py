@@ -12,7 +12,8 @@ from sipaudit.cli.manual import Command, Group
 @click.group("rules", cls=Group, short_help="List, show and check rules.")
 @options.verbosity_options
 def command() -> None:
-    """The rules by which deviations are found, and the thresholds of incidents: those that ship, and yours over them.
+    """The rules by which deviations are found, and the thresholds of incidents: those that ship, and yours on top of
+    them.
 
     \b
     Examples:
@@ -22,7 +23,7 @@ def command() -> None:
     """
 
 
-@command.command("list", cls=Command, short_help="The table of rules and incident kinds.")
+@command.command("list", cls=Command, short_help="List all rules and incident kinds.")
 @options.RULES
 @options.TEXT_OR_JSON
 @options.verbosity_options
@@ -44,12 +45,13 @@ def list_command(rules: tuple[str, ...], form: str) -> None:
         terminal.emit_text(rulebook.list_text(pack, terminal.width(), terminal.has_color()))
 
 
-@command.command("show", cls=Command, short_help="Everything about one rule or incident kind.")
+@command.command("show", cls=Command, short_help="Show everything about one rule or incident kind.")
 @click.argument("name", metavar="ID", shell_complete=names.rules)
 @options.RULES
 @options.verbosity_options
 def show_command(name: str, rules: tuple[str, ...]) -> None:
-    """Shows a rule or an incident kind: when it applies, how it is said, what it means, when it errs, what to do.
+    """Shows a rule or an incident kind: when it applies, how a finding reads, what it means, when it may be wrong, and
+    what to do.
 
     \b
     Examples:
@@ -63,21 +65,19 @@ def show_command(name: str, rules: tuple[str, ...]) -> None:
     terminal.emit_text(rulebook.show(found, terminal.width(), terminal.has_color()))
 
 
-@command.command("check", cls=Command, short_help="Check rule files and their cases.")
+@command.command("check", cls=Command, short_help="Check rule files, and run their test cases.")
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.NamedPath())
 @options.verbosity_options
 def check_command(paths: tuple[str, ...]) -> None:
-    """Checks rules, overrides and incident kinds as --rules would read them, and puts the cases in the .test.yaml
-    beside a rule on trial. FILE is a file or a folder.
+    """Checks rules, overrides and incident kinds as --rules would read them, and runs the test cases in the .test.yaml
+    beside each rule. FILE is a file or a folder.
 
     \b
     Examples:
       sipaudit rules check mine.yaml
       sipaudit rules check my-rules/
 
-    \b
-    Exit codes: 0 all is well, 2 a file cannot be used (every error is named), 3 a case comes out otherwise than it
-    says.
+    Exit codes: 0 all is well, 2 a file cannot be used (every error is named), 3 a test case fails.
     """
     from sipaudit.report import rulebook
     from sipaudit.rulebook.checking import check

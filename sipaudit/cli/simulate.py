@@ -20,8 +20,8 @@ def command(plan: str, capture: str) -> None:
     OUT.site.yaml (what an administrator would declare) and OUT.truth.json (the deviations that were committed); where
     the plan's tap has the keys of TLS connections, also OUT.keylog.
 
-    The phones are written from the specification, apart from the model that judges them. The same plan gives the same
-    bytes each time; its seed draws what it leaves open.
+    The simulated phones are written from the specification, independently of the model that judges them. The same plan
+    gives the same bytes each time: what it leaves open is drawn from its seed.
 
     \b
     Examples:

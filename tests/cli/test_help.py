@@ -78,7 +78,7 @@ def test_each_command_explains_itself_with_examples(name: str) -> None:
 
 def test_options_stand_under_headings_in_the_help(sipaudit_command: Command) -> None:
     page = sipaudit_command("analyze", "--help").out
-    places = [page.index(heading) for heading in ("What is known:", "What is read:", "What is reported:", "Output:")]
+    places = [page.index(heading) for heading in ("What you know:", "What is read:", "What is reported:", "Output:")]
     assert places == sorted(places)
     assert page.index("--site FILE") < places[1] < page.index("--tls-keylog FILE") < places[2] < page.index("--tz ZONE")
 
@@ -128,3 +128,19 @@ def test_names_of_rules_of_ones_own_are_completed_and_files_that_cannot_be_read_
     mine.write_text(shipped.replace("id: premature-failback", "id: premature-of-mine"))
     assert completed(f"rules show --rules {mine} premature") == ["premature-failback", "premature-of-mine"]
     assert completed(f"explain --rules {tmp_path / 'none'} prem") == []
+
+
+@pytest.mark.parametrize("words", [["analyze"], ["live"], ["config", "check"], ["rules", "check"]], ids=" ".join)
+def test_prose_of_the_help_fits_the_terminal(
+    sipaudit_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Examples alone are as long as they are, to be copied."""
+    monkeypatch.setenv("COLUMNS", "60")
+    prose = sipaudit_command(*words, "--help").out.partition("Exit codes:")[2].partition("\n\n")[0]
+    assert " 0 " in prose
+    assert max(map(len, prose.splitlines())) <= 60
+
+
+def test_how_to_redact_stands_below_where_the_output_goes(sipaudit_command: Command) -> None:
+    page = sipaudit_command("analyze", "--help").out
+    assert page.index("--output DIR") < page.index("--redact") < page.index("General:")
