@@ -12,9 +12,18 @@ import msgspec
 from sipaudit import mistaken, safe_json
 from sipaudit.errors import InputError
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
+from sipaudit.report.screen import shortened
 
 REMEDY = "name a report.json that sipaudit wrote, its directory, or the URL of a store"
 ROWS_AT_ONCE = 500   # lines, findings and the like that are formatted together
+OURS = "sipaudit."   # how the schema of each document begins that we write
+SCHEMA_SHOWN = 60    # characters
+
+
+class Marked(msgspec.Struct):
+    """What every document of ours begins with, whatever else it holds."""
+
+    schema: str
 
 
 def to_json(report: Report) -> bytes:
@@ -56,10 +65,33 @@ def _formatted(value: Any) -> bytes:
 def from_json(data: bytes) -> Report:
     """A report read back. Raises InputError when it is none."""
     try:
-        return msgspec.json.decode(data, type=Report, dec_hook=read_proof)
+        report = msgspec.json.decode(data, type=Report, dec_hook=read_proof)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        what = str(error) if data.lstrip()[:1] == b"{" else "it is no JSON"
-        raise InputError(f"not a sipaudit report: {what}", fix=REMEDY) from None
+        raise _other_document(data) or _no_report(data, error) from None
+    if report.schema != SCHEMA:
+        raise _other_document(data) or _no_report(data, f"its schema is not {SCHEMA}")
+    return report
+
+
+def _no_report(data: bytes, why: object) -> InputError:
+    what = why if data.lstrip()[:1] == b"{" else "it is no JSON"
+    return InputError(f"not a sipaudit report: {what}", fix=REMEDY)
+
+
+def _other_document(data: bytes) -> InputError | None:
+    """What is wrong with a document of ours that is none of this version's reports; of another version it may lack
+    whatever ours must have. None for anything else."""
+    try:
+        schema = msgspec.json.decode(data, type=Marked).schema
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if schema == SCHEMA or not schema.startswith(OURS):
+        return None
+    shown = shortened(schema, SCHEMA_SHOWN)
+    if schema.startswith(SCHEMA.rstrip("0123456789")):
+        return InputError(f"is a report of another version, {shown}; this one reads {SCHEMA}",
+                          fix="read it with the version that wrote it, or analyze the captures again")
+    return InputError(f"is no report but {shown}", fix=REMEDY)
 
 
 def read(path: str) -> Report:
@@ -68,13 +100,9 @@ def read(path: str) -> Report:
     if place.is_dir():
         place /= "report.json"
     try:
-        report = from_json(_content(place))
+        return from_json(_content(place))
     except InputError as error:
         raise InputError(error.message, fix=error.fix, file=str(place)) from None
-    if report.schema != SCHEMA:
-        raise InputError(f"is a report of the schema {report.schema!r}, and this version reads {SCHEMA}",
-                         fix="analyze the captures again", file=str(place))
-    return report
 
 
 def _content(place: Path) -> bytes:

@@ -46,6 +46,21 @@ def test_what_is_no_report_is_refused() -> None:
         document.from_json(b'{"schema": "something/1"}')
 
 
+@pytest.mark.parametrize(("schema", "said"), [
+    ("sipaudit.report/2", "is a report of another version, sipaudit.report/2; this one reads sipaudit.report/1"),
+    ("sipaudit.comparison/1", "is no report but sipaudit.comparison/1"),
+    ("else/1", "not a sipaudit report"),
+])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_document_of_another_kind_or_version_is_called_so(
+        report: Report, schema: str, said: str, whole: bool) -> None:
+    """Another version's may lack what ours must have: that tells a reader nothing."""
+    content = json.loads(document.to_json(report)) if whole else {"incidents": [{}]}
+    with pytest.raises(InputError) as refused:
+        document.from_json(json.dumps({**content, "schema": schema}).encode())
+    assert said in refused.value.message
+
+
 def test_json_lines_say_one_thing_each_in_the_order_of_the_contract() -> None:
     sample = ROOT / "samples" / "bye-to-a-dead-server"  # in which a check is left open
     report = pipeline.analyze(pipeline.Job(paths=(str(sample / "capture.pcap"),), site=str(sample / "site.yaml")))
