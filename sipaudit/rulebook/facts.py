@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Shown(StrEnum):
@@ -13,34 +14,41 @@ class Shown(StrEnum):
     SERVER = "server"     # server keys with blanks between them, each shown by its name
 
 
+class Fact(NamedTuple):
+    """What the page calls it, and how it reads in a sentence."""
+
+    words: str
+    shown: Shown = Shown.AS_IT_IS
+
+
 # What an observation may offer, beside the settings of its line.
-FACTS: dict[str, Shown] = {
-    "clause": Shown.AS_IT_IS,      # the requirement that the row of the model's table enforces
-    "regime": Shown.AS_IT_IS,      # R0 R1 R2 R3
-    "mode": Shown.AS_IT_IS,        # newRequests DNSTTL registration duration
-    "kind": Shown.AS_IT_IS,        # one word by which an observation tells its variants apart
-    "method": Shown.AS_IT_IS,
-    "status": Shown.AS_IT_IS,      # a response's code
-    "registered": Shown.AS_IT_IS,  # never pending expired refused zero removed
-    "count": Shown.AS_IT_IS,
-    "calls": Shown.AS_IT_IS,
-    "server": Shown.SERVER,        # the other end of the packet that condemns
-    "working": Shown.SERVER,
-    "primary": Shown.SERVER,
-    "challenger": Shown.SERVER,    # who last answered 401 or 407
-    "skipped": Shown.SERVER,       # servers passed over
-    "silent": Shown.SECONDS,       # since the first sign that the working server had failed
-    "elapsed": Shown.SECONDS,      # since the move
-    "earliest": Shown.SECONDS,     # from the move to the earliest moment allowed
-    "due": Shown.SECONDS,          # from the move to the moment by which it had to come
-    "overdue": Shown.SECONDS,      # past that moment
-    "call_up": Shown.SECONDS,      # how long a call had been up
-    "timeout": Shown.SECONDS,
-    "ttl": Shown.SECONDS,
-    "expires": Shown.SECONDS,
+FACTS: dict[str, Fact] = {
+    "clause": Fact("requirement"),      # that the row of the model's table enforces
+    "regime": Fact("regime"),           # R0 R1 R2 R3
+    "mode": Fact("failback mode"),      # newRequests DNSTTL registration duration
+    "kind": Fact("variant"),            # one word by which an observation tells its variants apart
+    "method": Fact("request"),
+    "status": Fact("response"),         # its code
+    "registered": Fact("registration there"),  # never pending expired refused zero removed
+    "count": Fact("counted"),
+    "calls": Fact("calls"),
+    "server": Fact("server", Shown.SERVER),    # the other end of the packet that condemns
+    "working": Fact("working server", Shown.SERVER),
+    "primary": Fact("first server", Shown.SERVER),
+    "challenger": Fact("asked for credentials", Shown.SERVER),  # who last answered 401 or 407
+    "skipped": Fact("passed over", Shown.SERVER),               # servers
+    "silent": Fact("server silent for", Shown.SECONDS),  # since the first sign that the working server had failed
+    "elapsed": Fact("time elapsed", Shown.SECONDS),      # since the move
+    "earliest": Fact("allowed after", Shown.SECONDS),    # from the move to the earliest moment allowed
+    "due": Fact("due after", Shown.SECONDS),             # from the move to the moment by which it had to come
+    "overdue": Fact("late by", Shown.SECONDS),           # past that moment
+    "call_up": Fact("call up for", Shown.SECONDS),       # how long a call had been up
+    "timeout": Fact("failBack.timeout", Shown.SECONDS),
+    "ttl": Fact("TTL", Shown.SECONDS),
+    "expires": Fact("expiry", Shown.SECONDS),
 }
-SECONDS = frozenset(name for name, shown in FACTS.items() if shown is Shown.SECONDS)
-SERVERS = frozenset(name for name, shown in FACTS.items() if shown is Shown.SERVER)
+SECONDS = frozenset(name for name, fact in FACTS.items() if fact.shown is Shown.SECONDS)
+SERVERS = frozenset(name for name, fact in FACTS.items() if fact.shown is Shown.SERVER)
 
 # The settings that a text may name: `{failBack.timeout}` reads as value and source (reference-model.md 2).
 SETTINGS = frozenset({
@@ -51,7 +59,13 @@ SETTINGS = frozenset({
     "specialInterop",
 })
 
-# What an issue of provisioning files offers to its rule: the parameter, its value, and what else there is to say.
-SETTING_FACTS = frozenset({
-    "attribute", "value", "effective", "other", "nearest", "expected", "reason", "entry", "model", "firmware", "count",
-})
+# What an issue of provisioning files offers to its rule, and what the page calls it: the parameter, its value, and what
+# else there is to say.
+SETTING_FACTS: dict[str, str] = {
+    "attribute": "parameter", "value": "value", "effective": "acts as", "other": "other", "nearest": "nearest name",
+    "expected": "expected", "reason": "reason", "entry": "entry", "model": "model", "firmware": "firmware",
+    "count": "counted",
+}
+
+# How the page calls what was measured; `times` and `lines` are counted where findings are made.
+WORDS = {**SETTING_FACTS, **{name: fact.words for name, fact in FACTS.items()}, "times": "how often", "lines": "lines"}

@@ -21,7 +21,7 @@ from sipaudit.report.html.sections import sections
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief, grouped
 from sipaudit.report.series import gravest
-from sipaudit.rulebook.facts import SECONDS
+from sipaudit.rulebook.facts import SECONDS, WORDS
 from sipaudit.rulebook.pack import load_pack
 from sipaudit.rulebook.rules import RulePack
 
@@ -85,7 +85,7 @@ def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dic
             for incident in report.incidents
         ],
         "gravest": index.incidents.of(worst[0].id) if worst else NOT_THERE,
-        "bands": INCIDENTS_DRAWN, "seconds": sorted(SECONDS),
+        "bands": INCIDENTS_DRAWN, "seconds": sorted(SECONDS), "words": WORDS,
     }
 
 

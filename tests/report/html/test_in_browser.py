@@ -31,7 +31,8 @@ def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> 
     assert page.url.endswith("#f-000001")
     for part in ("signalling-to-unregistered-server", "After 10.0.0.1:5060/udp failed, nothing but REGISTER",
                  "samples/first-outage/site.yaml:11 lines[0].settings", "frame.number in {216, 220}",
-                 "sipaudit inspect samples/first-outage/capture.pcap 216 220", "#220"):
+                 "sipaudit inspect samples/first-outage/capture.pcap 216 220", "#220",
+                 "server silent for", "failback mode"):
         assert part in sheet
     assert page.locator("#sheet .ladder .arrow").count() == 2
     assert page.locator("#sheet a[href='evidence/f-000001.pcapng']").count() == 1

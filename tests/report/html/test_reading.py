@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC
+from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from sipaudit.model.values import GroupShare
+from sipaudit.report import document
 from sipaudit.report.html import render
+from sipaudit.rulebook.facts import WORDS
 from tests.report.html import pages
+from tests.shared import ROOT
 
 
 def test_a_name_from_right_to_left_turns_nothing_else_round() -> None:
@@ -18,3 +23,8 @@ def test_a_name_from_right_to_left_turns_nothing_else_round() -> None:
     page = render(replace(report, incidents=[replace(outage, groups=groups)]), UTC, {}, {}, 0).decode()
     assert "<bdi>סניף חיפה</bdi>: 50 of 1,200; &lt;b&gt;<bdi>فرع عمّان</bdi>&lt;/b&gt;: 3 of 9" in page
     assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # in the verdict
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "samples").glob("*/report.json")), ids=lambda path: path.parent.name)
+def test_whatever_is_measured_has_words_for_the_reader(path: Path) -> None:
+    assert {name for finding in document.read(str(path)).findings for name in finding.facts} <= set(WORDS)

@@ -39,7 +39,7 @@ async function openFinding(finding) {
     evidence, proofs, hasFile] = details;
   const place = view.findings.indexOf(finding);
   const step = by => make('button', {type: 'button', disabled: view.findings[place + by] === undefined || place < 0,
-    on: {click: () => { location.hash = findingLink(all.id[view.findings[place + by]]); }}}, by < 0 ? '← Before' : 'Next →');
+    on: {click: () => { location.hash = findingLink(all.id[view.findings[place + by]]); }}}, by < 0 ? '← Previous' : 'Next →');
   const lines = [
     make('p', {}, severity(all.severity[finding]), ` ${confidence}`,
       all.time[finding] === null ? '' : make('span', {}, ' at ', make('span', {class: 'time'}, `${day(all.time[finding])} ${clock(all.time[finding])}`)),
@@ -69,8 +69,8 @@ const others = lines => lines > 1 ? ` and ${counted(lines - 1, 'more line')}` : 
 function factList(facts, basis) {
   const rows = Object.entries(facts).filter(([, value]) => value !== null);
   const shown = (name, value) => (Array.isArray(value) ? value.join(' to ') : String(value)) + (I.seconds.includes(name) && typeof value !== 'string' ? ' s' : '');
-  return make('dl', {}, ...rows.map(([name, value]) => fact(name, shown(name, value))),
-    basis.length ? fact('basis', basis.join(', ')) : null);
+  return make('dl', {}, ...rows.map(([name, value]) => fact(I.words[name] || name, shown(name, value))),
+    basis.length ? fact('requirement', basis.join(', ')) : null);
 }
 // What the rule says stands in the page already, beside its count.
 function ruleText(rule) {

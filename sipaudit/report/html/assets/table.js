@@ -7,7 +7,7 @@ class Paged {
     Object.assign(this, {host, what, heads, rows, page: 0, count: 0, turn: 0});
     this.body = scrolling(what);
     this.place = make('span', {'aria-live': 'polite'});
-    this.back = make('button', {type: 'button', on: {click: () => this.go(this.page - 1)}}, '← Before');
+    this.back = make('button', {type: 'button', on: {click: () => this.go(this.page - 1)}}, '← Previous');
     this.on = make('button', {type: 'button', on: {click: () => this.go(this.page + 1)}}, 'Next →');
     host.replaceChildren(this.body, make('div', {class: 'pager'}, this.back, this.place, this.on));
   }
