@@ -14,6 +14,7 @@ from unittest.mock import patch
 from msgspec import json
 
 from bench.captures import SITE, Workload
+from sipaudit.incidents.watch import Watch
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.phones import Phone
 from sipaudit.run.run import Run
@@ -136,3 +137,23 @@ def counted(folder: Path, packets: Packets, site: Path = SITE) -> tuple[Any, ...
 def never(*_: Any) -> bool:
     """In place of what says that the short road may be taken."""
     return False
+
+
+def remembered_by(watch: Watch) -> Iterator[Any]:
+    """What those who look for incidents remember of requests, calls and servers."""
+    calls, outages, subscriptions = watch.calls, watch.outages, watch._subscriptions
+    assert outages is not None
+    assert subscriptions is not None
+    yield watch.timers.now
+    yield [(line, spell.start, spell.seen) for line, spell in watch.gaps.open.items()]
+    yield [(number, one.repeated) for number, one in watch.requests._open.items()]
+    yield [(number, one.server, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
+    yield [(key, one.event, one.made) for key, one in calls._attempts.items()]
+    yield [(key, one.event, sent) for key, kept in outages.untold._attempts.items() for one, sent in kept]
+    yield [(call, one.event) for call, one in calls._by_call.items()]
+    for number, own in subscriptions.of.items():
+        yield number, [(call_id, one.event, one.server, one.until, one.left, one.dead) for call_id, one in own.items()]
+    for key, one in watch.tally.servers.items():
+        yield key, one.users, one.served, one.asking, one.answered, one.lives, one.registered
+        yield one.failing.keys(), one.forsaken, one.refusals, [minute if isinstance(minute, bytes) else minute.packed()
+                                                               for minute in one.minutes.values()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from msgspec import json
 from msgspec.structs import replace
 
 from bench.captures import SITE, Workload
-from sipaudit.incidents.watch import Watch
 from sipaudit.model.events import CallChanged, ModelEvent, Sent
 from sipaudit.model.settings import ServerEntry
 from sipaudit.pipeline import Job
@@ -31,7 +29,7 @@ from sipaudit.run.run import Run
 from tests.frames import write_pcap
 from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
-from tests.roads import ODD_DIALOGS, Packets, captured, counted, disturbed, never
+from tests.roads import ODD_DIALOGS, Packets, captured, counted, disturbed, never, remembered_by
 from tests.stories import Court, Handset, P, S, Story, handsets, site
 from tests.wire import ORIGIN
 
@@ -60,26 +58,6 @@ def all_of(folder: Path, packets: Packets) -> tuple[Any, ...]:
     with patch.object(Run, "__init__", made):
         found = counted(folder, packets)
     return *found, *remembered_by(runs[0].auditor.watch)
-
-
-def remembered_by(watch: Watch) -> Iterator[Any]:
-    """What those who look for incidents remember of requests, calls and servers."""
-    calls, outages, subscriptions = watch.calls, watch.outages, watch._subscriptions
-    assert outages is not None
-    assert subscriptions is not None
-    yield watch.timers.now
-    yield [(line, spell.start, spell.seen) for line, spell in watch.gaps.open.items()]
-    yield [(number, one.repeated) for number, one in watch.requests._open.items()]
-    yield [(number, one.server, one.last, one.left, list(one.offers)) for number, one in calls._up.items()]
-    yield [(key, one.event, one.made) for key, one in calls._attempts.items()]
-    yield [(key, one.event, sent) for key, kept in outages.untold._attempts.items() for one, sent in kept]
-    yield [(call, one.event) for call, one in calls._by_call.items()]
-    for number, own in subscriptions.of.items():
-        yield number, [(call_id, one.event, one.server, one.until, one.left, one.dead) for call_id, one in own.items()]
-    for key, one in watch.tally.servers.items():
-        yield key, one.users, one.served, one.asking, one.answered, one.lives, one.registered
-        yield one.failing.keys(), one.forsaken, one.refusals, [minute if isinstance(minute, bytes) else minute.packed()
-                                                               for minute in one.minutes.values()]
 
 
 @settings(max_examples=100)

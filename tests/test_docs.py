@@ -13,11 +13,12 @@ from typing import Any
 import click
 import pytest
 
-from sipaudit.cli.root import COMMANDS, root
+from sipaudit.cli.root import root
+from tests.commands import all_commands, spellings
 from tests.shared import ROOT
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINKED = [*DOCS, ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md"]
+LINKED = [*DOCS, ROOT / "CHANGELOG.md", *sorted((ROOT / "bench").glob("*.md"))]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
 needs_tcpdump = pytest.mark.skipif(
     shutil.which("tcpdump") is None, reason="tcpdump is not installed: capture filters are not compiled"
@@ -30,27 +31,7 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def spellings(command: click.Command) -> set[str]:
-    return {
-        name
-        for option in command.params if isinstance(option, click.Option)
-        for name in (*option.opts, *option.secondary_opts)
-    }
-
-
 COMMON = spellings(root)
-
-
-def all_commands() -> dict[str, click.Command]:
-    """Every command by its name; those of a group, as `rules list`, after it."""
-    found: dict[str, click.Command] = {}
-    for name in COMMANDS:
-        command = root.get_command(click.Context(root, **root.context_settings), name)
-        assert command is not None
-        found[name] = command
-        if isinstance(command, click.Group):
-            found |= {f"{name} {below}": each for below, each in command.commands.items()}
-    return found
 
 
 @pytest.mark.parametrize(("name", "command"), all_commands().items(), ids=all_commands())

@@ -21,8 +21,8 @@ from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Request, Response
 from tests.frames import mutated
 from tests.shared import CORPORA, ROOT, SAMPLES
-from tests.sip.test_forms import PHONE
-from tests.sip.test_usual import USUAL
+from tests.sip.known_forms import PHONE
+from tests.sip.usual_messages import USUAL
 
 FEW = 8   # forms
 OUTAGE = ROOT / "samples/three-servers/capture.pcap"

@@ -14,9 +14,9 @@ from sipaudit.sip.datagram import Datagram, Item, flow
 from sipaudit.sip.forms import Repeat
 from sipaudit.sip.message import Request, Response
 from sipaudit.sip.parse import Parser, parse
-from tests.sip.test_forms import renewed
-from tests.sip.test_usual import USUAL, changed
-from tests.sip.test_work import remembered
+from tests.sip.known_forms import renewed
+from tests.sip.memory import remembered
+from tests.sip.usual_messages import USUAL, changed
 
 FLOW = flow("udp", "10.1.0.5", 5060, "192.0.2.10", 5060)
 CALL = USUAL["INVITE"]

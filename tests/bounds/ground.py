@@ -11,11 +11,12 @@ import yaml
 from bench.weeks import Listener
 from sipaudit.capture.write import ethernet_frame
 from sipaudit.live.limits import Limits
-from sipaudit.run.budget import budget
+from sipaudit.run.budget import Budget, budget
 from tests.stories import COVERED, MINUTE, R2, Handset, P, S, Story, site
 from tests.wire import ORIGIN
 
 BEGINS, ENDS = 380.0, 500.0   # of a flood
+LOW = 8   # entries of each small table, where the fixture `low` is used
 Heard = tuple[float, bytes]
 
 
@@ -90,3 +91,18 @@ class Post:
         told = [(one.rule, (one.line or "")[4:].partition("@")[0], str(one.severity))
                 for one in self.listener.route.auditor.faults.findings()]
         return sorted({f"{rule} {user}" for rule, user, severity in told if user in wanted and severity != "info"})
+
+
+def bounds_of(budget: Budget) -> dict[str, int]:
+    """What each table may hold."""
+    own, capture = budget.reconstruct, budget.capture
+    return {
+        "transactions": own.transactions + own.strange_transactions, "dialogs": own.legs + own.strange_legs,
+        "phones": own.lines, "lines": own.lines, "replays": 2 * own.lines, "phone-states": own.lines + own.lines // 8,
+        "candidates": own.candidates, "hidden": own.strange_lines, "sights": own.sights, "servers": own.servers,
+        "names": own.names, "watched-servers": budget.watched_servers,
+        "watched-requests": budget.watched_requests,
+        "findings": budget.findings, "checks": budget.findings, "incidents": budget.incidents,
+        "streams": capture.streams, "stream-bytes": capture.stream_bytes, "fragments": capture.fragments,
+        "flows": 2 * capture.flows,
+    }

@@ -16,8 +16,8 @@ from sipaudit.capture.tcp_connections import Pair
 from sipaudit.sip.datagram import TransportError, flow
 from sipaudit.turned_away import since, so_far
 from tests.bounds.reach import size
+from tests.capture.exported_pdus import record
 from tests.capture.tcpstory import OTHER_SERVER, PHONE, SERVER, SYN, Tap
-from tests.capture.test_tshark import record
 
 
 def asks(neighbours: Neighbours, hosts: range, time: float) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bounds.ground import Post, small
-from tests.bounds.test_one_phone import LOW, low
+from tests.bounds.ground import LOW, Post, small
 from tests.stories import Handset, P, S, Story
 
-__all__ = ["low"]
+pytestmark = pytest.mark.usefixtures("low")
 
 PHONES = 4 * LOW
 Life = Callable[[Handset, float], object]   # of one phone; they follow each other by half a second

@@ -11,7 +11,7 @@ import pytest
 from sipaudit.errors import InputError
 from sipaudit.live.limits import RELAX, Limits, read_size
 from sipaudit.run.budget import SHARES, Budget, budget
-from tests.bounds.test_floods import bounds_of
+from tests.bounds.ground import bounds_of
 
 MB = 1 << 20
 LIMIT = 90 * MB

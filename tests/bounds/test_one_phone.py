@@ -3,7 +3,6 @@ line, a phone, a server and an incident, set low, held by all that can be reache
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from tests.bounds.reach import size
 from tests.stories import CHALLENGE, Asked, Handset, P, S, Story
 
 FEW, MANY = 100, 300   # seconds; after a hundred all tables are full
-LOW = 8
 Flood = Callable[[Handset, int], None]   # what a phone does in one second
+
+pytestmark = pytest.mark.usefixtures("low")
 
 
 def sent(phone: Handset, second: int, server: tuple[str, int] = P, method: str = "INVITE", **more: Any) -> Asked:
@@ -119,15 +119,6 @@ FLOODS: tuple[Flood, ...] = (
     keepalives, lookups, new_lists, methods,
 )
 UNDECLARED: tuple[Flood, ...] = (moves_where_nothing_is_declared,)
-
-
-@pytest.fixture(autouse=True)
-def low(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, module in list(sys.modules.items()):
-        if name.startswith("sipaudit."):
-            for bound, value in vars(module).items():
-                if bound.endswith("_KEPT") and isinstance(value, int):
-                    monkeypatch.setattr(module, bound, min(value, LOW))
 
 
 def held(folder: Path, flood: Flood, count: int) -> int:

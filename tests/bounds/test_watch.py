@@ -13,11 +13,10 @@ from sipaudit.incidents import draft
 from sipaudit.incidents.draft import Draft, Drafts
 from sipaudit.incidents.timers import Timers
 from sipaudit.incidents.watch import Watch
-from tests.bounds.ground import Post, small
-from tests.bounds.test_one_phone import LOW, low
+from tests.bounds.ground import LOW, Post, small
 from tests.stories import Handset, P, Story
 
-__all__ = ["low"]
+pytestmark = pytest.mark.usefixtures("low")
 
 MANY = 4 * LOW
 SERVERS = [(f"10.0.0.{number + 1}", 5060) for number in range(MANY)]   # P first, and S

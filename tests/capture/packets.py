@@ -6,8 +6,12 @@ import socket
 import struct
 import zlib
 
+import numpy as np
+
+from sipaudit.capture import linktypes
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
+from sipaudit.capture.packet import Batch
 from sipaudit.sip.datagram import Datagram, Item
 
 PHONE, SERVER = "10.1.0.5", "10.0.0.1"
@@ -127,3 +131,11 @@ class Wire:
 
     def finish(self) -> list[Item]:
         return self.decoder.finish()
+
+
+def batch(frames: list[bytes], link_type: int = linktypes.ETHERNET) -> Batch:
+    rows, offset = [], 0
+    for frame in frames:
+        rows += [1_700_000_000, 500_000, offset, len(frame)]
+        offset += len(frame)
+    return Batch(b"".join(frames), np.array(rows, np.uint32).tobytes(), link_type, 1)

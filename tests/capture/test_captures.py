@@ -25,23 +25,9 @@ from sipaudit.capture.packet import Packet
 from sipaudit.capture.write import PcapngWriter, PcapWriter
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram
+from tests.capture.numbered import SERVER, START, message, numbers, pcap
 from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, INDEX, needs_captures
-
-PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
-START = 1_700_000_000.0
-
-
-def message(number: int) -> bytes:
-    return udp_frame(PHONE, SERVER, b"OPTIONS sip:%d@example.com SIP/2.0\r\nCSeq: 1 OPTIONS\r\n\r\n" % number)
-
-
-def pcap(times: Sequence[float], first: int = 1, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    writer = PcapWriter(stream, **options)
-    for number, time in enumerate(times, first):
-        writer.write(time, message(number))
-    return stream.getvalue()
 
 
 def pcapng(times: Sequence[float], **options: Any) -> bytes:
@@ -55,11 +41,6 @@ def pcapng(times: Sequence[float], **options: Any) -> bytes:
 
 def captures(*paths: Path, **options: Any) -> Captures:
     return Captures(resolve([str(path) for path in paths]).files, **options)
-
-
-def numbers(of: Captures) -> list[int]:
-    """The user parts of the requests: the messages' own numbers."""
-    return [int(item.payload.split(b"@")[0][12:]) for item in of if isinstance(item, Datagram)]
 
 
 def frames(of: Captures) -> list[tuple[float, int, int]]:

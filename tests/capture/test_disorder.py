@@ -18,7 +18,7 @@ from sipaudit.capture.packet import Batch, Run
 from sipaudit.capture.prefilter import Prefilter
 from sipaudit.capture.write import PcapngWriter
 from sipaudit.sip.datagram import Datagram
-from tests.capture.test_captures import START, message, numbers, pcap
+from tests.capture.numbered import START, message, numbers, pcap
 
 MANY = 5_000   # more than one batch
 

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from sipaudit.capture.dns import RECORDS_KEPT, parse_dns
 from sipaudit.capture.flows import host
 from sipaudit.sip.datagram import DnsMessage, DnsRecord
-
-SRV = "_sip._udp.Example.COM."
+from tests.capture.dns_replies import SRV, reply
 
 
 def parse(wire: bytes, source_port: int = 53) -> DnsMessage | None:
@@ -28,16 +27,6 @@ def parse(wire: bytes, source_port: int = 53) -> DnsMessage | None:
         wire, time=1.5, capture=2, frame=3, source_host="10.0.0.53", destination_host="10.1.0.5",
         source_port=source_port,
     )
-
-
-def reply(name: str, kind: str, answers: list[str], additional: list[str] | None = None) -> dns.message.Message:
-    """An answer; records as `name ttl type data`."""
-    message = dns.message.make_response(dns.message.make_query(name, kind))
-    for section, lines in ((message.answer, answers), (message.additional, additional or [])):
-        for line in lines:
-            owner, ttl, record_type, data = line.split(" ", 3)
-            section.append(dns.rrset.from_text(owner, int(ttl), "IN", record_type, data))
-    return message
 
 
 def test_a_query() -> None:

@@ -18,7 +18,7 @@ from sipaudit.model.values import Report
 from sipaudit.pipeline import Job, analyze
 from sipaudit.sip.datagram import DnsMessage, Flow, flow
 from sipaudit.turned_away import since, so_far
-from tests.capture.test_dns import SRV, reply
+from tests.capture.dns_replies import SRV, reply
 from tests.frames import write_pcap
 from tests.stories import RESOLVER, Handset, Story
 

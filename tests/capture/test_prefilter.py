@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +17,9 @@ from sipaudit.capture.content import udp_stop
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.layers import Stop, Tally
-from sipaudit.capture.packet import Batch
 from sipaudit.capture.write import PcapngWriter, PcapWriter, ethernet_frame, ip_packet, udp_packet
 from sipaudit.sip.datagram import Item
+from tests.capture.packets import batch
 from tests.frames import udp_frame, write_pcap
 from tests.shared import CAPTURES, needs_captures
 
@@ -28,14 +27,6 @@ RTP = b"\x80\x08" + bytes(170)
 PHONE, OTHER = ("10.1.0.5", 16384), ("10.1.0.6", 16390)
 PHONE6, OTHER6 = ("2001:db8::5", 16384), ("2001:db8::6", 16390)
 MESSAGE = b"OPTIONS sip:a@example.com SIP/2.0\r\nCSeq: 1 OPTIONS\r\n\r\n"
-
-
-def batch(frames: list[bytes], link_type: int = linktypes.ETHERNET) -> Batch:
-    rows, offset = [], 0
-    for frame in frames:
-        rows += [1_700_000_000, 500_000, offset, len(frame)]
-        offset += len(frame)
-    return Batch(b"".join(frames), np.array(rows, np.uint32).tobytes(), link_type, 1)
 
 
 def kept(*frames: bytes, link_type: int = linktypes.ETHERNET) -> list[int]:

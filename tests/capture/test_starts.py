@@ -11,9 +11,8 @@ from sipaudit.capture.mask import sift
 from sipaudit.capture.starts import read_dhcp
 from sipaudit.capture.write import ethernet_frame, udp_packet
 from sipaudit.sip.datagram import Item, Start, StartKind, flow
-from tests.capture.packets import Wire
+from tests.capture.packets import Wire, batch
 from tests.capture.tcpstory import ACK, PSH, SYN, Tap
-from tests.capture.test_prefilter import batch
 from tests.wire_beside import BROADCAST, DHCP_SERVER, MAC, TFTP_SERVER, dhcp, tftp
 
 PHONE = "10.1.0.5"

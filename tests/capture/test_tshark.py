@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 import subprocess
 from collections import Counter
 from collections.abc import Generator
@@ -22,6 +21,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.tshark import check_keylog, tshark_items, tshark_stream
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Item, flow
+from tests.capture.exported_pdus import record, tag
 from tests.capture.sessions import Connection as Tcp
 from tests.capture.sessions import register, write_capture
 from tests.frames import udp_frame, write_pcap
@@ -164,21 +164,6 @@ def test_a_key_log_is_known_by_its_lines(tmp_path: Path, line: str) -> None:
 
 
 # Records
-
-def tag(number: int, value: bytes) -> bytes:
-    return struct.pack("!HH", number, len(value)) + value
-
-
-def record(
-    name: bytes, payload: bytes, frame: int, *, carrier: int = 2, reverse: bool = False, port: int = 5061
-) -> bytes:
-    ends = [(b"\x0a\x01\x00\x05", 49152), (b"\x0a\x00\x00\x01", port)]
-    (source, source_port), (destination, destination_port) = reversed(ends) if reverse else ends
-    return (
-        tag(12, name.ljust(-(-len(name) // 4) * 4, b"\0")) + tag(20, source) + tag(21, destination)
-        + tag(24, struct.pack("!I", carrier)) + tag(25, struct.pack("!I", source_port))
-        + tag(26, struct.pack("!I", destination_port)) + tag(30, struct.pack("!I", frame)) + tag(0, b"") + payload
-    )
 
 
 def exported(records: list[bytes], health: CaptureHealth | None = None) -> list[Datagram]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sipaudit.capture.write import Endpoint
 from sipaudit.model.values import Incident, Report
-from tests.stories import MINUTE, R2, Court, Handset, P, S, Settings, Story, site
+from tests.stories import CHALLENGE, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
 from tests.wire import ORIGIN
 
 
@@ -57,3 +57,18 @@ def told(incident: Incident) -> str:
 def end(story: Story, time: float) -> None:
     """The capture shows until then that nothing more happened."""
     story.murmur(time - 2, time)
+
+
+def gives_up(story: Story, phone: Handset, time: float, late: float | None, *, calls: bool = False) -> None:
+    """It has moved by the time that P answers."""
+    asked = phone.ask(time, P, "INVITE" if calls else "REGISTER", expires=None if calls else 3600)
+    for after in (0.5, 1.5, 3.5):
+        phone.again(time + after, asked)
+    phone.register(time + 5.5, S)
+    if late is not None:
+        phone.told(time + late, asked, 486 if calls else 401, headers="" if calls else CHALLENGE)
+
+
+def outages(tower: Tower, story: Story, settings: Settings) -> list[str]:
+    end(story, 1700)
+    return [line for line in tower.see(story, {**settings, **MINUTE}) if "outage" in line]

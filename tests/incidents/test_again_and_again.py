@@ -11,8 +11,7 @@ from sipaudit.model.values import Incident
 from sipaudit.report.often import each
 from sipaudit.report.series import told_in_full
 from sipaudit.report.verdict import sentences
-from tests.incidents.ground import Tower, end, registered
-from tests.incidents.test_late_answers import gives_up
+from tests.incidents.ground import Tower, end, gives_up, registered
 from tests.stories import CREDENTIALS, P, S, Story
 
 

@@ -8,8 +8,7 @@ from datetime import UTC
 import pytest
 
 from sipaudit.report.incident_words import words_of
-from tests.incidents.ground import Tower, end, registered
-from tests.incidents.test_lost_by_some import outages
+from tests.incidents.ground import Tower, end, outages, registered
 from tests.stories import R0, R2, P, S, Settings, Story
 
 FAULT, WELL = 300, 900

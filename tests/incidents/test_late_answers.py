@@ -22,18 +22,8 @@ from sipaudit.report.incident_words import words_of
 from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_report import Redaction
 from sipaudit.report.verdict import sentences
-from tests.incidents.ground import Tower, end, registered
-from tests.stories import CHALLENGE, Handset, P, S, Story
-
-
-def gives_up(story: Story, phone: Handset, time: float, late: float | None, *, calls: bool = False) -> None:
-    """It has moved by the time that P answers."""
-    asked = phone.ask(time, P, "INVITE" if calls else "REGISTER", expires=None if calls else 3600)
-    for after in (0.5, 1.5, 3.5):
-        phone.again(time + after, asked)
-    phone.register(time + 5.5, S)
-    if late is not None:
-        phone.told(time + late, asked, 486 if calls else 401, headers="" if calls else CHALLENGE)
+from tests.incidents.ground import Tower, end, gives_up, registered
+from tests.stories import P, Story
 
 
 @pytest.mark.parametrize(("answered", "said"), [

@@ -10,7 +10,7 @@ from sipaudit.report.incident_words import words_of
 from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_report import Redaction
 from sipaudit.report.verdict import sentences
-from tests.incidents.ground import Tower, end, registered
+from tests.incidents.ground import Tower, end, outages, registered
 from tests.stories import MINUTE, R0, R2, Handset, P, S, Settings, Story
 from tests.wire import ORIGIN
 
@@ -38,11 +38,6 @@ def has_lost_it(phone: Handset, number: int) -> None:
     for late in range(0, 600, 100):
         phone.silence(CUT + number * 2 + late)
     phone.call(BACK + number)
-
-
-def outages(tower: Tower, story: Story, settings: Settings) -> list[str]:
-    end(story, 1700)
-    return [line for line in tower.see(story, {**settings, **MINUTE}) if "outage" in line]
 
 
 @pytest.mark.parametrize("apart", [2.0, 5.0])

@@ -13,8 +13,11 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.linktypes import ETHERNET
 from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.journal import Journal
+from sipaudit.live.limits import Limits
 from sipaudit.live.probe import Probe
 from sipaudit.live.teller import Teller
+from sipaudit.live.upkeep import Upkeep
+from sipaudit.live.vitals import Vitals
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, Saying, Withdrawn
 from sipaudit.run.brief import Brief, understand
 from sipaudit.run.job import Job
@@ -166,3 +169,7 @@ def incidents(said: Sequence[Saying]) -> list[str]:
 
 def withdrawn(said: Sequence[Saying]) -> list[str]:
     return [f"{one.id} {one.reason}" for one in said if isinstance(one, Withdrawn)]
+
+
+def vitals(ear: Ear) -> Vitals:
+    return Vitals(ear.probe, Upkeep(ear.probe, Limits(None), [ear.wire.reader]))

@@ -18,21 +18,13 @@ from sipaudit.model.sayings import (
     TrySaid,
 )
 from tests.live.ear import Ear, findings, incidents, withdrawn
+from tests.live.stories import retries
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 from tests.traps.ground import handset
 from tests.wire import ORIGIN
 
 OFTEN = "failback-retried-too-often"
 SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
-
-
-def retries(count: int = 5) -> Story:
-    """A phone that went to S and tries P every minute from when it may: the fifth time is once too often."""
-    phone = handset()
-    phone.register(phone.silence(300, P, "REGISTER"), S)
-    for number in range(count):
-        phone.silence(1300 + 60 * number, P, "REGISTER")
-    return phone.story
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ import pytest
 
 from sipaudit.model.sayings import CallSaid, EventSaid, IncidentSaid, MinuteSaid, MoveSaid, Saying
 from tests.live.ear import Ear, findings, incidents, withdrawn
-from tests.live.test_as_it_happens import retries
-from tests.live.test_notices import Story as Notified
-from tests.live.test_notices import outage
+from tests.live.noticed import Notified, outage
+from tests.live.stories import retries
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.traps.ground import handset
 from tests.wire import ORIGIN

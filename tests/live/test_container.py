@@ -18,7 +18,7 @@ import pytest
 
 from sipaudit.live.storing import SPOOL
 from tests.live.mirror import SIPAUDIT, Listener, Mirror, wait_until, why_not
-from tests.live.test_mirror_port import outage
+from tests.live.stories import outage
 from tests.shared import ROOT
 
 DOCKERFILE = (ROOT / "docs" / "service" / "Dockerfile").read_text()

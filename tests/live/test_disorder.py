@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.disorder import Disorder
-from tests.capture.test_captures import START, pcap
+from tests.capture.numbered import START, pcap
 from tests.live.mirror import wait_until
 from tests.shared import COMMAND
 

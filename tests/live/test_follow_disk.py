@@ -23,7 +23,7 @@ from sipaudit.run.brief import understand
 from sipaudit.run.job import Job
 from tests.frames import write_pcap
 from tests.live.ear import findings, incidents
-from tests.live.test_follow import Reader, capture
+from tests.live.followed import Reader, capture
 from tests.stories import MINUTE, R2, P, Story, handsets, site
 from tests.wire import ORIGIN
 

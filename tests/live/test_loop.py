@@ -12,8 +12,7 @@ import pytest
 from sipaudit.live import loop
 from sipaudit.live.loop import Loop, Signals
 from sipaudit.sip.datagram import Item
-from tests.live.ear import Ear
-from tests.live.test_vitals import vitals
+from tests.live.ear import Ear, vitals
 from tests.stories import R2, Handset, P, S, Story, site
 
 READS = 300   # and a hundredth of a second between two

@@ -16,13 +16,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import yaml
 
 import sipaudit
-from tests.frames import write_pcap
 from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until, why_not
+from tests.live.stories import outage, written
 from tests.shared import ROOT
-from tests.stories import MINUTE, R2, P, S, Story, handsets, site
+from tests.stories import S, Story, handsets
 
 SAMPLES = ROOT / "samples"
 WHY_NOT = why_not()
@@ -138,28 +137,6 @@ def test_it_keeps_nothing_but_the_right_to_capture(port: Mirror) -> None:
         assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 13   # CAP_NET_RAW
         assert status["NoNewPrivs"] == "1"
         assert listener.end() == 0
-
-
-def outage(folder: Path) -> tuple[Path, Path]:
-    """A site file, and a capture of some seconds in which three phones find P silent and move to S."""
-    story = Story()
-    phones = handsets(story, range(10, 13))
-    for number, phone in enumerate(phones):
-        phone.register(number / 10)
-        asked = phone.ask(0.5 + number / 10, P, "REGISTER", expires=3600)
-        phone.again(1.0 + number / 10, asked)
-        phone.again(2.0 + number / 10, asked)
-    return written(folder, "outage", story), declared(folder, site({**R2, **MINUTE}, P, S))
-
-
-def written(folder: Path, name: str, story: Story) -> Path:
-    return write_pcap(folder / f"{name}.pcap", story.frames())
-
-
-def declared(folder: Path, what: dict[str, Any]) -> Path:
-    path = folder / "site.yaml"
-    path.write_text(yaml.safe_dump(what))
-    return path
 
 
 def test_on_a_port_that_falls_silent_an_outage_is_said_nevertheless(port: Mirror) -> None:

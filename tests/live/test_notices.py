@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import Any
-
 import pytest
 
-from sipaudit.live.notices import BELONGING, GROWN_LATE, GROWN_SOON, OVER, SETTLING, Notice, Notices, plain
-from sipaudit.model.sayings import Saying
+from sipaudit.live.notices import BELONGING, GROWN_LATE, GROWN_SOON, OVER, SETTLING, Notice, plain
 from sipaudit.model.values import Severity
 from sipaudit.turned_away import since, so_far
 from tests.live import said
-
-
-class Story:
-    """Sayings at seconds after the beginning, and what was told until then."""
-
-    def __init__(self, least: Severity = Severity.WARNING) -> None:
-        self.notices = Notices(least, UTC, said.NOW)
-        self.now = said.NOW
-        self.told: list[Notice] = []
-
-    def say(self, *sayings: Saying) -> None:
-        for saying in sayings:
-            self.notices.take(saying)
-
-    def wait(self, seconds: float) -> list[Notice]:
-        """What is told in these seconds."""
-        before, end = len(self.told), self.now + seconds
-        while self.now <= end:
-            self.told += self.notices.turn(self.now)
-            self.now += 1
-        return self.told[before:]
-
-
-def outage(lines: int = 1, findings: int = 0, **changed: Any) -> Saying:
-    """The incident i-0001 with so many lines and findings."""
-    return said.incident(lines=[said.AOR.format(1000 + n) for n in range(lines)],
-                         findings=[f"f-{n:06d}" for n in range(findings)], **changed)
+from tests.live.noticed import Notified, outage
 
 
 def test_an_outage_is_told_as_it_opens_grows_and_is_over() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.server(), outage(2))
     story.say(outage(40))
     [opened] = story.wait(SETTLING)
@@ -67,7 +37,7 @@ def test_an_outage_is_told_as_it_opens_grows_and_is_over() -> None:
 
 
 def test_an_end_that_does_not_last_is_not_told() -> None:
-    story = Story()
+    story = Notified()
     story.say(outage(4))
     story.wait(SETTLING)
     for _ in range(5):
@@ -78,13 +48,13 @@ def test_an_end_that_does_not_last_is_not_told() -> None:
 
 
 def test_what_was_over_before_it_was_told_is_told_once() -> None:
-    story = Story()
+    story = Notified()
     story.say(outage(4, state="closed", end=said.NOW + 2))
     assert [notice.title.partition(":")[0] for notice in story.wait(200)] == ["over"]
 
 
 def test_an_incident_that_opens_again_is_told_again() -> None:
-    story = Story()
+    story = Notified()
     story.say(outage(4, state="closed", end=said.NOW + 2))
     story.wait(200)
     story.say(outage(4))
@@ -92,7 +62,7 @@ def test_an_incident_that_opens_again_is_told_again() -> None:
 
 
 def test_findings_of_an_incident_are_not_told_one_by_one() -> None:
-    story = Story()
+    story = Notified()
     story.say(*(said.finding(f"f-{n:06d}") for n in range(300)))
     story.wait(10)
     story.say(outage(300, findings=300))
@@ -106,7 +76,7 @@ def test_findings_of_an_incident_are_not_told_one_by_one() -> None:
 
 
 def test_findings_of_no_incident_are_told_together_the_worst_first() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding("f-000001", rule="flapping", severity=Severity.WARNING, time=said.NOW + 1.5))
     story.say(*(said.finding(f"f-{n:06d}") for n in range(2, 20)))
     [told] = story.wait(BELONGING)
@@ -122,7 +92,7 @@ def test_findings_of_no_incident_are_told_together_the_worst_first() -> None:
 
 @pytest.mark.parametrize(("least", "told"), [(Severity.INFO, 1), (Severity.WARNING, 1), (Severity.ERROR, 0)])
 def test_the_threshold_holds_for_findings_and_for_incidents(least: Severity, told: int) -> None:
-    story = Story(least)
+    story = Notified(least)
     story.say(said.finding(severity=Severity.WARNING))
     assert len(story.wait(200)) == told
     story.say(said.incident(kind="register-storm"))
@@ -130,13 +100,13 @@ def test_the_threshold_holds_for_findings_and_for_incidents(least: Severity, tol
 
 
 def test_an_incident_whose_findings_are_remarks_is_told_all_the_same() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding(severity=Severity.INFO), said.incident(kind="flapping", findings=["f-000001"]))
     assert [notice.severity for notice in story.wait(200)] == [Severity.WARNING]
 
 
 def test_a_finding_that_lost_its_incident_is_told_by_itself() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding(incident="i-0001"), said.incident(findings=["f-000001"]))
     assert len(story.wait(200)) == 1
     story.say(said.withdrawn("i-0001"), said.finding(incident=None))
@@ -145,7 +115,7 @@ def test_a_finding_that_lost_its_incident_is_told_by_itself() -> None:
 
 
 def test_an_incident_below_the_threshold_is_told_for_its_worst_finding() -> None:
-    story = Story(Severity.ERROR)
+    story = Notified(Severity.ERROR)
     story.say(said.incident(kind="flapping"))
     assert story.wait(200) == []
     story.say(said.finding(), said.incident(kind="flapping", findings=["f-000001"]))
@@ -154,14 +124,14 @@ def test_an_incident_below_the_threshold_is_told_for_its_worst_finding() -> None
 
 
 def test_suppressed_findings_are_not_told() -> None:
-    story = Story(Severity.INFO)
+    story = Notified(Severity.INFO)
     story.say(said.finding("f-000001", suppressed="known"), said.finding("f-000002"))
     story.say(said.finding("f-000002", suppressed="known"))
     assert story.wait(200) == []
 
 
 def test_suppressed_findings_make_an_incident_neither_graver_nor_larger() -> None:
-    story = Story()
+    story = Notified()
     names = [f"f-{number:06d}" for number in range(1, 9)]
     known = [said.finding(name, severity=Severity.ERROR, suppressed="known") for name in names]
     story.say(*known, said.finding("f-000009", severity=Severity.WARNING))
@@ -174,7 +144,7 @@ def test_suppressed_findings_make_an_incident_neither_graver_nor_larger() -> Non
 
 
 def test_what_is_withdrawn_in_time_is_never_told_and_else_taken_back() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding("f-000001"), said.incident("i-0001"))
     story.say(said.withdrawn("f-000001"), said.withdrawn("i-0001"))
     assert story.wait(200) == []
@@ -188,7 +158,7 @@ def test_what_is_withdrawn_in_time_is_never_told_and_else_taken_back() -> None:
 
 
 def test_a_flood_is_bounded_and_told_in_one() -> None:
-    before, story = so_far(), Story()
+    before, story = so_far(), Notified()
     for number in range(21_000):
         story.notices.take(said.finding(f"f-{number:06d}"))
     for number in range(2_500):
@@ -211,7 +181,7 @@ def test_what_came_from_the_wire_does_nothing_in_a_chat(wire: str, told: str) ->
 
 
 def test_hostile_values_stay_on_their_line() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding(line="sip:\n\x1b[31m<b>@pbx", phone="\r\n" * 500, observed="`x`" * 500))
     [told] = story.wait(BELONGING)
     assert len(told.body.splitlines()) == 1
@@ -219,14 +189,14 @@ def test_hostile_values_stay_on_their_line() -> None:
 
 
 def test_what_was_waited_with_is_told_when_the_run_ends() -> None:
-    story = Story()
+    story = Notified()
     story.say(said.finding("f-000001"), said.incident(), said.incident("i-0002", state="closed", end=said.NOW + 1))
     told = [notice.title.partition(":")[0] for notice in story.notices.turn(story.now, is_last=True)]
     assert told == ["opened", "over", "1 finding"]
 
 
 def test_a_probe_that_goes_on_does_not_tell_old_stories_as_new() -> None:
-    story = Story()
+    story = Notified()
     for saying in (said.incident("i-0001"), said.incident("i-0002", state="closed", end=said.NOW - 300),
                    said.finding("f-000001", time=said.NOW - 300), said.finding("f-000002", time=said.NOW - 10)):
         story.notices.learn(saying)

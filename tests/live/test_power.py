@@ -22,7 +22,7 @@ from sipaudit.safe_json import to_json
 from sipaudit.store.opening import open_for_writing
 from sipaudit.store.sink import StoreSink
 from tests.live.ear import Ear, findings
-from tests.live.test_restarts import EARLY, SITE, early_return, returned_early
+from tests.live.stories import EARLY, SITE, early_return, returned_early
 from tests.store.sayings import finding, known
 
 SHUTDOWN, WITHOUT_FLUSH = 0x8004587D, 2   # EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH

@@ -36,30 +36,10 @@ from sipaudit.run.brief import understand
 from sipaudit.run.job import Job
 from sipaudit.safe_json import to_json
 from tests.live.ear import Ear, findings, incidents, withdrawn
+from tests.live.stories import EARLY, SITE, early_return, returned_early
 from tests.shared import ROOT
-from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+from tests.stories import R2, Handset, P, S, Story, handsets, site
 from tests.wire import ORIGIN
-
-SITE = site({**R2, **MINUTE}, P, S)
-EARLY = "premature-failback"
-
-
-def early_return(phone: Handset, start: float) -> None:
-    """Over to S, and back much too soon."""
-    phone.fail_over(start)
-    phone.register(start + 30, P)
-    phone.call(start + 31, P)
-
-
-def returned_early(ear: Ear) -> tuple[Story, Handset]:
-    """A phone has done so, and it was said."""
-    story = Story()
-    phone = Handset(story)
-    phone.register(0)
-    early_return(phone, 300)
-    ear.hears(story)
-    ear.turn(400)
-    return story, phone
 
 
 def outage(story: Story, start: float) -> list[Handset]:

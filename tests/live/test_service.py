@@ -29,9 +29,9 @@ from sipaudit.live.metrics import Metrics
 from sipaudit.live.notify import Notifier
 from sipaudit.live.scrape import Scrape
 from sipaudit.settings.site import load_site
+from tests.commands import all_commands, spellings
 from tests.live.mirror import READY, wait_until
 from tests.shared import COMMAND, ROOT
-from tests.test_docs import all_commands, spellings
 
 SERVICE = ROOT / "docs" / "service"
 UNIT = SERVICE / "sipaudit.service"

@@ -16,7 +16,7 @@ from sipaudit.live.upkeep import Upkeep
 from sipaudit.live.vitals import Vitals
 from sipaudit.model.sayings import Saying
 from tests.live.agents import no_descriptors_left
-from tests.live.ear import Ear
+from tests.live.ear import Ear, vitals
 from tests.stories import R2, Handset, P, S, Story, site
 
 
@@ -31,10 +31,6 @@ class Kept:
 
     def close(self) -> None:
         pass
-
-
-def vitals(ear: Ear) -> Vitals:
-    return Vitals(ear.probe, Upkeep(ear.probe, Limits(None), [ear.wire.reader]))
 
 
 def test_the_rate_after_a_restart_is_that_of_what_was_heard_since(tmp_path: Path) -> None:

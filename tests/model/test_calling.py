@@ -22,11 +22,11 @@ from sipaudit.model.stakes import at_home
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run.calls import CallFollowers
 from sipaudit.run.replays import Replays
-from tests.incidents.test_properties import KINDS, Told
+from tests.incidents.subject import KINDS, Told
 from tests.model.fleet.story import disobedient, obedient, plain
 from tests.model.fleet.wrongs import WRONGS
 from tests.model.strings import histories
-from tests.test_calling import remembered_by
+from tests.roads import remembered_by
 
 ENTRY = "entry: P S"
 REGISTERED = (ENTRY, "0 > P REGISTER #1", "0.1 < P 200 REGISTER #1 expires=3600")

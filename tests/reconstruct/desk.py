@@ -19,6 +19,7 @@ PHONE = "10.1.0.5:5060"
 DOMAIN = "pbx.example.com"
 
 Kind = TypeVar("Kind", bound=ModelEvent)
+FAR = "sip:2002@pbx.example.com"
 
 
 class Knowledge:
@@ -144,3 +145,10 @@ class Handset:
         asked = self.compose("INVITE", to, call_id=call_id, cseq=cseq, from_tag="me", **more)
         self.send(time, server, asked)
         return asked
+
+
+def incoming(method: str = "INVITE", *, branch: str = "z9hG4bK-in-1", uri: str = "sip:1001@10.1.0.5:5060",
+             to: str = "sip:1001@pbx.example.com", call_id: str = "in-1", cseq: int = 1, source: str = P,
+             to_tag: str | None = None) -> bytes:
+    return request(method, uri, source=source, branch=branch, call_id=call_id, cseq=cseq, from_=FAR, to=to,
+                   from_tag="far", to_tag=to_tag, contact="<sip:2002@10.0.0.1>")

@@ -6,9 +6,7 @@ import pytest
 
 from sipaudit.model.events import Answered, CallChanged, Lost, Received, Replied, Sent
 from tests.factories import request, response
-from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, S, entry
-
-FAR = "sip:2002@pbx.example.com"
+from tests.reconstruct.desk import FAR, PHONE, Desk, Handset, Knowledge, P, S, entry, incoming
 
 
 def states(desk: Desk) -> list[str]:
@@ -24,13 +22,6 @@ def registered(knowledge: Knowledge | None = None) -> tuple[Desk, Handset]:
 
 def in_dialog(phone: Handset, method: str, cseq: int, far: str = "t", **more: object) -> bytes:
     return phone.compose(method, FAR, call_id="call-1", cseq=cseq, from_tag="me", to_tag=far, **more)
-
-
-def incoming(method: str = "INVITE", *, branch: str = "z9hG4bK-in-1", uri: str = "sip:1001@10.1.0.5:5060",
-             to: str = "sip:1001@pbx.example.com", call_id: str = "in-1", cseq: int = 1, source: str = P,
-             to_tag: str | None = None) -> bytes:
-    return request(method, uri, source=source, branch=branch, call_id=call_id, cseq=cseq, from_=FAR, to=to,
-                   from_tag="far", to_tag=to_tag, contact="<sip:2002@10.0.0.1>")
 
 
 def test_a_call_from_first_invite_to_bye() -> None:

@@ -7,8 +7,7 @@ from msgspec.structs import replace
 from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Origin, Setting
 from sipaudit.reconstruct.phones import Phone
 from tests.factories import path, response
-from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, entry
-from tests.reconstruct.test_calls import incoming
+from tests.reconstruct.desk import PHONE, Desk, Handset, Knowledge, P, entry, incoming
 
 MAC, OTHER, ROUTER = "0004f2aabbcc", "64167f000001", "0c0000000001"
 AGENT = "PolycomVVX-VVX_500-UA/5.9.0.9373"

@@ -11,7 +11,7 @@ import pytest
 
 from sipaudit import pipeline
 from sipaudit.report import document
-from tests.capture.test_captures import START, pcap
+from tests.capture.numbered import START, pcap
 from tests.shared import ROOT
 
 MOMENTS = {"time", "first_packet", "first", "last", "from", "up", "until", "start", "end"}

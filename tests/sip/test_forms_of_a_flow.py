@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sipaudit.sip.forms import FEW
-from tests.sip.test_forms import Reading, renewed
-from tests.sip.test_usual import USUAL
+from tests.sip.known_forms import Reading, renewed
+from tests.sip.usual_messages import USUAL
 
 REGISTER = USUAL["REGISTER"]
 

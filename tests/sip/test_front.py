@@ -12,7 +12,7 @@ from sipaudit.sip.front import COLON, MARKS, PARAMETERS, divide, read_front
 from sipaudit.sip.line import Field, read_line
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
-from tests.sip.test_properties import LINES, NOISE, damaged, mutate
+from tests.sip.damage import LINES, NOISE, damaged, mutate
 
 USUAL = [
     b"Via: SIP/2.0/UDP 10.1.0.5:5060;branch=z9hG4bK2b4fae2e",

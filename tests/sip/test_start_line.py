@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sipaudit.sip import startline
 from sipaudit.sip.startline import StartLine, read_start_line
-from tests.sip.test_properties import damaged
+from tests.sip.damage import damaged
 
 NEVER = re.compile(rb"(?!)")
 USUAL = [

@@ -14,6 +14,7 @@ from sipaudit.sip.message import Malformed
 from sipaudit.sip.parse import Parser
 from tests.shared import needs_captures
 from tests.sip.corpus import corpus
+from tests.sip.memory import remembered
 
 HEAD = (
     b"INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=t\r\nTo: <sip:b@h>\r\n"
@@ -135,7 +136,3 @@ def test_nor_is_a_long_tail_of_a_message_or_a_long_line_before_it() -> None:
     assert all(len(line) < 2100 for memo in remembered(parser) for line in memo)
 
 
-def remembered(parser: Parser) -> list[dict[bytes, object]]:
-    """All that a parser remembers, by bytes of the wire."""
-    held = (getattr(parser, name) for kind in (Parser, LineParser) for name in kind.__slots__)
-    return [memo for memo in held if isinstance(memo, dict)]

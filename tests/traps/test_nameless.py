@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 
-from tests.stories import MINUTE, R0, Asked, Court, Handset, P, S, Settings, Story
-from tests.traps.ground import EARLY, REGIMES, RETURN, accused, any_regime, gated_regime, handset, moved, returns
+from tests.stories import R0, Asked, Court, Handset, P, S, Story
+from tests.traps.ground import (
+    EARLY,
+    ELSEWHERE,
+    RETURN,
+    accused,
+    any_regime,
+    gated_regime,
+    handset,
+    moved,
+    returns,
+    two_lines,
+)
 
-ELSEWHERE = "other.example.com"
 NAMELESS: dict[str, Any] = {"sender": "sip:anonymous@anonymous.invalid"}
-
-
-def two_lines(regime: str, other: Settings | None = None) -> dict[str, Any]:
-    """The line that moves is in this regime and returns after a minute; the other one as is said, or like it."""
-    entry = {"servers": [{"address": P[0]}, {"address": S[0]}]}
-    mine = {**REGIMES[regime], **MINUTE}
-    return {"entries": {"sbc": entry}, "lines": [
-        {"match": {"domain": ELSEWHERE}, "entry": "sbc", "settings": mine if other is None else other},
-        {"match": {}, "entry": "sbc", "settings": mine}]}
 
 
 def phone_of_two(regime: str) -> tuple[Handset, Handset]:

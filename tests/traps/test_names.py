@@ -8,7 +8,7 @@ from typing import TypedDict
 import pytest
 
 from tests.stories import Court, Handset, P, S, Story, site
-from tests.traps.ground import PREMATURE, REGIMES, accused, any_regime, looks_up, minute, moved, returns
+from tests.traps.ground import BY_NAME, PREMATURE, REGIMES, accused, any_regime, looks_up, minute, moved, returns
 
 
 class Answer(TypedDict, total=False):
@@ -169,9 +169,6 @@ def test_a_list_of_one_server_is_that_of_who_stays_with_it(court: Court, regime:
     phone.register(0)
     stays_in_vain(phone)
     assert accused(court(phone.story, site({**REGIMES[regime], "failBack.mode": "newRequests"}))) == []
-
-
-BY_NAME = {"entries": {"sbc": {"servers": [{"name": f"sbc{number}.example.com"} for number in (1, 2)]}}}
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["as declared", "turned round"])

@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.stories import R0, Court, Handset, P, S, Story
-from tests.traps.ground import EARLY, accused, any_regime, moved, returns
-from tests.traps.test_nameless import ELSEWHERE, two_lines
+from tests.traps.ground import EARLY, ELSEWHERE, accused, any_regime, moved, returns, two_lines
 
 
 def second(story: Story) -> Handset:

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.stories import Court, Handset, P, S, Story, site
-from tests.traps.ground import MODES, REGIMES, accused, any_regime, looks_up, returns
-from tests.traps.test_names import BY_NAME
+from tests.traps.ground import BY_NAME, MODES, REGIMES, accused, any_regime, looks_up, returns
 
 EAST, WEST = "_sip._udp.pbx.example.com.", "_sip._udp.west.example.com."
 

@@ -1,0 +1,28 @@
+"""The commands of the command line with their options, as click has them."""
+
+from __future__ import annotations
+
+import click
+
+from sipaudit.cli.root import COMMANDS, root
+
+
+def spellings(command: click.Command) -> set[str]:
+    """All ways to write its options."""
+    return {
+        name
+        for option in command.params if isinstance(option, click.Option)
+        for name in (*option.opts, *option.secondary_opts)
+    }
+
+
+def all_commands() -> dict[str, click.Command]:
+    """Every command by its name; those of a group, as `rules list`, after it."""
+    found: dict[str, click.Command] = {}
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root, **root.context_settings), name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {below}": each for below, each in command.commands.items()}
+    return found
