@@ -13,7 +13,7 @@ from bench.captures import DATA, HERE, Capture
 from bench.make import CAPTURES, USUAL
 from bench.measure import Failed
 from bench.programs import NEIGHBOURS, programs_for
-from bench.readme import put
+from bench.readme import RUNS, put
 from bench.results import LAST, Measured, keep, read, table
 from bench.running import made, measure, say
 
@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--discard", action="store_true", help="remove each capture that was made, once it is measured")
     parser.add_argument("--show", action="store_true", help="measure nothing, show the last results")
     parser.add_argument("--write", action="store_true",
-                        help="put table, picture and JSON of all results into bench/ and its README")
+                        help="put marks, runs, picture and JSON of all results into bench/ and its pages")
     chosen = parser.parse_args()
     if chosen.runs < 0:
         parser.error("--runs must be at least 0")
@@ -60,12 +60,12 @@ def one(capture: Capture, chosen: argparse.Namespace) -> None:
     keep({name: measured[name] for name in CAPTURES if name in measured}, LAST)
 
 
-def shown(measured: Measured) -> str:
-    """All tables: the marks first."""
-    parts = [*marks.table(measured)]
+def runs(measured: Measured) -> str:
+    """What every program took for each capture."""
+    parts: list[str] = []
     for results in measured.values():
-        parts += ["", *table(results)]
-    return "\n".join([*parts, "", *_absent()])
+        parts += [*table(results), ""]
+    return "\n".join([*parts, *_absent()])
 
 
 def _absent() -> list[str]:
@@ -88,25 +88,26 @@ def main() -> int:
     if not measured:
         say(f"{LAST}: nothing was measured yet")
         return 1
-    text = shown(measured)
-    print(text)
-    show(measured, text, write=chosen.write)
+    show(measured, write=chosen.write)
     return 0
 
 
-def show(measured: Measured, text: str, *, write: bool) -> None:
-    """The picture as a page; (`write`) into bench/ the table, the picture as SVG and the JSON."""
+def show(measured: Measured, *, write: bool) -> None:
+    """Marks and runs, and the picture as a page; (`write`) all of it, the picture as SVG, and the JSON into bench/."""
     from bench.picture import as_svg, draw  # with plotly, which else would weigh on every program that is measured
 
+    reached, taken = "\n".join(marks.table(measured)), runs(measured)
+    print(f"{reached}\n\n{taken}")
     draw(measured, PAGE)
     if not write:
         return
     keep(measured, KEPT)
+    put("marks", reached)
     if as_svg(PAGE, PICTURE):
-        text = f"{text}\n\n![Seconds and memory of each program]({PICTURE.name})"
+        taken = f"{taken}\n\n![Seconds and memory of each program]({PICTURE.name})"
     else:
         say(f"chromium is not installed: the picture is {PAGE} alone")
-    put("table", f"{text}\n\nAll runs: [{KEPT.name}]({KEPT.name}).")
+    put("runs", f"{taken}\n\nAll runs: [{KEPT.name}]({KEPT.name}).", RUNS)
 
 
 if __name__ == "__main__":

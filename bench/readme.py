@@ -1,4 +1,5 @@
-"""The measured parts of bench/README.md, each between two comments that name it, and the commands that write them."""
+"""The measured parts of the pages of this folder, each between two comments that name it, and the commands that write
+them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from pathlib import Path
 
 from docs.parts import replaced
 
-README = Path(__file__).with_name("README.md")   # nothing else is loaded: some of those commands measure their memory
+# nothing else is loaded: some of those commands measure their memory
+README = Path(__file__).with_name("README.md")
+RUNS = Path(__file__).with_name("runs.md")
 
 
 def options(module: str, about: str) -> ArgumentParser:
@@ -25,6 +28,6 @@ def tell(part: str, text: str, *, write: bool) -> None:
         put(part, text)
 
 
-def put(part: str, text: str) -> None:
-    """Write this text into a part."""
-    README.write_text(replaced(README.read_text(), part, text))
+def put(part: str, text: str, page: Path = README) -> None:
+    """Write this text into a part of a page."""
+    page.write_text(replaced(page.read_text(), part, text))
