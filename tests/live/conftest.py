@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.live.disk import Disk
 from tests.live.ear import Ear
 from tests.live.mirror import Mirror, mirror
 from tests.stories import MINUTE, R2, P, S, site
@@ -22,3 +24,13 @@ def ear(tmp_path: Path) -> Ear:
 def port(tmp_path: Path) -> Iterator[Mirror]:
     with mirror(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    try:
+        made = Disk(tmp_path)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system can be made and mounted here: {error}")
+    yield made
+    subprocess.run(["umount", "--lazy", made.place], check=True)   # a test that failed may have files of it open

@@ -13,11 +13,10 @@ from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.journal import Journal, Judged, Seen
 from sipaudit.live.json_lines import json_lines
 from sipaudit.model.sayings import NoteSaid
+from tests.live.disk import SOON, Disk, listening_at, words
 from tests.live.ear import Ear
-from tests.live.test_power import SOON, Disk, disk, listening_at, words
-from tests.live.test_restarts import returned_early
+from tests.live.stories import returned_early
 
-__all__ = ["disk"]
 LONG = 20.0   # seconds, after which a call counts as one that waits for the disk
 
 
