@@ -84,7 +84,7 @@ def _sent(reach: Reach, request: Sent) -> Reach:
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
                  request.time, reach.closed, registering, reach.later, reach.cancelled, reach.repeated, reach.late,
-                 reach.answers_calls, reach.broke, reach.resolved)
+                 reach.called, reach.broke, reach.resolved)
 
 
 def _cancelled(reach: Reach, cancel: Sent) -> Reach:
@@ -170,10 +170,12 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     later = _later(reach, answer) if doubt else reach.later
-    answers_calls = reach.answers_calls or (answer.method == "INVITE" and not doubt and not answer.in_dialog)
+    called = reach.called
+    if answer.method == "INVITE" and not doubt and not answer.in_dialog:
+        called = answer.time if sent is None else sent
     return Reach(reach.server, waiting, ringing, hard, doubtful, reach.answered if doubt else answer, reach.touched,
                  reach.closed, reach.registering, later, reach.cancelled,
-                 repeated and recent_repeats(repeated, answer.time), late, answers_calls, reach.broke,
+                 repeated and recent_repeats(repeated, answer.time), late, called, reach.broke,
                  reach.resolved)
 
 

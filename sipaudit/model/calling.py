@@ -46,8 +46,8 @@ class Calling:
     `since` is when it had come to its server, `until` when its last binding runs out. `waiting` is the request under
     way, `rang` says that it had a provisional answer; `challenge` is the 401 or 407 that no credentials have answered
     so far, `challenged` that there was any; `opened` is when the first request came that opened a dialog, `served` the
-    last 2xx to one that did; `answered` the last final answer, `invited` says that one was to such an INVITE; `call` is
-    the call, `quiet` when the last one was over, `touched` when the phone last sent.
+    last 2xx to one that did; `answered` the last final answer, `invited` when the last such INVITE was sent that had
+    one; `call` is the call, `quiet` when the last one was over, `touched` when the phone last sent.
     """
 
     __slots__ = ("answered", "call", "challenge", "challenged", "invited", "line", "opened", "quiet", "rang", "served",
@@ -67,7 +67,7 @@ class Calling:
         self.opened: float | None = None
         self.served: Answered | None = None
         self.answered: Answered | None = None
-        self.invited = False
+        self.invited: float | None = None
         self.touched = event.time
         self.call: Call | None = phone.calls[0] if phone.calls else None
         self.quiet = phone.quiet
@@ -123,7 +123,7 @@ class Calling:
         else:
             return False
         if answer.method == "INVITE" and not answer.in_dialog:
-            self.invited = True
+            self.invited = request.time
         self.waiting, self.rang, self.answered = None, False, answer
         return True
 
@@ -165,5 +165,5 @@ class Calling:
             reach, waiting=() if waiting is None else (waiting,),
             ringing=(waiting.transaction,) if waiting is not None and self.rang else (),
             answered=self.answered or reach.answered, touched=self.touched,
-            answers_calls=reach.answers_calls or self.invited))
+            called=reach.called if self.invited is None else self.invited))
         return replace(known, calls=() if self.call is None else (self.call,), quiet=self.quiet)

@@ -31,8 +31,8 @@ class Reach(Struct, frozen=True, gc=False):
     or that sent the phone elsewhere (3xx); `later` is until when its Retry-After runs; `broke` when it last failed by a
     transport failure, or may have (a connection dropped at rest, no answer on the segment), disproved or not.
 
-    For it: `answered` is the last answer that proves it alive; `answers_calls` whether it has given such a one to an
-    INVITE out of a dialog.
+    For it: `answered` is the last answer that proves it alive; `called` is when the last INVITE out of a dialog was
+    sent to which it has given such a one.
 
     Contacts: `touched` is the last one, by any request, SYN or lookup; `closed` when a connection last ended;
     `resolved` when its name last resolved after it had not; `registering` the last REGISTER of any line that asked for
@@ -52,7 +52,7 @@ class Reach(Struct, frozen=True, gc=False):
     cancelled: tuple[int, ...] = ()
     repeated: tuple[tuple[int, float], ...] = ()
     late: tuple[tuple[Sent, float], ...] = ()
-    answers_calls: bool = False
+    called: float = LONG_AGO
     broke: float = LONG_AGO
     resolved: float = LONG_AGO
 

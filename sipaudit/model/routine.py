@@ -288,7 +288,7 @@ class Renewals:
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(
             reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later, reach.cancelled,
-            recent_repeats(reach.repeated, granted.time), (), reach.answers_calls, reach.broke, reach.resolved))
+            recent_repeats(reach.repeated, granted.time), (), reach.called, reach.broke, reach.resolved))
 
 
 def _served(stay: Stay | None) -> Stay | None:

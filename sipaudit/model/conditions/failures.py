@@ -5,14 +5,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.trust import clock_was_set, fastest_answer, ran_out_unrenewed
+from sipaudit.model.conditions.trust import clock_was_set, fastest_answer, no_failure_lost, ran_out_unrenewed
 from sipaudit.model.conditions.whereabouts import in_mid_life
 from sipaudit.model.events import Failed, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.packets import AT_ONCE, goes_on_here, redirects, waits_for_call
 from sipaudit.model.profile import Vendor
 from sipaudit.model.proofs import WORKS_WITHIN
-from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach, evidence, repeated_until, speaks_against
+from sipaudit.model.reach import LONG_AGO, REQUEST_LASTS, Evidence, Reach, evidence, repeated_until, speaks_against
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
@@ -91,11 +91,12 @@ def working_server_alive(case: Case) -> Ground:
         return Ground(reason=Reason.RETRY_AFTER)
     if holds == ALWAYS and _broke_for_this_line(case, reach):
         return Ground(reason=Reason.READINGS_DIFFER)
+    doubts = no_failure_lost(case)
     if holds == NEVER or not fresh:
-        return Ground(holds)
+        return Ground(holds, assumptions=doubts)
     # it was asked just now, and the capture may lack what told the phone that it had failed
     shown = None if any(_begun_unseen(case, request) for request in fresh) else waited(case, fresh[-1], None)
-    return Ground(holds, Reason.LOSS_NEARBY, shown)
+    return Ground(holds, Reason.LOSS_NEARBY, shown, doubts)
 
 
 def _broke_for_this_line(case: Case, reach: Reach) -> bool:
@@ -142,14 +143,15 @@ def nothing_against(case: Case) -> Ground:
     if _may_have_failed_before(case, reach):
         return Ground(reason=Reason.STARTED_LATER)
     young = reach.waiting[-1] if reach.waiting else None
-    there = (stay.server,) if stay.server else ()
+    there, doubts = (stay.server,) if stay.server else (), no_failure_lost(case)
     if young is None:
-        return Ground(facts={"working": stay.server}, proof=(reach.answered or stay.arrived,), elsewhere=there)
+        return Ground(facts={"working": stay.server}, assumptions=doubts, proof=(reach.answered or stay.arrived,),
+                      elsewhere=there)
     if clock_was_set(case, young, ahead=False):
         return FAILS
     # it was asked just now, and the capture may lack what told the phone that it had failed
     shown = None if any(_begun_unseen(case, request) for request in reach.waiting) else waited(case, young, None)
-    return Ground(reason=Reason.LOSS_NEARBY, awaited=shown, proof=(young,),
+    return Ground(reason=Reason.LOSS_NEARBY, awaited=shown, assumptions=doubts, proof=(young,),
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time}, elsewhere=there)
 
 
@@ -172,7 +174,7 @@ def _may_have_failed_before(case: Case, reach: Reach) -> bool:
     out, or its Retry-After run still (F3); and a failure with calls stands until it answers one (reference-model.md 1,
     *failure*), whatever else it answers."""
     fresh = case.now - case.profile.covered_from <= RETRY_AFTER
-    return (fresh or not reach.answers_calls) and in_mid_life(case)
+    return (fresh or reach.called == LONG_AGO) and in_mid_life(case)
 
 
 def _patience(case: Case) -> float:

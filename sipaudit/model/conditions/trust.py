@@ -91,6 +91,18 @@ def nothing_missing(case: Case) -> Ground:
     return asked_more_than_once(case)
 
 
+def no_failure_lost(case: Case) -> tuple[Assumption, ...]:
+    """What the capture is known to lack may have been asked of the working server in vain. That stands until the server
+    answers such a request begun later, however long that takes (reference-model.md 1, *failure*)."""
+    lost, stay = case.phone.lost, case.stay
+    if lost is None or lost < stay.arrived.time:
+        return ()
+    binding = case.line.binding(stay.server)
+    registered = binding is None or binding.granted is None or binding.granted.request_time > lost
+    called = case.phone.reach(stay.server).called > lost
+    return () if registered and called else (Assumption.CAPTURE_COMPLETE,)
+
+
 def asked_more_than_once(case: Case) -> Ground:
     """A silent server is left after several sendings, all of which the capture would have to lack; where one is enough
     (F2), that no failure was seen is likely only."""
