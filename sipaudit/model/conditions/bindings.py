@@ -17,7 +17,7 @@ from sipaudit.model.packets import grants_nothing
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
 from sipaudit.model.settings import Regime
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import DEFAULT_EXPIRES, NO_EXPIRY
+from sipaudit.model.timers import DEFAULT_EXPIRES, NO_EXPIRY, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
 LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA; a renewal may be on its way)
@@ -116,13 +116,25 @@ def not_registered_since_left(case: Case) -> Ground:
     unseen = no_move_by(case, missed(binding))
     if unseen is not HOLDS:
         return unseen
-    if binding.register is not None and binding.register.time >= binding.left and binding.register.expires != 0:
-        pending = _pending_binding(case, binding, binding.register)
+    register = binding.register
+    if register is not None and register.time >= binding.left and register.expires != 0:
+        called = _called_after(case, register)
+        if called is not None:
+            return Ground(facts={"registered": "invalidated"}, proof=(*_left(case, binding), register, called))
+        pending = _pending_binding(case, binding, register)
         return replace(pending, proof=(*_left(case, binding), *pending.proof))
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
     if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
         return Ground(reason=Reason.LOSS_NEARBY)
     return Ground(facts={"registered": "invalidated"}, proof=_left(case, binding))
+
+
+def _called_after(case: Case, register: Sent) -> Answered | None:
+    """What shows that the try by this REGISTER has failed: when it must have, the line called on through its working
+    server (F11). A REGISTER there may be a mere refresh (F7)."""
+    served = case.line.served
+    calls = served is not None and served.method != "REGISTER"
+    return served if calls and case.line.served_since(case.stay.server, register.time + TRY_LASTS) else None
 
 
 def _left(case: Case, binding: Binding) -> tuple[ModelEvent, ...]:
@@ -168,7 +180,7 @@ def no_binding_anywhere(case: Case) -> Ground:
     opened = _open_registers(case)
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
-    hidden = older_binding_may_live(case)
+    hidden = older_binding_may_live(case) and not boot_was_seen(case)
     return Ground(facts={"elapsed": case.now - until}, proof=(granted,),
                   assumptions=(Assumption.NO_EARLIER_STAY,) if hidden else ())
 
