@@ -20,10 +20,13 @@ from sipaudit.incidents.settled import Departure, Reported, Settled
 from sipaudit.incidents.settled import mark as mark_of
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.history import MoveKind, MoveSeen, is_same_move
+from sipaudit.model.state import Binding
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 from sipaudit.rulebook.reached import LineOfPhone
 
 STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
+LOG_OUT = " lines log out"   # after how many do in a storm, where that is what it is
+MOSTLY = 0.5             # of its lines
 UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
 MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
@@ -115,16 +118,21 @@ class Chronicle:
         last = inf if storm.end is None else storm.end - 1   # second of it: at its end the rate was down
         watched = self._watch.tally.servers.get(storm.server or "")
         crowd = set() if watched is None else watched.crowd.lines(storm.start, last)
+        out: set[int] = set()
         for subject in self._everyone:
             if subject.number in crowd:
                 storm.add([subject])
                 storm.entry = storm.entry or subject.entry
             binding = subject.state.binding(storm.server or "")
+            if binding is not None and _logs_out(binding, storm.start, last + 2):
+                out.add(subject.number)
             for grant in (binding.since, binding.granted) if binding is not None else ():
                 if grant is not None and storm.start <= grant.time <= last + 2:
                     storm.add([subject], grant)
                     storm.entry = storm.entry or subject.entry
                     break
+        if len(out) > MOSTLY * len(storm.lines):
+            storm.happenings = [(storm.start, f"{len(out)}{LOG_OUT}")]
 
     def _lost_calls(self, outage: Outage) -> Draft:
         """What the outage took of the calls."""
@@ -253,6 +261,12 @@ def _unseen(draft: Draft) -> list[str]:
         return []
     return [subject.server(server.key) for server in entry.servers
             if server.address is not None and server.key != draft.server and not subject.sees(server.key)]
+
+
+def _logs_out(binding: Binding, start: float, end: float) -> bool:
+    """Whether its phone had the registration ended in that time, and has not registered again since."""
+    removed = binding.removed
+    return removed is not None and removed.asked == 0 and start <= removed.time <= end
 
 
 def _took_calls(outage: Outage) -> bool:

@@ -11,16 +11,15 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import STOP, UNSEEN
 from sipaudit.incidents.course import ANSWERS_AGAIN, BEFORE, HUNG, NOTHING, OTHER_PHONES
-from sipaudit.incidents.minutes import MINUTE
 from sipaudit.incidents.moves import LAST_MOVE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report
-from sipaudit.report.manners import entry_of, failed, freed, tells
+from sipaudit.report.manners import entry_of, failed, freed, logged_out, tells, unwatched
 from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of, grouped
-from sipaudit.report.when import ends_of, style_of
+from sipaudit.report.when import rests, style_of
 from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time
 
@@ -153,15 +152,9 @@ def words_of(report: Report, clock: tzinfo) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     alone = len({line.phone for line in report.lines}) == len(report.lines)
     words = Words(clock, short_names(report.servers), style_of(report, clock), alone,
-                  _rests(report, max(ends_of(report), default=0.0)), without_any(report))
+                  rests(report), without_any(report))
     words.outages = [incident for incident in report.incidents if incident.kind == OUTAGE]
     return words
-
-
-def _rests(report: Report, end: float) -> dict[str, float]:
-    """By server, the end of the last minute in which it was asked anything, where a minute or more follows."""
-    asked = {minute.server: minute.time + MINUTE for minute in report.minutes}   # in order of time
-    return {server: last for server, last in asked.items() if end - last >= MINUTE}
 
 
 def _outage(words: Words, incident: Incident) -> Iterator[str]:
@@ -175,6 +168,8 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
         yield f"It answered {some[0]} of them again from {words.time(some[1])} on."
     if tells(incident, HUNG):
         yield "Then it answered at once what it had been asked meanwhile, as one does that hung."
+    if not words.again:
+        yield from unwatched(incident)
     yield from _reaction(words, incident)
     yield from words.groups(incident)
 
@@ -233,6 +228,9 @@ def _storm(words: Words, incident: Incident) -> Iterator[str]:
     server = words.server(incident.server)
     hit = f"{words.whom(incident)} hit {server} with" if incident.lines else f"{server} was hit by"
     yield f"{hit} up to {peak:g} REGISTERs a second (usual: {median:g}) {words.span(incident)}."
+    out = logged_out(incident)
+    if out and not words.again:
+        yield f"{out} of them logged out."
     yield from words.groups(incident)
 
 

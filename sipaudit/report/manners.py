@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from math import inf
 
+from sipaudit.incidents.chronicle import LOG_OUT
 from sipaudit.incidents.course import (
     ANSWERS_AGAIN,
     BEFORE,
@@ -26,6 +29,8 @@ MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, BY_TURNS, HUNG)
 ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, BEFORE, NOTHING})   # of entries that begin with the server
 REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
+OUT = re.compile(rf"([0-9]{{1,9}}){LOG_OUT}")
+AWAY = re.compile(r"known: (?:no SIP|nothing) was captured for ([0-9]{1,9}) s, (?:in which|until) ")   # `run/holes.py`
 OF_SOME = re.compile(rf"{FREED}([0-9]{{1,9}}){OF_THEM}")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
@@ -80,6 +85,20 @@ def lateness(incident: Incident) -> float | None:
     """After how many seconds (median) it answers, where its timeline says that this is too late."""
     found = _found(incident, LATE)
     return None if found is None else float(found[0])
+
+
+def logged_out(incident: Incident) -> int:
+    """How many lines log out in a storm, where its timeline tells that."""
+    found = _found(incident, OUT)
+    return 0 if found is None else int(found[0])
+
+
+def unwatched(incident: Incident) -> Iterator[str]:
+    """That the captures do not show all of its time."""
+    seconds = sum(int(told[1]) for entry in incident.timeline if (told := AWAY.match(entry.what)) is not None
+                  and incident.start <= entry.time < (incident.end or inf))
+    if seconds:
+        yield f"The captures do not show {seconds} s of that, in which it may have answered."
 
 
 def _found(incident: Incident, pattern: re.Pattern[str]) -> tuple[str, float] | None:

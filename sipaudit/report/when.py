@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from functools import partial
 
+from sipaudit.incidents.minutes import MINUTE
 from sipaudit.model.values import Report
 from sipaudit.times import TimeStyle, format_time
 
@@ -26,3 +27,11 @@ def when_of(report: Report, clock: tzinfo) -> TimeText:
 def ends_of(report: Report) -> list[float]:
     """When its captures began and ended (seconds since the epoch)."""
     return [end for capture in report.captures for end in capture.ends]
+
+
+def rests(report: Report) -> dict[str, float]:
+    """By server, the end of the last minute in which it was asked anything, where a minute or more follows until the
+    captures end."""
+    end = max(ends_of(report), default=0.0)
+    asked = {minute.server: minute.time + MINUTE for minute in report.minutes}   # in order of time
+    return {server: last for server, last in asked.items() if end - last >= MINUTE}

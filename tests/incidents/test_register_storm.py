@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sipaudit.incidents import crowds
 from sipaudit.incidents.crowds import Crowd
 from sipaudit.report.incident_words import words_of
-from tests.incidents.ground import Tower, fleet
-from tests.stories import R2, Handset, Story
+from tests.incidents.ground import Tower, end, fleet, registered
+from tests.stories import R2, Handset, P, Story
+from tests.wire import ORIGIN
 
 
 def rush(story: Story, count: int, at: float, apart: float, usual: float) -> None:
@@ -167,3 +168,20 @@ def test_room_is_made_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (crowd.count, min(kept(crowd))) == (740, 63)
     crowds.shed([crowd])
     assert crowd.count == 740
+
+
+@pytest.mark.parametrize(("again", "said"), [(0, True), (10, True), (40, False)])
+def test_of_phones_that_log_out_together_that_is_said(tower: Tower, again: int, said: bool) -> None:
+    """Unless they register again at once, as when they start anew."""
+    story = Story()
+    phones = registered(story, 40)
+    for number, phone in enumerate(phones):
+        phone.register(600 + number * 0.1, expires=0)
+    for number, phone in enumerate(phones[:again]):
+        phone.register(605 + number * 0.1)
+    end(story, 900)
+    tower.see(story, None, P)
+    (storm,) = (one for one in tower.report.incidents if one.start > ORIGIN + 300)
+    sentences = words_of(tower.report, UTC).of(storm)
+    assert (f"{40 - again} of them logged out." in sentences) is said
+    assert any("logged out" in sentence for sentence in sentences) is said
