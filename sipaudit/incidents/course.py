@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from sipaudit.incidents.metrics import moved_in, percentile, turned_in
-from sipaudit.incidents.outage import OUTAGE, Outage
+from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.model.events import Answered, Failed, FailureKind
 
 # how entries end, after the server's name
@@ -41,8 +41,9 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
     yield outage.start, f"first {_came_to(outage)}"
     yield from _groups_of(outage)
     yield from _meanwhile(outage, server)
-    if outage.silent_since is not None:
-        yield outage.silent_since, f"{server}{NOTHING}"
+    silent = _silent_since(outage)
+    if silent is not None:
+        yield silent, f"{server}{NOTHING}"
     freed = [time for time in outage.some.freed.values() if time < outage.until - SOON]
     if freed and not outage.is_by_turns:
         yield min(freed), f"{server}{FREED}{len(freed)}{OF_THEM}"
@@ -87,6 +88,17 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.service, f"{server}{OTHER_REQUESTS}"
     elif outage.some.spared is not None:
         yield outage.some.spared[1], f"{server}{OTHER_PHONES}"
+
+
+def _silent_since(outage: Outage) -> float | None:
+    """Since when nothing is answered any more, where calls alone ran out until then, or all was refused: not late, no
+    others either."""
+    late = any(answered < outage.last for _, answered in outage.late.values())
+    if outage.kind == PARTIAL or late or outage.some.meanwhile is not None:
+        return None
+    began = outage.evidence[0][0] if outage.evidence else None
+    refused = isinstance(began, Answered) and not outage.beyond_options
+    return outage.total or (outage.hush.since if refused else None)
 
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:

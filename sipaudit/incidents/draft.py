@@ -75,6 +75,12 @@ def was_registered(subject: Watched, time: float) -> bool:
     return not held or max(held) >= time
 
 
+def works_with(subject: Watched, server: str | None) -> bool:
+    """Whether the line works with that server now."""
+    stay = subject.state.stays[subject.track]
+    return stay is not None and stay.server == server
+
+
 class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
 

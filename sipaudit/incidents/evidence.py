@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence, Set
 
 from sipaudit.incidents.calls import CallWatch, comes_through
 from sipaudit.incidents.cut import CutOff
-from sipaudit.incidents.draft import Watched, let_go
+from sipaudit.incidents.draft import Watched, let_go, works_with
 from sipaudit.incidents.failing import InVain
 from sipaudit.incidents.outages import LATE, Outages
 from sipaudit.incidents.overload import Overloads
@@ -153,13 +153,15 @@ class EvidenceWatch:
         all lines of the phone."""
         server = self._tally.server(event.server, event.sent)
         server.used(event.phone, event.sent)
-        if event.kind is not FailureKind.DNS:
+        named = event.kind is not FailureKind.DNS
+        if named:
             self._tally.minute_then(server, event.sent)   # that somebody tried
         if waiting is not None:
             self._tally.minute_then(server, waiting.request.time).unanswered += 1
             if waiting.request.method == "INVITE":
                 self._attempt_failed(waiting.request, waiting.subject)
-        there = [subject for subject in subjects if _works_with(subject, event.server)] or list(subjects)
+        there = [subject for subject in subjects if works_with(subject, event.server)] or [
+            subject for subject in subjects if named or not self._needs_none(subject, event)]
         if self._outages is None or self._cut is None or not there or server is self._tally.beyond:
             return
         vain = InVain(event.phone, None, event.sent, event, there, True)
@@ -167,6 +169,17 @@ class EvidenceWatch:
             self._outages.fails(server, vain)
         elif phone.reach(event.server).waiting:   # else it met an answer or a keepalive, and nobody asked anything
             self._cut.off(server, vain, event.time)
+
+    def _needs_none(self, subject: Watched, event: Failed) -> bool:
+        """Whether a line that does not find a server is registered, and works with another, of which it does not know
+        more than that it does not find it either: the name of their list does not resolve, and nothing fails by that.
+        """
+        stay = subject.state.stays[subject.track]
+        if stay is None or all(binding.until <= event.time for binding in subject.state.bindings):
+            return False
+        server = self._tally.servers.get(stay.server)
+        failing = None if server is None else server.failing.get(event.phone)
+        return failing is None or failing.unnamed
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:
@@ -292,8 +305,3 @@ def _left_for(request: Sent, move: MoveSeen) -> bool:
 def _was_served(subject: Watched) -> bool:
     """Whether anything was ever seen answering the line: where only one direction is captured, silence says nothing."""
     return any(stay is not None for stay in subject.state.stays)
-
-
-def _works_with(subject: Watched, server: str) -> bool:
-    stay = subject.state.stays[subject.track]
-    return stay is not None and stay.server == server

@@ -7,18 +7,19 @@ from math import inf
 
 from sipaudit.incidents.by_turns import EARLIER_KEPT, ByTurns
 from sipaudit.incidents.calls import Attempt, CallUp
-from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go
+from sipaudit.incidents.draft import TOGETHER, Draft, Watched, let_go, works_with
 from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.hush import Hush
 from sipaudit.incidents.of_some import OfSome
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
-from sipaudit.model.events import Answered
+from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import turned_away
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 SETTLED_AFTER = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
+LOSSES = ("time_to_detect_max", "registrations_lost", "calls_lost", "calls_failed")
 ATTEMPTS_KEPT = 20_000  # of one outage
 
 FailedAttempt = tuple[Attempt, float]   # with when its request was sent that came to nothing
@@ -84,6 +85,12 @@ class Outage(Draft):
         return (len(self.lost_calls), fail, len(self.calls), len(self.attempts), len(self.moves), len(self.turned),
                 len(self.first), len(self.late), len(self.some.freed), self.answer, self.refusals,
                 spells if now - (self.end or now) < SETTLED_AFTER else 0)
+
+    def settle(self, _now: float) -> bool:
+        """Who does not find a server by its name may know where it is: it is none if nobody lost anything by that, nor
+        needed it since the own one had failed."""
+        return not self.is_of_names or any(self.metrics.get(name) for name in LOSSES) \
+            or not all(works_with(subject, self.server) for subject in self.lines.values())
 
     def seen_last(self, _now: float) -> float:
         return self.last
@@ -256,6 +263,12 @@ class Outage(Draft):
         return self.methods == {None} and all(isinstance(event, Answered) for event, _ in self.evidence)
 
     @property
+    def is_of_names(self) -> bool:
+        """Whether nothing speaks against the server but that its name does not resolve."""
+        return self.methods == {None} and all(isinstance(event, Failed) and event.kind is FailureKind.DNS
+                                              for event, _ in self.evidence)
+
+    @property
     def beyond_options(self) -> bool:
         """Whether it answered anything but OPTIONS."""
         return self.service is not None
@@ -266,20 +279,6 @@ class Outage(Draft):
         most of them too late is slow."""
         return self.kind == OUTAGE and self.turns.shown and not self.is_of_refusals \
             and len(self.late) <= len(self.turns.served)
-
-    @property
-    def silent_since(self) -> float | None:
-        """Since when nothing is answered any more, where calls alone ran out until then, or all was refused: not late,
-        no others either."""
-        late = any(answered < self.last for _, answered in self.late.values())
-        if self.kind == PARTIAL or late or self.some.meanwhile is not None:
-            return None
-        return self.total or (self.hush.since if self._began_refusing else None)
-
-    @property
-    def _began_refusing(self) -> bool:
-        event = self.evidence[0][0] if self.evidence else None
-        return isinstance(event, Answered) and self.service is None
 
     @property
     def pings(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, fleet
-from tests.stories import Handset, P, Story
+from tests.stories import Handset, P, S, Story
 from tests.traps.ground import looks_up
 
 LISTED, NEAR = ("_sip._udp.pbx.example.com.", "SRV"), ("sbc1.example.com.", "A")
@@ -134,3 +134,37 @@ def test_that_some_do_not_find_it_is_why_they_are_not_registered(tower: Tower) -
     assert "10.0.0.1:5060/udp is not reached by 2 lines: dns" in [entry.what for entry in gap.timeline]
     said = " ".join(words_of(tower.report, UTC).of(gap))
     assert "sbc1 could not be found by them, since its name did not resolve." in said
+
+
+def refreshes(phones: list[Handset], until: int = 900) -> None:
+    """They ask for the list in vain every 45 s from 300 on."""
+    for number, phone in enumerate(phones, 1):
+        for time in range(300, until, 45):
+            asks(phone, time + number, LISTED, (0.0, 1.0, 2.0, 3.0))
+
+
+def test_a_list_that_is_not_found_makes_no_outage_of_a_server_that_nobody_needs(tower: Tower) -> None:
+    """The name server is dead; the phones know where P is, and it serves them."""
+    story = Story()
+    phones = known(story, 6)
+    refreshes(phones)
+    for number, phone in enumerate(phones, 1):
+        for time in (350, 600, 850, 1100):
+            phone.register(time + number)
+    end(story, 1300)
+    assert tower.see(story) == []
+
+
+def test_it_does_of_one_that_they_turn_to_since_their_own_is_dead(tower: Tower) -> None:
+    story = Story()
+    phones = known(story, 6)
+    for number, phone in enumerate(phones, 1):
+        for time in (295, 345, 395):
+            phone.silence(time + number, method="REGISTER")
+            asks(phone, time + number + 6, ("sbc2.example.com.", "A"), rcode=3)
+        looks_up(phone, 500 + number, ttl=60)
+        phone.register(501 + number)
+        phone.told(510.1 + number, phone.ask(510 + number, S, "OPTIONS"), 200)
+    end(story, 700)
+    assert [line.split()[:2] for line in tower.see(story, only="server-outage")] == [
+        ["server-outage", "10.0.0.1"], ["server-outage", "10.0.0.2"]]
