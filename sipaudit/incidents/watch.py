@@ -159,7 +159,7 @@ class Watch(Detectors):
             runs_out = binding.until
             if runs_out > until:
                 until = runs_out
-        if 0.0 < until <= time or number in self.gaps.open:
+        if 0.0 < until <= time or number in self.gaps.open or (until == 0.0 and subject.fallback):
             self._unbound(event, subject, step.before.bindings, phone)
         stay = step.before.stays[0] or step.before.stays[1]
         if stay is not None and stay.first is not None and self._stuck is not None:
