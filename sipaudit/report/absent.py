@@ -27,12 +27,17 @@ NAME_SHOWN = 60
 SAID = 3
 
 
+RETURN = 120.0        # seconds within which phones whose link is back have registered
+
+
 class Stretch(NamedTuple):
-    """A time without a registration of one line, `end` inf where it lasts; `granted` is for how long it had been."""
+    """A time without a registration of one line, `end` inf where it lasts; `granted` is for how long it had been, and
+    `seen` when the line was seen last before that."""
 
     start: float
     end: float
     granted: float
+    seen: float
     line: LineSummary
 
 
@@ -40,12 +45,15 @@ def absent(report: Report, words: Words) -> Iterator[str]:
     """Which sites that were, those of most phones first."""
     over = max(ends_of(report), default=-inf)
     told = _told(report.incidents)
-    found = [(group, members, together) for group, members in _groups(report.lines).items()
-             if len({line.phone for line in members}) >= PHONES and len(members) < len(report.lines)
-             for together in _together([one for line in members for one in _stretches(line, over, told)])
-             if _fell_silent(members, together, report, over)]
-    for group, members, together in sorted(found, key=lambda one: -len(one[2]))[:SAID]:
-        yield _said(words, group, members, together)
+    found: list[tuple[int, str]] = []
+    for group, members in _groups(report.lines).items():
+        if len({line.phone for line in members}) >= PHONES and len(members) < len(report.lines):
+            stretches = [one for line in members for one in _stretches(line, over, told)]
+            found += [(len(together), _said(words, group, members, together)) for together in _together(stretches)
+                      if _fell_silent(members, together, report, over)] \
+                or [(len(together), _said_unseen(words, group, members, together)) for together in _unseen(stretches)
+                    if _were_unseen(members, together, report)]
+    yield from (sentence for _, sentence in sorted(found, key=lambda one: -one[0])[:SAID])
 
 
 def _groups(lines: Iterable[LineSummary]) -> dict[str, list[LineSummary]]:
@@ -82,19 +90,29 @@ def _stretches(line: LineSummary, over: float, told: Mapping[str, list[Incident]
     for row in [*rows, None]:
         end = inf if row is None else row.from_
         if last is not None and until < min(end, over) and last.end in ("expired", None):
-            stretch = Stretch(until, end, float(last.expires or 0), line)
+            granted = float(last.expires or 0)
+            stretch = Stretch(until, end, granted, _seen_last(line, until - granted, end), line)
             if not _was_seen(stretch) and not _is_told(stretch, told):
                 yield stretch
         if row is not None and (row.until or inf) > until:
             until, last = row.until or inf, row
 
 
+def _times(line: LineSummary) -> list[float]:
+    """When it did anything else than to register."""
+    return [*(one.time for one in line.tries), *(one.first_packet or one.time for one in line.moves),
+            *(time for one in line.call_spans for time in (one.from_, one.until) if time is not None)]
+
+
+def _seen_last(line: LineSummary, renewed: float, end: float) -> float:
+    """When the line was seen last before `end`, as far as is known: it had renewed what ran out then."""
+    return max((time for time in _times(line) if renewed < time < end - MINUTE), default=renewed)
+
+
 def _was_seen(stretch: Stretch) -> bool:
     """Whether its phone did anything else meanwhile."""
     line = stretch.line
-    times = [*(one.time for one in line.tries), *(one.first_packet or one.time for one in line.moves),
-             *(one.from_ for one in line.call_spans if one.from_ is not None)]
-    seen = any(stretch.start < time < min(stretch.end, line.last) - MINUTE for time in times)
+    seen = any(stretch.start < time < min(stretch.end, line.last) - MINUTE for time in _times(line))
     return seen or (stretch.end == inf and line.last > stretch.start)
 
 
@@ -117,6 +135,36 @@ def _together(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
         yield found
 
 
+def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
+    """Those that ended together, as those of phones do whose link is back."""
+    found: list[Stretch] = []
+    for one in sorted((one for one in stretches if one.end < inf), key=lambda one: one.end):
+        if found and one.end - found[0].end > RETURN:
+            yield found
+            found = []
+        found.append(one)
+    if found:
+        yield found
+
+
+def _were_unseen(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report) -> bool:
+    """Whether that were nearly all of the group, nothing was seen of them at one time, and others went on."""
+    start, end = _unseen_in_common(together)
+    known = {line.phone for line in members if any(row.from_ < start for row in line.registrations)}
+    gone = {one.line.phone for one in together}
+    return len(gone) >= max(PHONES, NEARLY_ALL * len(known)) and end - start >= LASTING \
+        and _others_went_on(members, report, start, end)
+
+
+def _unseen_in_common(together: Iterable[Stretch]) -> tuple[float, float]:
+    return max(one.seen for one in together), min(one.end for one in together)
+
+
+def _others_went_on(members: Sequence[LineSummary], report: Report, start: float, end: float) -> bool:
+    theirs = set(map(id, members))
+    return sum(id(line) not in theirs and _renewed(line, start, end) for line in report.lines) >= OTHERS
+
+
 def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report, over: float) -> bool:
     """Whether that were nearly all of the group, at one time, while others went on."""
     start, end = _in_common(together)
@@ -126,8 +174,7 @@ def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], re
     if len(gone) < max(PHONES, NEARLY_ALL * len(known)) or min(end, over) - start < LASTING \
             or start - first > max(one.granted for one in together):
         return False
-    theirs = set(map(id, members))
-    return sum(id(line) not in theirs and _renewed(line, first, end) for line in report.lines) >= OTHERS
+    return _others_went_on(members, report, first, end)
 
 
 def _renewed(line: LineSummary, start: float, end: float) -> bool:
@@ -143,9 +190,22 @@ def _in_common(together: Iterable[Stretch]) -> tuple[float, float]:
 def _said(words: Words, group: str, members: Iterable[LineSummary], together: Iterable[Stretch]) -> str:
     """`The registrations of all 10 phones of Site A had run out by 12:10:40, and ...`"""
     start, end = _in_common(together)
-    gone, known = len({one.line.phone for one in together}), len({line.phone for line in members})
-    whose = f"all {count_of(gone, 'phone')}" if gone == known else f"{gone} of {count_of(known, 'phone')}"
+    whose = _whose(members, together)
     until = "by the end of the captures" if end == inf else f"before {words.time(end)}"
     return (f"The registrations of {whose} of {shortened(group, NAME_SHOWN)} had run out at {words.time(start)}, and "
             f"none was renewed {until}, while other phones went on: their power or the link to them may have failed, "
             "or the captures do not show them any more.")
+
+
+def _said_unseen(words: Words, group: str, members: Iterable[LineSummary], together: Iterable[Stretch]) -> str:
+    """`Nothing was seen of all 10 phones of Site A from 12:10:00 to 12:15:00, in which ...`"""
+    start, end = _unseen_in_common(together)
+    return (f"Nothing was seen of {_whose(members, together)} of {shortened(group, NAME_SHOWN)} from "
+            f"{words.time(start)} to {words.time(end)}, and their registrations ran out, while other phones went on: "
+            "their power or the link to them may have failed, or the captures did not show them.")
+
+
+def _whose(members: Iterable[LineSummary], together: Iterable[Stretch]) -> str:
+    """`all 10 phones`, `9 of 10 phones`."""
+    gone, known = len({one.line.phone for one in together}), len({line.phone for line in members})
+    return f"all {count_of(gone, 'phone')}" if gone == known else f"{gone} of {count_of(known, 'phone')}"

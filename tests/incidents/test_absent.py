@@ -84,6 +84,33 @@ def test_what_may_be_something_else_is_not(tower: Tower, case: str) -> None:
     assert said(tower, story) == []
 
 
+@pytest.mark.parametrize(("case", "seen"), [
+    ("together", True), ("one by one", False), ("half", False), ("calls", False)])
+def test_a_site_that_comes_back_before_all_were_without_a_registration_at_once_is_told_too(
+    tower: Tower, case: str, seen: bool
+) -> None:
+    """Cut off for as long as registrations last: each phone loses its own, the last when the first is back."""
+    story = Story()
+    branch, office = two_sites(story)
+    renews(office, OVER)
+    for number, phone in enumerate(branch):
+        for time in range(0, 481, 240):
+            phone.register(time + number * 20)
+        phone.register(1000 + number * (30 if case == "one by one" else 3) - 220 * (case == "half" and number > 4))
+        phone.register(1230 + number * 3)
+    for time in range(5, OVER, 20):
+        office[time // 20 % 10].call(time, seconds=5)
+    if case == "calls":
+        for time in range(600, 1000, 50):
+            branch[time // 50 % 10].call(time, seconds=5)
+    end(story, OVER)
+    tower.see(story, {**R2, **MINUTE})
+    found = [sentence for sentence in sentences(tower.report, UTC) if sentence.startswith("Nothing was seen of ")]
+    assert [sentence.partition(", while")[0] for sentence in found] == ([
+        "Nothing was seen of all 10 phones of 10.1.0.0/24 from 12:11:00 to 12:16:40, and their registrations ran out"
+    ] if seen else [])
+
+
 def test_what_an_outage_tells_is_not_told_twice(tower: Tower) -> None:
     """They ask both servers in vain, and are seen to."""
     story = Story()
