@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Sequence
 from fcntl import ioctl
+from math import inf
 
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
@@ -21,10 +22,10 @@ from sipaudit.live import privileges
 from sipaudit.sip.datagram import Item
 
 READ_AT_MOST = 8       # batches of one read
-AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone
+AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone, and two looks at its cable
 
 ANY = "any"            # libpcap's name for all of them
-_SIOCGIFFLAGS, _UP = 0x8913, 1   # netdevice(7)
+_SIOCGIFFLAGS, _UP, _RUNNING = 0x8913, 1, 0x40   # netdevice(7)
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class Interface:
     """A source: what passes at the port `name`, numbered from 1 in the order in which it came.
 
     `decoder` is shared by all ports of a probe, so that what is seen at two of them counts once; `bpf` is the user's
-    filter. A port that goes down is opened again when it is back. Raises InputError when it cannot be opened at first.
+    filter. A port that goes down is opened again when it is back; while its cable is out, its silence says nothing.
+    Raises InputError when it cannot be opened at first.
     """
 
     by_our_clock = True
@@ -50,7 +52,8 @@ class Interface:
         self._intake = Intake(health, Prefilter())
         self._before = 0, 0
         self._frames = 0
-        self._gone_at = self._try_at = 0.0
+        self._gone_at = self._try_at = self._look_at = 0.0
+        self._unplugged_at: float | None = None
         self._complaint = ""
         try:
             self._port: Port | None = self._opened()
@@ -64,7 +67,7 @@ class Interface:
 
     @property
     def away(self) -> bool:
-        return self._port is None
+        return self._port is None or self._unplugged_at is not None
 
     def descriptors(self) -> Sequence[int]:
         return () if self._port is None else (self._port.fileno(),)
@@ -75,6 +78,7 @@ class Interface:
         items: list[Item] = []
         if port is None:
             return items
+        before = port.frames
         try:
             for _ in range(READ_AT_MOST):
                 batch = port.read()
@@ -82,6 +86,7 @@ class Interface:
                     break
                 items += self._taken(batch)
             self._count(*port.drops())
+            self._look_at_cable(heard=port.frames > before)
         except PortError as error:
             log.warning("%s is away, and is opened again when it is back: %s", self.name, error)
             self._lost(port)
@@ -94,13 +99,36 @@ class Interface:
         self.health.kernel_drops = self._before[0] + dropped
         self.health.interface_drops = self._before[1] + at_interface
 
+    def _look_at_cable(self, *, heard: bool) -> None:
+        """Now and then, while nothing comes. Where something does though the port says that it has no link, what it
+        says means nothing, and is not asked for again."""
+        now, out_since = time.monotonic(), self._unplugged_at
+        if (out_since is None) if heard else (now < self._look_at):
+            return
+        self._look_at = now + AGAIN_AFTER
+        if _flags(self.name) & (_UP | _RUNNING) != _UP:
+            self._plugged_in(now)
+        elif out_since is None:
+            self._unplugged_at = now
+            log.warning("%s has no link (is the cable out?): nothing is seen there until it has", self.name)
+        elif heard and now - out_since > AGAIN_AFTER:
+            self._look_at = inf
+            self._plugged_in(now)
+
+    def _plugged_in(self, now: float) -> None:
+        if self._unplugged_at is not None:
+            away, self._unplugged_at = now - self._unplugged_at, None
+            self.blind += away
+            log.warning("%s has a link again after %.0f s", self.name, away)
+
     def _lost(self, port: Port) -> None:
         """The port went down, or away."""
         port.close()
         self._port, self._frames, self._complaint = None, port.frames, ""
         self._before = self.health.kernel_drops or 0, self.health.interface_drops
-        self._gone_at = time.monotonic()
-        self._try_at = self._gone_at + AGAIN_AFTER
+        now, out_since = time.monotonic(), self._unplugged_at
+        self._gone_at, self._unplugged_at = now if out_since is None else out_since, None
+        self._try_at = now + AGAIN_AFTER
 
     def _back(self) -> Port | None:
         """The port, if it could be opened again."""
@@ -108,7 +136,7 @@ class Interface:
         if now < self._try_at:
             return None
         self._try_at = now + AGAIN_AFTER
-        if not _is_up(self.name):
+        if not _flags(self.name) & _UP:
             return None
         try:
             self._port = self._opened()
@@ -145,16 +173,16 @@ class Interface:
             self._port = None
 
 
-def _is_up(name: str) -> bool:
-    """Whether the port is there and up."""
+def _flags(name: str) -> int:
+    """Those of the port that is there under the name; 0 where none is."""
     if name == ANY:
-        return True
+        return _UP | _RUNNING
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
             answer = ioctl(asked, _SIOCGIFFLAGS, struct.pack("16sH14x", name.encode()[:15], 0))
     except OSError:
-        return False
-    return bool(struct.unpack("16sH14x", answer)[1] & _UP)
+        return 0
+    return int(struct.unpack("16sH14x", answer)[1])
 
 
 def _cannot(name: str, why: str) -> InputError:

@@ -170,6 +170,7 @@ class Probe(Route):
         """Where a source could not see, phones may have done anything: the view begins anew."""
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
+            self.happened(self.newest, f"a source saw nothing for {blind - self._blind:.0f} s")
             self._blind = blind
             self.auditor.view_begins(self.newest)
 
