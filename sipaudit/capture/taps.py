@@ -24,6 +24,7 @@ SHOWN_BY = 4    # captures that show one packet, and are told apart
 OTHERS = 64     # captures with which one is compared
 SAMPLES = 64    # of two captures: half of them the first, half the last
 FEW = 3         # samples: fewer may be chance
+SURE = 2        # samples, of what each capture shows but once, and further apart than anything is sent again
 SENDINGS = 4    # of one packet, of one capture, that are remembered
 RESENT = 32.0   # seconds in which a message is sent again (RFC 3261 17.1.1.2, 17.1.2.2)
 SAME = 0.005    # seconds: sooner nothing is sent again
@@ -96,8 +97,10 @@ class SharedPackets:
                 told = drift(samples) or (middle(samples),)
                 if SAME < max(map(abs, told)) <= RESENT and not self._by_clocks(first, later, samples):
                     samples[:] = self._at_once(first, later) or [one for one in samples if abs(one) > RESENT]
-                    if not samples:
-                        del health.apart[first]
+                if len(samples) < FEW and any(abs(one) > RESENT for one in samples):
+                    samples[:] = self._once_in_each(first, later)
+                if not samples:
+                    del health.apart[first]
 
     def _by_clocks(self, first: int, later: int, samples: Sequence[float]) -> bool:
         """Whether clocks make these samples: they tell one thing, and the captures show the same packets besides, more
@@ -113,6 +116,13 @@ class SharedPackets:
         """What two captures show at the same time, as samples."""
         found = (then - time for shown in self._seen.values()
                  for time in shown.get(first, ()) for then in shown.get(later, ()) if abs(then - time) <= SAME)
+        return list(islice(found, SAMPLES))
+
+    def _once_in_each(self, first: int, later: int) -> list[float]:
+        """What two captures show once each, as samples: it is not what somebody says over and over in the same words,
+        as who keeps a NAT open may."""
+        found = (there[0] - here[0] for shown in self._seen.values()
+                 if len(here := shown.get(first, [])) == 1 and len(there := shown.get(later, [])) == 1)
         return list(islice(found, SAMPLES))
 
     def _shares(self, first: int, later: int, ahead: Drift) -> tuple[float, float]:
@@ -150,6 +160,11 @@ class Drift(NamedTuple):
 
 
 AGREED = Drift(0.0, 0.0)
+
+
+def tells(samples: Sequence[float]) -> bool:
+    """Whether there are enough samples to tell clocks by: few will do where nothing else can have made them."""
+    return len(samples) >= FEW or (len(samples) >= SURE and min(map(abs, samples)) > RESENT and agree(samples, 1.0))
 
 
 def drift(samples: Sequence[float], most: float = HALF) -> Drift | None:

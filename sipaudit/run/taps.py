@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.capture.taps import FEW, drift
+from sipaudit.capture.taps import FEW, drift, tells
 from sipaudit.model.proofs import SKEW
 from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram
@@ -100,7 +100,7 @@ class Taps:
 
 def _pair(first: int, later: int, health: Sequence[CaptureHealth]) -> Pair:
     samples = health[later].apart.get(first, [])
-    ahead = drift(samples) if len(samples) >= FEW else None
+    ahead = drift(samples) if tells(samples) else None
     return Pair(first, later, ahead and max(ahead, key=abs))
 
 

@@ -89,6 +89,16 @@ def test_nor_does_what_both_show_then_make_it_a_clock_that_drifts(tmp_path: Path
     assert found[1] == {0: pytest.approx([0.0] * 31, abs=2e-6)}
 
 
+def test_few_that_are_far_apart_tell_only_if_each_shows_them_once(tmp_path: Path) -> None:
+    """Who keeps a NAT open in the same words every minute is shown by each tap as often as it is there."""
+    said = [(float(second), 7) for second in range(0, 300, 60)]
+    alone = [(second + 5.0, second) for second in range(100, 190)]
+    one, other = tap(tmp_path / "a", sorted([*said[:2], *alone])), tap(tmp_path / "b", said[3:])
+    assert apart(one, other) == [{}, {}]
+    shared = tap(tmp_path / "c", sorted([alone[0], *said[3:]]), 60.0)
+    assert apart(one, shared)[1] == {0: pytest.approx([60.0])}
+
+
 def test_nor_does_one_tap(tmp_path: Path) -> None:
     assert apart(tap(tmp_path / "a", [(0.0, 1), (0.5, 1), (1.5, 1)])) == [{}]
 

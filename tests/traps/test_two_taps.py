@@ -170,8 +170,23 @@ def test_it_does_not_matter_how_many_processes_read(court: Court, taps: Any) -> 
     assert one.replace(b"/1-", b"/2-").replace(b"site1", b"site2") == two
 
 
-@pytest.mark.parametrize(("shared", "ahead"), [(2, None), (3, 0.3)])
-def test_three_packets_that_both_show_tell_how_far_clocks_are_apart(shared: int, ahead: float | None) -> None:
+@pytest.mark.parametrize(("samples", "ahead"), [
+    ([0.3] * 2, None), ([0.3] * 3, 0.3), ([40.0], None), ([40.0, 40.0], 40.0), ([40.0, 55.0], None)])
+def test_three_packets_that_both_show_tell_how_far_clocks_are_apart(
+    samples: list[float], ahead: float | None
+) -> None:
+    """Two will do where they are further apart than anything is sent again."""
     first, later = CaptureHealth("a.pcap"), CaptureHealth("b.pcap")
-    later.apart[0] = [0.3] * shared
+    later.apart[0] = samples
     assert [pair.ahead for pair in Taps([first, later]).pairs()] == [ahead]
+
+
+@gated_regime
+@pytest.mark.parametrize("ahead", [-40.0, 40.0])
+def test_two_packets_that_both_show_far_apart_judge_nobody(court: Court, regime: str, ahead: float) -> None:
+    """The tap at S shows the phone's last call to P as well, of which two packets reach it."""
+    story = obedient(regime)
+    both = [packet for packet in story.packets if of(P, packet)][-2:]
+    one = story.without(lambda packet: of(S, packet))
+    other = story.without(lambda packet: not of(S, packet) and packet not in both)
+    assert accused(court([one, other.retimed(lambda time: time + ahead)], minute(regime))) == []
