@@ -10,8 +10,8 @@ from sipaudit.report.screen import count_of
 CAPTURING = "docs/capturing.md"
 
 ADVICE: dict[Reason, str] = {
-    Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file, or name its provisioning files (--config), "
-                             "in which nothing may be wrong.",
+    Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file, or name its provisioning files (--config); "
+                             "`sipaudit config check` shows what is wrong with those.",
     Reason.SETTINGS_AMBIGUOUS: "Two provisioning layers give different values: set the parameter in one of them.",
     Reason.ENTRY_UNKNOWN: "Declare the servers as one entry in the site file (entries:), or capture the phone's DNS.",
     Reason.SINGLE_SERVER: "The entry has one address, so there is nothing to fail over to.",
@@ -19,8 +19,8 @@ ADVICE: dict[Reason, str] = {
     Reason.FALLBACK: "The servers belong to different entries, to which no failover rule applies.",
     Reason.CONCURRENT_REGISTRATION: "The line registers with all servers at once.",
     Reason.TTL_UNKNOWN: "Declare dns_ttl for the entry, or capture the phone's DNS.",
-    Reason.STARTED_LATER: "The line had moved when the capture began, or went on after a break: start it a "
-                          "registration period earlier, and leave no break.",
+    Reason.STARTED_LATER: "The line had moved before the capture began, or during a gap in it: start capturing "
+                          "one registration period earlier, and leave no gap.",
     Reason.CAPTURE_ENDED: "The capture ended before the moment that decides: let it run longer.",
     Reason.LOSS_NEARBY: "A packet that must have existed is missing from the capture.",
     Reason.ONE_WAY: "Nothing of that server was seen: capture both directions. Or messages were shipped without the "

@@ -57,7 +57,7 @@ def _timeout(settings: LineSettings) -> str:
     if settings.mode is not None and settings.mode is not Mode.DURATION:
         return f"does nothing in mode {settings.mode}"
     seconds = settings.failback_timeout or 0
-    return f"{in_words(seconds)} after a move, that is" if seconds else "never, until the server in use fails in turn"
+    return f"that is {in_words(seconds)} after a move" if seconds else "never, until the server in use fails in turn"
 
 
 def _expires(settings: LineSettings) -> str:
@@ -100,7 +100,7 @@ def _wait(settings: LineSettings) -> str:
 
 
 def _longest(settings: LineSettings) -> str:
-    return f"or {in_words(settings.number('registerRetry.maxTimeOut') or 0)} at the most"
+    return f"the pauses between tries grow to {in_words(settings.number('registerRetry.maxTimeOut') or 0)} at most"
 
 
 def _concurrent(settings: LineSettings) -> str:
