@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+PERMIT = "give the user who runs sipaudit the permission to read it"   # what to do about a file that is closed to us
+
 
 class InputError(Exception):
     """Something the user named cannot be used as it is.

@@ -5,12 +5,13 @@ All errors of a pack are raised together, each with file and line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
-from sipaudit.errors import InputError, collecting, raise_together
+from sipaudit.errors import PERMIT, InputError, collecting, raise_together
 from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_incident
 from sipaudit.rulebook.overrides import Override, read_overrides
@@ -49,6 +50,16 @@ def rule_files(folder: Path) -> list[Path]:
     """The rule files below a folder, without their tests, and without pipes, of which nobody knows when they end."""
     return sorted(path for path in folder.rglob("*.yaml")
                   if not path.name.endswith(TEST_SUFFIX) and not path.is_fifo())
+
+
+def closed_folders(folder: Path) -> list[InputError]:
+    """An error for each folder below it, itself included, that may not be looked into: what lies there would be left
+    out in silence."""
+    refused: list[OSError] = []
+    for _ in os.walk(folder, onerror=refused.append):
+        pass
+    return [InputError(f"cannot be read: {(error.strerror or 'unreadable').lower()}", fix=PERMIT,
+                       file=str(Path(error.filename))) for error in refused]
 
 
 class Taken(Struct, frozen=True):
@@ -102,8 +113,10 @@ class Loader:
 
     def add(self, named: Path) -> None:
         """One `--rules`: the rules of a file or folder first, then its overrides."""
+        closed = closed_folders(named) if named.is_dir() else []
+        self.errors += closed
         files = rule_files(named) if named.is_dir() else [named]
-        if not files:
+        if not files and not closed:
             self.errors.append(InputError("no rule files here", fix="name a .yaml file, or a folder with some",
                                           file=str(named)))
         overrides: list[tuple[Path, Fields]] = []

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.errors import InputError, raise_together
+from sipaudit.errors import PERMIT, InputError, raise_together
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings import yealink
 from sipaudit.settings.catalogue import DEFAULTS
@@ -226,10 +226,14 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
             return [Folder(path, reader)]
         if path.exists():
             return [_file(path, reader)]
-    except (OSError, ValueError):  # a name longer than the file system bears, a directory that may not be read
+    except PermissionError as error:
+        reader.errors.append(InputError("cannot be read: permission denied", fix=PERMIT,
+                                        file=str(error.filename or path)))
+        return []
+    except (OSError, ValueError):  # a name longer than the file system bears
         pass
-    reader.errors.append(InputError("there is no such provisioning file or directory that can be read",
-                                    fix="check the path", file=str(path)))
+    reader.errors.append(InputError("there is no such provisioning file or directory", fix="check the path",
+                                    file=str(path)))
     return []
 
 

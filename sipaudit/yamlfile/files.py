@@ -6,7 +6,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from sipaudit import mistaken
-from sipaudit.errors import InputError
+from sipaudit.errors import PERMIT, InputError
 from sipaudit.yamlfile.tree import MAX_BYTES
 
 _HEAD, _BINARY = 64, 4   # of the first bytes so many are zero in captures; in a text one may be by mistake
@@ -20,7 +20,7 @@ def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
         if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
-            fix = "let the user read it as whom this runs"
+            fix = PERMIT
         if isinstance(error, IsADirectoryError):
             fix = "name a YAML file; a provisioning directory is named with --config"
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None

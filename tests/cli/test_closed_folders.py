@@ -74,6 +74,19 @@ def test_what_lies_in_a_closed_folder_is_refused(place: Path, words: str) -> Non
     assert "failed" not in refused.stderr
 
 
+@pytest.mark.parametrize("words", [
+    "analyze capture.pcap --rules closed", "analyze capture.pcap --rules .", "rules check closed", "rules check .",
+    "analyze capture.pcap --config closed", "config check closed", "config show closed",
+])
+def test_a_closed_folder_itself_is_called_closed(place: Path, words: str) -> None:
+    """Also below a folder of rules: what lies in it, an override perhaps, would be left out in silence."""
+    refused = subprocess.run([*COMMAND, *words.split()], cwd=place, capture_output=True, text=True, check=False,
+                             **NOBODY)
+    assert (refused.returncode, refused.stdout) == (UNUSABLE, "")
+    said = "closed: cannot be read: permission denied (give the user who runs sipaudit the permission to read it)\n"
+    assert refused.stderr == f"sipaudit: {said}"
+
+
 def test_to_a_program_that_is_an_input_error(place: Path) -> None:
     code = ("import sipaudit\ntry: sipaudit.analyze('closed/capture.pcap')\n"
             "except sipaudit.InputError as error: print(error)")

@@ -596,7 +596,7 @@ def test_a_file_that_may_be_read_at_last_is_read(tmp_path: Path, monkeypatch: py
         assert reader.numbers() == reader.numbers() == []
     assert reader.numbers() == [1]
     assert reader.warned == [f"skipped {tmp_path / 'a.pcap'}: cannot be read: Permission denied "
-                             "(let the user read it as whom this runs)"]
+                             "(give the user who runs sipaudit the permission to read it)"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look at everything")

@@ -158,8 +158,8 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
              *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
     shown = text.render(replace(pipeline.analyze(job()), inconclusive=open_), UTC, 250, False)
     assert ("\n8 checks: settings-unknown (4 premature-failback, 1 rule-0, 1 rule-1, ...). Declare the line's "
-            "settings in the site file, or name its provisioning files (--config); `sipaudit config check` shows what is wrong "
-            "with those.\n"
+            "settings in the site file, or name its provisioning files (--config); `sipaudit config check` shows what "
+            "is wrong with those.\n"
             "1 check: busy-unproven (1 flapping). A call may have been up; off-hook is not seen on the wire."
             "\n") in shown
 

@@ -319,7 +319,7 @@ class TestTheRest:
         monkeypatch.setattr(Path, "open", refuse)
         with pytest.raises(InputError, match="cannot be read: permission denied") as raised:
             load_site(tmp_path / "site.yaml")
-        assert raised.value.fix == "let the user read it as whom this runs"
+        assert raised.value.fix == "give the user who runs sipaudit the permission to read it"
 
     def test_merging_what_is_no_mapping(self, tmp_path: Path) -> None:
         write(tmp_path, "")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.errors import InputError
+from sipaudit.errors import PERMIT, InputError
 from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.follow.file import Followed, Inode, Opening, opening
 from sipaudit.turned_away import turned_away
@@ -159,7 +159,7 @@ class Directory:
             self._complain(str(path), f"skipped {error}")
         except OSError as error:
             changed = UNKNOWN   # it is tried again: that it may be read at last shows in nothing that is compared
-            fix = " (let the user read it as whom this runs)" if isinstance(error, PermissionError) else ""
+            fix = f" ({PERMIT})" if isinstance(error, PermissionError) else ""
             self._complain(str(path), f"skipped {path}: cannot be read: {error.strerror}{fix}")
         return _Seen(size, changed, path.name, file)
 
