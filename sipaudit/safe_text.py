@@ -7,6 +7,11 @@ characters that turn the reading direction round.
 
 from __future__ import annotations
 
+import codecs
+
+# The signs that our own words have, each by one of ASCII of the same width: tables stay straight.
+_PLAIN = {"→": ">", "…": "~", "│": "|", "≠": "!", "µ": "u", "×": "x", "–": "-"}
+
 
 def safe_text(text: str) -> str:
     """`text` on one line, every character that does not print written as its escape (`\\x1b`, `\\n`, `\\u202e`)."""
@@ -18,3 +23,25 @@ def safe_text(text: str) -> str:
 def safe_path(path: str) -> str:
     """A file name as text: bytes that are no UTF-8 are escaped, so that every output can hold it."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def encoded(text: str, encoding: str | None) -> bytes:
+    """The text for a stream. Of the characters that its encoding lacks our own signs have one that stands for them,
+    all others are written as escapes."""
+    return text.encode(encoding or "utf-8", _LACKING)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    shown = (_PLAIN.get(char) or _escape(char) for char in error.object[error.start:error.end])
+    return "".join(shown), error.end
+
+
+def _escape(char: str) -> str:
+    """`\\xe9`, `\\u05d0`."""
+    return char.encode("ascii", "backslashreplace").decode("ascii")
+
+
+_LACKING = "sipaudit.lacking"
+codecs.register_error(_LACKING, _stand_in)

@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from sipaudit.safe_text import safe_text
+from sipaudit.safe_text import encoded, safe_text
 
 VERBOSITY = "sipaudit.verbosity"  # key of the click context's meta: -1 quiet, 0, 1 and more verbose
 WIDEST = 1_000        # columns of any output
@@ -72,8 +72,8 @@ def warn(text: str) -> None:
 
 
 def emit_text(text: str) -> None:
-    """A result to stdout; characters that its encoding lacks are written as escapes."""
-    emit([text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")])
+    """A result to stdout, in its encoding."""
+    emit([encoded(text, sys.stdout.encoding)])
 
 
 def emit(chunks: Iterable[bytes]) -> None:

@@ -8,6 +8,8 @@ import select
 from threading import Thread
 from typing import TextIO
 
+from sipaudit.safe_text import encoded
+
 WAITING = 1_000   # texts that may wait to be written
 PATIENCE = 3.0    # seconds that the last ones have
 
@@ -66,8 +68,7 @@ class Writer:
                 self._write(text)
 
     def _write(self, text: str) -> None:
-        """Characters that the stream's encoding lacks are written as escapes."""
-        data = text.encode(self._encoding, "backslashreplace")
+        data = encoded(text, self._encoding)
         try:
             if self._file is None:
                 self._stream.write(data.decode(self._encoding))
