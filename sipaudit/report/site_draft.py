@@ -22,14 +22,14 @@ from sipaudit.sip.datagram import host_of
 SINGLY = 100     # lines of an entry that are matched one by one
 MODELS_SHOWN = 4
 SEVERAL = """\
-  # (?) Is this the order of their priority? Does one reg.x.server.y of the phones stand for all of them?
-  # Servers that the phones know as several are entries of their own.
+  # (?) Is this their order of priority? Are they all behind one reg.x.server.y of the phones?
+  # Servers that the phones have as several (.1, .2) need an entry each.
 """
 ALONE = """\
-  # (?) No other was seen: add those that the phones know beside it, in the order of the phones.
+  # (?) No other was seen: add the others that the phones have, in their order.
 """
 SETTINGS = """\
-    # settings:                      # as the phones have them; what is left out of the block counts as its default
+    # settings:                      # uncomment, and write what the phones have; what is left out counts as its default
     #   reRegisterOn: 1
     #   failRegistrationOn: 1
     #   onlySignalWithRegistered: 1
@@ -71,11 +71,11 @@ def draft(report: Report, captures: str) -> str:
     groups = sorted(_groups(report.lines), key=lambda group: len(group.lines))
     unnamed = [group for group in reversed(groups) if group.servers]
     for number, group in enumerate(unnamed, 1):
-        group.name = "servers" if len(unnamed) == 1 else f"servers-{number}"
+        group.name = "main" if len(unnamed) == 1 else f"list-{number}"
     named = {server.server: server for server in report.servers}
     return "".join((
-        "# A draft of a site file, of what the captures show. Check what is marked with (?), fill in the settings,\n"
-        "# without which most rules stay undecided, and judge with it:\n"
+        "# A draft of a site file, made from the captures. Check what is marked (?) and fill in the settings,\n"
+        "# without which most checks cannot be decided. Then:\n"
         f"#   sipaudit analyze {safe_text(captures)} --site site.yaml\n",
         *_entries(unnamed, named), "lines:\n", *_items(groups),
     ))

@@ -95,7 +95,7 @@ def test_lines_of_other_servers_get_items_of_their_own(tmp_path: Path) -> None:
         {"aor": "sip:[[]1006]@pbx.example.com"}, {"address": "10.2.0.0/24"}, {}]
     entries = {line.line: line.entry for line in judged(written(story, tmp_path), file).lines}
     assert [entries[f"sip:{user}@pbx.example.com"] for user in ("1001", "1004", "[1006]")] == [
-        "servers-1", "servers-2", "servers-3"]
+        "list-1", "list-2", "list-3"]
 
 
 def test_it_says_what_is_known_of_servers_and_of_the_phones_that_use_them(tmp_path: Path) -> None:
