@@ -79,6 +79,7 @@ class Loader:
         self._rules: dict[str, Rule] = {}
         self._kinds: dict[str, IncidentKind] = {}
         self._shipped: dict[str, Rule] = {}
+        self._shipped_kinds: dict[str, IncidentKind] = {}
         self._disabled: set[str] = set()
         self._changed: dict[str, str] = {}
 
@@ -91,7 +92,7 @@ class Loader:
         for path in files:
             with collecting(self.errors):
                 self._take_new(path, read_file(path, check=check))
-        self._shipped = dict(self._rules)
+        self._shipped, self._shipped_kinds = dict(self._rules), dict(self._kinds)
 
     def _take_new(self, path: Path, fields: Fields) -> None:
         read = read_rule(path, fields)
@@ -177,13 +178,23 @@ class Loader:
             rules=tuple(rule for rule in rules if rule.group in REPLAYED),
             settings=tuple(rule for rule in rules if rule.group not in REPLAYED),
             incidents=tuple(self._kinds[name] for name in kinds),
-            notes=(*self._raised(rules), *self._off()), known=frozenset(self._rules),
+            notes=(*self._raised(rules), *self._off(), *self._limits(kinds, rules)), known=frozenset(self._rules),
         )
 
     def _off(self) -> Iterator[str]:
         """What is not looked for: that nothing of it was found says nothing."""
         if self._disabled:
             yield f"Switched off by --rules: {', '.join(sorted(self._disabled))}."
+
+    def _limits(self, kinds: Iterable[str], rules: Iterable[Rule]) -> Iterator[str]:
+        """What is looked for within other limits: that nothing of it was found says less, or more, than it would."""
+        counted = [name for name in kinds if self._kinds[name].thresholds != self._shipped_kinds[name].thresholds]
+        if counted:
+            yield f"Thresholds changed by --rules: {', '.join(counted)}."
+        timed = [rule.id for rule in rules
+                 if rule.id in self._shipped and rule.tolerance != self._shipped[rule.id].tolerance]
+        if timed:
+            yield f"Tolerances changed by --rules: {', '.join(timed)}."
 
     def _raised(self, rules: list[Rule]) -> Iterator[str]:
         """A severity above the pack's, in sentences for the report."""

@@ -44,7 +44,8 @@ override:
     assert rule(pack, "signalling-to-unregistered-server") == rule(shipped, "signalling-to-unregistered-server")
     outage = next(kind for kind in pack.incidents if kind.id == "server-outage")
     assert outage.thresholds == {"phones": 5, "share": 0.25, "within": 60, "quiet": 10}
-    assert pack.notes == ()  # a severity below that of the pack is nobody's surprise
+    assert pack.notes == (  # a severity below that of the pack is nobody's surprise
+        "Thresholds changed by --rules: server-outage.", "Tolerances changed by --rules: premature-failback.")
 
 
 def test_tolerances_of_a_rule_beat_the_site_s_and_leave_those_of_others(tmp_path: Path) -> None:
@@ -136,6 +137,15 @@ def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
     """Else a report in which it is not found looks like one in which it is not there."""
     over = file(tmp_path, "override:\n  server-outage: {enabled: false}\n  flapping: {enabled: false}\n", "over.yaml")
     assert load_pack([over]).notes == ("Switched off by --rules: flapping, server-outage.",)
+
+
+def test_other_limits_than_those_that_ship_are_noted(tmp_path: Path) -> None:
+    """An outage of fewer phones than are asked for is none; what is no other limit, and what is off, is not noted."""
+    over = file(tmp_path, "override:\n  server-outage: {phones: 40}\n  register-storm: {enabled: false, factor: 9}\n"
+                          "  premature-failback: {tolerance: {timer: 9}}\n  flapping: {severity: info}\n", "over.yaml")
+    assert load_pack([over]).notes == (
+        "Switched off by --rules: register-storm.", "Thresholds changed by --rules: server-outage.",
+        "Tolerances changed by --rules: premature-failback.")
 
 
 def test_a_severity_that_is_raised_for_some_facts_only_is_noted(tmp_path: Path) -> None:
