@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.run import chute, freight, parts
+from sipaudit.run import apart, freight, pipe
 from sipaudit.run.ahead import batches_of, parsed
 from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
@@ -54,7 +54,7 @@ def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
     bound: dict[str, int], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     [(name, most)] = bound.items()
-    monkeypatch.setattr(parts, name, most)
+    monkeypatch.setattr(apart, name, most)
     batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     shared = afresh = kept = 0
@@ -110,15 +110,15 @@ def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyP
 
 
 def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chute, "BEFORE_IT", 3_000_000)
-    incoming, outgoing = chute.chute()
-    writer = chute.Writer(outgoing)
+    monkeypatch.setattr(pipe, "BEFORE_IT", 3_000_000)
+    incoming, outgoing = pipe.pipe()
+    writer = pipe.Writer(outgoing)
     pieces = [bytes([number]) * size for number, size in enumerate([0, 1, 2_500_000, 70_000])]
     for piece in pieces:
         writer.send(piece)   # nobody reads
     assert writer.under_way > 2_500_000
     got: list[bytes] = []
-    listening = threading.Thread(target=lambda: got.extend(chute.received(incoming) for _ in range(len(pieces) + 2)))
+    listening = threading.Thread(target=lambda: got.extend(pipe.received(incoming) for _ in range(len(pieces) + 2)))
     listening.start()
     pieces += [b"a" * 4_000_000, b"end"]
     for piece in pieces[-2:]:
@@ -129,5 +129,5 @@ def test_who_writes_waits_only_when_too_much_is_on_its_way(monkeypatch: pytest.M
     assert writer.under_way == 0
     os.close(outgoing)
     with pytest.raises(EOFError):
-        chute.received(incoming)
+        pipe.received(incoming)
     incoming.close()

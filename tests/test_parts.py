@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from sipaudit.run import parts
+from sipaudit.run import apart
+from sipaudit.run.apart import Apart
 from sipaudit.run.freight import Packer, Unpacker
-from sipaudit.run.parts import Apart
 from sipaudit.sip.datagram import Datagram, Item, flow
 from sipaudit.sip.forms import Repeat
 from sipaudit.sip.message import Request, Response
@@ -39,12 +39,12 @@ def as_calls(payload: bytes) -> bytes:
 
 
 
-@pytest.mark.parametrize("kept", [16, parts.PARTS_KEPT])
+@pytest.mark.parametrize("kept", [16, apart.PARTS_KEPT])
 @pytest.mark.parametrize("payloads", [False, True])
 def test_messages_changed_anywhere_arrive_as_they_are_read(
     payloads: bool, kept: int, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parts, "PARTS_KEPT", kept)
+    monkeypatch.setattr(apart, "PARTS_KEPT", kept)
     chance, none = random.Random(3261), Parser(0)
     packer, unpacker = Packer(payloads=payloads), Unpacker(payloads=payloads)
     roads: Counter[bool] = Counter()
@@ -101,21 +101,21 @@ def test_what_is_said_again_is_the_same_object() -> None:
 
 
 def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "PARTS_KEPT", 60)
-    apart, most = Apart(), 0
+    monkeypatch.setattr(apart, "PARTS_KEPT", 60)
+    parser, most = Apart(), 0
     for number in range(200):
-        apart.turn()
+        parser.turn()
         new = b"%d" % number
         for old in (b"1002@", b"2b4f", b"A1B2", b"1001@pbx.example.com>;", b"e9f8", b"sip:1001@pbx.example.com>\r"):
-            apart.read(CALL.replace(old, new + old, 1))
-        assert sum(map(len, apart._kinds)) <= 60 + 6 * 9
-        most = max(most, *map(len, remembered(apart)))
+            parser.read(CALL.replace(old, new + old, 1))
+        assert sum(map(len, parser._kinds)) <= 60 + 6 * 9
+        most = max(most, *map(len, remembered(parser)))
     assert 60 < most <= 60 + 6 * 9
 
 
 def test_so_are_lines_of_messages_that_are_wanted_whole_and_have_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is odd about a REGISTER makes it go as it is: nothing in it gets a number."""
-    monkeypatch.setattr(parts, "PARTS_KEPT", 60)
+    monkeypatch.setattr(apart, "PARTS_KEPT", 60)
     packer, most = Packer(payloads=False), 0
     for number in range(200):
         packer.pack(datagrams([USUAL["REGISTER"].replace(b"CSeq: 7", b"CSeq: %d" % number) + b"more"]), reading=True)
@@ -124,9 +124,9 @@ def test_so_are_lines_of_messages_that_are_wanted_whole_and_have_no_parts(monkey
 
 
 def test_a_long_front_is_not_remembered() -> None:
-    apart = Apart()
-    assert isinstance(apart.read(CALL.replace(b'"1001"', b'"%s"' % (b"a" * 600))), Request)
-    assert all(len(line) < parts.LONGEST_FRONT for line in apart._fronts)
+    parser = Apart()
+    assert isinstance(parser.read(CALL.replace(b'"1001"', b'"%s"' % (b"a" * 600))), Request)
+    assert all(len(line) < apart.LONGEST_FRONT for line in parser._fronts)
 
 
 @pytest.mark.parametrize("other", [b"m: <sip:2@h>\r\n", b"CONTACT: <sip:2@h>\r\n", b"Contact: <sip:2@h>\r\n"])

@@ -1,7 +1,7 @@
 """What one process hands to the next: a batch of items with their messages, as bytes and back.
 
 Nearly all are datagrams.  Of one whose form is known (`sip.forms`) goes what is new in it, and its bytes, should
-anybody have to read it.  Others go in parts (`parts`), each part once, with the number of their flow; a message with
+anybody have to read it.  Others go in parts (`apart`), each part once, with the number of their flow; a message with
 anything odd goes whole.  What is no datagram is pickled.  Each of these ways has columns of its own, from which the
 unpacker takes in turn.  Both sides know the forms that one of them has learnt and told of, so that either can do the
 reading.
@@ -21,7 +21,7 @@ from msgspec.structs import astuple
 
 from sipaudit.one import one_number, one_text
 from sipaudit.run.ahead import parsed
-from sipaudit.run.parts import Apart, Numbers
+from sipaudit.run.apart import Apart, Numbers
 from sipaudit.run.together import NO_PARTS, NUMBERS, Said, Together
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.forms import Form, Forms, Parsed, Repeat

@@ -1,14 +1,19 @@
-"""Holes in a capture: silences in which registrations ran out that their phones would have renewed, or media went on.
+"""Holes in what was captured: silences within captures, and breaks between one and the next.
 
-That nothing is seen proves nothing: in a quiet lab there may be nothing to say for an hour. But a phone that keeps
+That nothing is seen proves nothing: in a quiet lab there may be nothing to say for an hour.  But a phone that keeps
 renewing lets no registration run out while it lives, and one whose server is away keeps trying, so that there is no
-silence. Where several phones let theirs run out in the same silence, it was the capture that was away, or they were.
+silence.  Where several phones let theirs run out in the same silence, it was the capture that was away, or they were.
 Media that went on prove it (`capture/away.py`).
+
+In a break of seconds between two captures packets of any phone may have passed, if there was no rest like it before:
+files of a ring follow each other at once, and what lies between them is a rest like others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.state import Binding
@@ -19,6 +24,45 @@ from sipaudit.run.replays import Replays
 
 LONG = 10.0   # seconds; in less no registration runs out that the same server would have renewed
 PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
+APART = 120.0   # seconds between one capture and the next in which phones may have done anything
+MOMENT = 1.0    # the same, in which a packet may have passed that matters
+UNUSUAL = 2     # times the longest rest before it
+KNOWN = 64      # packets, to know what rests are usual
+
+
+class Break(NamedTuple):
+    """Between these moments (seconds since the epoch) nothing was captured: one capture was over, and the next had not
+    begun. (`long`) phones may have done anything meanwhile; else packets of any phone may have passed."""
+
+    since: float
+    until: float
+    long: bool
+
+    def __str__(self) -> str:
+        missed = self.until - self.since
+        return f"nothing was captured for {missed:.{0 if self.long else 1}f} s, until the next capture begins"
+
+
+def break_before(health: Sequence[CaptureHealth], capture: int) -> Break | None:
+    """The break that ends with the first packet of this capture, if there is one."""
+    first = health[capture].first
+    if first is None:
+        return None
+    earlier = [one for index, one in enumerate(health)
+               if index != capture and one.first is not None and one.first <= first]
+    since = max((one.last for one in earlier if one.last is not None), default=first)
+    missed = first - since
+    if missed > APART:
+        return Break(since, first, long=True)
+    return Break(since, first, long=False) if missed > max(MOMENT, UNUSUAL * _longest_rest(earlier)) else None
+
+
+def _longest_rest(captures: Sequence[CaptureHealth]) -> float:
+    """The longest time in these without any packet, in seconds; without end where too little is known to say."""
+    rests = [one.rest for one in captures]
+    if None in rests or sum(one.packets for one in captures) < KNOWN:
+        return inf
+    return max((rest + 1 for rest in rests if rest is not None), default=inf)   # whole seconds
 
 
 def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until: float) -> str:

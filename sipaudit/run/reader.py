@@ -18,8 +18,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sipaudit.run.chute import Writer, chute
 from sipaudit.run.job import Job
+from sipaudit.run.pipe import Writer, pipe
 
 if TYPE_CHECKING:
     from sipaudit.capture.captures import Captures
@@ -65,7 +65,7 @@ class Reader:
     """A process that reads what it is told to. Whoever makes one closes it."""
 
     def __init__(self) -> None:
-        self.incoming, outgoing = chute()
+        self.incoming, outgoing = pipe()
         heard, said = os.pipe()
         self._orders = open(said, "wb")  # noqa: PTH123, SIM115 - it has no path; `close` closes it
         self.process = get_context("fork").Process(target=self._serve, args=(heard, outgoing), daemon=True)

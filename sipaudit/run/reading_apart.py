@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.run.ahead import known_ahead, parsed_ahead
-from sipaudit.run.chute import received
 from sipaudit.run.freight import Unpacker
+from sipaudit.run.pipe import received
 from sipaudit.run.reader import Counted, Reader, Wanted
 from sipaudit.sip.forms import Parsed
 

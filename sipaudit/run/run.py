@@ -7,7 +7,6 @@ from math import inf
 
 from msgspec.structs import replace
 
-from sipaudit.capture.health import CaptureHealth
 from sipaudit.incidents.chronicle import beyond_bounds
 from sipaudit.model.events import NO_LINE, Lost
 from sipaudit.model.values import Report
@@ -19,6 +18,7 @@ from sipaudit.run.brief import understand
 from sipaudit.run.clocks import Clocks
 from sipaudit.run.disordered import another_said, behind_said, disorder_said
 from sipaudit.run.garbage import rare_collections
+from sipaudit.run.holes import Break, break_before
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
 from sipaudit.run.route import Listener, Observer, Route
@@ -28,11 +28,6 @@ from sipaudit.run.unheard import begins_later, outside, unanswered
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
 from sipaudit.times import TimeStyle, format_time
-
-HOLE = 120.0            # seconds between the end of one capture and the beginning of the next
-BREAK = 1.0             # the same, in which a packet may have passed that matters
-UNUSUAL = 2             # times the longest rest before it
-KNOWN = 64              # packets, to know what rests are usual
 
 
 class Run(Route):
@@ -124,36 +119,30 @@ class Run(Route):
                     continue
                 at += 1
                 if item.capture not in begun:
-                    self._look_for_a_hole(item)
-                    self.reconstruction.traffic.setdefault(item.capture, Traffic(self._unbroken))
+                    self._begins(item)
                     begun.add(item.capture)
                 events = follow(item, message, form)
                 if listener is not None:
                     for event in events:
                         listener(event)
 
-    def _look_for_a_hole(self, item: Item | Repeat) -> None:
-        """What happened between two captures that do not follow each other is not known: the view begins anew. Of those
-        between them there may be some that hold nothing for us, and show that there was nothing. In a shorter break
-        packets of any phone may have passed, if there was none like it before: files of a ring follow each other at
-        once, and what lies between them is a rest like others."""
-        first = self.health[item.capture].first
-        if first is None:
-            return
-        earlier = [one for index, one in enumerate(self.health)
-                   if index != item.capture and one.first is not None and one.last is not None and one.first <= first]
-        last = max((one.last for one in earlier if one.last is not None), default=first)
-        missed = first - last
-        if missed > HOLE:
-            self._unbroken = first
-            self.happened(last, f"nothing was captured for {missed:.0f} s, until the next capture begins")
-            self.auditor.view_begins(first)
-        elif missed > max(BREAK, UNUSUAL * _longest_rest(earlier)):
-            self._unbroken = first
-            self.happened(last, f"nothing was captured for {missed:.1f} s, until the next capture begins")
-            for phone in tuple(self.reconstruction.phones):
-                self.auditor.take(Lost(first, item.capture, item.frame, phone, NO_LINE, "a break between captures",
-                                       last, over=True))
+    def _begins(self, item: Item | Repeat) -> None:
+        """The first item of a capture."""
+        missed = break_before(self.health, item.capture)
+        if missed is not None:
+            self._unbroken = missed.until
+            self.happened(missed.since, str(missed))
+            if missed.long:
+                self.auditor.view_begins(missed.until)
+            else:
+                self._may_lack(missed, item)
+        self.reconstruction.traffic.setdefault(item.capture, Traffic(self._unbroken))
+
+    def _may_lack(self, missed: Break, item: Item | Repeat) -> None:
+        """Packets of any phone may have passed in a break before this item."""
+        for phone in tuple(self.reconstruction.phones):
+            self.auditor.take(Lost(missed.until, item.capture, item.frame, phone, NO_LINE, "a break between captures",
+                                   missed.since, over=True))
 
     def skew(self, host: str) -> float:
         """Once all has been read."""
@@ -191,11 +180,3 @@ class Run(Route):
         """What is to be said of clocks that differ, and of packets that are not in the order of their times."""
         return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
                 *behind_said(self.health, self.reconstruction.traffic), *another_said(self.health)]
-
-
-def _longest_rest(captures: list[CaptureHealth]) -> float:
-    """The longest time in these without any packet, in seconds; without end where too little is known to say."""
-    rests = [one.rest for one in captures]
-    if None in rests or sum(one.packets for one in captures) < KNOWN:
-        return inf
-    return max((rest + 1 for rest in rests if rest is not None), default=inf)   # whole seconds

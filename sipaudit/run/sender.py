@@ -9,8 +9,8 @@ from typing import Any
 from sipaudit.capture.captures import Captures
 from sipaudit.errors import InputError
 from sipaudit.run.ahead import batches_of
-from sipaudit.run.chute import Writer
 from sipaudit.run.freight import Packer
+from sipaudit.run.pipe import Writer
 from sipaudit.run.reader import Wanted
 
 HUNGRY = 200_000        # bytes: with less under way, a batch or two, the other process may soon wait

@@ -1,4 +1,4 @@
-"""Messages put together again from their parts (`parts`)."""
+"""Messages put together again from their parts (`apart`)."""
 
 from __future__ import annotations
 

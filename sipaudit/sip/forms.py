@@ -164,7 +164,7 @@ class Forms:
             # -- a message to read, and perhaps to learn the form of
             message = self._parse(payload)
             form = None
-            kind = type(message)   # none of a message where its parts are wanted, see `run.parts`
+            kind = type(message)   # none of a message where its parts are wanted, see `run.apart`
             if (kind is Request or kind is Response) and message.cseq.method == "REGISTER" and not self._rest:
                 form = self._learnt(item, message)
             add((item, message, form))

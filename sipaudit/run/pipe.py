@@ -59,7 +59,7 @@ class Writer:
         return in_the_pipe[0] + self._count
 
 
-def chute() -> tuple[BufferedReader, int]:
+def pipe() -> tuple[BufferedReader, int]:
     """A pipe: where to read pieces (`received`), and the descriptor for its `Writer`."""
     reading, writing = os.pipe()
     with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more
