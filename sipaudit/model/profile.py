@@ -28,13 +28,14 @@ class Profile(Struct, frozen=True):
     """One line at one server entry, as far as it is known.
 
     `entry` is None while no list is known.  `vouched` says that the advisory names this model and firmware (C9),
-    `encrypted` that the phone also speaks where nothing can be read, `unconnected` that it uses connections, of which
-    the capture has the messages alone.  `covered_from` is since when the captures show all (seconds since the epoch),
-    `lossy` whether they lack more packets than reference-model.md 4 allows for evidence by absence, `steps` are the
-    packets (capture, frame, seconds) at which a capture's clock was set.  `heard` are the servers that were ever seen
-    speaking to the phone, which `lived` if one of its lines had registered before that was seen.  `fallback` says that
-    the line has other entries beside this one, `crossed` that a server is in two of them.  `tolerances_of` are those of
-    single expectations, where they differ from `tolerances`.
+    `encrypted` that the phone also speaks where nothing can be read, `connected` that it uses connections, by whose
+    numbers a missing message shows, `unconnected` that the capture has of these the messages alone.  `covered_from` is
+    since when the captures show all (seconds since the epoch), `lossy` whether they lack more packets than
+    reference-model.md 4 allows for evidence by absence, `steps` are the packets (capture, frame, seconds) at which a
+    capture's clock was set.  `heard` are the servers that were ever seen speaking to the phone, which `lived` if one of
+    its lines had registered before that was seen.  `fallback` says that the line has other entries beside this one,
+    `crossed` that a server is in two of them.  `tolerances_of` are those of single expectations, where they differ from
+    `tolerances`.
     """
 
     settings: LineSettings
@@ -44,6 +45,7 @@ class Profile(Struct, frozen=True):
     vouched: bool = False
     identity_unsure: bool = False
     encrypted: bool = False
+    connected: bool = False
     unconnected: bool = False
     list_in_doubt: bool = False
     lossy: bool = False

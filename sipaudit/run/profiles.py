@@ -38,9 +38,10 @@ class Profiles:
     def full(self, replay: LineReplay) -> Profile:
         """The profile with what grows while the capture is read."""
         plain, record = replay.profile(), replay.record
+        connects, unconnected = record.flow is not None and record.flow.transport != "udp", self.unconnected(record)
         return replace(
             plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
-            encrypted=record.owner.encrypted, unconnected=self.unconnected(record),
+            encrypted=record.owner.encrypted, connected=connects and not unconnected, unconnected=unconnected,
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self._tolerances_of,

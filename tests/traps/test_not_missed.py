@@ -40,6 +40,20 @@ def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
     assert f"390.000 {UNTRIED} 1001 10.0.0.2 certain" in court(phone.story, site(R0))
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_try_in_vain_is_no_answer_that_the_capture_lacks(court: Court, transport: str) -> None:
+    """F3: by TCP nothing is sent again, but a 503 that the capture lacks would show by its place in the stream."""
+    phone = handset(transport=transport)
+    for time in (300.0, 400.0):
+        if transport == "udp":
+            phone.silence(time)
+        else:
+            phone.ask(time, P, "INVITE")
+        phone.call(time + 32, S, 5.0)
+    phone.call(600, S, 5.0, to="sip:2003@pbx.example.com")
+    assert f"600.000 {UNTRIED} 1001 10.0.0.2 certain" in court(phone.story, site(R0))
+
+
 def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(court: Court) -> None:
     """The call of line 2 was given up long before line 1 was answered: both are served at S, and S is passed over."""
     story = Story()

@@ -70,7 +70,9 @@ def _no_try_open(case: Case, reach: Reach) -> Ground:
 def answered_unseen(case: Case, reach: Reach) -> Sent | None:
     """A request there whose answer the capture may lack: a 503 may have asked to leave the server alone (F3), and that
     may hold still. What was in vain had none."""
-    lately = (one for one in unanswered(reach) if case.now - one.time <= RETRY_AFTER and not one.in_dialog)
+    lost = case.phone.lost if case.profile.connected else case.now   # over a connection what is missing shows
+    lately = (one for one in unanswered(reach) if case.now - one.time <= RETRY_AFTER and not one.in_dialog
+              and lost is not None and lost >= one.time)
     return next((one for one in lately if not _was_in_vain(case, reach, one)), None)
 
 
