@@ -57,8 +57,8 @@ SETTINGS = {
 class Fleet:
     """`lines` lines of as many phones, and `findings` findings spread over them, some lines having many."""
 
-    def __init__(self, lines: int, findings: int, seed: int = 1) -> None:
-        self._chance = random.Random(seed)
+    def __init__(self, lines: int, findings: int) -> None:
+        self._chance = random.Random(1)
         self._frame = 0
         self.lines = [self._line(number) for number in range(lines)]
         self.findings = list(self._findings(findings))

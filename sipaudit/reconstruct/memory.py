@@ -21,7 +21,7 @@ from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.sights import Sights
 from sipaudit.reconstruct.starts import Starts
 from sipaudit.reconstruct.traffic import Traffic
-from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction, Transactions
+from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction, Transactions, proves
 from sipaudit.reconstruct.views import View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
@@ -35,12 +35,12 @@ FIRST_SENDING: tuple[None, None, bool] = (None, None, False)  # what is said of 
 
 
 class Memory:
-    """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did; `now`
-    the item at which was last swept; `traffic` the capture's counters."""
+    """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did;
+    `swept_at` the item at which was last swept; `traffic` the capture's counters."""
 
-    __slots__ = ("bounds", "calls", "clock", "early", "emergency", "entries", "lookups", "names", "next_sweep",
-                 "now", "numbers", "registry", "repeated", "servers", "sights", "starts", "traffic", "transaction",
-                 "transactions")
+    __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "lookups", "names", "next_sweep", "numbers",
+                 "registry", "repeated", "servers", "sights", "starts", "swept_at", "traffic", "transaction",
+                 "transactions", "unasked")
 
     def __init__(self, knowledge: Knowledge, bounds: Bounds) -> None:
         self.bounds = bounds
@@ -63,8 +63,8 @@ class Memory:
         self.servers.used = self._servers_used
         self.registry.population.dropped.append(self._dropped)
         self.repeated = False
-        self.early: dict[tuple[int, str, int], tuple[float, tuple[Challenge, ...]]] = {}   # see `early`
-        self.now: Item
+        self.unasked: dict[tuple[int, str, int], tuple[float, tuple[Challenge, ...]]] = {}   # see `late_challenges`
+        self.swept_at: Item
 
     # -- transactions and legs -----------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class Memory:
 
     def sweep(self, item: Item) -> None:
         """Forget what is over."""
-        self.now = item
+        self.swept_at = item
         self.next_sweep = self.clock + SWEEP
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
@@ -129,7 +129,7 @@ class Memory:
             if again is not None and again.transaction == transaction.number:
                 _asked_again(phone, transaction.call_id)
         if transaction.leg is not None and transaction.method == "INVITE":
-            self.calls.given_up(transaction.leg, transaction, self.now)
+            self.calls.given_up(transaction.leg, transaction, self.swept_at)
 
     def may_ask_again(self, phone: Phone, transaction: Transaction, challenges: tuple[Challenge, ...]) -> None:
         """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
@@ -181,7 +181,7 @@ class Memory:
             if self.registry.withdraw(host):
                 self.sights.clear()
 
-    def use(self, line: Line, flow: Flow, item: Item, registers: bool = False) -> None:
+    def use(self, line: Line, flow: Flow, item: Item, *, registers: bool = False) -> None:
         """The line sends on this flow: see to it that its entries and its server are those of now."""
         if line.revision != line.view.revision:
             self.catch_up(line, item)
@@ -282,15 +282,6 @@ class Memory:
 def _alone(server: str) -> tuple[str]:
     """One for all lines that know of this server only."""
     return (server,)
-
-
-def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
-    """Whether credentials answer one of these challenges, by its nonce (F13)."""
-    for given in credentials:
-        for asked in challenges:
-            if given.nonce == asked.nonce != "":
-                return True
-    return False
 
 
 def _asked_again(phone: Phone, call_id: str) -> None:

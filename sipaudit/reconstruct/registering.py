@@ -9,7 +9,7 @@ from sipaudit.model.events import FETCH, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.contacts import asked_expiry, own_contact
-from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
+from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
@@ -62,7 +62,7 @@ class Registering:
         elif cseq > line.cseq + 1:
             self._jumps(phone, line, cseq, item)
         elif follows is None and time - line.asked <= CHALLENGE_ANSWERED_WITHIN and request.credentials:
-            unasked(memory, phone, item, request)
+            note_unasked(memory, phone, item, request)
         line.cseq = cseq
         line.asked = phone.last = line.last = time
         memory.numbers = number = memory.numbers + 1

@@ -9,7 +9,7 @@ from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
 from sipaudit.reconstruct.bounds import STIRS
 from sipaudit.reconstruct.contacts import granted_expiry
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
-from sipaudit.reconstruct.early import challenged
+from sipaudit.reconstruct.late_challenges import challenged
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, BRANCH_KEY, Key, Transaction, of_response, transaction_key
@@ -238,7 +238,7 @@ def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datag
     status, method, leg = response.status, transaction.method, transaction.leg
     if status in ANOTHER_CSEQ:
         memory.may_ask_again(phone, transaction, response.challenges)
-        if memory.early and method == "REGISTER":
+        if memory.unasked and method == "REGISTER":
             challenged(memory, phone, transaction, item, response.challenges)
         if method == "INVITE" and status in CHALLENGES:
             memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)

@@ -19,10 +19,10 @@ from sipaudit.model.renewal import Renewal
 from sipaudit.model.timers import LATE_FROM
 from sipaudit.one import one_number
 from sipaudit.reconstruct.contacts import granted_expiry
-from sipaudit.reconstruct.memory import Memory, proves
+from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line, MayAskAgain
 from sipaudit.reconstruct.traffic import tally
-from sipaudit.reconstruct.transactions import Transaction, identifies
+from sipaudit.reconstruct.transactions import Transaction, identifies, proves
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
 from sipaudit.sip.datagram import Datagram, Flow

@@ -26,7 +26,7 @@ from sipaudit.reconstruct.bounds import (
 from sipaudit.reconstruct.dialogs import RINGING, Leg
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.sip.datagram import Flow
-from sipaudit.sip.message import Address, Request, Response, Uri
+from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
@@ -269,3 +269,12 @@ def _unlink(head: Transaction, gone: Transaction) -> None:
             head.sibling = gone.sibling
             return
         head = head.sibling
+
+
+def proves(credentials: tuple[Challenge, ...], challenges: tuple[Challenge, ...]) -> bool:
+    """Whether credentials answer one of these challenges, by its nonce (F13)."""
+    for given in credentials:
+        for asked in challenges:
+            if given.nonce == asked.nonce != "":
+                return True
+    return False

@@ -11,8 +11,8 @@ from sipaudit.model.values import Finding
 from sipaudit.report.configuration import ShownLine, ShownServer, ShownSetting
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import in_order
+from sipaudit.run.issue_findings import issue_findings
 from sipaudit.run.meaning import meaning, predictions
-from sipaudit.run.provisioned import issue_findings
 from sipaudit.settings.catalogue import declared_block, in_force
 from sipaudit.settings.match import bare_mac
 from sipaudit.settings.polycom.line import LineBlock, ServerBlock

@@ -24,9 +24,9 @@ from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
 from sipaudit.run.holes import hole
+from sipaudit.run.issue_findings import issue_findings
 from sipaudit.run.lost import lost
 from sipaudit.run.naming import Locate, Naming
-from sipaudit.run.provisioned import issue_findings
 from sipaudit.run.summary import capture_summary
 from sipaudit.safe_text import safe_path
 from sipaudit.settings.declaring import Declarations

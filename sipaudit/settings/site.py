@@ -86,7 +86,7 @@ class Site(Struct, frozen=True):
 def load_site(path: str | Path) -> Site:
     """Reads a site file. InputErrors holds every error of it, each with file, line and what to do."""
     problems = Problems(str(path))
-    root = read_tree(read_bytes(Path(path), "the site file", "check its name"), problems)
+    root = read_tree(read_bytes(Path(path), "the site file"), problems)
     site = Site(path=str(path)) if root is None or is_empty(root) else _read_site(Reader(problems), root, Path(path))
     problems.raise_any()
     return site.override({})

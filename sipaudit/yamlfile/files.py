@@ -12,13 +12,13 @@ from sipaudit.yamlfile.tree import MAX_BYTES
 _HEAD, _BINARY = 64, 4   # of the first bytes so many are zero in captures; in a text one may be by mistake
 
 
-def read_bytes(path: Path, what: str, fix: str = "check its name") -> bytes:
+def read_bytes(path: Path, what: str) -> bytes:
     """The content of a file, no more of it than `read_tree` needs to refuse it. Raises InputError."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
+        reason, fix = (error.strerror or "unreadable").lower(), "check its name"
         if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
             fix = PERMIT
         if isinstance(error, IsADirectoryError):

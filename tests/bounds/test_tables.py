@@ -22,8 +22,9 @@ ROUTER = "020000000001"
 LOW = Bounds(transactions=20, strange_transactions=20, legs=20, strange_legs=20, lines=20, candidates=20,
              strange_lines=20, held=8, servers=20, sights=20, names=20, chains=20, devices=20)
 KEPT = {
-    "carriers": ("SOUGHT_KEPT",), "early": ("EARLY_KEPT",), "entries": ("ENTRY_LISTS", "NAME_ENTRIES", "VIEW_ENTRIES"),
-    "lives": ("SETS_KEPT",), "lookups": ("OPEN_KEPT", "REFUSED_KEPT", "REFUSED_NAMES", "TOLD_KEPT"),
+    "carriers": ("SOUGHT_KEPT",), "entries": ("ENTRY_LISTS", "NAME_ENTRIES", "VIEW_ENTRIES"),
+    "late_challenges": ("UNASKED_KEPT",), "lives": ("SETS_KEPT",),
+    "lookups": ("OPEN_KEPT", "REFUSED_KEPT", "REFUSED_NAMES", "TOLD_KEPT"),
     "memory": ("AGAIN_KEPT",), "names": ("MEMBERS", "RECORDS"), "omens": ("UNSENT_KEPT",), "phones": ("CALLS_KEPT",),
     "starts": ("STARTS_KEPT",),
     "views": ("ENTRY_LISTS", "ENTRY_NAMES", "KEYS_KEPT"),

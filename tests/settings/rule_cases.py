@@ -16,7 +16,7 @@ import yaml
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, Place
 from sipaudit.rulebook.pack import pack_folder
-from sipaudit.run.provisioned import issue_findings
+from sipaudit.run.issue_findings import issue_findings
 from sipaudit.settings.firmware import firmware_issues
 from sipaudit.settings.provisioning import Provisioning
 from tests.rulebook.stories import pack_in

@@ -210,10 +210,7 @@ class Phone:
             began = self.clock.now
             for wait in waits:
                 self.send(server, request)
-                until = self.clock.now + wait
-                heard = yield (inbox, wait)
-                while heard is not None and not isinstance(heard, Answer) and not invite:
-                    heard = yield (inbox, max(0.0, until - self.clock.now))  # a 1xx does not end the wait (F4)
+                heard = yield from self._hear(inbox, wait, until_any=invite)
                 if isinstance(heard, Answer):
                     return heard
                 if heard is not None:
@@ -225,6 +222,15 @@ class Phone:
             self._pending.pop(request.branch, None)
             if inbox in self._on_connection.get(server, ()):
                 self._on_connection[server].remove(inbox)
+
+    def _hear(self, inbox: Inbox, wait: float, *, until_any: bool) -> Steps[Any]:
+        """What comes within so many seconds: (`until_any`) whatever comes first; else a 1xx does not end the wait (F4).
+        """
+        until = self.clock.now + wait
+        heard = yield (inbox, wait)
+        while heard is not None and not isinstance(heard, Answer) and not until_any:
+            heard = yield (inbox, max(0.0, until - self.clock.now))
+        return heard
 
     def _rings(self, server: Endpoint, request: Message, inbox: Inbox, until: float) -> Steps[Answer]:
         """After a first answer to an INVITE: the final one, or CANCEL when the caller's patience ends."""

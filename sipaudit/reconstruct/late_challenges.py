@@ -8,30 +8,30 @@ there proves nothing.
 
 from __future__ import annotations
 
-from sipaudit.reconstruct.memory import Memory, proves
+from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Phone
-from sipaudit.reconstruct.transactions import Transaction
+from sipaudit.reconstruct.transactions import Transaction, proves
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
 CHALLENGE_ANSWERED_WITHIN = 2.0   # seconds in which a phone answers a challenge, also on a slow path
-EARLY_KEPT = 1_000
+UNASKED_KEPT = 1_000
 
 
-def unasked(memory: Memory, phone: Phone, item: Datagram, request: Request) -> None:
+def note_unasked(memory: Memory, phone: Phone, item: Datagram, request: Request) -> None:
     """Remember when a REGISTER came right behind one that has no answer yet, and its credentials; by phone, Call-ID and
     CSeq."""
-    if len(memory.early) >= EARLY_KEPT:
-        del memory.early[next(iter(memory.early))]
+    if len(memory.unasked) >= UNASKED_KEPT:
+        del memory.unasked[next(iter(memory.unasked))]
         turned_away("phone-state")
-    memory.early[phone.number, request.call_id, request.cseq.number] = item.time, request.credentials
+    memory.unasked[phone.number, request.call_id, request.cseq.number] = item.time, request.credentials
 
 
 def challenged(memory: Memory, phone: Phone, transaction: Transaction, item: Datagram,
                challenges: tuple[Challenge, ...]) -> None:
     """A REGISTER is challenged: where the phone has answered that before, this direction is late."""
-    early = memory.early.pop((phone.number, transaction.call_id, transaction.cseq + 1), None)
-    if early is not None and proves(early[1], challenges):
-        memory.traffic.behind = max(memory.traffic.behind, item.time - early[0])
+    asked = memory.unasked.pop((phone.number, transaction.call_id, transaction.cseq + 1), None)
+    if asked is not None and proves(asked[1], challenges):
+        memory.traffic.behind = max(memory.traffic.behind, item.time - asked[0])
         memory.lose(phone, item, "a challenge behind its answer", transaction.time)
