@@ -37,6 +37,7 @@ class Sign(StrEnum):
     WORKS_ON = "works-on"     # the line works on elsewhere
     REGISTERS = "registers"   # the line goes on registering
     STAYS = "stays"           # the line stays where its call went
+    BEGAN = "began"           # the request on trial is sent again as soon as one is that was sent once
 
 
 class Awaited(Struct, frozen=True, gc=False):
@@ -45,7 +46,8 @@ class Awaited(Struct, frozen=True, gc=False):
     `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
     `server` and `calls` say whose packets count (of REGISTERS: which calls' do not; of CALL: `transaction` is that of a
     BYE that came since), `others` which servers are meant by elsewhere (none: all); `seen` is that one half of the
-    proof has come. `behind` is by how many seconds answers may stand behind what the phone sent because of them.
+    proof has come. `behind` is by how many seconds answers may stand behind what the phone sent because of them, and of
+    BEGAN how many may pass until it is sent again.
     `repeats` is when the request must have been retransmitted last, at the earliest, and `rests` before when (a phone
     is as patient the second time). `why` is why the verdict is open until then.
     """

@@ -258,7 +258,19 @@ def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     return Outcome.CONDEMNED if event.server == awaited.server and not again else None
 
 
+def _began(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
+    """When it is sent again: sooner after the first sending than after any other. One that is answered before, or came
+    over a connection, leaves that open."""
+    if isinstance(event, Answered) and event.transaction == awaited.transaction:
+        return Outcome.DOUBTED
+    again = isinstance(event, Resent) and event.transaction == awaited.transaction and event.time >= awaited.since
+    if not again:
+        return None
+    return Outcome.CONDEMNED if event.time - one.event.time <= awaited.behind else Outcome.ACQUITTED
+
+
 SETTLES: dict[Sign, Callable[[Observation, Awaited, ModelEvent], News]] = {
     Sign.WAITED: _waited, Sign.ANSWERED: _answered, Sign.REFUSED: _refused, Sign.CALL: _call,
     Sign.SILENCE: _silence, Sign.WORKS_ON: _works_on, Sign.REGISTERS: _registers, Sign.STAYS: _stays,
+    Sign.BEGAN: _began,
 }

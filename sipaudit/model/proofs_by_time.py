@@ -22,6 +22,10 @@ def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> 
     return Outcome.CONDEMNED
 
 
+def _time_doubts(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
+    return Outcome.DOUBTED
+
+
 def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> News:
     """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
     missing is a sign that the phone lives."""
@@ -48,5 +52,5 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
 DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], News]] = {
     Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
     Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
-    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits,
+    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits, Sign.BEGAN: _time_doubts,
 }

@@ -6,6 +6,7 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
 from sipaudit.model.events import Answered, ModelEvent, Received, Replied, Sent
+from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.packets import grants_nothing
 from sipaudit.model.profile import Vendor, version
 from sipaudit.model.readings import Reading, negate, taken
@@ -16,6 +17,8 @@ from sipaudit.model.timers import (
     NO_EXPIRY,
     RENEWAL_LATE,
     SLACK_MIN,
+    T1,
+    T2_FIELD,
     first_interval,
     first_renewal,
     sendings,
@@ -51,7 +54,11 @@ def judgeable_by_anyone(case: Case) -> Ground:
         return Ground(reason=Reason.CONCURRENT_REGISTRATION)
     if profile.crossed:
         return Ground(reason=Reason.FALLBACK)   # it may have moved between its entries (reference-model.md 1)
-    return Ground(assumptions=tuple(_doubts(case)), slight=_may_have_begun_before(case))
+    doubts = tuple(_doubts(case))
+    if not _may_have_begun_before(case):
+        return Ground(assumptions=doubts)
+    return _began_here(case, case.event, doubts) if isinstance(case.event, Sent) else Ground(
+        assumptions=doubts, slight=True)
 
 
 def _doubts(case: Case) -> list[Assumption]:
@@ -78,6 +85,17 @@ def _may_have_begun_before(case: Case) -> bool:
         event = next((one for one in case.line.offered if one.transaction == event.transaction), event)
     elsewhere = isinstance(event, Sent | Received | Replied) and event.server != case.stay.server
     return elsewhere and 0 <= event.time - moved <= first_interval(case.profile.settings) + SLACK_MIN
+
+
+def _began_here(case: Case, request: Sent, doubts: tuple[Assumption, ...]) -> Ground:
+    """Whether the capture lacks the first sending, the next one tells where the intervals double: after the second it
+    comes a second later, not half of one (RFC 3261 17.1)."""
+    settings = case.profile.settings
+    if settings.number("retryTimeOut") != 0:
+        return Ground(assumptions=doubts, slight=True)
+    return Ground(reason=Reason.LOSS_NEARBY, assumptions=doubts, awaited=Awaited(
+        Sign.BEGAN, request.transaction, since=request.time + SLACK_MIN, until=request.time + T2_FIELD + SLACK_MIN,
+        behind=1.5 * T1))
 
 
 def nothing_missing(case: Case) -> Ground:
