@@ -9,7 +9,12 @@ from sipaudit.model.events import FETCH, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.contacts import asked_expiry, own_contact
+<<<<<<< HEAD
 from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
+=======
+from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
+from sipaudit.reconstruct.identity import SHARED, weak
+>>>>>>> 6dd44d4b (A shared line of phones that one address hides is told by Call-IDs in turns, and its identity is unsure)
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
@@ -112,6 +117,8 @@ class Registering:
         line.call_id = call_id
         call_ids = phone.call_ids or {}
         last = call_ids.get(call_id)
+        if last is not None and line.turned < line.asked and weak(phone):
+            phone.unsure = SHARED   # one phone may keep a Call-ID for each server, not two for one
         if last is None and len(phone.lines) > 1:
             last = max((other.cseq for other in under_one_call_id(line)), default=None)
         if last is not None:

@@ -59,3 +59,24 @@ def test_two_lines_of_one_phone_whose_nat_forgot_its_port(court: Court, regime: 
     lines[0].hang_up(420, asked)
     found = accused(court(story, minute(regime)))
     assert [said.split()[1] for said in found] == ["failback-during-call"]
+
+
+@pytest.mark.parametrize("port", [20001, 20002])
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat(court: Court, regime: str, port: int) -> None:
+    """Two phones have one AOR and one private address; a border controller gives both one port, a NAT each its own. The
+    first is in a call when the second returns."""
+    story = Story()
+    first, second = (handset(story, place=(BEHIND, place), contact="sip:1001@192.168.1.10", registration=call_id)
+                     for place, call_id in ((20001, "a@192.168.1.10"), (port, "b@192.168.1.10")))
+    second.calls = 50
+    for number, phone in enumerate((first, second)):
+        phone.register(20 + number)
+        phone.fail_over(300 + 12 * number)
+    asked = first.ask(350, S, "INVITE")
+    first.told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    first.acknowledge(351.1, asked)
+    returns(second, regime, 382)
+    first.hang_up(420, asked)
+    returns(first, regime, 421)
+    assert accused(court(story, minute(regime))) == []
