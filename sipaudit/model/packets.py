@@ -40,9 +40,9 @@ def grants_nothing(answer: Answered) -> bool:
 
 
 def same_call(one: Sent, other: Sent) -> bool:
-    """Whether two INVITEs are sendings of one call: by Call-ID, which RFC 3263 4.3 means to be kept at the next server,
-    or by whom they call, since some phones take a fresh one."""
-    if one.method != "INVITE" or other.method != "INVITE":
+    """Whether two INVITEs of a line are sendings of one call: by Call-ID, which RFC 3263 4.3 means to be kept at the
+    next server, or by whom they call, since some phones take a fresh one."""
+    if one.line != other.line or one.method != "INVITE" or other.method != "INVITE":
         return False
     if one.call_id == other.call_id and one.call_id != "":
         return True
@@ -60,7 +60,7 @@ def waits_for_call(reach: Reach, request: Sent, stay: Stay) -> bool:
     has rung (F4). One that waits at the server of the stay has not gone on there, but may go on from there."""
     here = reach.server == stay.server
     return any((same_call(one, request) if here else goes_on_here(one, request, stay))
-               or (one.transaction in reach.ringing and one.target == request.target != "")
+               or (one.transaction in reach.ringing and one.line == request.line and one.target == request.target != "")
                for one in reach.unsettled)
 
 

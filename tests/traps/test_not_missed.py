@@ -68,6 +68,17 @@ def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(
     assert any(SKIPPED in said for said in court(story, site(R3 | {"failBack.mode": "registration"}, P, S, T)))
 
 
+def test_what_another_line_called_in_vain_is_no_try_of_this_call(court: Court) -> None:
+    """B1: line 1 called a number when P fell silent; line 2, which has moved by a call of its own, calls it later."""
+    story = Story()
+    lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
+    for number, phone in enumerate(lines):
+        called = f"sip:200{number}@pbx.example.com"
+        phone.call(phone.silence(300 + number, to=called), S, 5.0, to=called)
+    lines[1].call(400, S, 5.0, to="sip:2000@pbx.example.com")
+    assert f"400.000 {UNTRIED} 1002 10.0.0.2 certain" in court(story, site(R0))
+
+
 def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court) -> None:
     """B1: how long the phone may have waited for P (F2) is not known either, and excuses nothing."""
     phone = handset()
