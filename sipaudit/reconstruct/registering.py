@@ -9,12 +9,8 @@ from sipaudit.model.events import FETCH, Booted, Sent
 from sipaudit.model.timers import BOOT_SILENCE
 from sipaudit.reconstruct.bounds import KEPT_CALL_IDS, SOURCE_LINES, UNRESOLVED
 from sipaudit.reconstruct.contacts import asked_expiry, own_contact
-<<<<<<< HEAD
-from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
-=======
-from sipaudit.reconstruct.early import CHALLENGE_ANSWERED_WITHIN, unasked
 from sipaudit.reconstruct.identity import SHARED, weak
->>>>>>> 6dd44d4b (A shared line of phones that one address hides is told by Call-IDs in turns, and its identity is unsure)
+from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
 from sipaudit.reconstruct.phones import Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to

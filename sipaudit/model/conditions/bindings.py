@@ -33,9 +33,11 @@ def no_binding_there(case: Case) -> Ground:
         return FAILS  # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
     if lives or _may_work_there(case, binding):
         return Ground(reason=Reason.READINGS_DIFFER)
-    held = binding.granted is not None or binding.removed is not None
-    if held and case.regime is Regime.R1 and higher_server(case) is HOLDS:
-        return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+    if case.regime is Regime.R1 and higher_server(case) is HOLDS:
+        if binding.granted is not None or binding.removed is not None:
+            return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+        if binding.missed is not None:
+            return Ground(reason=lacking(case, binding.missed))   # and however long ago it was granted
     unseen = no_move_by(case, missed(binding))
     if unseen is not HOLDS:
         return unseen
