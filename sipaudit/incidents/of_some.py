@@ -22,11 +22,13 @@ class OfSome:
     to what had run out, and `of_methods` that only such answers end it, since it answers those phones other methods
     all the while. `spared` is a phone that was answered and that it does not concern, and when.
 
-    `joined` are the phones that were served since the start, before they too lost the server: that these are answered
-    ends nothing for the others, and `freed` is when each was. `before` are the outages before it that may have been the
-    same."""
+    `joined` are the phones that were served since the start, before they too lost the server, or were answered again
+    while others went on to ask in vain (`again`): that these are answered ends nothing for the others, and `freed` is
+    when each was. `back` is when the others were answered since the last request in vain. `before` are the outages
+    before it that may have been the same."""
 
-    __slots__ = ("before", "disproved", "freed", "joined", "meanwhile", "of_methods", "returned", "spared")
+    __slots__ = ("again", "back", "before", "disproved", "freed", "joined", "meanwhile", "of_methods", "returned",
+                 "spared")
 
     def __init__(self) -> None:
         self.meanwhile: float | None = None
@@ -35,6 +37,8 @@ class OfSome:
         self.of_methods = False
         self.spared: tuple[int, float] | None = None
         self.joined: set[int] = set()
+        self.again: set[int] = set()
+        self.back: dict[int, float] = {}
         self.freed: dict[int, float] = {}
         self.before: tuple[Outage, ...] = ()
 
@@ -47,15 +51,30 @@ class OfSome:
             self.freed.setdefault(phone, time)
         elif anew:
             self.disproved = self.disproved or disproves
+            if disproves:
+                self.back.setdefault(phone, time)
             if self.returned is None and (disproves or not self.of_methods):
                 self.returned = time
 
-    def vain(self, phone: int, sent: float) -> None:
-        """A phone asked in vain then."""
+    def vain(self, phone: int, sent: float, *, by_turns: bool) -> None:
+        """A phone asked in vain then; `by_turns`: so do those that were answered just before."""
         if sent > self.freed.get(phone, sent):
             del self.freed[phone]
+            if phone in self.again:
+                self.again.remove(phone)
+                self.joined.remove(phone)
         if self.returned is not None and sent > self.returned:
             self.returned, self.disproved = None, False
+            self._goes_on_for_others(phone, sent, by_turns)
+
+    def _goes_on_for_others(self, phone: int, sent: float, by_turns: bool) -> None:
+        """Who was answered is no longer concerned, where others still are."""
+        if self.meanwhile is not None and not by_turns:
+            back = {one: time for one, time in self.back.items() if one != phone and time < sent}
+            self.freed.update(back)
+            self.joined |= back.keys()
+            self.again |= back.keys()
+        self.back.clear()
 
     def goes_on(self, end: float | None) -> None:
         """What seemed to end it was answered to others."""
@@ -80,6 +99,7 @@ class OfSome:
         """An outage before it was the same: both together concern these phones, and all the while its `own`."""
         self.of_methods = self.of_methods or before.of_methods
         self.joined = (self.joined | before.joined) - own
+        self.again = (self.again | before.again) & self.joined
         self.freed = {phone: time for phone, time in (before.freed | self.freed).items() if phone in self.joined}
         spared = (one for one in (before.spared, self.spared) if one is not None and one[0] not in concerned)
         self.spared = next(spared, None)
@@ -90,5 +110,6 @@ class OfSome:
 
     def release(self, phones: Set[int]) -> None:
         """These phones were forgotten."""
-        let_go(phones, self.freed)
+        let_go(phones, self.freed, self.back)
         self.joined -= phones
+        self.again -= phones

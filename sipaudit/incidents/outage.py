@@ -118,7 +118,7 @@ class Outage(Draft):
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
         """A phone asked then, for these lines, and nothing came of it."""
         self.turns.vain(phone, sent)
-        self.some.vain(phone, sent)
+        self.some.vain(phone, sent, by_turns=self.turns.shown)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
         self.lines_asked(phone, ((subject.number, sent) for subject in subjects))

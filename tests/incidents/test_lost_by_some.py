@@ -272,3 +272,20 @@ def test_when_it_came_to_concern_another_site_is_told(tower: Tower, after: int) 
     told = [(entry.time - ORIGIN, entry.what) for entry in tower.of("server-outage").timeline
             if entry.what.startswith("first request of ")]
     assert told == ([(500.0, "first request of Head office that came to nothing")] if after == 200 else [])
+
+
+def test_who_was_answered_again_while_it_went_on_for_others_does_not_end_it_later(tower: Tower) -> None:
+    """A minute in between the server was out for all; who had not been served since the link was cut seemed to have
+    lost it from the beginning."""
+    story = Story()
+    for number, phone in enumerate(two_sites(story)):
+        for late in range(0, 600, 100):
+            phone.silence(CUT + number * 8 + late)
+        phone.call(BACK + number)
+    for number, phone in enumerate(registered(story, 5, first=1051)):
+        phone.silence(402 + number, method="REGISTER")
+        phone.register(440 + number)
+        phone.register(778 + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 15"]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))
+    assert said[1] == "It answered 5 of them again from 12:07:20 on."
