@@ -90,12 +90,14 @@ def _said(met: list[Cause], lines: str) -> str:
 
 
 def found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subject: Watched) -> bool:
-    """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks anew sooner than it
-    renews; not if it does so at once, with credentials."""
+    """Whether its phone shows that nobody answered a REGISTER: it went on sending it, or asks that server anew sooner
+    than it renews; not if it does so at once, with credentials. That it asks another shows it only over connections,
+    where SIP sends nothing again."""
     if binding.resent is not None and went_on(asked, binding.resent, subject.silence):
         return True
     passed = request.time - asked.time
-    asks_anew = isinstance(request, Sent) and request.method == "REGISTER"
+    asks_anew = isinstance(request, Sent) and request.method == "REGISTER" \
+        and (request.server == asked.server or subject.connects(asked.server))
     return asks_anew and subject.silence <= passed < SOONER * renewed_after(binding, subject)
 
 
