@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 
 from sipaudit.model.sayings import Saying
 from sipaudit.store.opening import Store
-from sipaudit.store.retention import DAY, prune
+from sipaudit.store.retention import DAY, Trust, prune
 from sipaudit.store.writing import RunOf, write
 
 PRUNED_EVERY = DAY / 24
@@ -37,6 +37,7 @@ class Reach:
         self._next_try = 0.0
         self._next_pruning = time.monotonic() + rest
         self._pruning: Iterator[int] = iter(())
+        self._trust: Trust | None = None
 
     @property
     def is_due(self) -> bool:
@@ -68,6 +69,7 @@ class Reach:
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
         self.asked = time.monotonic()
         try:
+            self._trusted()   # by what was written before
             if self._store.make_sure():
                 LOG.warning("the store %s was moved or removed: another one is written now", self._store.address.shown)
             with self._store.engine.begin() as connection:
@@ -93,15 +95,28 @@ class Reach:
 
     def prune_some(self) -> None:
         """What is too old goes, a part of it after each batch."""
-        if time.monotonic() >= self._next_pruning:
-            self._next_pruning = time.monotonic() + PRUNED_EVERY
-            address = self._store.address
-            self._pruning = prune(self._store.engine, address.writer, address.days, time.time())
         try:
+            if time.monotonic() >= self._next_pruning:
+                self._next_pruning = time.monotonic() + PRUNED_EVERY
+                self._begin_to_prune()
             for _ in islice(self._pruning, PRUNED_AT_ONCE):
                 pass
         except (SQLAlchemyError, OSError) as error:
             self.fails(error)
+
+
+    def _begin_to_prune(self) -> None:
+        engine, address = self._store.engine, self._store.address
+        if self._trusted().holds():
+            self._pruning = prune(engine, address.writer, address.days, time.time())
+        else:
+            LOG.warning("the clock is more than a day from where it was when the store was last written or looked at: "
+                        "what is too old goes in an hour, if the clock is right")
+
+    def _trusted(self) -> Trust:
+        if self._trust is None:
+            self._trust = Trust(self._store.engine, self._store.address.writer)
+        return self._trust
 
 
 def means_away(error: Exception) -> bool:

@@ -5,9 +5,10 @@ The days count from the writing, not from the time of the packets: an old captur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
-from sqlalchemy import Engine, delete, exists, select
+from sqlalchemy import Engine, delete, exists, func, select
 
 from sipaudit.store.schema import RUNS, TABLES
 from sipaudit.store.text import clean
@@ -15,6 +16,22 @@ from sipaudit.store.text import clean
 DAY = 86_400.0
 ROWS_AT_ONCE = 1_000     # rows deleted in one transaction
 SAID_ONCE = frozenset({"servers", "lines", "events", "notes"})  # what holds as long as the run goes on, unsaid
+
+
+class Trust:
+    """In our clock, by which rows grow old. A machine whose battery is empty may start in another year, and would lose
+    all it has kept: after a leap of more than a day nothing is old until the next look, by when it may be set again."""
+
+    def __init__(self, engine: Engine, probe: str) -> None:
+        """A leap counts from what this probe has written last. Raises SQLAlchemyError."""
+        with engine.connect() as connection:
+            last = connection.execute(select(func.max(RUNS.c.written)).where(RUNS.c.probe == clean(probe))).scalar()
+        self._ahead = (time.time() if last is None else float(last)) - time.monotonic()
+
+    def holds(self) -> bool:
+        """Whether there was no leap since the last look."""
+        before, self._ahead = self._ahead, time.time() - time.monotonic()
+        return abs(self._ahead - before) <= DAY
 
 
 def prune(engine: Engine, probe: str, days: Mapping[str, float], now: float) -> Iterator[int]:

@@ -479,7 +479,27 @@ def test_where_the_directory_of_a_store_is_gone_what_is_said_waits(sqlite_url: s
     assert ids(f"sqlite:///{place}/store.db") == ["f-000002"]
 
 
-def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, spool: Path) -> None:
+def test_a_clock_that_is_years_ahead_costs_nothing_that_is_kept_until_it_is_mended(
+    store_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As that of a machine whose battery is empty."""
+    with probe(store_url, spool, identity="run") as sink:
+        sink.take(finding(1))
+    right = time.time
+    with monkeypatch.context() as battery:
+        battery.setattr(time, "time", lambda: right() + 3_000 * 86_400)
+        with probe(store_url, spool, identity="run") as sink:
+            sink.take(finding(2))
+            eventually(lambda: sink.standing().written == 1)
+            eventually(lambda: "if the clock is right" in caplog.text)
+    with probe(store_url, spool, identity="run") as sink:
+        sink.take(finding(3))
+    assert ids(store_url) == ["f-000001", "f-000002", "f-000003"]
+
+
+def test_what_is_old_goes_table_by_table_and_only_of_this_probe(
+    store_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("north", "south"):
         with probe(f"{store_url}?probe={name}", spool, identity=name) as sink:
             for number in range(30):
@@ -511,6 +531,7 @@ def test_what_is_old_goes_table_by_table_and_only_of_this_probe(store_url: str, 
     with store.engine.begin() as connection:
         for table in ("findings", "runs"):
             connection.execute(text(f"UPDATE {table} SET written = written - 1000 * 86400"))
+    monkeypatch.setattr("sipaudit.store.reach.PRUNED_EVERY", 0.1)   # it is the second look that tells what is old
     with probe(f"{store_url}?probe=south", spool) as sink:
         sink.take(finding(1))
         eventually(lambda: left("lines") == [("north", 1)])
