@@ -3,16 +3,20 @@ nobody else."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 
 Job = Callable[[], None]
 
+log = logging.getLogger(__name__)
+
 
 class Aside:
-    """`put` and `idle` wait for nothing. No job may raise, but for one that `done` waits for. The thread begins with
-    the first job: capabilities are each thread's own, and one that was there before would keep them."""
+    """`put` and `idle` wait for nothing. A job says itself what goes wrong, but for one that `done` waits for. The
+    thread begins with the first job: capabilities are each thread's own, and one that was there before would keep
+    them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -70,6 +74,8 @@ class Aside:
         while (job := self._next()) is not None:
             try:
                 job()
+            except Exception as error:   # else a mistake of ours would end all writing for weeks
+                log.error("%s: a write failed in a way that was not foreseen: %s", self._name, type(error).__name__)
             finally:
                 with self._change:
                     self._works = False

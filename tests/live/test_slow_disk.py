@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
+from sipaudit.live.aside import Aside
 from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.journal import Journal, Judged, Seen
 from sipaudit.live.json_lines import json_lines
@@ -97,3 +98,14 @@ def test_an_end_does_not_wait_for_it(disk: Disk, caplog: pytest.LogCaptureFixtur
         sink.close()
         assert not waited.is_set()
     assert caplog.records[0].getMessage() == "--jsonl: the disk does not answer, 1 line could not be written"
+
+
+def test_a_mistake_of_ours_ends_no_writing(caplog: pytest.LogCaptureFixture) -> None:
+    done: list[int] = []
+    aside = Aside("journal")
+    aside.put(lambda: done.append(1 // len(done)))
+    aside.put(lambda: done.append(1))
+    assert aside.settled(SOON)
+    assert done == [1]
+    assert [record.getMessage() for record in caplog.records] == [
+        "journal: a write failed in a way that was not foreseen: ZeroDivisionError"]
