@@ -170,8 +170,9 @@ class Probe(Route):
         """Where a source could not see, phones may have done anything: the view begins anew."""
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
-            self.happened(self.newest, f"a source saw nothing for {blind - self._blind:.0f} s")
-            self._blind = blind
+            seconds, self._blind = blind - self._blind, blind
+            how_long = f"{seconds:.0f} s" if seconds >= 1 else "a moment"
+            self.happened(self.newest, f"a source saw nothing for {how_long}")
             self.auditor.view_begins(self.newest)
 
     def state(self) -> dict[str, Any]:

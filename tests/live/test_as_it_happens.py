@@ -8,6 +8,7 @@ import pytest
 
 from sipaudit.live.standing import Standing
 from sipaudit.model.sayings import (
+    EventSaid,
     FindingSaid,
     LineForgotten,
     LineSaid,
@@ -263,3 +264,20 @@ def standing(ear: Ear) -> Standing:
     for saying in ear.said:
         added.take(saying)
     return added
+
+
+def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadline(ear: Ear) -> None:
+    """As a port whose cable is out: a try that nobody is seen to answer has not failed."""
+    story = retries()
+    ear.hears(story, until=1540)
+    ear.wire.away = True
+    for clock in range(1550, 2500, 10):
+        assert OFTEN not in findings(ear.turn(clock))
+    ear.wire.away, ear.wire.blind = False, 955.0
+    phone = Handset(story)
+    phone.numbers[phone.registration] = 90
+    phone.register(2500, S)
+    ear.hears(story, since=2400)
+    ear.finish(2600)
+    assert OFTEN not in findings(ear.said)
+    assert [one.event.what for one in ear.said if isinstance(one, EventSaid)] == ["a source saw nothing for 955 s"]
