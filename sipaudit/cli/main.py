@@ -69,10 +69,17 @@ def _service() -> int:
     try:
         return _run()
     except KeyboardInterrupt:
+        _forget_what_was_interrupted()
         return DONE
     finally:
         pthread_sigmask(SIG_SETMASK, blocked)
         signal(SIGTERM, handler)
+
+
+def _forget_what_was_interrupted() -> None:
+    """Python takes note where code is interrupted that is run from a string, as libraries do while they are loaded, and
+    ends `python -m` by that signal though it was handled. The next such code takes the note back."""
+    exec("")
 
 
 def _open_what_is_closed() -> None:

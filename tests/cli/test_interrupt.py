@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import struct
 import subprocess
@@ -15,7 +16,7 @@ from tests.capture.packets import REGISTER
 from tests.ctrl_c import hears_ctrl_c
 from tests.frames import udp_frame, write_pcap
 from tests.live.mirror import wait_until
-from tests.shared import COMMAND
+from tests.shared import COMMAND, ROOT
 
 MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
@@ -62,6 +63,16 @@ def test_live_that_is_stopped_before_it_listens_has_ended_well(
         number: signal.Signals, function: str, file: str, tmp_path: Path) -> None:
     command = interrupted(number, function, file, "live", "--follow", str(tmp_path))
     ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
+def test_live_ends_well_also_as_a_module_that_is_stopped_within_code_from_a_string(tmp_path: Path) -> None:
+    """Which Python takes for one that nobody has handled."""
+    (tmp_path / "stopped.py").write_text("import sys\nfrom sipaudit.cli import main\n"
+                                         "main._run = lambda: exec('raise KeyboardInterrupt')\n"
+                                         "sys.exit(main.main())\n")
+    ran = subprocess.run([sys.executable, "-m", "stopped", "live"], capture_output=True, check=False, timeout=60,
+                         env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"})
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
