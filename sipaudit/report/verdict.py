@@ -25,6 +25,7 @@ PHONES_NAMED = 3
 USER_SHOWN = 40
 INCIDENTS_SAID = 4
 RULES_SAID = 5
+BELOW = "the reasons are below."
 # What so many phones did, by rule: "3 phones signalled ...".
 DID = {
     "signalling-to-unregistered-server": "signalled with a server before registering there",
@@ -60,7 +61,7 @@ def sentences(report: Report, clock: tzinfo) -> list[str]:
     happened = _incidents(report, clock) if report.incidents or not unjudged else []
     said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
-    if report.lines or report.findings:
+    if report.findings or (report.lines and (unjudged or not _checked(report)[1])):   # else it was said that none is
         said.append(_checks(report))
     said += began_below(report)
     cut = sum(capture.snaplen_cut for capture in report.captures)
@@ -108,9 +109,9 @@ def _deviations(report: Report) -> list[str]:
     if not findings:
         checks, left = _checked(report)
         if left == checks > 1:
-            return [f"No deviation was found, but none of {count_of(checks, 'check')} could be decided."]
-        return [f"No deviation was found, but {grouped(left)} of {count_of(checks, 'check')} could not be decided."
-                if left else "No deviation was found."]
+            return [f"No deviation was found, but none of {count_of(checks, 'check')} could be decided; {BELOW}"]
+        return [f"No deviation was found, but {grouped(left)} of {count_of(checks, 'check')} could not be decided; "
+                f"{BELOW}" if left else "No deviation was found."]
     counted = counting(findings)
     broken = _phones_by_rule(counted)
     said = [_did(rule, phones, certain=certain) for rule, phones, certain in broken[:RULES_SAID]]
@@ -185,9 +186,9 @@ def _checks(report: Report) -> str:
     if not checks:
         return "No rule had anything to check."
     if left == checks > 1:
-        return f"Checks: {grouped(checks)}, none of which could be decided; the reasons are below."
+        return f"Checks: {grouped(checks)}, none of which could be decided; {BELOW}"
     return f"Checks: {grouped(checks)}, " + (
-        f"of which {grouped(left)} could not be decided; the reasons are below." if left else "all decided.")
+        f"of which {grouped(left)} could not be decided; {BELOW}" if left else "all decided.")
 
 
 def _checked(report: Report) -> tuple[int, int]:

@@ -216,7 +216,7 @@ def test_known_events_are_shown_in_the_zone_wanted() -> None:
 
 def test_without_settings_the_report_says_what_to_declare() -> None:
     shown = text.render(pipeline.analyze(job(site=None)), UTC, 160, False)
-    assert "No deviation was found, but 21 of 31 checks could not be decided." in shown
+    assert "No deviation was found, but 21 of 31 checks could not be decided; the reasons are below." in shown
     assert "settings-unknown" in shown or "entry-unknown" in shown
     assert "docs/capturing.md" in shown
     assert "To judge more, declare in a site file:" in shown

@@ -13,7 +13,7 @@ from sipaudit.report.exhibits import Exhibits
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.findings import Findings
 from sipaudit.report.html.index import NOT_THERE, Index
-from sipaudit.report.html.inert import apart, inert
+from sipaudit.report.html.inert import apart, inert, prose
 from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
@@ -115,5 +115,5 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("sipaudit.report.html"),
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )
-    environment.filters.update(apart=apart, grouped=grouped)
+    environment.filters.update(apart=apart, grouped=grouped, prose=prose)
     return environment

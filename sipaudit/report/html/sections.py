@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 from typing import Any
 
-from sipaudit.model.values import Finding, Incident, Report, Severity
+from sipaudit.model.values import Finding, Incident, Reason, Report, Severity
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
@@ -181,8 +181,13 @@ def _documentation(described: Rule | IncidentKind | None) -> Iterator[dict[str, 
 
 
 def _undecided(report: Report) -> Iterator[dict[str, Any]]:
-    for row in sorted(report.inconclusive, key=lambda row: -row.count):
-        yield {"rule": inert(row.rule), "reason": str(row.reason), "count": row.count, "advice": ADVICE[row.reason]}
+    """By reason, the most frequent first: what would decide it is the same for all its rules."""
+    rules: dict[Reason, Counter[str]] = {}
+    for row in report.inconclusive:
+        rules.setdefault(row.reason, Counter())[row.rule] += row.count
+    for reason in sorted(rules, key=lambda reason: -rules[reason].total()):
+        yield {"reason": str(reason), "count": rules[reason].total(), "advice": ADVICE[reason],
+               "rules": [(inert(rule), count) for rule, count in rules[reason].most_common()]}
 
 
 def _assumptions(counted: Iterable[Finding]) -> Iterator[dict[str, Any]]:

@@ -192,6 +192,19 @@ def test_where_every_line_was(open_page: Open) -> None:
     page.wait_for_selector("#sheet >> text=failBack.timeout")
 
 
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_where_it_was_a_line_s_number_is_not_broken(open_page: Open, width: int) -> None:
+    """However long what stands beside it is."""
+    page = open_page(width=width)
+    page.locator("#whereabouts").scroll_into_view_if_needed()
+    page.wait_for_selector("#at-lines table")
+    page.evaluate("[...document.querySelectorAll('#at-lines tbody td:last-child')].forEach("
+                  "cell => { cell.textContent = 'call from the hall '.repeat(9); })")
+    heights = page.evaluate("[...document.querySelectorAll('#at-lines .link')].map(each => each.offsetHeight)")
+    assert len(heights) == 4
+    assert max(heights) < 30   # px: one line
+
+
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["laptop in light", "phone in the dark"])
 def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -3,7 +3,7 @@ let at = 0, atTable = null;
 const STATES = ['registered', 'not registered', 'looking for another server', 'not seen'];
 
 function setUpWhereabouts() {
-  atTable = new Paged($('at-lines'), 'Where every line was', [['Line'], ['Phone'], ['Works with'], ['State'], ['Registration, to its end'], ['Call, to its end']],
+  atTable = new Paged($('at-lines'), 'Where every line was', [['Line'], ['Phone'], ['Works with'], ['State'], ['Registered until'], ['Call']],
     (from, to) => Promise.all(view.lines.slice(from, to).map(atRow)));
   const outage = I.incidents[I.gravest];
   const slider = $('at'), typed = $('at-text');
@@ -39,7 +39,7 @@ async function moveTo(ms) {
     counts.get(server)[state]++;
   }
   const rows = [...counts].sort(([a], [b]) => (a < 0) - (b < 0) || a - b).map(([server, each]) => row([
-    server < 0 ? 'none' : named(server), ...each.map(number => cell('n', number ? String(number) : ''))]));
+    server < 0 ? 'none' : named(server), ...each.map(number => cell('n', number ? grouped(number) : ''))]));
   $('at-servers').replaceChildren(scrolling('Lines by server then',
     table([['Works with'], ...STATES.map(words => [words, 'n'])], rows, 'small')));
   atTable.show(view.lines.length);
@@ -59,8 +59,8 @@ async function atRow(line) {
   const content = await laneOf(line), [server, state] = stateAt(content, at), live = liveAt(content, at);
   const call = content.calls.find(([from, up, until]) => (from < 0 ? up : from) <= at && (until < 0 || at < until));
   return row([
-    link(lineName(line), () => openLine(line)), cell('short', shortPlace(I.lines.phone[line])), server < 0 ? '–' : named(server), cell('short', STATES[state]),
-    live.length ? live.map(([place, , until]) => `${serverName(place)} ${until < 0 ? 'no end' : stamp(until, false)}`).join(', ') : '–',
-    call ? callTold(...call) : '–',
+    cell('line', link(lineName(line), () => openLine(line))), cell('short', shortPlace(I.lines.phone[line])), server < 0 ? '–' : named(server), cell('short', STATES[state]),
+    cell('wide', live.length ? live.map(([place, , until]) => `${serverName(place)} ${until < 0 ? 'no end' : stamp(until, false)}`).join(', ') : '–'),
+    cell('wide', call ? callTold(...call) : '–'),
   ]);
 }
