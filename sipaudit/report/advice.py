@@ -51,6 +51,15 @@ ASSUMED: dict[Assumption, str] = {
 }
 
 
+def by_reason(report: Report) -> list[tuple[Reason, Counter[str]]]:
+    """Why checks were left open, the most frequent first, each with how often of which rules: what would decide them is
+    the same for all rules that lack the same."""
+    rules: dict[Reason, Counter[str]] = {}
+    for row in report.inconclusive:
+        rules.setdefault(row.reason, Counter())[row.rule] += row.count
+    return sorted(rules.items(), key=lambda item: -item[1].total())
+
+
 def to_declare(report: Report) -> list[tuple[str, str]]:
     """What a site file should declare, each with `3 lines`, for which it would decide more."""
     lines = Counter(name for line in report.lines for name in line.declare)

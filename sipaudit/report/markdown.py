@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from sipaudit.model.values import Finding, Frame, Incident, Report
-from sipaudit.report.advice import ADVICE, ASSUMED
+from sipaudit.report.advice import ADVICE, ASSUMED, by_reason
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.names import name_of, site_names
 from sipaudit.report.proof import filters, proof_text
-from sipaudit.report.screen import count_of, shortened
+from sipaudit.report.screen import count_of, grouped, shortened
 from sipaudit.report.series import gravest
 from sipaudit.report.text import expected, health
 from sipaudit.report.verdict import sentences
@@ -27,6 +27,7 @@ LENGTH_SHOWN = 300   # characters of one value: a name can have thousands
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_TYPED = re.compile(r"`([^`]+)`")
 _CODE = re.compile(r"[^`<>&|]+")
 
 
@@ -37,8 +38,7 @@ def render(report: Report, clock: tzinfo, rules: RulePack | None = None) -> str:
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
     lines += _section("What to do", _remedies(report, rules))
-    lines += _section("Not decided", (f"- {code(row.rule)}, {row.count} × {row.reason}: {prose(ADVICE[row.reason])}"
-                                      for row in report.inconclusive))
+    lines += _section("Not decided", _open(report))
     lines += _section("Captures", (f"- {prose(sentence.strip())}" for capture in report.captures
                                    for sentence in health(capture, clock)))
     return "\n".join([*lines, f"Written by {prose(report.generator)}.", ""])
@@ -47,6 +47,12 @@ def render(report: Report, clock: tzinfo, rules: RulePack | None = None) -> str:
 def _section(title: str, body: Iterator[str]) -> list[str]:
     lines = list(body)
     return [f"## {title}", "", *lines, ""] if lines else []
+
+
+def _open(report: Report) -> Iterator[str]:
+    for reason, rules in by_reason(report):
+        counts = ", ".join(f"{grouped(count)} {code(rule)}" for rule, count in rules.most_common())
+        yield f"- {count_of(rules.total(), 'check')}: {reason} ({counts}). {ours(ADVICE[reason])}"
 
 
 def _incidents(report: Report, clock: tzinfo) -> Iterator[str]:
@@ -116,7 +122,7 @@ def _remedies(report: Report, rules: RulePack | None) -> Iterator[str]:
     fixes = {each.id: each.documentation.get("fix", "") for each in described}
     for word in dict.fromkeys(words):
         if fixes.get(word):
-            yield f"- {code(word)}: {prose(fixes[word])}"
+            yield f"- {code(word)}: {ours(fixes[word])}"
 
 
 def _time(time: float, clock: tzinfo) -> str:
@@ -126,6 +132,11 @@ def _time(time: float, clock: tzinfo) -> str:
 def prose(text: str) -> str:
     """Text that stands for itself: no markup, no HTML, no link begins in it, wherever the ticket shows it."""
     return _MARKS.sub(r"\\\1", _shown(text)).translate(_ENTITIES)
+
+
+def ours(text: str) -> str:
+    """A sentence of ours, or of a rule: what stands in `backticks` is code, all else stands for itself."""
+    return "".join(code(part) if place % 2 else prose(part) for place, part in enumerate(_TYPED.split(text)))
 
 
 def code(text: str) -> str:

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from sipaudit.model.captures import CaptureSummary, ClockStep
 from sipaudit.model.values import Finding, Incident, Proof, Reason, Report
-from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, by_reason, to_declare
 from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
 from sipaudit.report.nothing_seen import keys_open
@@ -155,13 +155,10 @@ def _undecided(screen: Screen, report: Report) -> None:
     if not report.inconclusive:
         return
     screen.title("Not decided")
-    rules: dict[Reason, Counter[str]] = {}
-    for row in report.inconclusive:
-        rules.setdefault(row.reason, Counter())[row.rule] += row.count
-    ordered = sorted(rules, key=lambda reason: -rules[reason].total())
-    for reason in ordered[:OPEN_SHOWN]:
-        screen.say(_why(reason, rules[reason]))
-    rest = sum(rules[reason].total() for reason in ordered[OPEN_SHOWN:])
+    ordered = by_reason(report)
+    for reason, rules in ordered[:OPEN_SHOWN]:
+        screen.say(_why(reason, rules))
+    rest = sum(rules.total() for _, rules in ordered[OPEN_SHOWN:])
     if rest:
         screen.say(f"{count_of(rest, 'more check')} for {count_of(len(ordered) - OPEN_SHOWN, 'more reason')}: see -o "
                    "DIR or --format json.")

@@ -164,6 +164,17 @@ def test_what_could_not_be_judged_is_told_by_reason() -> None:
             "\n") in shown
 
 
+def test_a_ticket_says_by_reason_what_could_not_be_judged() -> None:
+    open_ = [Undecided("flapping", Reason.SETTINGS_UNKNOWN, 1),
+             Undecided("premature-failback", Reason.BUSY_UNPROVEN, 1),
+             Undecided("premature-failback", Reason.SETTINGS_UNKNOWN, 1_200)]
+    ticket = markdown.render(replace(pipeline.analyze(job()), inconclusive=open_), UTC)
+    told = ticket.partition("\n## Not decided\n\n")[2].partition("\n\n")[0].splitlines()
+    assert told[0].startswith("- 1,201 checks: settings-unknown (1,200 `premature-failback`, 1 `flapping`). Declare ")
+    assert told[0].endswith("; `sipaudit config check` shows what is wrong with those.")
+    assert [line.partition(" (")[0] for line in told] == [told[0].partition(" (")[0], "- 1 check: busy-unproven"]
+
+
 def test_a_ticket_says_what_to_do_once_for_each_rule_and_incident() -> None:
     report = pipeline.analyze(job())
     ticket = markdown.render(report, UTC)

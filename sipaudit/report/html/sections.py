@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 from typing import Any
 
-from sipaudit.model.values import Finding, Incident, Reason, Report, Severity
-from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, to_declare
+from sipaudit.model.values import Finding, Incident, Report, Severity
+from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, by_reason, to_declare
 from sipaudit.report.exhibits import counting
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
@@ -181,13 +181,9 @@ def _documentation(described: Rule | IncidentKind | None) -> Iterator[dict[str, 
 
 
 def _undecided(report: Report) -> Iterator[dict[str, Any]]:
-    """By reason, the most frequent first: what would decide it is the same for all its rules."""
-    rules: dict[Reason, Counter[str]] = {}
-    for row in report.inconclusive:
-        rules.setdefault(row.reason, Counter())[row.rule] += row.count
-    for reason in sorted(rules, key=lambda reason: -rules[reason].total()):
-        yield {"reason": str(reason), "count": rules[reason].total(), "advice": ADVICE[reason],
-               "rules": [(inert(rule), count) for rule, count in rules[reason].most_common()]}
+    for reason, rules in by_reason(report):
+        yield {"reason": str(reason), "count": rules.total(), "advice": ADVICE[reason],
+               "rules": [(inert(rule), count) for rule, count in rules.most_common()]}
 
 
 def _assumptions(counted: Iterable[Finding]) -> Iterator[dict[str, Any]]:
