@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from msgspec import Struct
@@ -11,11 +11,12 @@ from sipaudit import __version__
 from sipaudit.model.values import Finding, Place
 from sipaudit.report import document
 from sipaudit.report.exhibits import by_severity, counting, worst_first
-from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, shortened
+from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, grouped, shortened
 from sipaudit.safe_text import safe_text
 
 SCHEMA = "sipaudit.config/1"
-FINDINGS_SHOWN = 500
+FINDINGS_SHOWN = 500   # issues
+ALIKE_SHOWN = 3        # further places of one
 
 
 class ShownSetting(Struct, frozen=True):
@@ -78,10 +79,11 @@ def render_check(found: Checked, width: int, color: bool, program: str = "sipaud
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
     screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found)}")
     worst = worst_first(found.findings)
-    for finding in worst[:FINDINGS_SHOWN]:
-        _issue(screen, finding)
-    if len(worst) > FINDINGS_SHOWN:
-        screen.say(f"{len(worst) - FINDINGS_SHOWN} more: see --format json.")
+    issues = _alike(worst)
+    for issue in issues[:FINDINGS_SHOWN]:
+        _issue(screen, issue)
+    if left := sum(map(len, issues[FINDINGS_SHOWN:])):
+        screen.say(f"{grouped(left)} more: see --format json.")
     if counted := counting(worst):
         screen.title("What they mean, and what to do")
         for rule in dict.fromkeys(finding.rule for finding in counted):
@@ -97,8 +99,19 @@ def _verdict(found: Checked) -> str:
         "No parameter of a line or of failover is in them: are these the files that the phones get?")
 
 
-def _issue(screen: Screen, finding: Finding) -> None:
-    places = [proof for proof in finding.evidence if isinstance(proof, Place)]
+def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings that expect the same of one parameter, each list one issue: what stands in the files of 300 phones is
+    told once."""
+    issues: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        key = finding.rule, finding.severity, finding.expected, finding.facts.get("attribute"), finding.suppressed
+        issues.setdefault(key, []).append(finding)
+    return list(issues.values())
+
+
+def _issue(screen: Screen, alike: Sequence[Finding]) -> None:
+    finding, *others = alike
+    places = _places(finding)
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     screen.say("")
     screen.say(f"{places[0].file}:{places[0].line}  {finding.severity}  {finding.rule}{mark}",
@@ -107,10 +120,34 @@ def _issue(screen: Screen, finding: Finding) -> None:
     screen.say(f"observed: {finding.observed}", indent=4)
     for place in places[1:]:
         screen.say(f"see also: {place.file}:{place.line} {place.summary}", indent=4)
-    lines = finding.facts.get("lines")
-    if finding.line:
-        others = f" and {lines - 1} more" if isinstance(lines, int) and lines > 1 else ""
-        screen.say(f"line:     {finding.line}{others}", indent=4)
+    _others(screen, others, finding.observed)
+    if lines := _lines(alike):
+        more = sum(lines.values()) - 1
+        screen.say(f"line:     {next(iter(lines))}{f' and {grouped(more)} more' if more else ''}", indent=4)
+
+
+def _others(screen: Screen, others: Sequence[Finding], observed: str) -> None:
+    """Where else the same is to be expected, and what stands there if it is something else."""
+    for one in others[:ALIKE_SHOWN]:
+        place = _places(one)[0]
+        said = "" if one.observed == observed else f" {one.observed}"
+        screen.say(f"also at:  {place.file}:{place.line}{said}", indent=4)
+    if len(others) > ALIKE_SHOWN:
+        screen.say(f"          and {count_of(len(others) - ALIKE_SHOWN, 'more place')}: see --format json.", indent=4)
+
+
+def _places(finding: Finding) -> list[Place]:
+    return [proof for proof in finding.evidence if isinstance(proof, Place)]
+
+
+def _lines(alike: Iterable[Finding]) -> dict[str, int]:
+    """The lines that are named, each with how many it stands for, itself included."""
+    lines: dict[str, int] = {}
+    for finding in alike:
+        if finding.line is not None:
+            count = finding.facts.get("lines")
+            lines[finding.line] = max(lines.get(finding.line, 1), count if isinstance(count, int) else 1)
+    return lines
 
 
 def render_show(lines: Sequence[ShownLine], width: int, color: bool) -> str:

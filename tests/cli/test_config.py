@@ -109,6 +109,21 @@ class TestCheck:
         result = sipaudit_command("config", "check", one(tmp_path, **said))
         assert "\n94 more: see --format json.\n" in result.out
 
+    def test_what_stands_in_the_files_of_many_phones_is_told_once(
+            self, sipaudit_command: Command, tmp_path: Path) -> None:
+        macs = [f"0004f2{number:06}" for number in range(1, 7)]
+        lay(tmp_path, **{f"_{mac}": f'<A CONFIG_FILES="phone-{mac}.cfg, gone.cfg"/>' for mac in macs},
+            **{f"phone-{mac}": flat(reg__1__address=mac[-1], reg__1__server__1__address="10.0.0.1",
+                                    reg__1__server__1__failOver__failBack__timeout=mac[-1]) for mac in macs})
+        said = sipaudit_command("config", "check", str(tmp_path)).out.replace(f"{tmp_path}/", "")
+        for rule in ("config-missing-file", "config-timeout-clamped"):
+            assert said.count(f"  {rule}\n    expected") == 1
+        assert "\n0004f2000001.cfg:1  error  config-missing-file\n" in said
+        assert "\n    also at:  0004f2000002.cfg:1\n" in said   # where it is the same
+        assert "\n    also at:  phone-0004f2000002.cfg:1 It is 2, which acts as 60.\n" in said
+        assert ("\n              and 2 more places: see --format json.\n"
+                "    line:     sip:1@10.0.0.1 and 5 more\n" in said)
+
     def test_what_a_file_says_cannot_move_the_cursor(self, sipaudit_command: Command, tmp_path: Path) -> None:
         result = sipaudit_command("config", "check", one(tmp_path, reg__1__server__1__port="\u202e\u009b2J"))
         assert "\\u202e\\x9b2J" in result.out
