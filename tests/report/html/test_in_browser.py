@@ -240,7 +240,9 @@ def test_the_button_changes_light_and_dark(open_page: Open) -> None:
     page = open_page()
     ground = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(ground)
+    assert page.inner_text("#theme") == "Dark"
     page.click("#theme")
+    assert page.inner_text("#theme") == "Light"   # what a press makes of it
     assert page.evaluate(ground) != light
 
 

@@ -1,7 +1,7 @@
 // Opening the page: the words are there already; lanes and findings come next, the pictures last.
 function setTheme(dark) {
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
-  $('theme').setAttribute('aria-pressed', dark);
+  $('theme').textContent = dark ? 'Light' : 'Dark';  // what a press makes of it
   if (box) redraw();
 }
 function setUpTheme() {
