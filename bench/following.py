@@ -23,8 +23,8 @@ from sipaudit.pipeline import Job
 from sipaudit.report import document
 from sipaudit.run.ahead import batches_of
 from sipaudit.run.analysis import analyzed
-from sipaudit.run.freight import Packer, Unpacker
 from sipaudit.run.garbage import leave_whole, rare_collections
+from sipaudit.run.packing import Packer, Unpacker
 from sipaudit.run.reading import Reading
 from sipaudit.sip.forms import Parsed
 

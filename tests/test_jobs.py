@@ -28,7 +28,7 @@ from sipaudit.errors import InputError
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.views import View
 from sipaudit.report import document
-from sipaudit.run import ahead, freight, reader, reading, reading_apart, sender
+from sipaudit.run import ahead, packing, reader, reading, reading_apart, sender
 from sipaudit.run.ahead import AHEAD, batches_of
 from sipaudit.simulate.simulate import simulate
 from sipaudit.sip.datagram import Flow
@@ -103,7 +103,7 @@ def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
 
 def test_nor_that_a_flow_has_become_another_object(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no reason to ask anew which entry the line has, which DNS may have told of meanwhile."""
-    monkeypatch.setattr(freight, "FLOWS_KEPT", 1)
+    monkeypatch.setattr(packing, "FLOWS_KEPT", 1)
     monkeypatch.setattr(ahead, "AHEAD", 3)
     asked: list[Flow] = []
     ask = Entries.with_chain

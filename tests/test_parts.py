@@ -9,7 +9,7 @@ import pytest
 
 from sipaudit.run import apart
 from sipaudit.run.apart import Apart
-from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.run.packing import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram, Item, flow
 from sipaudit.sip.forms import Repeat
 from sipaudit.sip.message import Request, Response

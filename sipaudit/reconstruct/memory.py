@@ -186,7 +186,7 @@ class Memory:
         if line.revision != line.view.revision:
             self.catch_up(line, item)
         if flow == line.flow:
-            line.flow = flow   # another object, where too many flows were known (`run.freight`)
+            line.flow = flow   # another object, where too many flows were known (`run.packing`)
             return
         host = flow.destination_host
         view = self.entries.with_chain(line.view, flow)

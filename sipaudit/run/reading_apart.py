@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.run.ahead import known_ahead, parsed_ahead
-from sipaudit.run.freight import Unpacker
+from sipaudit.run.packing import Unpacker
 from sipaudit.run.pipe import received
 from sipaudit.run.reader import Counted, Reader, Wanted
 from sipaudit.sip.forms import Parsed

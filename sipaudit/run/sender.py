@@ -9,7 +9,7 @@ from typing import Any
 from sipaudit.capture.captures import Captures
 from sipaudit.errors import InputError
 from sipaudit.run.ahead import batches_of
-from sipaudit.run.freight import Packer
+from sipaudit.run.packing import Packer
 from sipaudit.run.pipe import Writer
 from sipaudit.run.reader import Wanted
 

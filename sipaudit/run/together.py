@@ -52,9 +52,9 @@ class Together:
         self._parts = Parts()
         self._decode = Decoder(Parts).decode
 
-    def learn(self, told: bytes, *, afresh: bool) -> None:
-        """Take in what gets the next numbers; (`afresh`) from 0 on."""
-        if afresh:
+    def learn(self, told: bytes, *, anew: bool) -> None:
+        """Take in what gets the next numbers; (`anew`) from 0 on."""
+        if anew:
             self._parts = Parts()
         known, new = self._parts, self._decode(told)
         known.starts += [StartLine(one_text(start.method), start.uri, start.status, start.reason)

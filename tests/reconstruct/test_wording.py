@@ -11,7 +11,7 @@ from sipaudit.pipeline import Job
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.wording import Answering
 from sipaudit.run.ahead import batches_of
-from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.run.packing import Packer, Unpacker
 from sipaudit.run.run import Run
 from sipaudit.sip.forms import Form
 

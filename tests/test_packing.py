@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
-from sipaudit.run import apart, freight, pipe
+from sipaudit.run import apart, packing, pipe
 from sipaudit.run.ahead import batches_of, parsed
-from sipaudit.run.freight import Packer, Unpacker
+from sipaudit.run.packing import Packer, Unpacker
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Forms, Repeat
 from sipaudit.sip.message import Request, Response
@@ -38,7 +38,7 @@ def test_damaged_messages_arrive_as_they_were(capture: Path) -> None:
 
 
 def test_flows_are_one_object_each_and_numbered_anew_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(freight, "FLOWS_KEPT", 3)
+    monkeypatch.setattr(packing, "FLOWS_KEPT", 3)
     batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     for part in (batch[start:start + 8] for start in range(0, len(batch), 8)):
@@ -84,7 +84,7 @@ def test_a_count_that_grows_by_a_digit_in_the_batch_that_first_shows_its_form() 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads them, and also after all forms were forgotten, within bounds."""
-    monkeypatch.setattr(freight, "Forms", partial(Forms, limit=FEW))
+    monkeypatch.setattr(packing, "Forms", partial(Forms, limit=FEW))
     batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
     repeats = forgotten = told = 0

@@ -56,16 +56,16 @@ class Learnt(NamedTuple):
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A batch. `flows` are those that get the next numbers, `anew`: from 0 on; (`forgets`) the forms that are learnt
-    get their numbers from 0 on, (`afresh`) so do the `parts` of messages, which are told before `said` names them.
-    `ways` has a byte for each item, how it goes: in parts, as a repeat, in a row, or `beside` if it is no datagram
-    (pickled). Of a batch of datagrams of which none was read there is only what is `left` to read.
+    """A batch. `flows` and `parts` of messages are those that get the next numbers, `learnt` the forms that do; where
+    these begin `anew`, the numbers do so at 0, and all before them are forgotten.
+    `ways` has a byte for each item, how it goes: in parts (`said`), as a repeat, in a row, or `beside` if it is no
+    datagram (pickled). Of a batch of datagrams of which none was read there is only what is `left` to read.
     """
 
-    anew: bool
-    flows: list[Flow]
-    forgets: bool
-    afresh: bool
+    flows_anew: bool
+    forms_anew: bool
+    parts_anew: bool
+    flows: list[Flow] = []
     left: list[ToRead] = []
     ways: bytes = b""
     parts: bytes = NO_PARTS
@@ -90,14 +90,13 @@ class Packer:
 
     def pack(self, batch: Sequence[Item], *, reading: bool) -> bytes:
         """A batch as bytes, its messages (`reading`) read here or left to who unpacks it."""
-        anew = len(self._flows) > FLOWS_KEPT
-        if anew:
+        load = Load(len(self._flows) > FLOWS_KEPT, self._forms.turn(), self._apart.turn())
+        if load.flows_anew:
             self._flows.clear()
             self._numbers.clear()
-        known = len(self._flows)
-        load = Load(anew, [], self._forms.turn(), self._apart.turn())
-        if load.forgets:
+        if load.forms_anew:
             self._told = 0
+        known = len(self._flows)
         if not reading and set(map(type, batch)) == ONLY_DATAGRAMS:
             load.left = self._left(batch)  # type: ignore[arg-type]
         else:
@@ -210,13 +209,13 @@ class Unpacker:
     def unpack(self, data: bytes) -> list[Parsed]:
         """A batch, equal to the one that was packed but for payloads that were left behind."""
         load = self._decode(data)
-        if load.anew:
+        if load.flows_anew:
             self._flows.clear()
         self._flows += map(_shared, load.flows)
-        if load.forgets:
+        if load.forms_anew:
             self._told.clear()
         self._forms.turn()
-        self._together.learn(load.parts, afresh=load.afresh)
+        self._together.learn(load.parts, anew=load.parts_anew)
         if load.left:
             flows = self._flows
             return self._read([Datagram(time, capture, frame, flows[flow], payload, frames, cut)
