@@ -38,7 +38,7 @@ Said = TypeVar("Said", Request, Response)
 Takes = Callable[[Datagram, Said, Form | None], bool]
 """Takes a message in short, or leaves it to the long road."""
 
-NO_BOUNDS = Bounds()
+FILE_BOUNDS = Bounds()   # of a route that ends: set so high that a capture of a large site never meets them
 NO_EVENTS = ()
 Silent = Callable[[float, float], None]
 """Is told between which two moments nothing was seen (seconds since the epoch)."""
@@ -60,7 +60,7 @@ class Reconstruction:
                  "pieced", "traffic")
 
     def __init__(self, knowledge: Knowledge, *, observer: Callable[[SeenMessage], None] | None = None,
-                 note: Note | None = None, bounds: Bounds = NO_BOUNDS) -> None:
+                 note: Note | None = None, bounds: Bounds = FILE_BOUNDS) -> None:
         self._observer = observer
         self._note = note
         self._is_observed = observer is not None or note is not None

@@ -80,10 +80,10 @@ class Auditor:
                 self._deadlines.wait(event.phone, replay, replay.waiting)
         number = event.phone
         is_followed = number in self._followers
-        if is_followed and self.calls.takes(event):
+        if is_followed and self.calls.takes(event):   # of a line with which nothing is wrong
             return
         if (type(event) is Received or (type(event) is Replied and number not in self._timed)) \
-                and self.replays.is_idle(event.line, event.server):
+                and self.replays.is_idle(event.line, event.server):   # it changes nothing
             self.watch.passes_by(event)
             return
         if is_followed:

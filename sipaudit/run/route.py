@@ -16,7 +16,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.profile import vouched
 from sipaudit.model.values import Finding, KnownEvent, moment
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.reconstruction import NO_BOUNDS, Reconstruction
+from sipaudit.reconstruct.reconstruction import FILE_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.whose import Note, SeenMessage
 from sipaudit.rulebook.rules import RulePack
@@ -98,7 +98,7 @@ class Route:
 
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
-        bounds = NO_BOUNDS if self._budget is None else self._budget.reconstruct
+        bounds = FILE_BOUNDS if self._budget is None else self._budget.reconstruct
         return Reconstruction(self.knowledge, observer=observer, note=note, bounds=bounds)
 
     @property
