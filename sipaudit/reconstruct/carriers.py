@@ -9,7 +9,7 @@ from sipaudit.reconstruct.registry import Registry
 from sipaudit.sip.datagram import Sought
 from sipaudit.turned_away import turned_away
 
-LOOKED_EVERY = 10.0      # seconds: what a router seeks may be for any phone, and is not told of each at every packet
+LOOKED_EVERY = 10.0      # seconds: what a router seeks concerns all its phones, and is not told at every packet
 SOUGHT_KEPT = 16  # of routers in that time, each of one server
 
 
@@ -23,8 +23,8 @@ class Carriers:
         self._sought: set[tuple[str, str]] = set()        # and which servers they have sought since
 
     def phones_of(self, router: str, item: Sought) -> list[Phone]:
-        """The phones whose packets come from this hardware address; none where that was told a moment ago. They are
-        looked through no more often than floods may ask for it."""
+        """The phones whose packets come from this hardware address; none where that was told a moment ago. All phones
+        are looked through every LOOKED_EVERY seconds at most, however many such requests come."""
         phones = self._registry.phones.values()
         if not 0 <= item.time - self._looked < LOOKED_EVERY:
             self._looked, self._sought = item.time, set()

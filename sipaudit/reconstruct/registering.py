@@ -79,7 +79,7 @@ class Registering:
         return transaction
 
     def _of_no_line(self, item: Datagram, request: Request, key: Key, contact: Address | None) -> Transaction:
-        """Of a REGISTER that lost its Contact with its end it may be that nothing tells the line."""
+        """A REGISTER that the snap length cut may have lost its Contact, and then nothing tells its line."""
         phone = caller(self._memory, item.flow, contact)
         if phone is not None:
             turned_to(self._memory, phone, item)

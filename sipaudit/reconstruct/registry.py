@@ -192,7 +192,7 @@ class Registry:
     def _phone(self, source: Source, contact: Address, user_agent: str | None, flow: Flow, uri: Uri,
                item: Datagram) -> Phone:
         """The phone behind this address that has the instance, the MAC or the looks of the request; a new one where
-        there is none. Of several that only looks part nobody can say which is which."""
+        there is none. Where only looks tell several apart, nobody can say which is which."""
         device = read_user_agent(user_agent)
         known = source.phones
         found = (parted(source, contact, device) or alike(source, contact, user_agent, uri)) if known else None

@@ -137,7 +137,7 @@ class Responses:
             memory.sights.clear()
 
     def _passed_on(self, flow: Flow) -> None:
-        """Nobody's REGISTER is answered: where a server passed it on, by the registrar behind it."""
+        """A REGISTER of no phone is answered: where a server sent it on, what answers is the registrar behind that."""
         memory = self._memory
         if memory.is_server(flow.source, flow.source_host, flow) \
                 and not memory.registry.has_registered(flow.destination_host):

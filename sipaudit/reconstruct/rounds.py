@@ -1,5 +1,8 @@
-"""When the members of a ring are to be checked, of which most live on each time: thousands of subscriptions of which
-nothing is heard for an hour are not to be walked one by one each minute."""
+"""When the members of a ring are to be checked, most of which live on each time.
+
+Thousands of subscriptions of which nothing is heard for an hour need not be walked one by one each minute: members with
+the same time of their next check are one round, which is looked at as a whole.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ class Round(Struct, gc=False):
 
 
 class Rounds:
-    """The rounds in the order of the ring's members, each of which is in one of them. Who owns the ring tells of
-    whatever becomes of its members, and turns it as it is told."""
+    """The rounds in the order of the ring's members, each of which is in one of them. The ring's owner reports what
+    becomes of its members, and turns the ring as it is told."""
 
     __slots__ = ("_era", "_rounds")
 

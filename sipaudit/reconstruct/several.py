@@ -1,4 +1,4 @@
-"""An attribute that has one value in most objects and several in a few: one is kept without the tuple around it."""
+"""An attribute that has one value in most objects and several in a few: one alone is kept without a tuple around it."""
 
 from __future__ import annotations
 

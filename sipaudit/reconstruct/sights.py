@@ -6,7 +6,7 @@ from sipaudit.reconstruct.phones import Line
 
 
 class Sights:
-    """By source, `host:port`, its line, or where there are more the lines by user: of most there is one."""
+    """By source (`host:port`) its one line, as most have, or its lines by user."""
 
     __slots__ = ("_count", "_of")
 

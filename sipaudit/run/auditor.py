@@ -96,8 +96,8 @@ class Auditor:
         self._follow(event)
 
     def lets_pass(self, line: int, server: str, time: float) -> bool:
-        """Whether `take` would do nothing with a server's request to a line, of no call, or with the phone's answer,
-        but let time pass until then; it has passed, if so (`reconstruct.notified`)."""
+        """Whether `take` would do no more with a server's request to a line (of no call), or with the phone's answer,
+        than let time pass until then. If so, it has passed (`reconstruct.notified`)."""
         if self._passed or not self.replays.is_idle(line, server):
             return False
         self.watch.pass_time(time)

@@ -1,5 +1,4 @@
-"""The lines of which something waits for what their own events need not bring, time or the phone's call at another
-line, and what that says of them."""
+"""Lines of which a verdict waits for what their own events need not bring: time, or their phone's call elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ Say = Callable[[tuple[Observation, ...], LineReplay], None]
 
 
 class Deadlines:
-    """`by_phone` has such lines, of each phone at each entry; `phones` are the states of phones. What is settled is
-    told to `say`."""
+    """`by_phone` has the replays of such lines; `phones` are the states of phones. `say` is told of what is settled."""
 
     __slots__ = ("_phones", "_say", "by_phone")
 

@@ -43,8 +43,8 @@ class Manner(Struct, frozen=True):
 
 
 class Shared(NamedTuple):
-    """What all replays ask: who names things, what the profile of one is with what grows meanwhile, and whether a
-    server may have been out of the tap's sight at some time."""
+    """What all replays ask of others: names for the report, the full profile of a replay, and whether a server may have
+    been out of the tap's sight at some time."""
 
     naming: Naming
     full: Callable[[LineReplay], Profile]

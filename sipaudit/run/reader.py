@@ -76,7 +76,7 @@ class Reader:
     def read(self, wanted: Wanted, *, payloads: bool) -> None:
         """Have it read; (`payloads`) each message is wanted whole. Once."""
         order = pickle.dumps((wanted, payloads))
-        with suppress(BrokenPipeError), self._orders:   # it has died: who waits for its words will know
+        with suppress(BrokenPipeError), self._orders:   # it has died, as whoever reads from it will see
             self._orders.write(order)
 
     def close(self) -> None:

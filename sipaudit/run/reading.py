@@ -33,8 +33,8 @@ class Reading:
     """What a job reads. Making one checks all of the job that reading depends on, before a packet is read.
 
     `progress` is told what is read. (`payloads`) each message is wanted whole; `reread` says that the captures will be
-    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read; `before` has read
-    the same, its files are read again and what is declared is known. Raises InputError or InputErrors.
+    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read; `before` is a
+    reading of the same captures, whose files and declarations are used again. Raises InputError or InputErrors.
     """
 
     def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool, ready: Reader | None = None,
@@ -75,8 +75,8 @@ class Reading:
 
     @contextmanager
     def begun(self) -> Iterator[None]:
-        """Within this another process reads already, where the job allows one: it need not wait until this one has
-        what it takes to follow."""
+        """Within this another process reads already, where the job allows one, while this one still loads what
+        following takes."""
         if self._processes() == 1:
             yield
             return

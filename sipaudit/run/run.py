@@ -34,8 +34,8 @@ class Run(Route):
     """A job under way. Making one checks everything that can be checked before a packet is read.
 
     `observer` sees every message, `note` is told whose it is, `listener` sees every model event; `reread` says that
-    the captures will be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before: for
-    messages that are whole, where there are `observer` or `note`.
+    the captures will be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before;
+    it must read messages whole where there is an `observer` or a `note`.
     """
 
     __slots__ = ("_listener", "_taps", "_unbroken", "job", "reading", "warn")

@@ -42,7 +42,7 @@ class Pair(NamedTuple):
 
 
 class Taps:
-    """Which captures show which host. Where there is but one, nobody asks."""
+    """Which captures show which host. With one capture it is told nothing."""
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health

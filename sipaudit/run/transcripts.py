@@ -61,7 +61,7 @@ class Transcripts:
 
 
 class _ByLine:
-    """What a run has told within its span, by whom it is of: looked through once, not for each line."""
+    """What a run has told within its span, by line and phone: looked through once, not for each line."""
 
     def __init__(self, run: Run, events: list[ModelEvent], left_open: list[Open]) -> None:
         self._of_lines: dict[int, list[tuple[int, ModelEvent]]] = {}
