@@ -18,7 +18,6 @@ from tests.stories import (
     R3,
     Handset,
     P,
-    S,
     Settings,
     Story,
     site,
@@ -41,7 +40,6 @@ any_regime = pytest.mark.parametrize("regime", REGIMES)
 gated_regime = pytest.mark.parametrize("regime", ["R1", "R2", "R3"])
 timed_mode = pytest.mark.parametrize("mode", ["DNSTTL", "registration", "duration"])
 any_mode = pytest.mark.parametrize("mode", MODES)
-ELSEWHERE = "other.example.com"
 BY_NAME = {"entries": {"sbc": {"servers": [{"name": f"sbc{number}.example.com"} for number in (1, 2)]}}}
 
 
@@ -88,12 +86,3 @@ def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int | No
     for number, _ in listed:
         phone.story.lookup(time + 0.01 * number, phone.place, f"{target}{number}.example.com.", "A",
                            f"{target}{number}.example.com. {ttl} IN A 10.0.0.{number}")
-
-
-def two_lines(regime: str, other: Settings | None = None) -> dict[str, Any]:
-    """The line that moves is in this regime and returns after a minute; the other one as is said, or like it."""
-    entry = {"servers": [{"address": P[0]}, {"address": S[0]}]}
-    mine = {**REGIMES[regime], **MINUTE}
-    return {"entries": {"sbc": entry}, "lines": [
-        {"match": {"domain": ELSEWHERE}, "entry": "sbc", "settings": mine if other is None else other},
-        {"match": {}, "entry": "sbc", "settings": mine}]}

@@ -1,4 +1,5 @@
-"""A return that something old reaches into: calls that end as it begins, answers nobody waits for, taps that repeat."""
+"""A move that something older reaches into: calls that end as a return begins, answers nobody waits for, taps that
+repeat, a call dialled before the failover."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sipaudit.capture.write import Endpoint
-from tests.stories import CREDENTIALS, PROXY_CHALLENGE, VVX, Asked, Court, Handset, S, Story
+from tests.stories import CREDENTIALS, PROXY_CHALLENGE, VVX, Asked, Court, Handset, P, S, Story
 from tests.traps.ground import RETURN, accused, any_regime, handset, minute, moved, returns
 
 NAT: Endpoint = ("198.51.100.1", 6001)
@@ -139,3 +140,18 @@ def test_the_second_server_finds_the_time_too_short(court: Court, regime: str) -
     phone.call(time, S, 5)
     returns(phone, regime)
     assert court(phone.story, minute(regime)) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+@pytest.mark.parametrize(("later", "found"), [
+    (0.009, []), (0.5, ["306.014 failback-without-registration 1001 10.0.0.1"]),
+])
+def test_a_call_that_crosses_the_move_is_no_return(court: Court, regime: str, later: float, found: list[str]) -> None:
+    """It meets the same ICMP error, and goes on to S."""
+    phone = handset()
+    ready = phone.register(phone.silence(300, P), S)
+    call = phone.ask(ready + later, P, "INVITE")
+    phone.story.unreachable(ready + later + 0.002, call.packet, P, phone.place)
+    phone.call(ready + later + 0.003, S, 5.0, call_id=call.call_id)
+    phone.register(400, P)
+    assert [" ".join(one.split()[:4]) for one in accused(court(phone.story, minute(regime)))] == found
