@@ -12,11 +12,11 @@ from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.interface import Interface
 from tests.live.mirror import Mirror, wait_until, why_not
-from tests.live.test_mirror_port import SAMPLES
+from tests.shared import ROOT
 
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT}")
-OUTAGE = SAMPLES / "clean-outage"
+OUTAGE = ROOT / "samples" / "clean-outage"
 
 
 def test_while_it_is_out_the_port_is_away_and_what_was_not_seen_is_known_not_to_be(port: Mirror) -> None:

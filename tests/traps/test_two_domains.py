@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.stories import R0, Asked, Court, Handset, P, S, Settings, Story
+from tests.stories import MINUTE, R0, Asked, Court, Handset, P, S, Settings, Story
 from tests.traps.ground import (
     EARLY,
-    MINUTE,
     REGIMES,
     RETURN,
     accused,
