@@ -113,7 +113,7 @@ class Registering:
         line.call_id = call_id
         call_ids = phone.call_ids or {}
         last = call_ids.get(call_id)
-        if last is not None and line.turned < line.asked and weak(phone):
+        if last is not None and line.turned <= line.asked and weak(phone):
             phone.unsure = SHARED   # one phone may keep a Call-ID for each server, not two for one
         if last is None and len(phone.lines) > 1:
             last = max((other.cseq for other in under_one_call_id(line)), default=None)

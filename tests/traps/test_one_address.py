@@ -80,3 +80,21 @@ def test_a_shared_line_behind_one_nat(court: Court, regime: str, port: int) -> N
     first.hang_up(420, asked)
     returns(first, regime, 421)
     assert accused(court(story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat_whose_phones_register_in_turns_at_the_secondary_only(court: Court, regime: str
+                                                                                             ) -> None:
+    story = Story()
+    first, second = (handset(story, place=(BEHIND, 20001), contact="sip:1001@192.168.1.10", registration=call_id)
+                     for call_id in ("a@192.168.1.10", "b@192.168.1.10"))
+    second.calls = 50
+    first.fail_over(300)
+    second.fail_over(312)
+    asked = first.ask(350, S, "INVITE")
+    first.told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    first.acknowledge(351.1, asked)
+    returns(second, regime, 382)
+    first.hang_up(420, asked)
+    returns(first, regime, 421)
+    assert accused(court(story, minute(regime))) == []
