@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.model.events import EntryChanged
 from sipaudit.reconstruct.names import ENDS, Names
@@ -23,12 +24,14 @@ SETS_KEPT = 16   # of what one host was told
 
 
 class Life(Struct, frozen=True, gc=False):
-    """When a host was told a record set, its TTLs in seconds, and the first of its records."""
+    """When a host was told a record set, its TTLs in seconds, the first of its records, and the answer's packet."""
 
     time: float
     low: int
     high: int
     first: Data = ""
+    capture: int = 0
+    frame: int = 0
 
     @property
     def end(self) -> float:
@@ -56,7 +59,7 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
         told.pop(key, None)
         make_room(told, SETS_KEPT)
         ttls = [record.ttl for record in records]
-        told[key] = Life(answer.time, min(ttls), max(ttls), records[0].data)
+        told[key] = Life(answer.time, min(ttls), max(ttls), records[0].data, answer.capture, answer.frame)
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:
@@ -68,11 +71,24 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reo
     turned = any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned)
     if _behind_nat(line):
         told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
-    ends, low, high = _lives(state, told)
+    own = _own(state, told)
+    ends, low, high = _lives(state, own)
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,
-        reordered or turned, ends[1:], own=bool(told), turned=turned,
+        reordered or turned, ends[1:], own=bool(own), turned=turned,
     )
+
+
+def entry_noticed(line: Line, state: EntryState, item: Item, told: Lives, *, found: bool) -> Iterator[EntryChanged]:
+    """The events of an entry that a line turns out to have (`found`: one for each answer that told its phone of it
+    before), or that was given another list since the line was last seen."""
+    changed = entry_changed(line, state, item, told, reordered=state.reordered and not found)
+    own = _own(state, told) if found and changed.own else NOTHING_TOLD
+    answers = sorted({(life.time, life.capture, life.frame) for life in own.values()})
+    if not answers:
+        yield changed
+    for time, capture, frame in answers:
+        yield replace(changed, time=time, capture=capture, frame=frame)
 
 
 def told_at_once(line: Line, item: Item, told: Lives, names: Names) -> Iterator[EntryChanged]:
@@ -102,10 +118,14 @@ def _behind_nat(line: Line) -> bool:
     return own != line.owner.host and (own[:1].isdigit() or ":" in own)
 
 
-def _lives(state: EntryState, told: Lives) -> tuple[tuple[float, ...], float, float]:
+def _own(state: EntryState, told: Lives) -> Lives:
+    """What a phone was told of the entry."""
+    return {key: life for key, life in told.items() if key[0] in state.names}
+
+
+def _lives(state: EntryState, own: Lives) -> tuple[tuple[float, ...], float, float]:
     """When the entry's records run out, and their TTLs: of those that the phone was told, and where it may have got
     others unseen, of these as well."""
-    own = {key: life for key, life in told.items() if key[0] in state.names}
     if not own:
         return state.ends, state.ttl_low, state.ttl_high
     ends = {life.end for life in own.values()}

@@ -12,7 +12,7 @@ from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
 from sipaudit.reconstruct.identity import SEVERAL, in_turns
 from sipaudit.reconstruct.knowledge import Knowledge
-from sipaudit.reconstruct.lives import entry_changed, told_at_once
+from sipaudit.reconstruct.lives import entry_noticed, told_at_once
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line, MayAskAgain, Phone, of_phone
@@ -226,9 +226,9 @@ class Memory:
         line.flow = line.follower = None   # whoever follows it may have to ask which servers it has
         for state in line.view.states:
             if state.changed > before and state.ends:
-                reordered = state.reordered and before >= 0
                 told = self.lookups.told(line.owner.host)
-                self.registry.emit(line.owner, line, entry_changed(line, state, item, told, reordered=reordered))
+                for changed in entry_noticed(line, state, item, told, found=before < 0):
+                    self.registry.emit(line.owner, line, changed)
 
     def _not_found(self, line: Line, item: Item) -> None:
         """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""

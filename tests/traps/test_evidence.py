@@ -209,3 +209,22 @@ def test_the_answers_that_said_how_long_a_name_lives(court: Court, rule: str, se
     assert [frame.summary for frame in finding.evidence[:4]] == ["DNS answer on sbc"] * 3 + [
         "INVITE 10.1.0.5 → 10.0.0.1"]
     assert [round(frame.time - ORIGIN, 2) for frame in finding.evidence[:3]] == [250.0, 250.01, 250.02]
+
+
+def _undeclared_entry() -> Settings:
+    """A site whose lines have the servers that DNS tells."""
+    return {"lines": [{"match": {}, "settings": R0 | {"failBack.mode": "DNSTTL"}}]}
+
+
+def test_the_answers_that_told_of_an_entry_before_its_line_was_known(court: Court) -> None:
+    """B2: a phone that starts is told of its servers before it registers; that REGISTER says nothing of TTLs."""
+    phone = Handset(Story())
+    looks_up(phone, -5, TTL)
+    phone.register(0)
+    phone.fail_over(300, registers=False)
+    phone.call(340, P, to="sip:2003@pbx.example.com")
+    report = court.report(phone.story, _undeclared_entry())
+    (finding,) = (finding for finding in report.findings if finding.rule == "premature-failback")
+    assert [(round(frame.time - ORIGIN, 2), frame.summary) for frame in finding.evidence[:4]] == [
+        (-5.0, "DNS answer on pbx.example.com"), (-4.99, "DNS answer on pbx.example.com"),
+        (-4.98, "DNS answer on pbx.example.com"), (300.0, "INVITE 10.1.0.5 → 10.0.0.1")]

@@ -200,3 +200,23 @@ def test_who_passes_over_the_first_of_the_list_in_dns_is_found(court: Court, reg
     declared = site({**REGIMES[regime], "failBack.mode": "newRequests"}) | BY_NAME
     found = accused(court(phone.story, declared))
     assert [one.split()[1:] for one in found] == [["primary-not-tried-first", "1001", "10.0.0.1", "certain"]]
+
+
+@any_regime
+@pytest.mark.parametrize("asks", [False, True], ids=["asks nothing", "asks for its time server"])
+def test_how_long_a_list_lives_for_another_phone_says_nothing_of_this_one(
+        court: Court, regime: str, asks: bool) -> None:
+    """B2: the phone was told of its servers before the capture began, and of another name since."""
+    story = Story()
+    other, phone = Handset(story, user="1002", place=("10.1.0.6", 5060)), Handset(story)
+    looks_up(other, -5, 300)
+    if asks:
+        story.lookup(-4, phone.place, "ntp.example.com.", "A", "ntp.example.com. 300 IN A 10.0.9.9")
+    other.register(1)
+    phone.register(0)
+    phone.fail_over(300, registers=regime != "R0")
+    returns(phone, regime, 400)
+    declared = {"lines": [{"match": {}, "settings": {**REGIMES[regime], "failBack.mode": "DNSTTL"}}]}
+    found = court(story, declared)
+    assert not any(PREMATURE in said for said in accused(found))
+    assert f"? {PREMATURE} ttl-unknown" in found
