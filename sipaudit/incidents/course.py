@@ -22,7 +22,7 @@ TOO_LATE = " answers too late, after "   # of one that is slow; the median of se
 HUNG = " answers at once what it had been asked"   # of one that was frozen, and goes on
 BEFORE = " is not seen to answer anybody before"   # of one that may have been out already
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
-LATER = 60.0       # seconds
+LATER = 60.0       # seconds in which nothing of the kind happens
 GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
 AT_ONCE = 0.25      # of the seconds in which it was asked: who is slow takes as long to answer
@@ -91,19 +91,25 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
 
 
 def _silent_since(outage: Outage) -> float | None:
-    """Since when nothing is answered any more, where calls alone ran out until then, or all was refused: not late, no
-    others either."""
-    late = any(answered < outage.last for _, answered in outage.late.values())
-    if outage.kind == PARTIAL or late or outage.some.meanwhile is not None:
+    """Since when nothing is answered any more, where calls alone ran out until then, all was refused, or all was late:
+    no others either."""
+    if outage.kind == PARTIAL or outage.some.meanwhile is not None:
         return None
+    if any(answered < outage.last for _, answered in outage.late.values()):
+        since = outage.hush.since
+        return since if since is not None and outage.last - since >= LATER and _is_late(outage) else None
     began = outage.evidence[0][0] if outage.evidence else None
     refused = isinstance(began, Answered) and not outage.beyond_options
     return outage.total or (outage.hush.since if refused else None)
 
 
+def _is_late(outage: Outage) -> bool:
+    return len(outage.late) >= MOSTLY_LATE * len(outage.first) > 0
+
+
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
     """That it answers what its phones have given up already: late, or all of it as soon as it can."""
-    if not outage.late or outage.is_by_turns or len(outage.late) < MOSTLY_LATE * len(outage.first):
+    if outage.is_by_turns or not _is_late(outage):
         return
     sends, answers = zip(*outage.late.values(), strict=True)
     asked = max(sends) - min(sends)

@@ -98,7 +98,9 @@ def _since(outage: Outage, subject: Watched, move: MoveSeen | None, asking: Cont
     and its phone, which is one of those `asking`, has another line that had."""
     if outage.stop is not None:
         return outage.stop
-    sends = [outage.asked[subject.number]] if subject.number in outage.asked else []
+    if subject.number in outage.asked:
+        return outage.asked[subject.number]
+    sends = []
     for item in () if move is None else move.evidence:
         sent = _sent_in_vain(item, outage)
         if sent is not None and sent >= outage.start and _is_own(item, subject):

@@ -39,7 +39,7 @@ class Outage(Draft):
     `late` is when each phone's request was sent, and answered, that had run out by then. `doubts` is when each phone
     asked something else in vain while calls alone run out, and `total` since when nothing was answered, when that was
     later than the start. `some` tells whether some phones alone have lost it, `turns` whether it answers some and
-    others not, by turns, `hush` whether it refused requests at first.
+    others not, by turns, `hush` whether it refused them, or was late, at first.
 
     `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
     be made, with when that was asked of this server."""
@@ -109,9 +109,10 @@ class Outage(Draft):
         method; `late`: it had run out itself."""
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
+            self.hush.answers_late(sent, time)
         if disproves and helps and not late and phone in self.first:
             self.turns.freed.setdefault(phone, time)
-        if disproves and phone in self.first:
+        if (disproves or late) and phone in self.first:
             self.served[phone] = time
         self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 

@@ -14,7 +14,7 @@ from sipaudit.incidents.course import ANSWERS_AGAIN, BEFORE, HUNG, NOTHING, OTHE
 from sipaudit.incidents.moves import LAST_MOVE
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Incident, Report
-from sipaudit.report.manners import entry_of, failed, freed, logged_out, tells, unwatched
+from sipaudit.report.manners import entry_of, failed, failed_before, freed, logged_out, tells, unwatched
 from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
@@ -175,13 +175,12 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _how(words: Words, incident: Incident) -> str:
-    """How the server failed, and when; since when altogether, where it had let calls alone run out, or refused all."""
+    """How the server failed, and when; since when altogether, where it had done something before."""
     total = entry_of(incident, NOTHING)
     if total is None:
         return f"{failed(incident, words.phones(incident))} {words.span(incident)}"
     whole = words.span(replace(incident, start=total.time))
-    refused = incident.evidence[:1] and incident.evidence[0].summary.startswith("503")
-    before = "answered nothing but 503" if refused else "let calls run out"
+    before = failed_before(incident)
     return f"{before} from {words.time(incident.start)} on, and did not answer at all {whole}"
 
 

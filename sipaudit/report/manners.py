@@ -136,6 +136,15 @@ def failed(incident: Incident, phones: str) -> str:
     return "could not be reached" if shown and shown <= UNREACHED else "did not answer"
 
 
+def failed_before(incident: Incident) -> str:
+    """How one failed that answered nothing any more after that."""
+    late = lateness(incident)
+    if late is not None:
+        return f"answered too late (after {late:.1f} s, median)"
+    refused = incident.evidence[:1] and incident.evidence[0].summary.startswith("503")
+    return "answered nothing but 503" if refused else "let calls run out"
+
+
 def _failed_some(phones: str, shown: set[str]) -> str:
     """The same of one that some phones alone have lost."""
     if shown == {"503"}:

@@ -139,3 +139,38 @@ def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower:
         ANSWERS_AGAIN, OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, HUNG, NOTHING, too_late("", 6.5))]
     words = words_of(tower.report, UTC)
     assert words.of(replace(outage, timeline=[*outage.timeline, *written])) == words.of(outage)
+
+
+@pytest.mark.parametrize(("until", "dead"), [(500, True), (430, False)])
+def test_a_slow_server_that_dies_is_said_to(tower: Tower, until: int, dead: bool) -> None:
+    """The last that it was asked before it is well may have been answered as late as all before."""
+    story = Story()
+    phones = registered(story, 12)
+    for number, phone in enumerate(phones[:10]):
+        gives_up(story, phone, 300 + 2 * number, 8.0)
+        for time in range(400 + number, until, 30):
+            phone.silence(time, method="REGISTER")
+    phones[11].register(520)
+    end(story, 640)
+    tower.see(story, only="server-outage")
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
+    span = "on, and did not answer at all from 12:06:40 to" if dead else "to"
+    assert said == f"10.0.0.1 answered too late (after 8.0 s, median) from 12:05:00 {span} 12:08:40."
+
+
+def test_what_was_answered_late_and_in_time_for_its_phone_is_not_why_it_left(tower: Tower) -> None:
+    """Slower and slower: what it gave up in the end it had asked half a minute later."""
+    story = Story()
+    phones = registered(story, 6)
+    for number, phone in enumerate(phones):
+        asked = phone.ask(300 + number, P, "REGISTER", expires=3600)
+        for after in (0.5, 1.5, 3.5):
+            phone.again(300 + number + after, asked)
+        phone.told(304.5 + number, asked, 200, headers=f"Contact: <{phone.contact}>;expires=3600\r\n")
+        phone.register(phone.silence(330 + number, method="REGISTER"), S)
+    for number, phone in enumerate(phones):
+        phone.register(420 + number)
+    end(story, 500)
+    tower.see(story)
+    metrics = tower.of("server-outage").metrics
+    assert (metrics["time_to_detect_max"], metrics["time_to_recover_max"], metrics["lines_moved"]) == (5.5, 5.511, 6)
