@@ -1,16 +1,27 @@
-"""Outages that seemed to have ended, by an answer that disproves nothing of them (reference-model.md 1, *failure*)."""
+"""Outages that seemed to have ended, by an answer that disproves nothing of them (reference-model.md 1, *failure*), and
+what is none, since the server is there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sipaudit.incidents.draft import TOGETHER
 from sipaudit.incidents.failing import Failing
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.untold import Untold
+from sipaudit.model.events import Answered
 
 SELDOM = 1740.0   # seconds between two in vain, of what others do not ask for in between: live, half an hour is kept
+
+
+def serves_others(server: ServerWatch, failing: Collection[Failing], start: float, sent: float) -> bool:
+    """Whether the server is there, for all that these hold against it from `start` on until `sent`: it refuses some
+    requests with 503 and serves others, or some do not find it, for want of its name."""
+    if all(isinstance(one.event, Answered) for one in failing):
+        served = server.first_service_after(start, start)
+        return served is not None and served < sent
+    return server.answered > min(one.first for one in failing) and all(one.unnamed for one in failing)
 
 
 def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, sent: float, untold: Untold) -> bool:

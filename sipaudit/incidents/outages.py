@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.failing import Failing, InVain
-from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, still_failing
+from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, serves_others, still_failing
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.same import join
 from sipaudit.incidents.servers import ServerWatch
@@ -145,14 +145,7 @@ class Outages:
         if len(failing) < self._share * server.users_since(max(lately, server.restored)):
             return None
         start = min(one.since(server.answered, since) for one in failing.values())
-        if all(isinstance(one.event, Answered) for one in failing.values()):
-            served = server.first_service_after(start, start)
-            if served is not None and served < sent:
-                return None   # it refuses some requests with 503 and serves others: it is there
-        first = min(one.first for one in failing.values())
-        if server.answered > first and all(one.unnamed for one in failing.values()):
-            return None   # some do not find it, for want of its name, and it serves others
-        return self._begin(server, failing, start)
+        return None if serves_others(server, failing.values(), start, sent) else self._begin(server, failing, start)
 
     def _goes_on(self, server: ServerWatch, vain: InVain) -> Outage | None:
         """The last outage, if it had not ended."""
