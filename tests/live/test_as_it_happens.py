@@ -151,7 +151,7 @@ def test_a_call_that_nobody_took_is_said_to_be_lost_after_two_minutes(ear: Ear) 
     for clock in range(316, 426, 2):
         assert "calls-lost open" not in incidents(ear.turn(clock))
     said = [one for clock in range(426, 440, 2) for one in incidents(ear.turn(clock))]
-    assert said.count("calls-lost open") == 2
+    assert said.count("calls-lost open") == 1   # at P, where they were tried first
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
