@@ -78,7 +78,7 @@ class Probe(Route):
             self._mark_loss(self.newest)
         read = [source.read() for source in self.sources]
         self._begin()
-        self._look_for_blindness()
+        self._look_for_blindness(read, clock)
         self._look_for_step_back(clock)
         newest = self._latest()
         if self._hold is None:
@@ -166,14 +166,15 @@ class Probe(Route):
             self._at = None
             self.clock_was_set(first)
 
-    def _look_for_blindness(self) -> None:
-        """Where a source could not see, phones may have done anything: the view begins anew."""
+    def _look_for_blindness(self, read: Iterable[Sequence[Item]], clock: float) -> None:
+        """Where a source could not see, phones may have done anything: the view begins anew, with what comes first."""
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
             seconds, self._blind = blind - self._blind, blind
             how_long = f"{seconds:.0f} s" if seconds >= 1 else "a moment"
             self.happened(self.newest, f"a source saw nothing for {how_long}")
-            self.auditor.view_begins(self.newest)
+            first = min((item.time for items in read for item in items), default=self.now(clock))
+            self.auditor.view_begins(max(first, self.newest))
 
     def state(self) -> dict[str, Any]:
         """All that was learnt, and what is held back."""

@@ -281,3 +281,23 @@ def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadlin
     ear.finish(2600)
     assert OFTEN not in findings(ear.said)
     assert [one.event.what for one in ear.said if isinstance(one, EventSaid)] == ["a source saw nothing for 955 s"]
+
+
+@pytest.mark.parametrize("heard", ["at once", "later"])
+def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it(tmp_path: Path, heard: str) -> None:
+    """The cable was out for two hours. In that time its first server may have failed, so that it need not try it."""
+    settings = {**dict.fromkeys(("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered"), 0),
+                "failBack.mode": "newRequests"}
+    ear, phone = Ear(tmp_path, site(settings, P, S)), handset()
+    phone.register(0)
+    phone.call(7500, S)
+    ear.hears(phone.story, until=100)
+    ear.wire.away = True
+    for clock in range(200, 7500, 100):
+        ear.turn(clock)
+    ear.wire.away, ear.wire.blind = False, 7300.0
+    if heard == "later":
+        ear.turn(7499)
+    ear.hears(phone.story, since=7400)
+    ear.finish(8000)
+    assert not findings(ear.said)
