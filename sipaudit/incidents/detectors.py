@@ -143,9 +143,10 @@ class Detectors:
             if one is not None:
                 one.release(lines, now)
 
-    def view_begins(self) -> None:
-        """Nothing was seen for a while: what was asked before may have been answered, and who held a server for failed
-        may have found it."""
+    def view_begins(self, now: float) -> None:
+        """Nothing was seen for a while until `now`: what was asked before may have been answered, and who held a server
+        for failed may have found it."""
+        self.tally.view_begins(self.timers.now, now)
         self.requests.clear()
         self._evidence.view_begins()
         self.gaps.view_begins()
@@ -173,7 +174,8 @@ class Detectors:
         """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
         found = [*self.drafts.all, *self.gaps.drafts()]
         if self._storms is not None:
-            found += self._storms.of_all(self.tally.servers.values(), self.tally.began, self.timers.now)
+            now = self.timers.now
+            found += self._storms.of_all(self.tally.servers.values(), self.tally.seconds_seen(now), now)
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def lost_from_sight(self, server: str, time: float) -> bool:

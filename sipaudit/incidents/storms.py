@@ -43,13 +43,13 @@ class Storms:
         self._back = thresholds["back"]
         self._found: dict[str, Found] = {}
 
-    def of_all(self, servers: Iterable[ServerWatch], began: float, now: float) -> list[Storm]:
-        """The storms at these servers, of which all was seen from `began` to `now` (seconds since the epoch)."""
+    def of_all(self, servers: Iterable[ServerWatch], seen: int, now: float) -> list[Storm]:
+        """The storms at these servers until `now` (seconds since the epoch); all was seen of so many seconds."""
         before, self._found = self._found, {}
         for server in servers:
             found = before.get(server.key)
             if found is None or not self._stands(found, server.seconds, now):
-                found = Found(now, list(self.of(server, began, now)))
+                found = Found(now, list(self.of(server, seen, now)))
             self._found[server.key] = found
         return [storm for found in self._found.values() for storm in found.storms]
 
@@ -60,12 +60,12 @@ class Storms:
         since = range(int(found.time) - self._within, int(now) + 1)
         return now == found.time or sum(seconds.get(second) for second in since) < self._requests
 
-    def of(self, server: ServerWatch, began: float, ended: float) -> Iterator[Storm]:
-        """The storms at a server, of which all was seen from `began` to `ended` (seconds since the epoch)."""
+    def of(self, server: ServerWatch, seen: int, ended: float) -> Iterator[Storm]:
+        """The storms at a server until `ended` (seconds since the epoch), of which so many seconds were seen."""
         if not self._may_have(server.seconds):
             return
         rates = self._rates(server.seconds)
-        usual = max(_median(list(rates.values()), int(ended) - int(began) + 1), 1)
+        usual = max(_median(list(rates.values()), seen), 1)
         enough = max(self._requests, self._factor * usual)
         storm: Storm | None = None
         last = inf

@@ -6,6 +6,7 @@ counted in one go here, too (`renewed`), and must come to the same as one by one
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Set
 from heapq import nsmallest
 from math import inf
@@ -19,6 +20,7 @@ from sipaudit.model.renewal import Renewal
 from sipaudit.model.routine import Renewals
 
 SERVERS_KEPT = 4_096
+HOLES_KEPT = 1_000
 SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
 
 
@@ -27,7 +29,8 @@ class Tally:
     all servers that are not kept. (`rolling`) where there are too many, those of one phone alone that were not asked
     for longest make room, of which `gone` is told; `evicted` counts them."""
 
-    __slots__ = ("_next_shed", "_rolling", "began", "beyond", "evicted", "gone", "limit", "minutes", "servers")
+    __slots__ = ("_holes", "_next_shed", "_rolling", "began", "beyond", "evicted", "gone", "limit", "minutes",
+                 "servers")
 
     def __init__(self, *, rolling: bool = False) -> None:
         self._rolling = rolling
@@ -39,6 +42,7 @@ class Tally:
         self.began = inf
         self.beyond = ServerWatch("", Minute(-inf))
         self._next_shed = -inf
+        self._holes: deque[tuple[float, float]] = deque(maxlen=HOLES_KEPT)
 
     def server(self, key: str, time: float) -> ServerWatch:
         """The server of this key; one that is new was first asked at `time`."""
@@ -51,6 +55,16 @@ class Tally:
             server = self.servers[key] = ServerWatch(key, Minute(-inf))
             self.began = min(self.began, time)
         return server
+
+    def view_begins(self, since: float, until: float) -> None:
+        """Nothing was seen between these moments."""
+        if since < until:
+            self._holes.append((since, until))
+
+    def seconds_seen(self, now: float) -> int:
+        """In how many seconds until `now` all was seen: what passed in the others is not known, and not nothing."""
+        unseen = sum(max(min(until, now) - max(since, self.began), 0.0) for since, until in self._holes)
+        return 0 if self.began > now else int(now) - int(self.began) + 1 - int(unseen)
 
     def tighten(self, limit: int) -> None:
         """Another bound from now on."""
@@ -79,6 +93,8 @@ class Tally:
         """Forget the minutes and seconds before that time, and the servers that nobody asked since, but for those of
         which something is open."""
         self.began = max(self.began, before) if self.servers else inf
+        while self._holes and self._holes[0][1] < before:
+            self._holes.popleft()
         for server in list(self.servers.values()):
             self.minutes.forget(server.minutes, min(before, server.minute.end))
             server.seconds.forget(before)

@@ -168,7 +168,7 @@ class Auditor:
         self._timed.clear()
         self._phones.clear()
         self.faults.open.clear()
-        self.watch.view_begins()
+        self.watch.view_begins(now)
         self.profiles.began = now
 
     def set_back(self, before: float, now: float) -> None:

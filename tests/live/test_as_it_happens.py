@@ -301,3 +301,20 @@ def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it
     ear.hears(phone.story, since=7400)
     ear.finish(8000)
     assert not findings(ear.said)
+
+
+def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> None:
+    """Nobody knows what passed in that hour: it is no hour without REGISTERs, beside which any would be many."""
+    ear, story = Ear(tmp_path, SITE), Story()
+    for number in range(50):
+        phone = Handset(story, f"10{number}", (f"10.1.0.{number + 1}", 5060), challenges=False, granted=20)
+        for start in (0, 3700):
+            for renewal in range(12):
+                phone.register(start + number / 5 + 10 * renewal)
+    ear.hears(story, until=200)
+    ear.wire.away = True
+    ear.turn(3600)
+    ear.wire.away, ear.wire.blind = False, 3500.0
+    ear.hears(story, since=200)
+    ear.finish(3900)
+    assert not incidents(ear.said)
