@@ -96,7 +96,7 @@ class Decoder:
             # -- where its IP packet begins and ends, and whether it is a plain one
             at = start + header
             if link not in links:
-                at, (mac, _, total, mark, protocol, ends, first, beginning) = self._links.head(run, start)
+                at, (mac, link, total, mark, protocol, ends, first, beginning) = self._links.head(run, start)
             end = at + total
             if mark & _FRAGMENT or end > start + length or (
                 is_cooked and buffer[start + 2 : start + 6] != COOKED_ETHERNET
@@ -116,7 +116,8 @@ class Decoder:
                         health.duplicates += 1
                         continue
                     key, recent, older = place, duplicates.recent, duplicates.older
-                flow = young.get(ends + mac) or flows.get("udp", ends[:8], ends[8:], mac)
+                tagged = mac + link[:-4]
+                flow = young.get(ends + tagged) or flows.get("udp", ends[:8], ends[8:], tagged)
                 item = recent[key] = Datagram(time, capture, frame, flow, payload)
                 if opening:
                     items += streams.turned(flow, payload, time)
@@ -142,7 +143,8 @@ class Decoder:
                         else:
                             recent[number] = sighting
                     segments += 1
-                    flow = young.get(ends + mac + b"tcp") or flows.get("tcp", ends[:8], ends[8:], mac)
+                    tagged = mac + link[:-4]
+                    flow = young.get(ends + tagged + b"tcp") or flows.get("tcp", ends[:8], ends[8:], tagged)
                     if flags & CONTROL == ACK:
                         said = calm(time, capture, frame, flow, first, ack, payload)
                         if said is not None:
@@ -189,10 +191,10 @@ class Decoder:
         at = PLAIN_LINKS.get(link_type)
         if at is None or (link_type == LINUX_SLL and data[2:6] != COOKED_ETHERNET):
             return self._long_road.items(packet, capture)
-        at += 4 * tags_at(data, at)
+        begin, at = at, at + 4 * tags_at(data, at)
         if data[at - 2 : at] not in _ETHERTYPES:
             return self._long_road.items(packet, capture)
-        return self._long_road.items_of_ip(packet, capture, at, data[6:12])
+        return self._long_road.items_of_ip(packet, capture, at, data[6:12], data[begin - 2 : at - 2])
 
     def _is_message(self, beginning: bytes, payload: bytes) -> bool:
         if not surely_sip(beginning):

@@ -12,13 +12,15 @@ from sipaudit.sip.datagram import Flow, endpoint
 ENDS_KEPT = 1 << 12  # transport addresses: a server takes part in all flows, a phone in two that begin together
 
 _NO_MAC = b"\0\0\0\0\0\0"
+_MAC, _TAG = 6, 4   # bytes
 
 
 class Flows:
     """A bounded cache in two generations: what is used survives, what is not is gone after `limit` newer flows.
 
-    `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC (or
-    nothing), packed, and for other transports than UDP their name behind it, so that none is taken for another.
+    `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC with
+    its VLAN tags (or nothing), packed, and for other transports than UDP their name behind it, so that none is taken
+    for another.
     """
 
     __slots__ = ("_old", "limit", "young")
@@ -28,18 +30,19 @@ class Flows:
         self.young: dict[bytes, Flow] = {}
         self._old: dict[bytes, Flow] = {}
 
-    def get(self, transport: str, addresses: bytes, ports: bytes, mac: bytes = b"") -> Flow:
-        """The flow of these packed addresses (source, destination) and ports (2 bytes each)."""
-        key = addresses + ports + mac
+    def get(self, transport: str, addresses: bytes, ports: bytes, link: bytes = b"") -> Flow:
+        """The flow of these packed addresses (source, destination) and ports (2 bytes each). `link` is the sender's
+        MAC, with the VLAN tags (4 bytes each) that the packet has."""
+        key = addresses + ports + link
         if transport != "udp":
             key += transport.encode()
-        return self.young.get(key) or self._miss(key, transport, addresses, ports, mac)
+        return self.young.get(key) or self._miss(key, transport, addresses, ports, link)
 
     def __len__(self) -> int:
         return len(self.young) + len(self._old)
 
-    def _miss(self, key: bytes, transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
-        found = self._old.get(key) or _made(transport, addresses, ports, mac)
+    def _miss(self, key: bytes, transport: str, addresses: bytes, ports: bytes, link: bytes) -> Flow:
+        found = self._old.get(key) or _made(transport, addresses, ports, link[:_MAC], link[_MAC:])
         if len(self.young) >= self.limit:
             self._old = self.young
             self.young = {}
@@ -52,13 +55,14 @@ def host(address: bytes) -> str:
     return inet_ntop(AF_INET if len(address) == 4 else AF_INET6, address)
 
 
-def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
+def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes, tags: bytes) -> Flow:
     half = len(addresses) // 2
     source_host, source_port, source = end(addresses[:half], ports[:2])
     destination_host, destination_port, destination = end(addresses[half:], ports[2:])
     source_mac = _hardware(mac) if mac and mac != _NO_MAC else None
     return Flow(
-        transport, source_host, source_port, destination_host, destination_port, source, destination, source_mac
+        transport, source_host, source_port, destination_host, destination_port, source, destination, source_mac,
+        _vlan(tags) if tags else None,
     )
 
 
@@ -66,6 +70,14 @@ def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes) -> Flow:
 def _hardware(mac: bytes) -> str:
     """A MAC as text, one for all flows of a sender."""
     return mac.hex()
+
+
+@lru_cache(ENDS_KEPT)
+def _vlan(tags: bytes) -> str | None:
+    """The numbers in VLAN tags, the outermost first. Beside a number a tag has a priority, which differs from packet to
+    packet; one that is for the priority alone has the number 0 (IEEE 802.1Q 9.6)."""
+    numbers = (int.from_bytes(tags[at : at + 2], "big") & 0x0FFF for at in range(2, len(tags), _TAG))
+    return ".".join(str(number) for number in numbers if number) or None
 
 
 @lru_cache(ENDS_KEPT)

@@ -50,12 +50,13 @@ class Stop(Struct, frozen=True, gc=False):
 class Inner(Struct, frozen=True):
     """What a header carried. `peel` reads the next one; None: `data` begins with an IP header.
 
-    `mac` is the sender's hardware address where the header had one, else empty.
+    `mac` is the sender's hardware address where the header had one, else empty; `tags` the VLAN tags behind it.
     """
 
     data: bytes
     peel: Callable[[bytes], Inner | Stop] | None = None
     mac: bytes = b""
+    tags: bytes = b""
 
 
 Peeled = Inner | Stop
@@ -72,7 +73,7 @@ def descend(step: Peeled) -> Peeled:
         if isinstance(step, Stop) or step.peel is None:
             return step
         below = step.peel(step.data)
-        if isinstance(below, Inner) and not below.mac and step.mac:
-            below = Inner(below.data, below.peel, step.mac)  # the address outlives the tags behind it
+        if isinstance(below, Inner) and not below.mac and step.mac:   # the address outlives the tags behind it
+            below = Inner(below.data, below.peel, step.mac, step.tags + below.tags)
         step = below
     return NESTING

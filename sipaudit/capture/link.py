@@ -12,6 +12,7 @@ from sipaudit.capture.neighbours import of_arp
 ETHERTYPE_IP = (0x0800, 0x86DD)
 ETHERTYPE_BRIDGED = 0x6558  # Transparent Ethernet Bridging (GRE, GENEVE)
 ERSPAN2, ERSPAN3 = 0x88BE, 0x22EB
+VLAN_TAG = b"\x81\x00"   # how the tags begin that are kept, whatever they begin with
 _LENGTHS_END = 0x0600  # below it the field is an 802.3 length, IEEE 802.3 3.2.6
 _ARPHRD_ETHER = (1, 772)  # Ethernet, and Linux's loopback, which shows all-zero addresses
 _NULL_FAMILIES = (2, 10, 24, 28, 30)  # AF_INET, AF_INET6 of Linux, NetBSD/OpenBSD, FreeBSD, Darwin
@@ -23,12 +24,12 @@ def by_link_type(link_type: int, data: bytes) -> Peeled:
     return Inner(data, peel) if peel else Stop(f"link-type-{link_type}")
 
 
-def by_ethertype(number: int, data: bytes, mac: bytes = b"") -> Peeled:
+def by_ethertype(number: int, data: bytes, mac: bytes = b"", tags: bytes = b"") -> Peeled:
     """What carries on behind an EtherType."""
     if number in ETHERTYPE_IP:
-        return Inner(data, None, mac)
+        return Inner(data, None, mac, tags)
     if peel := _ETHERTYPES.get(number):
-        return Inner(data, peel, mac)
+        return Inner(data, peel, mac, tags)
     return _ETHERTYPE_STOPS.get(number) or Stop(f"ethertype-0x{number:04x}")
 
 
@@ -57,7 +58,7 @@ def llc(data: bytes) -> Peeled:
 
 
 def vlan(data: bytes) -> Peeled:
-    return _tag(data, 2)
+    return _tag(data, 2, VLAN_TAG + data[:2])
 
 
 def vn_tag(data: bytes) -> Peeled:
@@ -68,14 +69,14 @@ def six_byte_tag(data: bytes) -> Peeled:
     return _tag(data, 6)
 
 
-def _tag(data: bytes, length: int) -> Peeled:
+def _tag(data: bytes, length: int, tags: bytes = b"") -> Peeled:
     """A tag of `length` bytes with the EtherType (or 802.3 length) of what follows behind it."""
     if len(data) < length + 2:
         return TRUNCATED
     number = int.from_bytes(data[length : length + 2], "big")
     if number < _LENGTHS_END:
-        return Inner(data[length + 2 :], llc)
-    return by_ethertype(number, data[length + 2 :])
+        return Inner(data[length + 2 :], llc, b"", tags)
+    return by_ethertype(number, data[length + 2 :], b"", tags)
 
 
 def mpls(data: bytes) -> Peeled:

@@ -30,9 +30,10 @@ class LongRoad:
         """What one packet completes."""
         return self._counted(self._layered(packet, capture), packet, capture)
 
-    def items_of_ip(self, packet: Packet, capture: int, at: int, mac: bytes) -> list[Item]:
-        """The same where the link headers are known: the sender's address, and that an IP packet begins at `at`."""
-        return self._counted(self._ip(packet, capture, packet[3][at:], mac), packet, capture)
+    def items_of_ip(self, packet: Packet, capture: int, at: int, mac: bytes, tags: bytes) -> list[Item]:
+        """The same where the link headers are known: the sender's address and the VLAN tags, and that an IP packet
+        begins at `at`."""
+        return self._counted(self._ip(packet, capture, packet[3][at:], mac, tags), packet, capture)
 
     def finish(self) -> None:
         """The captures have ended: incomplete fragments are counted."""
@@ -47,12 +48,12 @@ class LongRoad:
 
     def _layered(self, packet: Packet, capture: int) -> Result:
         below = descend(by_link_type(packet[2], packet[3]))
-        return below if isinstance(below, Stop) else self._ip(packet, capture, below.data, below.mac)
+        return below if isinstance(below, Stop) else self._ip(packet, capture, below.data, below.mac, below.tags)
 
-    def _ip(self, packet: Packet, capture: int, data: bytes, mac: bytes) -> Result:
+    def _ip(self, packet: Packet, capture: int, data: bytes, mac: bytes, tags: bytes) -> Result:
         time, frame, _, captured, wire_length = packet
         missing = wire_length > len(captured)
-        return self._network(Origin(time, capture, frame, (), mac), parse_ip(data, missing), missing)
+        return self._network(Origin(time, capture, frame, (), mac, tags), parse_ip(data, missing), missing)
 
     def _network(self, origin: Origin, ip: IpPacket | Stop, missing: bool) -> Result:
         """From an IP packet through what it tunnels to a transport. `missing`: the snap length cut the frame."""
@@ -64,14 +65,14 @@ class LongRoad:
                 if whole is None or isinstance(whole, Stop):
                     return whole
                 ip, frames = whole
-                origin = Origin(origin.time, origin.capture, origin.frame, frames, origin.mac)
+                origin = Origin(origin.time, origin.capture, origin.frame, frames, origin.mac, origin.tags)
             inner = tunnelled(ip)
             if inner is None:
                 return self._transports.read(origin, ip)
             below = descend(inner)
             if isinstance(below, Stop):
                 return below
-            origin = Origin(origin.time, origin.capture, origin.frame, origin.frames, below.mac)
+            origin = Origin(origin.time, origin.capture, origin.frame, origin.frames, below.mac, below.tags)
             ip = parse_ip(below.data, missing)
         return NESTING
 

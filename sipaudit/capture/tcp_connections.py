@@ -91,9 +91,10 @@ class Half:
         by_port = SIPS_PORT in (self.flow.source_port, self.flow.destination_port)
         if pair.content is not Content.TLS and not (by_port and pair.content is Content.UNDECIDED):
             return self.flow
-        if self.tls_flow is None or self.tls_flow.source_mac != self.flow.source_mac:
-            self.tls_flow = replace(self.flow, transport="tls")
-        return self.tls_flow
+        flow, known = self.flow, self.tls_flow
+        if known is None or (known.source_mac, known.vlan) != (flow.source_mac, flow.vlan):
+            known = self.tls_flow = replace(flow, transport="tls")
+        return known
 
     def keep(self, place: Place) -> None:
         """Remember which packet brought bytes that wait; of very many the first and the last."""

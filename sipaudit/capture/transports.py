@@ -29,13 +29,20 @@ Result = Item | list[Item] | Stop | None
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Where the packet being decoded was captured. `frames` are all its packets when fragments made it."""
+    """Where the packet being decoded was captured, from whom, and with which VLAN tags. `frames` are all its packets
+    when fragments made it."""
 
     time: float
     capture: int
     frame: int
     frames: tuple[int, ...] = ()
     mac: bytes = b""
+    tags: bytes = b""
+
+    @property
+    def link(self) -> bytes:
+        """What tells its flow from others with the same addresses (see `Flows.get`)."""
+        return self.mac and self.mac + self.tags
 
 
 class _Udp(Struct, frozen=True, gc=False):
@@ -111,7 +118,7 @@ class Transports:
     def _sip(self, origin: Origin, udp: _Udp) -> list[Item] | None:
         if self.repeated(origin, udp.datagram):
             return None
-        flow = self.flows.get("udp", udp.addresses, udp.ports, origin.mac)
+        flow = self.flows.get("udp", udp.addresses, udp.ports, origin.link)
         return [*self.streams.turned(flow, udp.payload, origin.time),
                 self._datagram(origin, origin.time, flow, udp.payload, udp.cut)]
 
@@ -160,7 +167,7 @@ class Transports:
         if not header[13] & RST and self.repeated(origin, ip.datagram):
             return None
         self._health[origin.capture].content["tcp"] += 1
-        flow = self.flows.get("tcp", ip.source + ip.destination, header[:4], origin.mac)
+        flow = self.flows.get("tcp", ip.source + ip.destination, header[:4], origin.link)
         return self.streams.segment(
             origin.time, origin.capture, origin.frame, flow,
             int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big"), header[13],

@@ -63,9 +63,18 @@ def in_turns(line: Line) -> bool:
 
 
 def _came_otherwise(one: Flow, other: Flow) -> bool:
-    """Whether two flows to one server begin at different ports, or came by different hosts of the segment."""
-    return one.source != other.source or (one.source_mac != other.source_mac and None not in (
-        one.source_mac, other.source_mac))
+    """Whether two flows to one server begin at different ports, or came by different hosts of the segment, or in
+    different VLANs."""
+    return (one.source != other.source
+            or (one.source_mac != other.source_mac and None not in (one.source_mac, other.source_mac))
+            or _are_apart(one.vlan, other.vlan))
+
+
+def _are_apart(one: str | None, other: str | None) -> bool:
+    """Whether VLANs are two networks. What a tap shows on either side of a switch may have lost its outer tags there,
+    or all."""
+    return one != other and None not in (one, other) and not f".{one}".endswith(f".{other}") \
+        and not f".{other}".endswith(f".{one}")
 
 
 def parted(source: Source, contact: Address, device: Device) -> Phone | None:

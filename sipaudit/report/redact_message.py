@@ -66,7 +66,8 @@ class MessageRedaction:
         names, flow = self._names, placed.item.flow
         hidden = replace(
             flow, source_host=names.host(flow.source_host), destination_host=names.host(flow.destination_host),
-            source=names.endpoint(flow.source), destination=names.endpoint(flow.destination), source_mac=None)
+            source=names.endpoint(flow.source), destination=names.endpoint(flow.destination),
+            source_mac=None, vlan=None)
         return replace(
             placed, capture=names.path(placed.capture),
             item=replace(placed.item, flow=hidden, payload=text),

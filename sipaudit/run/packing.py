@@ -189,9 +189,9 @@ def _columns(rows: Rows) -> Said:
 
 def _shared(flow: Flow) -> Flow:
     """A flow whose texts are those of all flows, as they were before it was packed."""
-    transport, host, port, other, its, source, destination, mac = astuple(flow)
+    transport, host, port, other, its, source, destination, mac, vlan = astuple(flow)
     return Flow(one_text(transport), one_text(host), one_number(port), one_text(other), one_number(its),
-                one_text(source), one_text(destination), None if mac is None else one_text(mac))
+                one_text(source), one_text(destination), mac and one_text(mac), vlan and one_text(vlan))
 
 
 class Unpacker:

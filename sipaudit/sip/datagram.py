@@ -18,7 +18,8 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
     flow and not once a packet.  `transport` is udp, tcp, tls, ws, wss or sctp;
     hosts are bare (`10.0.0.1`, `2001:db8::1`); `source` and `destination` are
     `host:port`, IPv6 in brackets; `source_mac` (`0004f2123456`) is what the
-    captured segment shows, None where the link has none.
+    captured segment shows, None where the link has none; `vlan` the numbers of
+    its tags (`20`, `100.20`), None where there are none.
     """
 
     transport: str
@@ -29,6 +30,7 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
     source: str
     destination: str
     source_mac: str | None = None
+    vlan: str | None = None
 
     def back(self) -> Flow:
         """The other direction, of whose source no MAC is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from sipaudit.sip.datagram import Connection, Datagram, DnsMessage, TransportErr
 from tests.capture.packets import (
     ETHERNET,
     PHONE,
+    PHONE_MAC,
     REGISTER,
     SERVER,
     TIME,
@@ -28,6 +30,7 @@ from tests.capture.packets import (
     tagged,
     tcp,
     udp,
+    vxlan,
 )  # fmt: skip
 
 SLL2 = 276
@@ -52,8 +55,33 @@ def test_one_flow_is_one_object_whatever_the_road() -> None:
     wire = Wire()
     first = wire.message(ethernet(ip4(udp()))).flow
     assert wire.message(ethernet(ip4(udp()))).flow is first
-    assert wire.message(ethernet(tagged(ip4(udp(), options=b"\1\1\1\1")), 0x8100)).flow is first
+    assert wire.message(ethernet(ip4(udp(), options=b"\1\1\1\1"))).flow is first
+    of_vlan = wire.message(ethernet(tagged(ip4(udp())), 0x8100)).flow
+    assert wire.message(ethernet(tagged(ip4(udp(), options=b"\1\1\1\1")), 0x8100)).flow is of_vlan != first
     assert wire.message(ethernet(ip4(udp()), source=b"\2\0\0\0\0\7")).flow.source_mac == "020000000007"
+
+
+@pytest.mark.parametrize("options", [b"", b"\1\1\1\1"], ids=["the short road", "the long road"])
+@pytest.mark.parametrize(("tags", "vlan"), [
+    ((), None), ((20,), "20"), ((0x6014,), "20"), ((100, 20), "100.20"), ((0xE000,), None), ((0, 20), "20")])
+def test_a_flow_has_the_vlans_of_its_packet_without_their_priority(
+    tags: tuple[int, ...], vlan: str | None, options: bytes
+) -> None:
+    packet, kind = ip4(udp(), options=options), 0x0800
+    for tag in reversed(tags):
+        packet, kind = struct.pack(">HH", tag, kind) + packet, 0x8100
+    wire = Wire()
+    assert wire.message(ethernet(packet, kind)).flow.vlan == vlan
+    cooked = struct.pack(">HHH", 0, 1, 6) + PHONE_MAC + b"\0\0" + struct.pack(">H", kind) + packet
+    assert wire.message(cooked, link_type=113).flow.vlan == vlan
+    assert wire.message(cooked[:4] + b"\0\0" + cooked[6:], link_type=113).flow.source_mac is None
+
+
+def test_what_a_tunnel_carries_has_its_own_vlan() -> None:
+    inner = ethernet(tagged(ip4(udp())), 0x8100)
+    outer = ip4(vxlan(inner), 17, "192.0.2.1", "192.0.2.2")
+    assert Wire().message(ethernet(struct.pack(">HH", 7, 0x0800) + outer, 0x8100)).flow.vlan == "100"
+    assert Wire().message(ethernet(struct.pack(">HH", 7, 0x0800) + ip4(ip4(udp()), 4), 0x8100)).flow.vlan is None
 
 
 def test_a_mac_of_zeroes_is_none() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -20,15 +20,19 @@ class TwoNetworks(Story):
     """What passes the tap; `mac` is of whom the phones' packets come from."""
 
     mac: str = ""
+    networks: dict[str, tuple[int, ...]] = field(default_factory=dict)   # VLANs by `mac`, where those are names alone
 
     def put(self, time: float, packet: bytes, source: Endpoint, destination: Endpoint, what: str = "") -> None:
-        frame = ethernet_frame(packet, source_mac=self.mac) if source[0].startswith("10.1.") else ethernet_frame(packet)
+        vlans = self.networks.get(self.mac, ())
+        mac = ROUTERS[0] if self.networks else self.mac
+        is_phone = source[0].startswith("10.1.")
+        frame = ethernet_frame(packet, source_mac=mac, vlans=vlans) if is_phone else ethernet_frame(packet, vlans=vlans)
         self.packets.append(Packet(time, frame, source, destination, what))
 
 
-def two(macs: tuple[str, str]) -> TwoNetworks:
+def two(macs: tuple[str, str], vlans: tuple[tuple[int, ...], ...] = ()) -> TwoNetworks:
     """Both register, and renew; both move to S. One returns in its time, while the other one is in a call."""
-    story = TwoNetworks()
+    story = TwoNetworks(networks=dict(zip(macs, vlans, strict=False)))
     here = Handset(story, domain="a.example.com", registration="a")
     there = Handset(story, domain="b.example.com", registration="b", calls=100)
     lines = list(zip((here, there), macs, strict=True))
@@ -51,6 +55,19 @@ def two(macs: tuple[str, str]) -> TwoNetworks:
 @pytest.mark.parametrize("macs", [POLYCOMS, ROUTERS], ids=["phones", "routers"])
 def test_a_call_of_the_one_does_not_keep_the_other_away(court: Court, macs: tuple[str, str]) -> None:
     assert accused(court(two(macs), minute("R2"))) == []
+
+
+@pytest.mark.parametrize("vlans", [((10,), (20,)), ((100, 10), (200, 10)), ((100, 10), (100, 20)), ((10,), (10, 110))])
+def test_nor_does_it_where_the_networks_are_vlans_behind_one_router(
+    court: Court, vlans: tuple[tuple[int, ...], ...]
+) -> None:
+    assert accused(court(two(ROUTERS, vlans), minute("R2"))) == []
+
+
+@pytest.mark.parametrize("vlans", [((10,), (10,)), ((10,), ()), ((0,), (10,)), ((10,), (20, 10))])
+def test_what_comes_with_and_without_a_tag_may_be_one_phone_s(court: Court, vlans: tuple[tuple[int, ...], ...]) -> None:
+    """A tap may show packets of one phone by either side of a switch; a tag with the number 0 is for priority alone."""
+    assert [said.split()[1] for said in accused(court(two(ROUTERS, vlans), minute("R2")))] == [DURING]
 
 
 @pytest.mark.parametrize("mac", [POLYCOMS[0], ROUTERS[0]], ids=["a phone", "a router"])
