@@ -10,6 +10,7 @@ from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import FindingSaid, IncidentSaid, MoveSaid, Saying, Withdrawn
 from sipaudit.model.values import Finding, Incident
 from sipaudit.report.screen import count_of, shortened
+from sipaudit.report.when import lasting
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 
@@ -95,7 +96,7 @@ class Lines:
         if before == incident.state:
             return None
         where = incident.entry or "" if incident.server is None else self._standing.name(incident.server)
-        lasted = "" if incident.end is None else f", lasted {incident.end - incident.start:.1f} s"
+        lasted = "" if incident.end is None else f", lasted {lasting(incident.end - incident.start)}"
         counted = sum(self._findings.get(name, (None, None))[1] is None for name in incident.findings)
         return (f"incident {incident.id} {incident.state} {incident.kind} {where} from "
                 f"{self._when(incident.start, said)}: "

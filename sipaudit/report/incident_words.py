@@ -19,7 +19,7 @@ from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of, grouped
-from sipaudit.report.when import rests, style_of
+from sipaudit.report.when import lasting, rests, style_of
 from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time
 
@@ -205,7 +205,7 @@ def _reaction(words: Words, incident: Incident) -> Iterator[str]:
         stop = next((entry for entry in incident.timeline if entry.what.startswith(STOP)), None)
         since = "" if stop is None else f", counted from the known stop at {words.time(stop.time)}"
         middle = " (median)" if moved > 1 else ""
-        within = f" in {median:.1f} s{middle}{since}" if moved and median is not None else ""
+        within = f" in {lasting(median)}{middle}{since}" if moved and median is not None else ""
         known = len(incident.lines) if tells(incident, OTHER_PHONES) else int(moved + stayed)
         who = words.lines(1) if known == 1 else f"{grouped(int(moved)) if moved else 'None'} of {words.lines(known)}"
         if moved or known > 1:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from sipaudit.model.values import Incident, Report
 from sipaudit.report.names import name_of
 from sipaudit.report.screen import Screen, brief
+from sipaudit.report.when import lasting
 
 Place = tuple[str, str | None, str | None]   # kind, server, entry
 NUMBERS = ("count", "lines", "moved in", "at most", "calls lost", "failed")   # moved: median, as in the verdict
@@ -101,4 +102,4 @@ def _rows(one: ComparedIncidents) -> Iterator[tuple[object, ...]]:
 
 
 def _seconds(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f} s"
+    return None if value is None else lasting(value)

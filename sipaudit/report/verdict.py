@@ -18,6 +18,7 @@ from sipaudit.report.names import short_names
 from sipaudit.report.nothing_seen import no_line, no_sip
 from sipaudit.report.screen import brief, count_of, counts_by_name, grouped, shortened
 from sipaudit.report.series import others, told_as, told_in_full
+from sipaudit.report.when import lasting
 
 KINDS_OF_MOVES = ("failover", "failback", "fallback", "unknown")
 SERVERS_NAMED = 4
@@ -84,8 +85,8 @@ def _set_back(report: Report) -> Iterator[str]:
     steps = [(capture.path, step) for capture in report.captures for step in capture.clock_steps if step.seconds < 0]
     if steps:
         path, first = min(steps, key=lambda step: step[1].seconds)
-        yield (f"The captures' clock went back {count_of(len(steps), 'time')}, furthest by {-first.seconds:.1f} s in "
-               f"{path} at frame {first.frame}: what was known before is not held against what comes after. Where "
+        yield (f"The captures' clock went back {count_of(len(steps), 'time')}, furthest by {lasting(-first.seconds)} "
+               f"in {path} at frame {first.frame}: what was known before is not held against what comes after. Where "
                f"packets only stand in the wrong order (files put one behind the other), reordercap IN OUT mends that "
                f"file. See {CAPTURING}.")
 

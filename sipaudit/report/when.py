@@ -35,3 +35,11 @@ def rests(report: Report) -> dict[str, float]:
     end = max(ends_of(report), default=0.0)
     asked = {minute.server: minute.time + MINUTE for minute in report.minutes}   # in order of time
     return {server: last for server, last in asked.items() if end - last >= MINUTE}
+
+
+def lasting(seconds: float) -> str:
+    """How long something took: `3.6 s`, `6 min 04 s`, `2 h 05 min`."""
+    if round(seconds, 1) < 60:
+        return f"{round(seconds, 1) or round(seconds, 3):g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

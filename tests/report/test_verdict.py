@@ -426,3 +426,12 @@ def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
     assert f"\n- What the worst finding means, and what to do:\n    {worst}\n" in narrow
     mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
     assert "sipaudit explain premature-failback" in text.render(mixed, UTC, 120, False)
+
+
+@pytest.mark.parametrize(("median", "told"), [
+    (5.5, "5.5 s"), (59.96, "1 min 00 s"), (68.0, "1 min 08 s"), (3_541.0, "59 min 01 s"), (7_500.0, "2 h 05 min")])
+def test_how_long_phones_took_is_told_as_people_say_it(report: Report, median: float, told: str) -> None:
+    """An idle phone notices only when it renews its registration, after an hour."""
+    (outage,) = report.incidents
+    slow = replace(outage, metrics={**outage.metrics, "time_to_recover_p50": median})
+    assert f"3 of 4 phones moved in {told} (median)" in sentences(replace(report, incidents=[slow]), UTC)[0]

@@ -23,6 +23,7 @@ from sipaudit.report.screen import count_of, grouped
 from sipaudit.report.series import gravest, others, shown_in_full
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences
+from sipaudit.report.when import lasting
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.times import TimeStyle, format_time, zone_name
 
@@ -105,7 +106,7 @@ def _incident(incident: Incident, report: Report, clock: tzinfo, pack: RulePack,
         "kind": inert(incident.kind), "title": heading(incident, kind.title) if kind else None,
         "server": inert(_name_and_address(incident.server, report)),
         "start": format_time(incident.start, clock), "end": _end(incident, clock),
-        "lasted": None if incident.end is None else _seconds(incident.end - incident.start),
+        "lasted": None if incident.end is None else lasting(incident.end - incident.start),
         "lines": count_of(len(incident.lines), "line"), "phones": count_of(incident.phones, "phone"),
         "groups": [{"name": inert(share.group), "lines": share.lines, "of": share.of}
                    for share in incident.groups[:GROUPS]],
@@ -143,15 +144,7 @@ def _spreads(incident: Incident) -> Iterator[dict[str, Any]]:
     for name, words in SPREADS.items():
         values = [incident.metrics.get(f"{name}_{part}") for part in ("p50", "p95", "max")]
         if any(value is not None for value in values):
-            yield {"name": words, "values": ["–" if value is None else _seconds(value) for value in values]}
-
-
-def _seconds(seconds: float) -> str:
-    """`3.6 s`, `6 min 04 s`, `2 h 05 min`."""
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+            yield {"name": words, "values": ["–" if value is None else lasting(value) for value in values]}
 
 
 # -- rules, and what was not judged
