@@ -10,18 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories import (
-    MINUTE,
-    R0,
-    R1,
-    R2,
-    R3,
-    Handset,
-    P,
-    Settings,
-    Story,
-    site,
-)
+from tests.stories import MINUTE, R0, R1, R2, R3, Handset, P, Settings, Story, site
 
 REGIMES = {"R0": R0, "R1": R1, "R2": R2, "R3": R3}
 MODES: dict[str, Settings] = {

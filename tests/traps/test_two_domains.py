@@ -11,17 +11,7 @@ from typing import Any
 import pytest
 
 from tests.stories import MINUTE, R0, Asked, Court, Handset, P, S, Settings, Story
-from tests.traps.ground import (
-    EARLY,
-    REGIMES,
-    RETURN,
-    accused,
-    any_regime,
-    gated_regime,
-    handset,
-    moved,
-    returns,
-)
+from tests.traps.ground import EARLY, REGIMES, RETURN, accused, any_regime, gated_regime, handset, moved, returns
 
 ELSEWHERE = "other.example.com"
 NAMELESS: dict[str, Any] = {"sender": "sip:anonymous@anonymous.invalid"}
