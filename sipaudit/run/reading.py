@@ -102,9 +102,9 @@ class Reading:
         return self._wanted.captures()
 
     def _here(self, captures: Captures, *, payloads: bool) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        from sipaudit.run.reading_apart import reading_here
+        from sipaudit.run.ahead import known_ahead, parsed_ahead  # deferred: the other process may load it first
 
-        return reading_here(captures, payloads=payloads)
+        return nullcontext(parsed_ahead(captures) if payloads else known_ahead(captures))
 
     def _apart(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
         from sipaudit.run.reading_apart import reading_apart

@@ -11,23 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from io import BufferedReader
 from multiprocessing.context import ForkProcess
-from typing import TYPE_CHECKING
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.run.ahead import known_ahead, parsed_ahead
 from sipaudit.run.packing import Unpacker
 from sipaudit.run.pipe import received
 from sipaudit.run.reader import Counted, Reader, Wanted
 from sipaudit.sip.forms import Parsed
-
-if TYPE_CHECKING:
-    from sipaudit.capture.captures import Captures
-
-
-@contextmanager
-def reading_here(captures: Captures, *, payloads: bool) -> Iterator[Iterator[list[Parsed]]]:
-    """Items with their messages, read by this process; (`payloads`) each message is wanted whole."""
-    yield parsed_ahead(captures) if payloads else known_ahead(captures)
 
 
 @contextmanager
@@ -35,11 +24,12 @@ def reading_apart(
     wanted: Wanted, *, payloads: bool, health: Sequence[CaptureHealth] = (), read: Counted | None = None,
     told: Reader | None = None,
 ) -> Iterator[Iterator[list[Parsed]]]:
-    """The same, read by another process, the one that was `told` to or a new one, which ends with this context.
+    """Items with their messages, read by another process, the one that was `told` to or a new one, which ends with this
+    context.
 
-    Without `payloads` those of datagrams are empty where their messages were parsed. `health` is brought up to date,
-    and `read` told of the stored bytes that were read, as if this process did it. Raises while it is iterated what
-    reading raises.
+    (`payloads`) each message is wanted whole; else the payloads of datagrams are empty where their messages were
+    parsed. `health` is brought up to date, and `read` told of the stored bytes that were read, as if this process did
+    it. Raises while it is iterated what reading raises.
     """
     with closing(told or Reader()) as other:
         if told is None:
