@@ -23,7 +23,7 @@ from sipaudit.report.redact import Pseudonyms
 from sipaudit.report.redact_report import Redaction
 from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, gives_up, registered
-from tests.stories import P, Story
+from tests.stories import P, S, Story
 
 
 @pytest.mark.parametrize(("answered", "said"), [
