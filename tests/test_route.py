@@ -26,6 +26,7 @@ NOT_ON_THE_WIRE = {
     "credentials-r0-unknown": "a settings block declares what it leaves out, too",
     "credentials-near-loss": "in so short a capture one lost packet is more than 0.5 %",
     "fwf-near-loss": "in so short a capture one lost packet is more than 0.5 %",
+    "premature-no-failure-stands-since-the-gap": "in so short a capture one lost packet is more than 0.5 %",
     "premature-loss-beyond-64-seconds": "in so short a capture one lost packet is more than 0.5 %",
     "overdue-renewal-possible-boot": "a phone that may have started has registered at P, which is a contact",
     "fwf-timers-undeclared-too-soon": "a settings block declares what it leaves out, too",

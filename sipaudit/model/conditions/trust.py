@@ -116,8 +116,8 @@ def no_failure_lost(case: Case) -> tuple[Assumption, ...]:
     if lost is None or lost < stay.arrived.time:
         return ()
     binding = case.line.binding(stay.server)
-    registered = binding is None or binding.granted is None or binding.granted.request_time > lost
-    called = case.phone.reach(stay.server).called > lost
+    registered = binding is None or binding.granted is None or binding.granted.request_time >= lost
+    called = case.phone.reach(stay.server).called >= lost
     return () if registered and called else (Assumption.CAPTURE_COMPLETE,)
 
 
