@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from sipaudit.model.absorb_stays import may_be_due, renews_as_before
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
-from sipaudit.model.packets import MOVERS, NOTHING_NEW, grants_nothing, holds, is_own, redirects
+from sipaudit.model.packets import AT_ONCE, MOVERS, NOTHING_NEW, grants_nothing, holds, is_own, redirects
 from sipaudit.model.reach import Evidence, Reach, evidence
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
-from sipaudit.model.timers import LATE_FROM
+from sipaudit.model.timers import LATE_FROM, SILENCE_MAX
 
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 
@@ -142,13 +142,15 @@ def may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Ans
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
     """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
-    F4), nor of one that came late (F2), nor of what it did not meet itself."""
-    reach = phone.reach(stay.server)
+    F4), nor of one that came late (F2), nor of what it did not meet itself; nor of a call with which it has not gone
+    elsewhere as soon as that had run out, as at the end of its list (F1)."""
+    reach, turned = phone.reach(stay.server), answer.request_time if stay.away is None else stay.away.time
     if isinstance(item, Failed):
-        turned = answer.sent if stay.away is None else stay.away.time
-        return is_own(item, reach, answer.line, turned or answer.time)
-    return isinstance(item, Sent) and item.method in MOVERS and item.line == answer.line \
-        and not reach.was_late(item.transaction)
+        return is_own(item, reach, answer.line, turned)
+    if not isinstance(item, Sent) or item.method not in MOVERS or item.line != answer.line:
+        return False
+    at_once = item.method == "REGISTER" or turned - item.time <= SILENCE_MAX + AT_ONCE
+    return at_once and not reach.was_late(item.transaction)
 
 
 def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
