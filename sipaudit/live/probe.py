@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from math import inf
 from typing import Any, NamedTuple
 
 from sipaudit.live.ends import Source
@@ -19,6 +20,7 @@ from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
 HELD = "held"      # what is held back, in a checkpoint
+HALF_SEEN = 5.0    # seconds after which all was said that was found while a source was away
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class Probe(Route):
         taps = sum(source.taps for source in sources)
         self._hold = Hold(HELD_FOR if taps else 0.0) if max(taps, len(sources)) > 1 else None
         self._blind = self._blind_before = 0.0
+        self._half_seen = -inf   # when some of the sources were away the last time, by the packets of the others
         self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
         self.clock_was_set: Callable[[float], None] = _nobody
@@ -65,8 +68,16 @@ class Probe(Route):
         self.recent.mark(now, self.health, self.reconstruction.traffic)
 
     def loss(self) -> float:
-        """The share of packets that the sources lacked of late."""
-        return self.recent.share
+        """The share of packets that the sources lacked of late: where one is away while others go on to see, what it
+        would show may be anything."""
+        return 1.0 if abs(self.newest - self._half_seen) <= HALF_SEEN else self.recent.share
+
+    def _look_for_half_a_view(self) -> None:
+        """Of an agent that went nobody knows what it would show, or whether it comes back, and a port that never showed
+        anything would show nothing now."""
+        lacks = any(source.away and source.taps <= 1 and source.health.first is not None for source in self.sources)
+        if lacks and not all(source.away for source in self.sources):
+            self._half_seen = self.newest
 
     def skew(self, _host: str) -> float:
         """By how many seconds the clocks of agents differ, of which any may have shipped what is known of a host."""
@@ -89,6 +100,7 @@ class Probe(Route):
             newest = min(newest, self._hold.earliest)
         if newest > self.newest or self._at is None:
             self.newest, self._at = max(newest, self.newest), clock
+        self._look_for_half_a_view()
         return count
 
     def _follow_all(self, items: Iterable[Item], clock: float) -> int:

@@ -318,3 +318,23 @@ def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> No
     ear.hears(story, since=200)
     ear.finish(3900)
     assert not incidents(ear.said)
+
+
+@pytest.mark.parametrize(("away", "rules"), [(False, {"failover-missing"}), (True, set())])
+def test_what_a_port_would_show_that_is_away_is_missed_of_nobody(tmp_path: Path, away: bool, rules: set[str]) -> None:
+    """Each server is at a port of its own. While that of the second is away, the phones may well turn to that one."""
+    ear, story = Ear(tmp_path, site({**R2, **MINUTE}, P, S), wires=2), Story()
+    other = Handset(story, "1099", ("10.1.0.99", 5060))
+    other.fail_over(5)
+    for clock in (60, 190):
+        other.call(clock, S)
+    for phone in handsets(story, range(10, 14)):
+        phone.register(20)
+        for again in range(8):
+            phone.silence(300 + 60 * again, P, "REGISTER")
+    for packet in sorted(story.packets, key=lambda packet: packet.time):
+        ear.wires[1].away = away and packet.time > 200
+        ear.wires[S in (packet.source, packet.destination)].come([packet])
+        ear.turn(packet.time, read=True)
+    ear.turn(850)
+    assert set(findings(ear.said)) == rules
