@@ -20,6 +20,7 @@ from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
 HELD = "held"      # what is held back, in a checkpoint
+WORTH_TELLING = 1.0   # seconds
 HALF_SEEN = 5.0    # seconds after which all was said that was found while a source was away
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
 
@@ -183,8 +184,8 @@ class Probe(Route):
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
             seconds, self._blind = blind - self._blind, blind
-            how_long = f"{seconds:.0f} s" if seconds >= 1 else "a moment"
-            self.happened(self.newest, f"a source saw nothing for {how_long}")
+            if seconds >= WORTH_TELLING:
+                self.happened(self.newest, f"a source saw nothing for {seconds:.0f} s")
             first = min((item.time for items in read for item in items), default=self.now(clock))
             self.auditor.view_begins(max(first, self.newest))
 
