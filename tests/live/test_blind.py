@@ -1,0 +1,92 @@
+"""What a source could not see is held against nobody, neither while it is away nor afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipaudit.model.sayings import EventSaid
+from tests.live.ear import Ear, findings, incidents
+from tests.live.test_as_it_happens import OFTEN, SITE, retries
+from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+from tests.traps.ground import handset
+
+
+@pytest.fixture
+def ear(tmp_path: Path) -> Ear:
+    return Ear(tmp_path, SITE)
+
+
+def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadline(ear: Ear) -> None:
+    """As a port whose cable is out: a try that nobody is seen to answer has not failed."""
+    story = retries()
+    ear.hears(story, until=1540)
+    ear.wire.away = True
+    for clock in range(1550, 2500, 10):
+        assert OFTEN not in findings(ear.turn(clock))
+    ear.wire.away, ear.wire.blind = False, 955.0
+    phone = Handset(story)
+    phone.numbers[phone.registration] = 90
+    phone.register(2500, S)
+    ear.hears(story, since=2400)
+    ear.finish(2600)
+    assert OFTEN not in findings(ear.said)
+    assert [one.event.what for one in ear.said if isinstance(one, EventSaid)] == ["a source saw nothing for 955 s"]
+
+
+@pytest.mark.parametrize("heard", ["at once", "later"])
+def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it(tmp_path: Path, heard: str) -> None:
+    """The cable was out for two hours. In that time its first server may have failed, so that it need not try it."""
+    settings = {**dict.fromkeys(("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered"), 0),
+                "failBack.mode": "newRequests"}
+    ear, phone = Ear(tmp_path, site(settings, P, S)), handset()
+    phone.register(0)
+    phone.call(7500, S)
+    ear.hears(phone.story, until=100)
+    ear.wire.away = True
+    for clock in range(200, 7500, 100):
+        ear.turn(clock)
+    ear.wire.away, ear.wire.blind = False, 7300.0
+    if heard == "later":
+        ear.turn(7499)
+    ear.hears(phone.story, since=7400)
+    ear.finish(8000)
+    assert not findings(ear.said)
+
+
+def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> None:
+    """Nobody knows what passed in that hour: it is no hour without REGISTERs, beside which any would be many."""
+    ear, story = Ear(tmp_path, SITE), Story()
+    for number in range(50):
+        phone = Handset(story, f"10{number}", (f"10.1.0.{number + 1}", 5060), challenges=False, granted=20)
+        for start in (0, 3700):
+            for renewal in range(12):
+                phone.register(start + number / 5 + 10 * renewal)
+    ear.hears(story, until=200)
+    ear.wire.away = True
+    ear.turn(3600)
+    ear.wire.away, ear.wire.blind = False, 3500.0
+    ear.hears(story, since=200)
+    ear.finish(3900)
+    assert not incidents(ear.said)
+
+
+@pytest.mark.parametrize(("away", "rules"), [(False, {"failover-missing"}), (True, set())])
+def test_what_a_port_would_show_that_is_away_is_missed_of_nobody(tmp_path: Path, away: bool, rules: set[str]) -> None:
+    """Each server is at a port of its own. While that of the second is away, the phones may well turn to that one."""
+    ear, story = Ear(tmp_path, site({**R2, **MINUTE}, P, S), wires=2), Story()
+    other = Handset(story, "1099", ("10.1.0.99", 5060))
+    other.fail_over(5)
+    for clock in (60, 190):
+        other.call(clock, S)
+    for phone in handsets(story, range(10, 14)):
+        phone.register(20)
+        for again in range(8):
+            phone.silence(300 + 60 * again, P, "REGISTER")
+    for packet in sorted(story.packets, key=lambda packet: packet.time):
+        ear.wires[1].away = away and packet.time > 200
+        ear.wires[S in (packet.source, packet.destination)].come([packet])
+        ear.turn(packet.time, read=True)
+    ear.turn(850)
+    assert set(findings(ear.said)) == rules
