@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sipaudit.capture.ip import UDP, IpPacket
 from sipaudit.capture.layers import TRUNCATED, Inner, Peel, Peeled, Stop, Tally
-from sipaudit.capture.link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls
+from sipaudit.capture.link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethernet, mpls, ppp
 from sipaudit.sip.framing import looks_like_sip
 
 VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_U = 4789, 8472, 4790, 6081, 2152
@@ -15,6 +15,7 @@ GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one o
 
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 _GRE_KEEPALIVE = 0
+_L2TP_CONTROL, _L2TP_LENGTH, _L2TP_SEQUENCE, _L2TP_OFFSET, _L2TP_VERSION = 0x8000, 0x4000, 0x0800, 0x0200, 0x000F
 _VXLAN_I, _VXLAN_NEVER, _GPE_P = 0x08, 0x40, 0x04  # of the first octet
 
 
@@ -106,6 +107,22 @@ def gtp_u(payload: bytes) -> Peeled | None:
     return Stop("gtp-u-extensions")
 
 
+def l2tp(payload: bytes) -> Peeled | None:
+    """A data message of L2TPv2 (RFC 2661 3.1); control messages carry nothing."""
+    if len(payload) < 6:
+        return None
+    flags = int.from_bytes(payload[:2], "big")
+    if flags & _L2TP_VERSION != 2:
+        return Stop("l2tp")
+    if flags & _L2TP_CONTROL:
+        return Stop("l2tp", Tally.CONTENT)
+    at = 6 + (2 if flags & _L2TP_LENGTH else 0) + (4 if flags & _L2TP_SEQUENCE else 0)
+    end = int.from_bytes(payload[2:4], "big") if flags & _L2TP_LENGTH else len(payload)
+    if flags & _L2TP_OFFSET:
+        at += 2 + int.from_bytes(payload[at : at + 2], "big")
+    return Inner(payload[at:end], ppp)
+
+
 def mpls_udp(payload: bytes) -> Peeled | None:
     """RFC 7510."""
     return mpls(payload)
@@ -122,5 +139,5 @@ _PROTOCOLS: dict[int, Peel] = {4: bare_ip, 41: bare_ip, 47: gre, 137: mpls}
 
 TUNNEL_PORTS = {
     VXLAN: vxlan, VXLAN_LINUX: vxlan, VXLAN_GPE: vxlan_gpe, GENEVE: geneve, GTP_U: gtp_u, MPLS_UDP: mpls_udp,
-    L2TP: _unread("l2tp"), CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
+    L2TP: l2tp, CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
 }

@@ -106,6 +106,11 @@ NO_MAC: dict[str, Callable[[int], tuple[int, bytes]]] = {
         struct.pack(">BBHI", 1, 0, ETHERTYPE[v], 0) + b"OPTS" + INNER[v], 50000, 6081), **OUTER))),
     "vxlan-gpe": lambda v: (ETHERNET, eth(ip4(udp(
         b"\x0c\0\0" + bytes([{4: 1, 6: 2}[v]]) + b"\0\0\x2a\0" + INNER[v], 50000, 4790), **OUTER))),
+    "l2tp": lambda v: (ETHERNET, eth(ip4(udp(
+        b"\0\x02\0\1\0\1\xff\x03" + struct.pack(">H", {4: 0x21, 6: 0x57}[v]) + INNER[v], 1701, 1701), **OUTER))),
+    "l2tp with length, sequence and offset": lambda v: (ETHERNET, eth(ip4(udp(struct.pack(
+        ">HHHHHHH2xH", 0x4A02, 18 + len(INNER[v]), 1, 1, 7, 7, 2, {4: 0x21, 6: 0x57}[v]) + INNER[v] + b"behind",
+        1701, 1701), **OUTER))),
     "mpls in ip": lambda v: (ETHERNET, eth(ip4(b"\x00\x02\x01\x40" + INNER[v], 137, **OUTER))),
 }  # fmt: skip
 
@@ -278,7 +283,8 @@ def test_sip_on_a_tunnels_port_is_sip_and_other_users_of_the_port_are_left_alone
         (eth(ip4(udp(b"\0\0\0\0" + b"x" * 30, 4500, 4500))), ETHERNET, "content", "ike"),
         (eth(ip4(b"\0" * 20, 2)), ETHERNET, "content", "igmp"),
         (eth(ip4(b"\0" * 20, 200)), ETHERNET, "undecoded", "ip-proto-200"),
-        (eth(ip4(udp(b"\xc8\x02" + b"\0" * 20, 1701, 1701))), ETHERNET, "undecoded", "l2tp"),
+        (eth(ip4(udp(b"\xc8\x02" + b"\0" * 20, 1701, 1701))), ETHERNET, "content", "l2tp"),
+        (eth(ip4(udp(b"\x00\x03" + b"\0" * 20, 1701, 1701))), ETHERNET, "undecoded", "l2tp"),
         (eth(ip4(udp(b"\x0c\0\0\x04" + b"\0" * 20, 50000, 4790))), ETHERNET, "undecoded", "vxlan-gpe-4"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=3))), ETHERNET, "undecoded", "udp-length"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=900))), ETHERNET, "undecoded", "udp-length"),
