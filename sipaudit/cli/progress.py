@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sipaudit.run.reading import Progress
 
 MEGABYTE = 1_000_000
+ROOMY = 60                # columns in which there is room for sizes and the rate; else the share that is read
+WIDEST = 40               # columns of the bar itself
+SIZES, SHARE = 46, 23     # columns of all else, at the most
 
 
 @contextmanager
@@ -39,13 +42,16 @@ class Bar:
     """Bytes read, rate and time left, drawn with rich."""
 
     def __init__(self) -> None:
+        from rich import progress as drawn
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as RichProgress
 
-        self._bar = RichProgress(
-            "reading", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(),
-            console=Console(stderr=True), transient=True,
+        console = Console(stderr=True)
+        told = (drawn.DownloadColumn(), drawn.TransferSpeedColumn()) if console.width >= ROOMY else (
+            drawn.TaskProgressColumn(),)
+        width = min(WIDEST, console.width - (SIZES if console.width >= ROOMY else SHARE))
+        self._bar = drawn.Progress(
+            "reading", drawn.BarColumn(max(width, 1)), *told, drawn.TimeRemainingColumn(),
+            console=console, transient=True,
             redirect_stdout=False,  # else results would be drawn above the bar, on stderr
         )
         self._task = self._bar.add_task("reading", total=None)

@@ -54,8 +54,11 @@ def complain(text: str) -> None:
 def say(line: str) -> None:
     """One line on stderr. Where nobody reads it any more (`2>&1 | head`), or its disk is full, it is lost, and what is
     done and the exit code stay what they are."""
+    if sys.stderr is None:   # `2>&-`
+        return
     try:
-        click.echo(safe_text(line), err=True)
+        sys.stderr.write(f"{safe_text(line)}\n")   # not as click does it: past a bar that is drawn, into its line
+        sys.stderr.flush()
     except OSError:
         _silence(sys.stderr)
 

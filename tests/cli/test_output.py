@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,22 @@ def test_a_terminal_gets_a_bar_and_stdout_stays_clean() -> None:
     assert ran.stdout == b"result\n"
     assert b"2.0" in drawn
     assert b"sipaudit: warning: a clock step" in drawn
+
+
+@pytest.mark.parametrize("width", [30, 40, 80, 100])
+def test_the_bar_is_one_line_on_every_terminal(width: int) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}
+    subprocess.run([sys.executable, "-c", BAR], stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    lines = [re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) for line in re.split("[\r\n]+", drawn)]
+    bars = [line for line in lines if line.startswith("reading")]
+    assert bars
+    assert all(re.search(r"[0-9:]{7}$|-:--:--$", line.rstrip()) for line in bars)
+    assert max(map(len, bars)) <= width
+    assert any(line.startswith("sipaudit: warning:") for line in lines)   # not behind the bar
 
 
 LONG = """
