@@ -16,6 +16,7 @@ from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.spells import SOONER, renewed_after
 from sipaudit.incidents.tally import Tally
 from sipaudit.incidents.timers import Timers
+from sipaudit.incidents.unfound import does_without
 from sipaudit.model.conditions.failures import RETRY_WAIT
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import CHALLENGES, Answered, Contacted, ContactKind, Failed, FailureKind, Lost, Sent
@@ -161,7 +162,7 @@ class EvidenceWatch:
             if waiting.request.method == "INVITE":
                 self._attempt_failed(waiting.request, waiting.subject)
         there = [subject for subject in subjects if works_with(subject, event.server)] or [
-            subject for subject in subjects if named or not self._needs_none(subject, event)]
+            subject for subject in subjects if named or not does_without(subject, event, self._tally.servers)]
         if self._outages is None or self._cut is None or not there or server is self._tally.beyond:
             return
         vain = InVain(event.phone, None, event.sent, event, there, True)
@@ -169,17 +170,6 @@ class EvidenceWatch:
             self._outages.fails(server, vain)
         elif phone.reach(event.server).waiting:   # else it met an answer or a keepalive, and nobody asked anything
             self._cut.off(server, vain, event.time)
-
-    def _needs_none(self, subject: Watched, event: Failed) -> bool:
-        """Whether a line that does not find a server is registered, and works with another, of which it does not know
-        more than that it does not find it either: the name of their list does not resolve, and nothing fails by that.
-        """
-        stay = subject.state.stays[subject.track]
-        if stay is None or all(binding.until <= event.time for binding in subject.state.bindings):
-            return False
-        server = self._tally.servers.get(stay.server)
-        failing = None if server is None else server.failing.get(event.phone)
-        return failing is None or failing.unnamed
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:

@@ -13,7 +13,8 @@ from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.traps.ground import handset
 
 SITE = site({**R2, **MINUTE}, P, S)
-EARLY = "premature-failback"
+QUARTER = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
+EARLY, OFTEN = "premature-failback", "failback-retried-too-often"
 
 
 def retries(count: int = 5) -> Story:

@@ -18,22 +18,20 @@ from sipaudit.model.sayings import (
     TrySaid,
 )
 from tests.live.ear import Ear, findings, incidents, withdrawn
-from tests.live.stories import retries
+from tests.live.stories import OFTEN, QUARTER, retries
 from tests.stories import MINUTE, R2, Court, Handset, P, S, Story, T, handsets, site
 from tests.traps.ground import handset
 from tests.wire import ORIGIN
 
-OFTEN = "failback-retried-too-often"
-SITE = site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S)
 
 
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, SITE)
+    return Ear(tmp_path, QUARTER)
 
 
 def test_where_the_capture_ends_the_last_try_is_not_known_to_have_failed(tmp_path: Path) -> None:
-    assert Court(tmp_path, [OFTEN])(retries(), SITE) == [f"? {OFTEN} capture-ended"]
+    assert Court(tmp_path, [OFTEN])(retries(), QUARTER) == [f"? {OFTEN} capture-ended"]
 
 
 def test_on_a_port_that_fell_silent_it_is_said_when_its_time_has_passed(ear: Ear) -> None:

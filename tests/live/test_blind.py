@@ -8,14 +8,14 @@ import pytest
 
 from sipaudit.model.sayings import EventSaid
 from tests.live.ear import Ear, findings, incidents
-from tests.live.test_as_it_happens import OFTEN, SITE, retries
+from tests.live.stories import OFTEN, QUARTER, retries
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.traps.ground import handset
 
 
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, SITE)
+    return Ear(tmp_path, QUARTER)
 
 
 def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadline(ear: Ear) -> None:
@@ -57,7 +57,7 @@ def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it
 
 def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> None:
     """Nobody knows what passed in that hour: it is no hour without REGISTERs, beside which any would be many."""
-    ear, story = Ear(tmp_path, SITE), Story()
+    ear, story = Ear(tmp_path, QUARTER), Story()
     for number in range(50):
         phone = Handset(story, f"10{number}", (f"10.1.0.{number + 1}", 5060), challenges=False, granted=20)
         for start in (0, 3700):

@@ -10,14 +10,13 @@ import pytest
 from sipaudit.model.sayings import CallSaid, EventSaid, IncidentSaid, MinuteSaid, MoveSaid, Saying
 from tests.live.ear import Ear, findings, incidents, withdrawn
 from tests.live.noticed import Notified, outage
-from tests.live.stories import retries
+from tests.live.stories import OFTEN, QUARTER, retries
 from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
 from tests.traps.ground import handset
 from tests.wire import ORIGIN
 
 HOUR = 3600.0
 EARLY = "premature-failback"
-OFTEN = "failback-retried-too-often"
 
 
 def known(ear: Ear) -> Story:
@@ -110,7 +109,7 @@ def test_deadlines_fire_and_deviations_are_found_as_if_nothing_had_been(ear: Ear
 
 
 def test_a_deadline_on_a_silent_port_fires_at_its_time_by_the_new_clock(tmp_path: Path) -> None:
-    ear = Ear(tmp_path, site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S))
+    ear = Ear(tmp_path, QUARTER)
     known(ear)
     story = retries()
     hears(ear, story, HOUR)
@@ -221,7 +220,7 @@ def waits_for(ear: Ear) -> Story:
 
 @pytest.fixture
 def returning(tmp_path: Path) -> Ear:
-    return Ear(tmp_path, site({**R2, "failBack.mode": "duration", "failBack.timeout": 900}, P, S))
+    return Ear(tmp_path, QUARTER)
 
 
 def test_a_clock_that_is_set_forward_lets_no_deadline_pass(returning: Ear, caplog: pytest.LogCaptureFixture) -> None:
