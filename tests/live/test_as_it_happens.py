@@ -24,7 +24,6 @@ from tests.traps.ground import handset
 from tests.wire import ORIGIN
 
 
-
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
     return Ear(tmp_path, QUARTER)
