@@ -61,7 +61,8 @@ def is_new_here(case: Case) -> Ground:
 
 
 def lower_server(case: Case) -> Ground:
-    """Failover goes downward, or wraps from the last server to the head (F1)."""
+    """Failover goes downward (F1). A wrap from the last server to the head looks like a return, and is judged as one.
+    """
     ranks = _ranks(case)
     return holds_if(ranks is None or ranks[1] > ranks[0])
 
@@ -152,7 +153,7 @@ def all_resolved(case: Case) -> Ground:
 
 def between_untouched(case: Case) -> Ground:
     """F1: a server between the one left and this one, of which the phone knows nothing bad and which it did not try
-    since the failure."""
+    since the failure. Only on the way down: who goes up past the head may try a server between (F11, B8)."""
     ranks, entry = _ranks(case), case.profile.entry
     if ranks is None or entry is None:
         return HOLDS  # which servers there are is not known, as `same_entry` says
