@@ -20,6 +20,7 @@ NOT_ON_THE_WIRE = {
         "nothing was heard of S before the call, which is one-way and not loss",
     "lapsed-not-when-the-answer-to-a-renewal-is-lost": "a settings block declares what it leaves out, too",
     "lapsed-near-loss": "one packet of so few is more than half a percent",
+    "tofailed-a-try-may-lack": "one packet of so few is more than half a percent",
     "tofailed-near-loss": "one packet of so few is more than half a percent",
     "fromfailed-near-loss": "one packet of so few is more than half a percent",
     "premature-mode-unknown": "a settings block declares what it leaves out, too",

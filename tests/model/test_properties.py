@@ -48,7 +48,7 @@ LATE_SEEDS = (             # of those that were once accused
 LACKING = 8                # chunks of histories of which one answer was not seen
 LACKING_SEEDS = (23610, 31883, 9801788, 26645, 440701, 13305845)   # of those that were once accused
 UNASKED = 4                # chunks of histories of which one sending of a request was not seen
-UNASKED_SEEDS = (41, 2953, 3396, 13402572)   # of those that were once accused for certain
+UNASKED_SEEDS = (41, 2953, 3396, 13402572, 15820668)   # of those that were once accused for certain
 PLAIN = 200                # phones that obey among servers that fail in plain ways
 WRONG = 20                 # histories of each way to break a rule
 

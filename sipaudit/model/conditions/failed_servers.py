@@ -11,16 +11,17 @@ from sipaudit.model.conditions.requests import of_a_call
 from sipaudit.model.conditions.timing import declared_ttl
 from sipaudit.model.conditions.trust import may_have_crossed
 from sipaudit.model.conditions.unseen import left_open
-from sipaudit.model.events import Answered, Replied, Sent
+from sipaudit.model.events import Answered, FailureKind, Replied, Sent
 from sipaudit.model.machines import FailedServer, failed_server
 from sipaudit.model.observations import Fact
 from sipaudit.model.readings import ALWAYS, NEVER, Reading, negate, taken
 from sipaudit.model.settings import Mode
 from sipaudit.model.state import Call, FailedMark
 from sipaudit.model.timers import SILENCE_MAX
-from sipaudit.model.values import Reason
+from sipaudit.model.values import Assumption, Reason
 
 OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
+NEVER_LEFT = frozenset({FailureKind.REFUSED, FailureKind.TLS, FailureKind.DNS})
 NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
 
 
@@ -148,8 +149,17 @@ def last_failover(case: Case) -> Ground:
     mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
-    ended = mark is not None and (mark.again or _may_have_gone_on(case, mark) or _may_have_come_by(case, mark))
-    return Ground(reason=Reason.READINGS_DIFFER) if ended else HOLDS
+    if mark is None:
+        return HOLDS
+    if mark.again or _may_have_gone_on(case, mark) or _may_have_come_by(case, mark) or _tried_unseen(case, mark):
+        return Ground(reason=Reason.READINGS_DIFFER)
+    lost = case.phone.lost   # that may have been the REGISTER of a try
+    return HOLDS if lost is None or lost < mark.since.time else Ground(assumptions=(Assumption.CAPTURE_COMPLETE,))
+
+
+def _tried_unseen(case: Case, mark: FailedMark) -> bool:
+    """Whether the line may have tried to return by a REGISTER that never left, because no connection came about."""
+    return any(item.kind in NEVER_LEFT and item.time > mark.since.time for item in case.phone.reach(mark.server).hard)
 
 
 def _may_have_come_by(case: Case, mark: FailedMark) -> bool:
