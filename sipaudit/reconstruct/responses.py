@@ -6,7 +6,7 @@ from math import inf
 
 from sipaudit.model.events import CHALLENGES, Answered, Booted, Replied
 from sipaudit.model.timers import BOOT_SILENCE, RETRY_AFTER
-from sipaudit.reconstruct.bounds import STIRS
+from sipaudit.reconstruct.bounds import START_TAKES, STIRS
 from sipaudit.reconstruct.contacts import granted_expiry
 from sipaudit.reconstruct.dialogs import CALL_METHODS, Leg
 from sipaudit.reconstruct.late_challenges import challenged
@@ -146,7 +146,10 @@ class Responses:
     def _reply(self, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
         """The phone answers a request."""
         memory, status, leg = self._memory, response.status, transaction.leg
-        if BOOT_SILENCE <= item.time - phone.last < inf:
+        silence, starts = item.time - phone.last, memory.starts
+        if BOOT_SILENCE <= silence < inf or (
+            item.time - starts.latest <= START_TAKES and silence < inf and starts.began(phone, item.time)
+        ):
             self._may_stir(transaction, phone, item, status)
         phone.last = item.time
         if leg is not None and leg.line is None:

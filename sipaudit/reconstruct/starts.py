@@ -10,6 +10,8 @@ may have spoken until its plug was pulled.
 
 from __future__ import annotations
 
+from math import inf
+
 from sipaudit.reconstruct.bounds import START_TAKES, STARTS_KEPT
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.useragent import polycom_mac
@@ -34,15 +36,18 @@ class Signs:
 
 
 class Starts:
-    """The latest signs by hardware address and by host, for as long as a start takes."""
+    """The latest signs by hardware address and by host, for as long as a start takes; `latest` is when the last of all
+    was seen (seconds since the epoch)."""
 
     def __init__(self) -> None:
         self._by_mac: dict[str, Signs] = {}
         self._by_host: dict[str, Signs] = {}
         self.evicted = 0
+        self.latest = -inf
 
     def take(self, item: Start) -> None:
         """A sign. Those of one device within START_TAKES are of one start."""
+        self.latest = item.time
         fetches = item.kind in (StartKind.FILE, StartKind.UPDATER)
         mac = polycom_mac(item.mac) if fetches else item.mac  # on the segment it may be a router's that is seen
         signs = self._of(mac, item.host if fetches else None, item.time)

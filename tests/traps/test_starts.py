@@ -164,6 +164,18 @@ def test_a_phone_that_takes_a_call_before_it_registers_may_have_started(court: C
     assert found == ([] if seen else ["accepted-from-failed-server", PREMATURE])
 
 
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_phone_that_takes_a_while_to_register_answers_meanwhile(court: Court, regime: str) -> None:
+    """Its plug was pulled; it asks for an address and for its files, and answers what S repeats some seconds before it
+    registers."""
+    phone = moved(regime, agent=AGENT)
+    asks_for_address(phone.story, EARLY - 9, phone.place)
+    fetches(phone.story, EARLY - 8, phone.place)
+    phone.replies(EARLY - 6, phone.called(EARLY - 6.1, S, "OPTIONS", call_id="repeated"), 200)
+    phone.register(EARLY, P, call_id="after-the-start")
+    assert accused(court(phone.story, minute(regime))) == []
+
+
 @any_regime
 def test_a_phone_that_takes_new_settings_may_begin_anew_without_a_pause(court: Court, regime: str) -> None:
     """A server told it to look for them: for some it need not start, and is soon back with a Call-ID of its own."""
