@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
+from sipaudit.model.conditions.failures import after_a_failure
 from sipaudit.model.conditions.servers import lower_server
 from sipaudit.model.conditions.unseen import lacking, left_open
 from sipaudit.model.conditions.whereabouts import in_mid_life, older_binding_may_live
@@ -40,7 +41,17 @@ def refreshes_nothing(case: Case) -> Ground:
     if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
         return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
+    if renews and _moves_by_it(case, binding):
+        return HOLDS
     return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _moves_by_it(case: Case, binding: Binding) -> bool:
+    """Whether the line goes there because its server has failed (F1), for what it holds there is not due for renewal,
+    nor by the pace at which it was renewed so far; in R0 a refresh may be diverted there (F5)."""
+    due = renewal_is_near(case, binding) or case.now >= binding.due - _slack(case, binding.expires)
+    awaited = binding.register is not None or due
+    return case.regime is not Regime.R0 and not awaited and after_a_failure(case) is not FAILS
 
 
 def _asked_in_vain(case: Case, binding: Binding) -> bool:
