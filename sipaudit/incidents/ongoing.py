@@ -48,7 +48,8 @@ def answers_late(server: ServerWatch, last: Outage, sent: float) -> bool:
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:
     """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
     where it refused them, or where it may be another outage: what one of its phones had asked in vain was answered
-    since, `few` of these or more were served since, or nobody between these requests or `soon` after them."""
+    since, `few` of these or more were served since, or nobody between these requests or `soon` after them, unless it
+    was of some alone, and of these, before (`stands`)."""
     if last.end is None or last.some.disproved or last.is_of_refusals or not last.last < sent <= last.last + TOGETHER:
         return {}
     failing = {phone: one for phone, one in server.failing_since(last.end) if one.sends[-1] > last.end}
@@ -56,7 +57,14 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
             if one.first <= last.last or not one.served_since(server.key, last.end)}
     first = min((time for one in lost.values() for time in one.sends if time > last.end), default=sent)
     others = server.first_life_of_others(first, sent + soon, {*last.own, *lost})
-    return lost if others is not None and len(failing) - len(lost) < few else {}
+    meanwhile = others is not None or stands(last, lost)
+    return lost if meanwhile and len(failing) - len(lost) < few else {}
+
+
+def stands(last: Outage, failing: Mapping[int, Failing]) -> bool:
+    """Whether others were answered during the last outage, and one of these has had no answer since it began to fail
+    in it."""
+    return last.some.spared is not None and any(one.first <= last.last for one in failing.values())
 
 
 def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from sipaudit.incidents.calls import Attempt, CallWatch
 from sipaudit.incidents.draft import Drafts, Watched
 from sipaudit.incidents.failing import Failing, InVain
-from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, serves_others, still_failing
+from sipaudit.incidents.ongoing import answers_late, is_there, runs_out_as_before, serves_others, stands, still_failing
 from sipaudit.incidents.outage import Outage
 from sipaudit.incidents.same import join
 from sipaudit.incidents.servers import ServerWatch
@@ -156,10 +156,12 @@ class Outages:
         return self._reopen(server, last)
 
     def _goes_on_for_some(self, server: ServerWatch, last: Outage, sent: float) -> bool:
-        """Whether only others than its phones were answered since."""
+        """Whether only others than its phones were answered since: several ask in vain again, or one of these where it
+        was of some alone from the beginning."""
         failing = still_failing(server, last, sent, self._quiet, self._phones)
         asked = server.users_since(sent - self._within)
-        if len(failing) < self._phones or len({*last.first, *failing}) < self._share * asked:
+        enough = 1 if stands(last, failing) else self._phones
+        if len(failing) < enough or len({*last.first, *failing}) < self._share * asked:
             return False
         last.is_of_some(server, failing)
         join(server, last, self._phones, self._drafts)

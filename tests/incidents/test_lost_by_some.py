@@ -289,3 +289,15 @@ def test_who_was_answered_again_while_it_went_on_for_others_does_not_end_it_late
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-921.000 15"]
     said = words_of(tower.report, UTC).of(tower.of("server-outage"))
     assert said[1] == "It answered 5 of them again from 12:07:20 on."
+
+
+def test_it_goes_on_though_only_one_of_few_phones_asks_again(tower: Tower) -> None:
+    """The others wait at S for longer."""
+    story = Story()
+    phones = two_sites(story)[:3]
+    for number, phone in enumerate(phones):
+        phone.register(phone.silence(300 + 7 * number, method="REGISTER"), S)
+    phones[0].silence(366, method="REGISTER")
+    for number, phone in enumerate(phones):
+        phone.register(395 + number)
+    assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-395.004 3"]
