@@ -87,6 +87,14 @@ def test_a_closed_folder_itself_is_called_closed(place: Path, words: str) -> Non
     assert refused.stderr == f"sipaudit: {said}"
 
 
+def test_a_key_that_is_closed_is_not_to_be_made_anew(place: Path) -> None:
+    """It is the one by which earlier files were redacted."""
+    words = ["analyze", "capture.pcap", "--redact", "--redact-key", "closed/site.yaml"]
+    refused = subprocess.run([*COMMAND, *words], cwd=place, capture_output=True, text=True, check=False, **NOBODY)
+    assert refused.stderr == ("sipaudit: closed/site.yaml: the key cannot be read: Permission denied "
+                              "(give the user who runs sipaudit the permission to read it)\n")
+
+
 def test_to_a_program_that_is_an_input_error(place: Path) -> None:
     code = ("import sipaudit\ntry: sipaudit.analyze('closed/capture.pcap')\n"
             "except sipaudit.InputError as error: print(error)")
