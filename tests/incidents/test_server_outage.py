@@ -828,3 +828,15 @@ def test_a_reset_that_meets_no_request_says_nothing_of_its_server(tower: Tower) 
         phone.register(640 + number)
     end(story, 700)
     assert tower.see(story) == []
+
+
+def test_a_reset_counts_where_no_answer_follows(tower: Tower) -> None:
+    """P resets what its phones send, and they go elsewhere."""
+    story = Story()
+    phones = registered(story, 6, transport="tcp")
+    for number, phone in enumerate(phones):
+        phone.ask(600 + number, P, "REGISTER", expires=3600)
+        story.reset(600.001 + number, P, phone.place)
+        phone.register(600.1 + number, S)
+    end(story, 700)
+    assert [told.split()[2] for told in tower.see(story, only="server-outage")] == ["600.000-"]
