@@ -69,9 +69,7 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reo
     answer = state.answer or item
     ways = (*line.ways, item.flow) if isinstance(item, Datagram) else line.ways
     turned = any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned)
-    if _behind_nat(line):
-        told = NOTHING_TOLD   # that was its router, which may serve it from what is left of these
-    own = _own(state, told)
+    own = _own(line, state, told)
     ends, low, high = _lives(state, own)
     return EntryChanged(
         answer.time, answer.capture, answer.frame, line.phone, line.number, state.entry.name, ends[0], low, high,
@@ -83,7 +81,7 @@ def entry_noticed(line: Line, state: EntryState, item: Item, told: Lives, *, fou
     """The events of an entry that a line turns out to have (`found`: one for each answer that told its phone of it
     before), or that was given another list since the line was last seen."""
     changed = entry_changed(line, state, item, told, reordered=state.reordered and not found)
-    own = _own(state, told) if found and changed.own else NOTHING_TOLD
+    own = _own(line, state, told) if found else NOTHING_TOLD
     answers = sorted({(life.time, life.capture, life.frame) for life in own.values()})
     if not answers:
         yield changed
@@ -118,8 +116,10 @@ def _behind_nat(line: Line) -> bool:
     return own != line.owner.host and (own[:1].isdigit() or ":" in own)
 
 
-def _own(state: EntryState, told: Lives) -> Lives:
-    """What a phone was told of the entry."""
+def _own(line: Line, state: EntryState, told: Lives) -> Lives:
+    """What the line's phone was told of the entry."""
+    if _behind_nat(line):
+        return NOTHING_TOLD   # that was its router, which may serve it from what is left of these
     return {key: life for key, life in told.items() if key[0] in state.names}
 
 
