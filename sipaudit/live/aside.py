@@ -13,6 +13,18 @@ Job = Callable[[], None]
 log = logging.getLogger(__name__)
 
 
+class Count:
+    """A number that two threads change."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._lock = threading.Lock()
+
+    def add(self, more: int) -> None:
+        with self._lock:
+            self.now += more
+
+
 class Aside:
     """`put` and `idle` wait for nothing. A job says itself what goes wrong, but for one that `done` waits for. The
     thread begins with the first job: capabilities are each thread's own, and one that was there before would keep

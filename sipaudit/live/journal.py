@@ -10,12 +10,11 @@ from contextlib import suppress
 from errno import ENOSPC, ETIMEDOUT
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import IO
 
 import msgspec
 
-from sipaudit.live.aside import Aside
+from sipaudit.live.aside import Aside, Count
 from sipaudit.live.synced import Syncer
 from sipaudit.model.sayings import (
     CallSaid,
@@ -57,7 +56,7 @@ class Journal:
         self._syncer, self._aside = Syncer(), Aside("journal")
         self._log = log
         self._lines: list[bytes] = []   # of this turn
-        self._waiting = _Bytes()        # handed to the thread, and not yet written
+        self._waiting = Count()         # handed to the thread, and not yet written
         self._file: IO[bytes] | None = None
         self._failed = False
         self._bytes, self._apart = _size(self._new), _size(self._old)   # the latter of checkpoints that did not come
@@ -72,7 +71,7 @@ class Journal:
                 turned_away("journal")
 
     def _has_room(self, saying: Saying) -> bool:
-        waiting = self._waiting.count
+        waiting = self._waiting.now
         room = isinstance(saying, Judged) or self._bytes + self._apart + waiting < BOUND
         return room and waiting < WAITING
 
@@ -192,18 +191,6 @@ class Journal:
             with suppress(OSError):   # all was written
                 self._file.close()
             self._file = None
-
-
-class _Bytes:
-    """A count that two threads change."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._lock = Lock()
-
-    def add(self, count: int) -> None:
-        with self._lock:
-            self.count += count
 
 
 def _size(path: Path) -> int:

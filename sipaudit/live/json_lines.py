@@ -9,10 +9,9 @@ from collections import deque
 from errno import ENXIO
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from sipaudit.errors import InputError
-from sipaudit.live.aside import Aside
+from sipaudit.live.aside import Aside, Count
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 from sipaudit.report.screen import count_of
@@ -89,8 +88,7 @@ class LinesToFile:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._waiting: deque[bytes] = deque()
-        self._bytes = 0
-        self._counting = Lock()    # two threads add to them, and take off
+        self._bytes = Count()
         self._broken_off = False   # whether the first of those that wait is the rest of a line
         self._away = False         # whether the last that was written was refused
         self._moved = False        # whether another file could not be made in its place
@@ -107,21 +105,17 @@ class LinesToFile:
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
         if _breaks_off(self._path):
             self._waiting.appendleft(b"\n")
-            self._count(1)
+            self._bytes.add(1)
         return file
 
     def take(self, saying: Saying) -> None:
         line = to_json(saying) + b"\n"
-        if self._bytes + len(line) > BYTES_KEPT:
+        if self._bytes.now + len(line) > BYTES_KEPT:
             self.dropped += 1
             turned_away("jsonl")
         else:
             self._waiting.append(line)
-            self._count(len(line))
-
-    def _count(self, more: int) -> None:
-        with self._counting:
-            self._bytes += more
+            self._bytes.add(len(line))
 
     @property
     def left(self) -> str:
@@ -159,7 +153,7 @@ class LinesToFile:
                 self._say_away(error)
                 return
             self._say_back()
-            self._count(-written)
+            self._bytes.add(-written)
             self._broken_off = written < len(line)
             if self._broken_off:
                 self._waiting[0] = line[written:]

@@ -104,7 +104,6 @@ class Reach:
         except (SQLAlchemyError, OSError) as error:
             self.fails(error)
 
-
     def _begin_to_prune(self) -> None:
         engine, address = self._store.engine, self._store.address
         if self._trusted().holds():
