@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from sipaudit.model.values import Assumption, Reason, Report
 from sipaudit.report.screen import count_of
 
 CAPTURING = "docs/capturing.md"
+TYPED = re.compile(r"`([^`]+)`")   # what is to be typed, in advice here and of rules
 
 ADVICE: dict[Reason, str] = {
     Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file, or name its provisioning files (--config); "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from sipaudit.model.values import Finding, Frame, Incident, Report
-from sipaudit.report.advice import ADVICE, ASSUMED, by_reason
+from sipaudit.report.advice import ADVICE, ASSUMED, TYPED, by_reason
 from sipaudit.report.exhibits import worst_first
 from sipaudit.report.names import name_of, site_names
 from sipaudit.report.proof import filters, proof_text
@@ -27,7 +27,6 @@ LENGTH_SHOWN = 300   # characters of one value: a name can have thousands
 
 _MARKS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)/(?=/)|(?<=www)\.)", re.IGNORECASE)
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_TYPED = re.compile(r"`([^`]+)`")
 _CODE = re.compile(r"[^`<>&|]+")
 
 
@@ -136,7 +135,7 @@ def prose(text: str) -> str:
 
 def ours(text: str) -> str:
     """A sentence of ours, or of a rule: what stands in `backticks` is code, all else stands for itself."""
-    return "".join(code(part) if place % 2 else prose(part) for place, part in enumerate(_TYPED.split(text)))
+    return "".join(code(part) if place % 2 else prose(part) for place, part in enumerate(TYPED.split(text)))
 
 
 def code(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, overload
 
+from sipaudit.report.advice import TYPED
 from sipaudit.safe_text import safe_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ SENTENCE = 1_500  # of a sentence that may hold several names
 MESSAGE = 16_000  # of one SIP message
 FIELD = 500       # of one line of a dissection
 _LEFTWARD = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
-_TYPED = re.compile(r"`([^`]+)`")
 _RUN = re.compile(f"[{_LEFTWARD}]+(?:[^\\w<>&]+[{_LEFTWARD}]+)*")   # of words that are written from right to left
 
 
@@ -46,7 +46,7 @@ def prose(text: str) -> Markup:
     """A sentence of ours as HTML, what stands in `backticks` as code."""
     from markupsafe import Markup, escape
 
-    return Markup(_TYPED.sub(r"<code>\1</code>", str(escape(text))))
+    return Markup(TYPED.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def inert_lines(text: str, most: int = MESSAGE) -> str:
