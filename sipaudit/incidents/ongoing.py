@@ -79,6 +79,6 @@ def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
 def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float) -> bool:
     """Whether an outage of some phones alone is the same as the one before it: what `few` of them or more asked in vain
     then was not answered to this day, nor what any other did, and who was answered meanwhile is none of these."""
-    stands = (server.failing[phone].first <= before.last for phone in outage.first if phone in server.failing)
+    standing = (server.failing[phone].first <= before.last for phone in outage.first if phone in server.failing)
     others = outage.some.spared is not None and outage.some.spared[0] not in before.first
-    return others and not before.some.disproved and sum(stands) >= few
+    return others and not before.some.disproved and sum(standing) >= few

@@ -25,8 +25,6 @@ TELLING = frozenset({"server-outage", "partial-outage", "registration-gap"})   #
 SUBNET = {4: 24, 6: 64}
 NAME_SHOWN = 60
 SAID = 3
-
-
 RETURN = 120.0        # seconds within which phones whose link is back have registered
 
 
