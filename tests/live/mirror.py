@@ -75,6 +75,13 @@ class Listener:
         return self.process.wait(READY)
 
 
+def assert_was_blind_and_sees(listener: Listener) -> None:
+    """Of one that has ended: a source was away for a while, and none is any more."""
+    health = listener.sayings("health")[-1]["health"]
+    assert health["blind_s"] > 0
+    assert not health["sources_away"]
+
+
 class Mirror:
     """The namespace with its cable: `wire` is where packets are put in, `tap` where they are seen."""
 

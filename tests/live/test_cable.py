@@ -11,7 +11,7 @@ import pytest
 from sipaudit.capture.decode import Decoder
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.interface import Interface
-from tests.live.mirror import Mirror, wait_until, why_not
+from tests.live.mirror import Mirror, assert_was_blind_and_sees, wait_until, why_not
 from tests.shared import ROOT
 
 WHY_NOT = why_not()
@@ -27,9 +27,7 @@ def test_while_it_is_out_the_port_is_away_and_what_was_not_seen_is_known_not_to_
     wait_until(lambda: "has a link again" in listener.errors, "it is back")
     port.replay(OUTAGE / "capture.pcap", "--topspeed")
     assert listener.end() == 0
-    health = listener.sayings("health")[-1]["health"]
-    assert health["blind_s"] > 0
-    assert not health["sources_away"]
+    assert_was_blind_and_sees(listener)
     assert "tap has no link (is the cable out?): nothing is seen there until it has" in listener.errors
     assert re.search(r"tap has a link again after \d+ s$", listener.errors, re.MULTILINE)
     assert listener.sayings("line")
@@ -45,9 +43,7 @@ def test_a_port_that_goes_down_without_its_cable_was_blind_from_then_on(port: Mi
         port.ip("link", "set", end, "up")
     wait_until(lambda: "tap is back after" in listener.errors, "it is back")
     assert listener.end() == 0
-    health = listener.sayings("health")[-1]["health"]
-    assert health["blind_s"] > 0
-    assert not health["sources_away"]
+    assert_was_blind_and_sees(listener)
 
 
 @pytest.fixture

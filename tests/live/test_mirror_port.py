@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import sipaudit
-from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until, why_not
+from tests.live.mirror import SIPAUDIT, Listener, Mirror, assert_was_blind_and_sees, mirror, wait_until, why_not
 from tests.live.stories import outage, written
 from tests.shared import ROOT
 from tests.stories import S, Story, handsets
@@ -99,9 +99,7 @@ def test_a_port_that_goes_down_is_heard_again_when_it_is_back(port: Mirror) -> N
     sample = SAMPLES / "clean-outage"
     wait_until(lambda: _heard(port, sample, listener.folder / "said.jsonl"), "packets after the port came back")
     assert listener.end() == 0
-    health = listener.sayings("health")[-1]["health"]
-    assert health["blind_s"] > 0
-    assert not health["sources_away"]
+    assert_was_blind_and_sees(listener)
     assert "tap is away, and is opened again when it is back" in listener.errors
     assert re.search(r"tap is back after \d+ s$", listener.errors, re.MULTILINE)
 

@@ -73,13 +73,18 @@ def test_a_shared_line_behind_one_nat(court: Court, regime: str, port: int) -> N
     for number, phone in enumerate((first, second)):
         phone.register(20 + number)
         phone.fail_over(300 + 12 * number)
+    one_returns_in_a_call_of_the_other(first, second, regime)
+    assert accused(court(story, minute(regime))) == []
+
+
+def one_returns_in_a_call_of_the_other(first: Handset, second: Handset, regime: str) -> None:
+    """The second, while the first is in a call."""
     asked = first.ask(350, S, "INVITE")
     first.told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
     first.acknowledge(351.1, asked)
     returns(second, regime, 382)
     first.hang_up(420, asked)
     returns(first, regime, 421)
-    assert accused(court(story, minute(regime))) == []
 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
@@ -91,10 +96,5 @@ def test_a_shared_line_behind_one_nat_whose_phones_register_in_turns_at_the_seco
     second.calls = 50
     first.fail_over(300)
     second.fail_over(312)
-    asked = first.ask(350, S, "INVITE")
-    first.told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
-    first.acknowledge(351.1, asked)
-    returns(second, regime, 382)
-    first.hang_up(420, asked)
-    returns(first, regime, 421)
+    one_returns_in_a_call_of_the_other(first, second, regime)
     assert accused(court(story, minute(regime))) == []
