@@ -13,18 +13,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sipaudit.model.values import Report
 
 HOUR = 3600.0
-FARTHEST = 2.0**53  # ms: what a browser can count; a broken clock may show more
+FARTHEST = 2**53  # ms: what a browser can count; a broken clock may show more
 LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset will do
 
 
 def milliseconds(seconds: float) -> int:
     """A time as a browser can count it, however far off a report says that it is. Parts of a millisecond are left
-    out, as in every other output."""
-    return math.floor(round(_countable(seconds * 1000), 3))
-
-
-def _countable(time: float) -> float:
-    return time if -FARTHEST <= time <= FARTHEST else math.copysign(FARTHEST, time)
+    out, as in every other output, but what lacks less than half a microsecond lacks it by its binary fraction only."""
+    return math.floor(min(max(seconds * 1000 + 0.0005, -FARTHEST), FARTHEST))
 
 
 class PageClock:
@@ -39,7 +35,7 @@ class PageClock:
         """From the first moment as it is shown to the time as it is shown."""
         if time is None:
             return None
-        return int(_countable(milliseconds(time) - self._begins))
+        return min(max(milliseconds(time) - self._begins, -FARTHEST), FARTHEST)
 
     def within(self, time: float) -> float:
         return min(max(time, self.start), self.end)
