@@ -247,8 +247,9 @@ class Phone:
         self.lines = ()
         self.unproven = 0
         self.held: list[ModelEvent] | None = []
-        # REGISTER: last CSeq by former Call-ID, the latest few. None, as of `again`, is none: of nearly all phones
-        self.call_ids: dict[str, int] | None = None
+        # REGISTER: last CSeq by former Call-ID, the latest few, and at which server another came in its place (the one
+        # where it was itself: empty). None, as of `again`, is none: of nearly all phones
+        self.call_ids: dict[str, tuple[int, str]] | None = None
         self.again: dict[str, MayAskAgain] | None = None   # by Call-ID
 
     def add(self, line: Line) -> None:

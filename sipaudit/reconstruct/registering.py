@@ -20,6 +20,8 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Address, Request
 from sipaudit.turned_away import turned_away
 
+NEVER_USED = None, ""
+
 
 class Registering:
     """Makes events of REGISTERs."""
@@ -105,15 +107,16 @@ class Registering:
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line) -> bool:
         """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
+        stays = line.turned <= line.asked   # both go to one server
         if line.call_id is not None:
             if phone.call_ids is None:
                 phone.call_ids = {}
             phone.call_ids.pop(line.call_id, None)
-            phone.call_ids[line.call_id] = line.cseq
+            phone.call_ids[line.call_id] = line.cseq, "" if stays else line.server
         line.call_id = call_id
         call_ids = phone.call_ids or {}
-        last = call_ids.get(call_id)
-        if last is not None and line.turned <= line.asked and weak(phone):
+        last, supplanted = call_ids.get(call_id, NEVER_USED)
+        if last is not None and weak(phone) and (stays or supplanted in ("", line.server)):
             phone.unsure = SHARED   # one phone may keep a Call-ID for each server, not two for one
         if last is None and len(phone.lines) > 1:
             last = max((other.cseq for other in under_one_call_id(line)), default=None)

@@ -87,14 +87,66 @@ def one_returns_in_a_call_of_the_other(first: Handset, second: Handset, regime: 
     returns(first, regime, 421)
 
 
+def sharing() -> tuple[Handset, Handset]:
+    """Two phones of one shared line that nothing but the Call-IDs of their REGISTERs tells apart."""
+    story = Story()
+    first, second = (Handset(story, place=(BEHIND, 20001), contact="sip:1001@192.168.1.10", registration=call_id)
+                     for call_id in ("a@192.168.1.10", "b@192.168.1.10"))
+    second.calls = 50
+    return first, second
+
+
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_shared_line_behind_one_nat_whose_phones_register_in_turns_at_the_secondary_only(court: Court, regime: str
                                                                                              ) -> None:
-    story = Story()
-    first, second = (handset(story, place=(BEHIND, 20001), contact="sip:1001@192.168.1.10", registration=call_id)
-                     for call_id in ("a@192.168.1.10", "b@192.168.1.10"))
-    second.calls = 50
+    first, second = sharing()
+    first.register(0)
+    second.register(0)
     first.fail_over(300)
     second.fail_over(312)
     one_returns_in_a_call_of_the_other(first, second, regime)
-    assert accused(court(story, minute(regime))) == []
+    assert accused(court(first.story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat_whose_phones_register_once_at_each_server(court: Court, regime: str) -> None:
+    first, second = sharing()
+    first.register(0)
+    second.register(1)
+    first.fail_over(300)
+    second.fail_over(312)
+    one_returns_in_a_call_of_the_other(first, second, regime)
+    assert accused(court(first.story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat_of_which_one_phone_stays_at_the_primary(court: Court, regime: str) -> None:
+    first, second = sharing()
+    second.register(0)
+    first.register(1)
+    first.fail_over(300)
+    one_returns_in_a_call_of_the_other(first, second, regime)
+    assert accused(court(first.story, minute(regime))) == []
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat_whose_phones_began_at_two_servers(court: Court, regime: str) -> None:
+    """The one at P comes to S, where the other is."""
+    first, second = sharing()
+    first.register(0)
+    second.register(20, S)
+    first.fail_over(300)
+    one_returns_in_a_call_of_the_other(first, second, regime)
+    assert "failback-during-call" not in " ".join(accused(court(first.story, minute(regime))))
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_one_phone_with_a_call_id_for_each_server(court: Court, regime: str) -> None:
+    phone, _ = sharing()
+    phone.register(0)
+    phone.silence(300)
+    phone.register(305.5, S, call_id="b@192.168.1.10")
+    phone.call(305.6, S, 5.0)
+    phone.registration = "a@192.168.1.10"
+    one_returns_in_a_call_of_the_other(phone, phone, regime)
+    assert [said.split()[1] for said in accused(court(phone.story, minute(regime)))] == ["failback-during-call"]
