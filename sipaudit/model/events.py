@@ -138,6 +138,7 @@ class ContactKind(StrEnum):
     DROPPED = "dropped"  # a connection at rest ended, and not by who opened it: it may have failed
     SOUGHT = "sought"    # its address was asked for on the segment, again and in vain
     RESOLVED = "resolved"   # its name, which did not resolve before, does again
+    UNREAD = "unread"    # the capture lacks what it was sent over a connection
 
 
 class Contacted(Event, frozen=True, gc=False):

@@ -11,7 +11,7 @@
     300     > P INVITE
     300.5   >> P INVITE            ... sends it again
     301     ! P icmp               transport failure: icmp refused reset tls dns
-    302     ~ S syn                a contact that is no request: syn lookup closed dropped sought resolved
+    302     ~ S syn                a contact that is no request: syn lookup closed dropped sought resolved unread
     303     < P NOTIFY             a server starts a request, `> P 200 NOTIFY` the phone answers it
     304     * boot                 also: lost WHY since=290, call P up, dns ttl=20..300 until=400 reordered asked others
                                                        turned

@@ -141,10 +141,14 @@ class Beside:
         self._registry.emit(phone, None, Contacted(*of_phone(phone, item), server, kind))
 
     def _gap(self, item: Gap) -> None:
-        """Bytes are missing from a stream between a phone and one of its servers."""
+        """Bytes are missing from a stream between a phone and one of its servers. What the phone said there was a
+        contact, whatever it was."""
         for phone in self._registry.phones_at(item.flow.source_host):
-            if any(_servers_on(phone, item.flow)):
+            asked = tuple(_servers_on(phone, item.flow))
+            if asked:
                 self._lose(phone, item)
+            for server in asked:
+                self._contact(phone, server, ContactKind.UNREAD, item)
         for phone in self._registry.phones_at(item.flow.destination_host):
             if any(_servers_at(phone, item.flow.source_host, item.flow.source_port)):
                 self._lose(phone, item)

@@ -332,6 +332,14 @@ def test_a_gap_in_a_phones_stream_is_a_loss() -> None:
     desk.feed(Gap(START + 10, 0, 5, path(S, "10.1.0.5:41000", "tcp"), 1460))
     desk.feed(Gap(START + 11, 0, 5, path("10.9.9.9:80", "10.1.0.5:41000", "tcp"), 1460))
     assert [event.why for event in desk.of(Lost)] == ["1460 bytes of a stream"]
+    assert desk.of(Contacted) == []
+
+
+def test_what_a_gap_hides_of_a_phone_was_a_contact() -> None:
+    desk, _ = declared()
+    desk.feed(Gap(START + 10, 0, 5, path("10.1.0.5:41000", S, "tcp"), 1460))
+    assert [(event.server, event.kind) for event in desk.of(Contacted)] == [(S, ContactKind.UNREAD)]
+    assert len(desk.of(Lost)) == 1
 
 
 def test_entries_of_a_line_in_fallback_order() -> None:

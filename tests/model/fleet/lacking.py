@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from sipaudit.model.events import NO_LINE, Answered, CallChanged, Lost, ModelEvent, Resent, Sent
+from sipaudit.model.events import NO_LINE, Answered, CallChanged, Contacted, ContactKind, Lost, ModelEvent, Resent, Sent
 from sipaudit.model.packets import MOVERS
 from tests.model.fleet.late import Late
 from tests.model.fleet.story import History, obedient
@@ -52,8 +52,13 @@ def without_sending(history: History, gone: Sent | Resent) -> History:
         history.habits.transport != "udp" or (isinstance(event, Sent) and event.method == gone.method == "REGISTER"
                                               and event.call_id == getattr(gone, "call_id", "")))]
     if isinstance(gone, Sent) and shows and getattr(shows[0], "transaction", 0) != gone.transaction:
-        told.insert(told.index(shows[0]), Lost(shows[0].time, gone.capture, gone.frame, gone.phone, NO_LINE, "a gap",
-                                               gone.time))
+        missed: list[ModelEvent] = [Lost(shows[0].time, gone.capture, gone.frame, gone.phone, NO_LINE, "a gap",
+                                         gone.time)]
+        if history.habits.transport != "udp":
+            missed.append(Contacted(shows[0].time, gone.capture, gone.frame, gone.phone, NO_LINE, gone.server,
+                                    ContactKind.UNREAD))
+        at = told.index(shows[0])
+        told[at:at] = missed
     return History(history.seed, history.habits, told, history.profiles)
 
 
