@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_moves import only_registers
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground
-from sipaudit.model.conditions.failures import waited
+from sipaudit.model.conditions.failures import RETRY_WAIT, waited
 from sipaudit.model.conditions.refreshes import refused_just_now, renewal_is_near
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import LOSS_REACH, clock_was_set
@@ -205,11 +205,19 @@ def holds_binding_there(case: Case) -> Ground:
     binding = case.line.binding(case.request.server)
     if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS
-    if binding.register is not None:
-        return FAILS  # it repeats one that is open still
-    boot = case.line.boot
-    worlds = negate(taken(Reading.BOOT)) if boot is not None and boot.time >= binding.granted.time else ALWAYS
+    if binding.register is not None or _asks_again(case, binding):
+        return FAILS  # it repeats one that is open still, or was refused
+    boot, granted = case.line.boot, binding.granted
+    worlds = negate(taken(Reading.BOOT)) if boot is not None and boot.time >= granted.time else ALWAYS
+    if granted.time - granted.request_time >= case.gives_up:
+        worlds &= negate(taken(Reading.GAVE_UP))   # or was answered when the phone had given it up
     refused = Reason.READINGS_DIFFER if refused_just_now(case) else None
     return FAILS if renewal_is_near(case, binding) else Ground(
         worlds, refused, proof=(binding.granted,),
         facts={"expires": binding.expires, "elapsed": case.now - binding.granted.time})
+
+
+def _asks_again(case: Case, binding: Binding) -> bool:
+    """Whether the phone may have waited until now since it was refused there."""
+    refused = binding.refused
+    return refused is not None and case.now - refused.time <= RETRY_WAIT + case.profile.tolerances.timer
