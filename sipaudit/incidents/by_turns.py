@@ -7,7 +7,6 @@ it does is one incident all the same.
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,22 +21,16 @@ CLOSE = 60.0         # seconds
 
 class ByTurns:
     """What one outage shows of that: `served` which phones were answered in time between requests in vain, and when
-    first, `freed` when those were that had asked in vain themselves, `again` which of these did so once more;
-    `earlier` the outages before it, and whether some of these were `one` with it."""
+    first, `again` which were, and then asked the same in vain once more; `earlier` the outages before it, and whether
+    some of these were `one` with it."""
 
-    __slots__ = ("again", "earlier", "freed", "one", "served")
+    __slots__ = ("again", "earlier", "one", "served")
 
     def __init__(self) -> None:
         self.served: dict[int, float] = {}
-        self.freed: dict[int, float] = {}
         self.again: set[int] = set()
         self.earlier: tuple[Outage, ...] = ()
         self.one = False
-
-    def vain(self, phone: int, sent: float) -> None:
-        """A phone asks in vain."""
-        if sent > self.freed.get(phone, inf):
-            self.again.add(phone)
 
     def look(self, server: ServerWatch, outage: Outage) -> None:
         """What was answered meanwhile to requests such as those in vain."""
@@ -50,7 +43,6 @@ class ByTurns:
         """An outage before it was one with it."""
         self.one = True
         self.served = {**self.served, **before.served}
-        self.freed = {**before.freed, **self.freed}
         self.again |= before.again
 
     @property
@@ -61,7 +53,7 @@ class ByTurns:
     @property
     def since(self) -> float | None:
         """When it first answered anything between requests in vain."""
-        return min((*self.served.values(), *self.freed.values()), default=None)
+        return min(self.served.values(), default=None)
 
 
 def earlier_ones(outage: Outage) -> list[Outage]:

@@ -24,6 +24,11 @@ class InVain(NamedTuple):
     subjects: list[Watched]
     sure: bool
 
+    def had_been_served(self, server: str, since: float) -> bool:
+        """Whether that server has served one of the lines since then what is asked in vain now."""
+        served = (one.state.served for one in self.subjects if one.state.served_since(server, since))
+        return any(answer is not None and answer.method == self.method for answer in served)
+
 
 class Failing:
     """One phone's standing evidence against one server: `sends` when what failed was sent, the first and the last few;

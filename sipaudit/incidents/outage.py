@@ -103,22 +103,18 @@ class Outage(Draft):
         else:
             turned_away("watched-calls")
 
-    def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool, helps: bool
-               ) -> None:
+    def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
         method; `late`: it had run out itself."""
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
             self.hush.answers_late(sent, time)
-        if disproves and helps and not late and phone in self.first:
-            self.turns.freed.setdefault(phone, time)
         if (disproves or late) and phone in self.first:
             self.served[phone] = time
         self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
         """A phone asked then, for these lines, and nothing came of it."""
-        self.turns.vain(phone, sent)
         self.some.vain(phone, sent, by_turns=self.turns.shown)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
@@ -136,9 +132,14 @@ class Outage(Draft):
                 known = self.asked.get(line, sent)
                 self.asked[line] = sent if known < since and line not in self.turned else min(sent, known)
 
-    def joins(self, server: ServerWatch, phone: int, failing: Failing) -> None:
-        """A phone is concerned by one of some alone, which others had lost before."""
-        if self.some.meanwhile is not None and phone not in self.first and failing.served_since(server.key, self.start):
+    def joins(self, server: ServerWatch, vain: InVain, failing: Failing) -> None:
+        """A phone is concerned by one of some alone, which others had lost before; or once more, though the server had
+        done for it what it now asks in vain: what was challenged is disproved by that already, and not by the 200."""
+        phone = vain.phone
+        if phone in self.first:
+            if vain.had_been_served(server.key, self.first[phone]):
+                self.turns.again.add(phone)
+        elif self.some.meanwhile is not None and failing.served_since(server.key, self.start):
             self.some.joined.add(phone)
 
     @property
@@ -247,7 +248,7 @@ class Outage(Draft):
         let_go(lines, self.moves, self.turned, self.asked)
         self.calls = [call for call in self.calls if call.subject.number not in lines]
         self.attempts = [pair for pair in self.attempts if pair[0].subject.number not in lines]
-        let_go(phones, self.first, self.served, self.late, self.doubts, self.turns.served, self.turns.freed)
+        let_go(phones, self.first, self.served, self.late, self.doubts, self.turns.served)
         self.some.release(phones)
         self.hush.release(phones)
         self.turns.again -= phones

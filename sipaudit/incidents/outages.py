@@ -87,7 +87,7 @@ class Outages:
 
     def _join(self, server: ServerWatch, outage: Outage, failing: Failing, vain: InVain) -> None:
         """The request belongs to this outage, which with it may turn out to be none, or one with others before it."""
-        outage.joins(server, vain.phone, failing)
+        outage.joins(server, vain, failing)
         outage.asked_in_vain(vain.phone, vain.sent, vain.subjects)
         outage.lets_run_out(server, vain, self._enough(server))
         outage.sure = outage.sure or failing.sure
@@ -237,7 +237,7 @@ class Outages:
         disproves = failing.disproved(method, sent)
         outage = self.open.get(server.key) or self._closed.get(server.key)
         if outage is not None:
-            outage.serves(phone, sent, time, disproves=disproves, late=late, helps=helps)
+            outage.serves(phone, sent, time, disproves=disproves, late=late)
         if not failing.methods:
             del server.failing[phone]
 

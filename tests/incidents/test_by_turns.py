@@ -95,3 +95,20 @@ def test_what_a_phone_asked_in_vain_before_it_was_answered_does_not_lengthen_how
     assert tower.see(story, only="server-outage") == ["server-outage 10.0.0.1 300.000-387.504 12"]
     metrics = tower.of("server-outage").metrics
     assert (metrics["lines_moved"], metrics["time_to_detect_max"], metrics["time_to_recover_max"]) == (6, 5.5, 5.511)
+
+
+def test_what_is_challenged_in_time_is_answered_by_turns_too(tower: Tower) -> None:
+    """A 401 disproves that a phone's REGISTERs come to nothing before the 200 does. Here every third one is lost."""
+    story = Story()
+    phones = registered(story, 12)
+    for turn in range(6):
+        for number, phone in enumerate(phones):
+            time = 300 + 30 * turn + 2.5 * number
+            if (number + turn) % 3:
+                phone.register(time)
+            else:
+                phone.silence(time, method="REGISTER")
+    end(story, 600)
+    tower.see(story, only="server-outage")
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0].startswith(
+        "10.0.0.1 answered only a part of what 12 phones asked from ")
