@@ -39,15 +39,14 @@ Stretches = dict[tuple[str, float], tuple[int, float | None]]
 
 
 class Told(Struct):
-    """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved`, `tried` and
-    `called` when the last of these that were told was, `open` when the last try that was told without its end; by
-    entry, as `stretches`, the latest registrations by server and beginning."""
+    """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved` and `called` when
+    the last of these that were told was; by entry, as `tried` the results of the latest tries by their time, and as
+    `stretches` the latest registrations by server and beginning."""
 
     line: LineSummary | None = None
     whole: LineSummary | None = None
     moved: dict[int, float] = {}
-    tried: dict[int, float] = {}
-    open: dict[int, float] = {}
+    tried: dict[int, dict[float, str]] = {}
     called: float = LONG_AGO
     stretches: dict[int, Stretches] = {}
 
@@ -94,7 +93,6 @@ class SaidLines:
         self._looked = self._all_after = LONG_AGO
         for told in self._told.values():
             told.called = LONG_AGO
-            told.open.clear()
 
     def stand(self, now: float) -> Iterator[Saying]:
         """Servers and lines as they were said last."""
@@ -151,16 +149,7 @@ class SaidLines:
         for move in _behind(replay.history.moves, told.moved.get(index), lambda move: move.time):
             told.moved[index] = move.time
             yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
-        for seen in _behind(replay.history.tries, told.tried.get(index), lambda seen: seen.request.time):
-            if seen.result == "unknown":   # what comes next of the line may show that it has timed out
-                if not at_last and 0 <= now - seen.request.time <= TRY_LASTS:
-                    break
-                if seen.request.time <= told.open.get(index, LONG_AGO):
-                    continue
-                told.open[index] = seen.request.time
-            else:
-                told.tried[index] = seen.request.time
-            yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
+        yield from self._of_tries(now, told, replay, at_last)
         before, told.stretches[index] = told.stretches.get(index, {}), {}
         for row in replay.history.registrations(replay.state, now, replay.track)[-LATEST:]:
             name, stands = (row.server, row.since), (row.refreshes, row.until if row.end else None)
@@ -168,6 +157,20 @@ class SaidLines:
             if before.get(name) != stands:
                 self._outside.registered(None if told.line is None else told.line.entry, row.server, now)
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
+
+    def _of_tries(self, now: float, told: Told, replay: LineReplay, at_last: bool) -> Iterator[Saying]:
+        """Those of which it is known what came of them, or of which nothing may come any more; that one has timed out
+        may show with what comes next of the line."""
+        before, results = told.tried.get(replay.index, {}), {}
+        for seen in replay.history.tries[-LATEST:]:
+            time, result = seen.request.time, seen.result
+            is_open = result == "unknown" and not at_last and 0 <= now - time <= TRY_LASTS
+            if is_open and time not in before:
+                continue
+            results[time] = result
+            if before.get(time) != result:
+                yield TrySaid(now, replay.line, replay.phone, try_of(seen, replay))
+        told.tried[replay.index] = results
 
 
 def _behind(rows: Sequence[Row], last: float | None, time: Callable[[Row], float]) -> Sequence[Row]:

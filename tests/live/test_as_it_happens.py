@@ -196,6 +196,24 @@ def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) ->
     assert [one.try_.result for one in ear.said if isinstance(one, TrySaid)] == ["unknown", "timeout"]
 
 
+def test_a_try_that_timed_out_is_said_so_though_the_next_one_was_told_before(tmp_path: Path) -> None:
+    """At one look the first has no answer yet, and the one behind it has."""
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    phone = handset()
+    phone.fail_over(100)
+    asked = phone.ask(200, P, "REGISTER", expires=3600)
+    for again in (0.5, 1.5):
+        phone.again(200 + again, asked)
+    phone.call(222, P, seconds=4)
+    phone.register(300, S)
+    ear.hears(phone.story, until=250)
+    ear.turn(240)
+    ear.hears(phone.story, since=250)
+    ear.turn(310)
+    results = {one.try_.time - ORIGIN: one.try_.result for one in ear.said if isinstance(one, TrySaid)}
+    assert results == {200: "timeout", 222: "answered"}
+
+
 def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path) -> None:
     """Whoever shows the move, the first of an outage, would not know its name."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
