@@ -19,7 +19,7 @@ from sipaudit.run.route import Route
 from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
-HELD = "held"      # what is held back, in a checkpoint
+HELD, SILENT = "held", "silent"   # what is held back, and for how many seconds nothing had come, in a checkpoint
 WORTH_TELLING = 1.0   # seconds
 HALF_SEEN = 5.0    # seconds after which all was said that was found while a source was away
 ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
@@ -48,7 +48,9 @@ class Probe(Route):
         super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place,
                          budget=budget)
         self.newest = began
-        self._at: float | None = None
+        self._at: float | None = None    # when the newest came, by the monotonic clock
+        self._silent = 0.0               # seconds since then, of another run that goes on in this one
+        self._looked = 0.0               # when was read last, by that clock
         self.steps_back = self.steps_forward = 0
         self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
         self._leap: Leap | None = None     # of which nothing was made yet
@@ -99,8 +101,11 @@ class Probe(Route):
             self._hold.take(read, clock)
             count = self._follow_all(self._hold.ready(clock), clock)
             newest = min(newest, self._hold.earliest)
-        if newest > self.newest or self._at is None:
-            self.newest, self._at = max(newest, self.newest), clock
+        self._looked = clock
+        if newest > self.newest:
+            self.newest, self._at = newest, clock
+        elif self._at is None:
+            self._at = clock - self._silent
         self._look_for_half_a_view()
         return count
 
@@ -176,7 +181,7 @@ class Probe(Route):
         self.begun = True
         if first < self.newest:
             self.newest = self.auditor.profiles.began = first
-            self._at = None
+            self._at, self._silent = None, 0.0
             self.clock_was_set(first)
 
     def _look_for_blindness(self, read: Iterable[Sequence[Item]], clock: float) -> None:
@@ -190,8 +195,9 @@ class Probe(Route):
             self.auditor.view_begins(max(first, self.newest))
 
     def state(self) -> dict[str, Any]:
-        """All that was learnt, and what is held back."""
-        return super().state() | {HELD: [] if self._hold is None else list(self._hold.held)}
+        """All that was learnt, what is held back, and how far time has gone on since the last packet."""
+        return super().state() | {HELD: [] if self._hold is None else list(self._hold.held),
+                                  SILENT: self.now(self._looked) - self.newest}
 
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float, *, begun: bool = True) -> None:
         """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
@@ -208,6 +214,7 @@ class Probe(Route):
         if now < last - SLACK:
             self._set_back(now)
         if now <= last:
+            self._silent = state.get(SILENT, 0.0) if now == last else 0.0
             return
         self.newest = now
         until = format_time(self.newest, self.brief.zone)
@@ -221,7 +228,7 @@ class Probe(Route):
 
     def now(self, clock: float) -> float:
         """The time of the packets, which goes on by the clock where none come."""
-        since = 0.0 if self._at is None else clock - self._at
+        since = self._silent if self._at is None else clock - self._at
         return self.newest + since
 
     def pass_time(self, clock: float, *, drained: bool) -> None:

@@ -143,6 +143,24 @@ def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) 
     assert not kinds(other.said) & {MoveSaid, TrySaid, CallSaid, FindingSaid}
 
 
+def test_time_has_gone_on_as_far_as_it_had_while_nothing_was_heard(ear: Ear, tmp_path: Path) -> None:
+    """A followed directory in which nothing came for minutes: calls that were said to be lost then still are."""
+    story = Story()
+    for phone in handsets(story, range(10, 14)):
+        phone.register(0)
+        phone.silence(300, P)
+        phone.silence(306, S)
+    ear.hears(story)
+    for clock in range(316, 440, 2):
+        ear.turn(clock)
+    assert "calls-lost open" in incidents(ear.said)
+    other = ear.again(tmp_path, after=0).again(tmp_path, after=0)
+    for clock in range(0, 20, 2):
+        other.turn(clock)
+    assert not withdrawn(other.said)
+    assert other.probe.now(20) - ORIGIN >= 450
+
+
 def kinds(said: list[Saying]) -> set[type[Saying]]:
     return {type(one) for one in said}
 
