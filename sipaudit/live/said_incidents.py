@@ -52,22 +52,23 @@ class SaidIncidents:
         self._before.pop(name, None)
         self._told.pop(name, None)
 
-    def name(self, incidents: Sequence[tuple[Draft, Incident]]) -> list[str]:
-        """The names under which these were said before, or new ones."""
+    def name(self, now: float, incidents: Sequence[tuple[Draft, Incident]]) -> list[str]:
+        """The names under which these were said before, or new ones. What another run said is as if said `now`."""
         by_draft = {id(told.draft): name for name, told in self._told.items()}
         names = [by_draft.get(id(draft)) for draft, _ in incidents]
         found = set(names)
         rest = {name: told for name, told in self._told.items() if name not in found}
-        return [name or self._found(incident, rest) for name, (_, incident) in zip(names, incidents, strict=True)]
+        return [name or self._found(now, draft, incident, rest)
+                for name, (draft, incident) in zip(names, incidents, strict=True)]
 
-    def _found(self, incident: Incident, rest: dict[str, Told]) -> str:
+    def _found(self, now: float, draft: Draft, incident: Incident, rest: dict[str, Told]) -> str:
         for name, told in rest.items():
             if _overlap(told.said, incident):
                 del rest[name]
                 return name
         for name, said in self._before.items():
             if _overlap(said, incident):
-                del self._before[name]
+                self._told[name] = Told(draft, self._before.pop(name), now)
                 return name
         self.count += 1
         return f"i-{self.count:04d}"

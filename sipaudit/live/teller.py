@@ -31,6 +31,7 @@ from sipaudit.model.sayings import (
 from sipaudit.model.values import Finding, Incident, KnownEvent, Reached, Reason, Undecided
 from sipaudit.report.exhibits import frames_of
 from sipaudit.safe_json import to_json
+from sipaudit.store.rows import Name, name_of
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
 MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
@@ -55,7 +56,7 @@ class Teller:
         self._events: set[KnownEvent] = set()
         self._notes: list[str] = []
         self._minutes_until = float("-inf")
-        self._again: set[bytes] = set()   # what another run said and will be seen again
+        self._again: dict[Name | None, set[bytes]] = {}   # what another run said and will be seen again, by its name
         self._over: set[tuple[object, ...]] = set()   # registrations of which it saw the end
 
     def turn(self, now: float, *, at_last: bool = False, goes_on: bool = False) -> Iterator[Saying]:
@@ -65,7 +66,7 @@ class Teller:
         stand = self._findings.look(now, faults, self._probe.loss(), at_last=at_last)   # what it leaves open is counted
         if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
-            yield from self._of_counts(now, at_last)
+            yield from self._new(self._of_counts(now, at_last))
         if looks:
             self._look_after = now + LOOK_EVERY
             yield from self._new(self._lines.turn(now, self._probe, at_last=at_last))
@@ -80,7 +81,7 @@ class Teller:
         linked, incidents = chronicle.link(list(stand.values()))
         told = [(draft, incident) for draft, incident in zip(chronicle.drafts(), incidents, strict=True)
                 if (at_last and not goes_on) or not _may_pass(incident, now)]
-        names = self._incidents.name(told)
+        names = self._incidents.name(now, told)
         name_of = {incident.id: name for name, (_, incident) in zip(names, told, strict=True)}
         self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
                              if finding.incident in name_of}
@@ -125,12 +126,15 @@ class Teller:
         self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
 
     def _new(self, sayings: Iterator[Saying]) -> Iterator[Saying]:
-        """Those that another run has not said in the same words, and of which it has not seen more."""
+        """Those that another run has not said in the same words, and of which it has not seen more. Of what was said in
+        other words now, what that run said last holds no longer."""
         for saying in sayings:
-            content = _content(saying) if self._again else b""
-            if content in self._again:
-                self._again.discard(content)
+            name = name_of(saying) if self._again else None
+            said = self._again.get(name)
+            if said and (content := _content(saying)) in said:
+                said.discard(content)
             elif not (self._over and isinstance(saying, RegistrationSaid) and _registration(saying) in self._over):
+                self._again.pop(name, None)
                 yield saying
 
     def files_changed(self) -> None:
@@ -154,7 +158,7 @@ class Teller:
             self._findings.withdrawn_before(saying.id)
             self._incidents.withdrawn_before(saying.id)
         else:
-            self._again.add(_content(saying))
+            self._again.setdefault(name_of(saying), set()).add(_content(saying))
             if isinstance(saying, RegistrationSaid) and saying.registration.end is not None:
                 self._over.add(_registration(saying))
 

@@ -133,14 +133,49 @@ def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) 
     before = len(ear.said)
     early_return(phone, 300)
     ear.hears(story, since=200)
-    ear.turn(400)
+    ear.turn(470)
     ear.notes_in(checkpoint.journal, since=before)
-    assert len(kinds(ear.said[before:]) & {MoveSaid, RegistrationSaid, TrySaid, CallSaid}) >= 3
+    assert len(kinds(ear.said[before:]) & {MoveSaid, RegistrationSaid, TrySaid, CallSaid, MinuteSaid}) >= 4
 
     other = ear.goes_on(checkpoint, after=0)
     other.hears(story, since=200)
-    other.turn(400)
-    assert not kinds(other.said) & {MoveSaid, TrySaid, CallSaid, FindingSaid}
+    other.turn(470)
+    assert not kinds(other.said) & {MoveSaid, TrySaid, CallSaid, FindingSaid, MinuteSaid}
+
+
+def test_what_looked_otherwise_for_a_while_is_said_again_as_it_was(ear: Ear, tmp_path: Path) -> None:
+    """The run that was killed looked when the try had timed out; this one looks before that shows, too."""
+    story = Story()
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(100)
+    phone.ask(200, P, "REGISTER", expires=3600)
+    phone.call(222, P, seconds=4)
+    phone.register(300, S)
+    ear.hears(story, until=150)
+    checkpoint, before = ear.keeps(tmp_path), len(ear.said)
+    ear.hears(story, since=150)
+    ear.notes_in(checkpoint.journal, since=before)
+    other = ear.goes_on(checkpoint, after=0)
+    other.hears(story, since=150, until=250)
+    other.turn(240)
+    other.hears(story, since=250)
+    for said in ear.said, other.said:
+        results = {one.try_.time - ORIGIN: one.try_.result for one in said if isinstance(one, TrySaid)}
+        assert results[200] == "timeout"
+
+
+def test_an_incident_that_looks_as_it_was_said_is_not_said_again(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    outage(story, 300)
+    ear.hears(story, until=200)
+    checkpoint, before = ear.keeps(tmp_path), len(ear.said)
+    ear.hears(story, since=200)
+    ear.notes_in(checkpoint.journal, since=before)
+    other = ear.goes_on(checkpoint, after=0)
+    other.hears(story, since=200)
+    assert incidents(ear.said) == ["server-outage open"]
+    assert not incidents(other.said)
 
 
 def test_time_has_gone_on_as_far_as_it_had_while_nothing_was_heard(ear: Ear, tmp_path: Path) -> None:
