@@ -59,7 +59,8 @@ class ConnectionSource(Shipped):
 
     Who has not sent a packet with the right key in time is disconnected, and so is whoever sends what is no HEP3.  When
     all places are taken, the one that has proven nothing yet makes room, else the newcomer is refused.  `blind` are the
-    seconds in which an agent that had shipped before had no connection: what it saw then did not come.
+    seconds in which an agent that had shipped before had no connection: what it saw then did not come.  The first of
+    them are counted at once, not when it is back: others go on to ship, and it may never be.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class ConnectionSource(Shipped):
         self._tls = tls
         self._monotonic = time.monotonic
         self._connections: dict[int, _Connection] = {}
-        self._gone: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
+        self._left: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
+        self._gone: dict[str, float] = {}  # those that stay away: until when that is counted
         self._tidied = self._monotonic()
         listener.setblocking(False)
         self._poll = select.epoll()
@@ -80,7 +82,7 @@ class ConnectionSource(Shipped):
     @property
     def away(self) -> bool:
         """An agent whose connection ended may come back."""
-        return bool(self._gone)
+        return bool(self._left or self._gone)
 
     def descriptors(self) -> Sequence[int]:
         """One for all connections."""
@@ -175,6 +177,8 @@ class ConnectionSource(Shipped):
     def _tidy(self, tick: float) -> None:
         self._tidied = tick
         self._poll.modify(self._listener.fileno(), select.EPOLLIN)
+        for host in [host for host, left in self._left.items() if tick - left >= AWAY]:
+            self._stays_away(host, tick)
         self._gone = {host: gone for host, gone in self._gone.items() if tick - gone < IDLE}
         for connection in tuple(self._connections.values()):
             if connection.overdue(tick):
@@ -186,10 +190,9 @@ class ConnectionSource(Shipped):
         descriptor = connection.socket.fileno()
         self._connections.pop(descriptor, None)
         if connection.proven and not self._ships(connection.host):
-            if len(self._gone) >= HOSTS:
-                del self._gone[next(iter(self._gone))]
-                turned_away("agents")
-            self._gone[connection.host] = self._monotonic()
+            if len(self._left) >= HOSTS:
+                self._stays_away(next(iter(self._left)), self._monotonic())
+            self._left[connection.host] = self._monotonic()
         with suppress(OSError, ValueError):
             self._poll.unregister(descriptor)
         connection.socket.close()
@@ -249,7 +252,14 @@ class ConnectionSource(Shipped):
     def _ships(self, host: str) -> bool:
         return any(one.proven and one.host == host for one in self._connections.values())
 
+    def _stays_away(self, host: str, tick: float) -> None:
+        self.blind += tick - self._left.pop(host)
+        if len(self._gone) >= HOSTS:
+            del self._gone[next(iter(self._gone))]
+            turned_away("agents")
+        self._gone[host] = tick
+
     def _is_back(self, host: str, tick: float) -> None:
-        gone = self._gone.pop(host, tick)
-        if tick - gone >= AWAY:
-            self.blind += tick - gone
+        away = tick - self._gone.pop(host, self._left.pop(host, tick))
+        if away >= AWAY:
+            self.blind += away
