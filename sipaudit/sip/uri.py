@@ -23,6 +23,9 @@ USUAL_PARAMETERS = r"[A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
 _NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it
+_ESCAPED = re.compile("%([0-9A-Fa-f]{2})")
+_NEEDS_NO_ESCAPE = frozenset(  # in a user (25.1)
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS_PORT = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET})(?::([1-9][0-9]{{0,3}}))?\Z")  # what phones write
 
@@ -148,11 +151,20 @@ def uri_text(uri: Uri) -> str:
 
 
 def aor(uri: Uri) -> str:
-    """The address of record: `sip:user@host`, without parameters and port 5060 (contract.md 3 `line`)."""
+    """The address of record: `sip:user@host`, without parameters and port 5060 (contract.md 3 `line`), and in the user
+    only what must be is escaped, so that all ways to write one give one (RFC 3261 10.3 step 5, 19.1.4)."""
     if uri.scheme not in ("sip", "sips"):
         return uri_text(uri).partition(";")[0]
+    if uri.user and "%" in uri.user:
+        uri = Uri(uri.scheme, _ESCAPED.sub(_one_way, uri.user), uri.host, uri.port)
     port = f":{uri.port}" if uri.port not in (0, SIP_PORT) else ""
     return f"{_front(uri)}{port}"
+
+
+def _one_way(escaped: re.Match[str]) -> str:
+    """An escape as the character that it stands for, if that may stand in a user, else in upper case."""
+    byte = int(escaped[1], 16)
+    return chr(byte) if byte in _NEEDS_NO_ESCAPE else escaped[0].upper()
 
 
 def _front(uri: Uri) -> str:

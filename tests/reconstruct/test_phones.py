@@ -366,3 +366,10 @@ def test_the_table_of_messages_knows_phone_line_and_server() -> None:
     assert sum(desk.rec.traffic[0].malformed.values()) >= 1
     assert desk.rec.traffic[0].sip_messages == 2
     assert path(PHONE, P).source == PHONE
+
+
+def test_a_user_escaped_or_not_is_one_line() -> None:
+    desk = Desk()
+    for user in ("*97", "%2A97", "%2a97"):
+        Handset(desk, user, contact=f"sip:*97@{PHONE}", user_agent=VVX).register(0)
+    assert [line.aor for line in desk.rec.lines.values()] == ["sip:*97@pbx.example.com"]

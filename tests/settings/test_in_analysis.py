@@ -61,7 +61,7 @@ def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court: Court, 
     said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__address": "büro#1"}
     found = court(faulty(user="b%c3%bcro%231", agent=agent), None, **config(tmp_path, **said))
     assert [line for line in found if not line.startswith("?")] == [
-        f"305.500 {UNREGISTERED} b%c3%bcro%231 10.0.0.2 certain", f"336.000 {PREMATURE} b%c3%bcro%231 10.0.0.1 certain"]
+        f"305.500 {UNREGISTERED} b%C3%BCro%231 10.0.0.2 certain", f"336.000 {PREMATURE} b%C3%BCro%231 10.0.0.1 certain"]
 
 
 def test_what_no_source_orders_convicts_nobody(court: Court, tmp_path: Path) -> None:
