@@ -27,8 +27,8 @@ FEW = 3         # samples: fewer may be chance
 SURE = 2        # samples, of what each capture shows but once, and further apart than anything is sent again
 SENDINGS = 4    # of one packet, of one capture, that are remembered
 RESENT = 32.0   # seconds in which a message is sent again (RFC 3261 17.1.1.2, 17.1.2.2)
-SAME = 0.005    # seconds: sooner nothing is sent again
-AGREE = 0.05    # seconds within which two captures show one packet, once their clocks are put right
+AGREE = 0.05    # seconds within which two captures show one packet, once their clocks are put right: sooner nothing is
+                # sent again
 HALF, MOST = 0.5, 0.75   # of the samples, which tell one thing: what is sent again is sent to either capture first
 IN_BOTH = 0.25  # of what either shows while both are there; where it is less, all they share may have been sent again
 
@@ -95,7 +95,7 @@ class SharedPackets:
         for later, health in enumerate(self._health):
             for first, samples in list(health.apart.items()):
                 told = drift(samples) or (middle(samples),)
-                if SAME < max(map(abs, told)) <= RESENT and not self._by_clocks(first, later, samples):
+                if AGREE < max(map(abs, told)) <= RESENT and not self._by_clocks(first, later, samples):
                     samples[:] = self._at_once(first, later) or [one for one in samples if abs(one) > RESENT]
                 if len(samples) < FEW and any(abs(one) > RESENT for one in samples):
                     samples[:] = self._once_in_each(first, later)
@@ -115,7 +115,7 @@ class SharedPackets:
     def _at_once(self, first: int, later: int) -> list[float]:
         """What two captures show at the same time, as samples."""
         found = (then - time for shown in self._seen.values()
-                 for time in shown.get(first, ()) for then in shown.get(later, ()) if abs(then - time) <= SAME)
+                 for time in shown.get(first, ()) for then in shown.get(later, ()) if abs(then - time) <= AGREE)
         return list(islice(found, SAMPLES))
 
     def _once_in_each(self, first: int, later: int) -> list[float]:

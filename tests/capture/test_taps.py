@@ -40,7 +40,7 @@ def apart(*paths: Path) -> list[dict[int, list[float]]]:
     return [health.apart for health in read.health]
 
 
-@pytest.mark.parametrize("ahead", [-40.0, -0.5, -0.25, 0.0, 0.004, 0.25, 40.0])
+@pytest.mark.parametrize("ahead", [-40.0, -0.5, -0.25, -0.02, 0.0, 0.004, 0.02, 0.25, 40.0])
 def test_it_does_not_matter_which_clock_is_ahead_nor_what_dresses_packets(ahead: float, tmp_path: Path) -> None:
     sent = [(float(number), number) for number in range(50)]
     one, other = tap(tmp_path / "a", sent), tap(tmp_path / "b", sent, ahead, vlans=(7,))
