@@ -49,8 +49,9 @@ def command(job: Job, at: str | None, draft_site: bool, delivery: output.Deliver
     from sipaudit import pipeline
     from sipaudit.times import parse_zone
 
-    if draft_site and (job.site is not None or delivery.form != "text"):
-        raise InputError("--draft-site prints a site file, of captures alone", fix="leave out --site and --format")
+    if draft_site and (job.site is not None or delivery != output.Delivery("text", "never")):
+        raise InputError("--draft-site prints a site file and nothing else, of captures alone",
+                         fix="leave out --site, --format, -o and --fail-on")
     if at is not None and job.end is not None:
         raise InputError("--at and --to both say where reading ends", fix="leave --to out")
     with progress(show_progress) as display:

@@ -153,14 +153,17 @@ def test_the_command_prints_it_and_analyze_names_the_command(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    (("--site", str(SAMPLES / "first-outage" / "site.yaml")), "leave out --site and --format"),
-    (("--format", "json"), "leave out --site and --format"),
+    (("--site", str(SAMPLES / "first-outage" / "site.yaml")), "leave out --site, --format, -o and --fail-on"),
+    (("--format", "json"), "leave out --site, --format, -o and --fail-on"),
+    (("-o", "out"), "leave out --site, --format, -o and --fail-on"),
+    (("--fail-on", "info"), "leave out --site, --format, -o and --fail-on"),
     (("--to", "+0.001s"), "no phone was seen working with any server"),
 ])
 def test_where_it_cannot_be_drafted_that_is_said(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
     ran = Ran("phones", str(SAMPLES / "first-outage" / "capture.pcap"), *options, "--draft-site", folder=tmp_path)
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_left_to_fill_in_can_be_taken_as_it_stands(tmp_path: Path) -> None:
