@@ -76,7 +76,7 @@ def read_reports(
 ) -> list[Report]:
     """The reports of earlier runs: each a `report.json`, the directory that holds it, or the URL of a store; all under
     the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs, in `zone`) choose from the first,
-    which is a store then. Raises InputError."""
+    which is a store then. Raises InputError, of all that cannot be read."""
     from sipaudit.report import document
     from sipaudit.run import storing
     from sipaudit.run.hiding import hiding_for
@@ -86,8 +86,12 @@ def read_reports(
     period = storing.period(start, end, zone)
     if paths and (start or end) and not is_store(paths[0]):
         raise InputError("--from and --to choose from a store", fix="leave them out for a report.json", file=paths[0])
-    reports = [storing.read(path, None if number else period) if is_store(path) else document.read(path)
-               for number, path in enumerate(paths)]
+    reports: list[Report] = []
+    errors: list[InputError] = []
+    for number, path in enumerate(paths):
+        with collecting(errors):
+            reports.append(storing.read(path, None if number else period) if is_store(path) else document.read(path))
+    raise_together(errors)
     return reports if hiding is None else [hiding.redaction.report(report) for report in reports]
 
 

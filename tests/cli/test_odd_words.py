@@ -232,3 +232,9 @@ def test_a_command_that_is_not_there_is_told_with_what_may_be_meant(
     refused = run_here(*words)
     assert (refused.code, refused.out) == (UNUSABLE, "")
     assert refused.err.splitlines()[-1] == f"Error: {said}"
+
+
+def test_of_two_reports_that_cannot_be_read_both_are_named(run_here: Run) -> None:
+    refused = run_here("report", "after.json", "--compare", "before.json")
+    assert (refused.code, refused.out) == (UNUSABLE, "")
+    assert [line.split(": ")[1] for line in refused.err.splitlines()] == ["after.json", "before.json"]
