@@ -74,6 +74,9 @@ class _Single:
         override = named is not None and named[2] is not None
         self.mac = named[1].lower() if named is not None else None
         file = reader.read(path, "override" if override else "")
+        if file.empty and not override:   # a phone's own file is empty where a server lets it write no other
+            reader.errors.append(InputError(
+                "is empty", fix="name a provisioning file, and not while it is written", file=file.path))
         self._layers = Layers((file,), ()) if override else Layers((), (file,))
         self.macs = {self.mac} if self.mac is not None else set()
         self.has_default = self.mac is None

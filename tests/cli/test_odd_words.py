@@ -73,7 +73,7 @@ def test_a_capture_in_the_place_of_another_file_is_known_for_one(run_here: Run, 
 
 CONTENT = {
     "capture": Path(CAPTURE).read_bytes()[:4_000], "pcapng": b"\n\r\r\n\x1c\0\0\0", "gzip": b"\x1f\x8b\x08\0",
-    "store": b"SQLite format 3\0" + bytes(84), "words": b"servers: {}\n",
+    "store": b"SQLite format 3\0" + bytes(84), "words": b"servers: {}\n", "nothing": b"",
     "report": Path(FOLDER, "report.json").read_bytes(),
     "site": Path(FOLDER, "site.yaml").read_bytes(), "xml": Path(FOLDER, "provisioning", "site.cfg").read_bytes(),
 }
@@ -96,6 +96,9 @@ CONTENT = {
     (["config", "show", "a.pcap"], "pcapng", "is a capture (read it with: sipaudit analyze a.pcap)"),
     (["analyze", CAPTURE, "--config", "a.db"], "store",
      "is an SQLite file (show a store with: sipaudit report sqlite:///a.db)"),
+    (["config", "check", "a.cfg"], "nothing", "is empty (name a provisioning file, and not while it is written)"),
+    (["analyze", CAPTURE, "--config", "a.cfg"], "nothing",
+     "is empty (name a provisioning file, and not while it is written)"),
     (["config", "check", "r.json"], "report", "is a report that sipaudit wrote (show it with: sipaudit report r.json)"),
     (["config", "check", "a.gz"], "gzip",
      "is compressed (uncompress it first; if it is a capture, read it with: sipaudit analyze a.gz)"),

@@ -125,6 +125,15 @@ class TestOverrides:
         assert settings.get("expires").source == (
             f"{tmp_path}/{MAC}-phone.cfg:1 voIpProt.server.1.expires (override)")
 
+    @pytest.mark.parametrize("content", ["", "\n"])
+    def test_an_empty_one_says_nothing_and_makes_the_phone_no_other_maker_s(self, tmp_path: Path, content: str
+                                                                            ) -> None:
+        lay(tmp_path, _000000000000=master("line.cfg, all.cfg"), line=LINE, all=expires(90),
+            **{f"_{MAC}-phone": content})
+        assert expiry(tmp_path, mac=MAC) == 90
+        assert declare([str(tmp_path / "line.cfg"), str(tmp_path / f"{MAC}-phone.cfg")], mac=MAC).number("expires") \
+            == 3600
+
     def test_they_may_lie_in_a_directory_of_their_own(self, tmp_path: Path) -> None:
         lay(tmp_path, **{f"_{MAC}": master("line.cfg", OVERRIDES_DIRECTORY="over"), f"over__{MAC}-web": expires(60)},
             line=LINE)

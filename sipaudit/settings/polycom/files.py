@@ -29,7 +29,7 @@ _PER_MODEL = "APPLICATION_"
 class ConfigFile(Struct, frozen=True):
     """One file. `statements` are the first of each parameter that has a value (C3); `lists` what a master file says
     of other files, by attribute; `issues` what is wrong with the file for whatever phone reads it; `emergency` the
-    numbers whose calls it sends to servers of their own."""
+    numbers whose calls it sends to servers of their own; `empty` says that nothing at all is in it."""
 
     path: str
     statements: dict[str, Statement] = {}
@@ -37,6 +37,7 @@ class ConfigFile(Struct, frozen=True):
     issues: tuple[SettingIssue, ...] = ()
     yealink: bool = False
     emergency: frozenset[str] = frozenset()
+    empty: bool = False
 
     @property
     def is_master(self) -> bool:
@@ -81,6 +82,8 @@ def _read(path: Path, layer: str) -> ConfigFile:
     if len(data) > MAX_BYTES:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
     text = as_text(data, problems)
+    if not text.strip():
+        return ConfigFile(name, empty=True)
     if text.lstrip()[:1] == "<":
         return _polycom(name, read_attributes(text, problems), layer, problems)
     return _yealink(name, text, layer, problems)
