@@ -88,7 +88,7 @@ def _cases(root: tree.Sequence, problems: Problems) -> Iterator[RuleCase]:
         try:
             yield RuleCase(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
         except (ValueError, KeyError, IndexError) as error:
-            problems.add(fields.line("scenario"), f"the scenario: {error}", "docs/rules.md describes the language")
+            fields.wrong("scenario", f"the scenario: {error}", "docs/rules.md describes the language")
 
 
 def _checked(taken: Taken, cases: list[RuleCase] | None) -> Checked:

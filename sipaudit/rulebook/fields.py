@@ -30,13 +30,16 @@ class Fields:
         """Where a key stands; the beginning of the mapping when it is missing."""
         return self.node.key_lines.get(key, self.node.line)
 
+    def wrong(self, key: str, message: str, fix: str) -> None:
+        """Something is wrong with what a key holds."""
+        self.problems.add(self.line(key), message, fix)
+
     def keys(self, known: Iterable[str], optional: Iterable[str] = ()) -> None:
         """Refuse keys that are not `known`, and the absence of those that are not `optional`."""
         order = list(known)
         for key in self.node.items:
             if key not in order:
-                near = hint(key, order)
-                self.problems.add(self.line(key), f"unknown key {quoted(key)}{near}", f"use one of {', '.join(order)}")
+                self.wrong(key, f"unknown key {quoted(key)}{hint(key, order)}", f"use one of {', '.join(order)}")
         for key in order:
             if key not in self.node.items and key not in optional:
                 self.problems.add(self.node.line, f"the key {key!r} is missing", "add it")
@@ -93,7 +96,7 @@ class Fields:
         if text in valid:
             return kind(text)
         near = hint(text, frozenset(valid))
-        self.problems.add(self.line(key), f"unknown {key} {quoted(text)}{near}", f"write one of {', '.join(valid)}")
+        self.wrong(key, f"unknown {key} {quoted(text)}{near}", f"write one of {', '.join(valid)}")
         return None
 
     def number(self, key: str, low: float, high: float, *, whole: bool = False) -> float | None:
@@ -105,8 +108,7 @@ class Fields:
         if value is not None and (not whole or value.is_integer()):
             return int(value) if whole else value
         kind = "whole number" if whole else "number"
-        fix = f"write a {kind} from {low:.12g} to {high:.12g}"
-        self.problems.add(self.line(key), f"{key} cannot be {quoted(text)}", fix)
+        self.wrong(key, f"{key} cannot be {quoted(text)}", f"write a {kind} from {low:.12g} to {high:.12g}")
         return None
 
     def network(self, key: str) -> Network | None:
@@ -119,7 +121,7 @@ class Fields:
         text = self.text(key)
         if text in ("", "true", "false"):
             return None if not text else text == "true"
-        self.problems.add(self.line(key), f"{key} cannot be {quoted(text)}", "write true or false")
+        self.wrong(key, f"{key} cannot be {quoted(text)}", "write true or false")
         return None
 
     def condition(self, key: str, known: Iterable[str]) -> Condition | None:
@@ -132,5 +134,5 @@ class Fields:
             if self.check:
                 condition.check(known)
         except ConditionError as error:
-            self.problems.add(self.line(key), str(error), "see docs/rules.md for the names")
+            self.wrong(key, str(error), "see docs/rules.md for the names")
         return condition

@@ -76,9 +76,8 @@ def read_incident(fields: Fields, file: str) -> IncidentKind:
 
 def _known(name: str, given: Fields) -> bool:
     if name not in THRESHOLDS:
-        near = hint(name, THRESHOLDS)
-        given.problems.add(given.line(name), f"unknown threshold {quoted(name)}{near}",
-                           f"use one of {', '.join(THRESHOLDS)}")
+        given.wrong(name, f"unknown threshold {quoted(name)}{hint(name, THRESHOLDS)}",
+                    f"use one of {', '.join(THRESHOLDS)}")
     return name in THRESHOLDS
 
 

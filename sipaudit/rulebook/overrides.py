@@ -44,8 +44,8 @@ def read_overrides(root: Fields, rules: Mapping[str, Rule], kinds: Mapping[str, 
         rule, kind = rules.get(name), kinds.get(name)
         if rule is None and kind is None:
             near = hint(name, {*rules, *kinds})
-            items.problems.add(items.line(name), f"there is no rule or incident kind {quoted(name)}{near}",
-                               "`sipaudit rules list` shows them")
+            items.wrong(name, f"there is no rule or incident kind {quoted(name)}{near}",
+                        "`sipaudit rules list` shows them")
         else:
             read[name] = _read(items.mapping(name), rule, kind, f"{file}:{items.line(name)}")
     return read

@@ -99,10 +99,10 @@ class Loader:
         rules: Mapping[str, Rule | IncidentKind] = self._rules
         known = self._kinds if isinstance(read, IncidentKind) else rules
         if read.id and read.id != path.stem:
-            fields.problems.add(fields.line("id"), f"the id {read.id!r} is not the file's name", "rename one of them")
+            fields.wrong("id", f"the id {read.id!r} is not the file's name", "rename one of them")
         if read.id in known:
-            fields.problems.add(fields.line("id"), f"the rule {read.id!r} stands in {known[read.id].file}, too",
-                                "give one of them another id")
+            fields.wrong("id", f"the rule {read.id!r} stands in {known[read.id].file}, too",
+                         "give one of them another id")
         self._keep(read)
         fields.problems.raise_any()
 
@@ -152,11 +152,10 @@ class Loader:
         """What detects incidents knows their kinds and the thresholds of each: neither can be invented."""
         known = self._kinds.get(read.id)
         if known is None:
-            fields.problems.add(fields.line("id"), f"there is no incident kind {read.id!r}",
-                                suggestion(read.id, sorted(self._kinds)))
+            fields.wrong("id", f"there is no incident kind {read.id!r}", suggestion(read.id, sorted(self._kinds)))
         elif set(known.thresholds) != set(read.thresholds):
-            fields.problems.add(fields.line("thresholds"), f"the thresholds of {read.id} are other ones",
-                                f"give {', '.join(known.thresholds) or 'none'}")
+            fields.wrong("thresholds", f"the thresholds of {read.id} are other ones",
+                         f"give {', '.join(known.thresholds) or 'none'}")
 
     def _override(self, overrides: dict[str, Override]) -> None:
         for name, override in overrides.items():
@@ -204,12 +203,8 @@ class Loader:
                 continue
             now, before = rule.levels, shipped.levels
             if now[0].rank > before[0].rank or now[-1].rank > before[-1].rank:
-                yield (f"{rule.id} is {_either(now)} by {self._changed[rule.id]}; "
-                       f"in the rules that ship it is {_either(before)}.")
-
-
-def _either(levels: Iterable[str]) -> str:
-    return " or ".join(levels)
+                yield (f"{rule.id} is {' or '.join(now)} by {self._changed[rule.id]}; "
+                       f"in the rules that ship it is {' or '.join(before)}.")
 
 
 def read_file(path: Path, *, check: bool = True) -> Fields:

@@ -69,11 +69,11 @@ class RuleFile:
         for number, item in enumerate(wordings, 1):
             item.keys(MESSAGE_KEYS, {"when"})
             if number == len(wordings) and "when" in item.node.items:
-                item.problems.add(item.line("when"), "the last wording has a condition", "let it hold for the rest")
+                item.wrong("when", "the last wording has a condition", "let it hold for the rest")
             texts = {key: item.text(key) for key in ("expected", "observed")}
             for key, text in texts.items():
                 for name in unknown_names(text, self._facts):
-                    item.problems.add(item.line(key), f"no observation has {{{name}}}", "see docs/rules.md")
+                    item.wrong(key, f"no observation has {{{name}}}", "see docs/rules.md")
             yield Wording(**texts, when=item.condition("when", self._facts))
 
     def _documentation(self) -> dict[str, str]:
@@ -85,8 +85,7 @@ def identity(fields: Fields) -> str:
     """The id: suppressions, dashboards and shells name it."""
     name = fields.text("id")
     if name and not ID.fullmatch(name):
-        fields.problems.add(fields.line("id"), f"the id {quoted(name)} is no word",
-                            "write small letters, digits and dashes, at most 64")
+        fields.wrong("id", f"the id {quoted(name)} is no word", "write small letters, digits and dashes, at most 64")
     return name
 
 
@@ -104,8 +103,7 @@ def _expectations(on: Fields) -> Iterator[str]:
     for name in on.texts("expectation", "[failback-before-due]", single=True):
         if name not in EXPECTATIONS:
             near = hint(name, EXPECTATIONS)
-            on.problems.add(on.line("expectation"), f"the model has no expectation {quoted(name)}{near}",
-                            "name one that it has")
+            on.wrong("expectation", f"the model has no expectation {quoted(name)}{near}", "name one that it has")
         yield name
 
 
@@ -115,5 +113,4 @@ def _verdicts(on: Fields) -> Iterator[Verdict]:
         if name in known:
             yield Verdict(name)
         else:
-            on.problems.add(on.line("verdict"), f"unknown verdict {quoted(name)}{hint(name, known)}",
-                            "see docs/rules.md")
+            on.wrong("verdict", f"unknown verdict {quoted(name)}{hint(name, known)}", "see docs/rules.md")

@@ -146,7 +146,7 @@ class _Item:
 
     def _glob(self, key: str, text: str) -> re.Pattern[str] | None:
         if len(text) > LONGEST_GLOB:
-            self._wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
+            self._fields.wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
             return None
         # as it stands, too: the brackets of [2001:db8::1]:5060 are no choice of characters
         return re.compile(f"{fnmatch.translate(text)}|{re.escape(text)}", re.IGNORECASE) if text else None
@@ -157,14 +157,15 @@ class _Item:
         rules = self._rules
         if pattern is not None and rules is not None and not any(map(pattern.fullmatch, rules)):
             near = "" if _WILD.search(text) else hint(text, rules)
-            self._wrong("rule", f"no rule is called {quoted(text)}{near}", "`sipaudit rules list` shows them")
+            self._fields.wrong("rule", f"no rule is called {quoted(text)}{near}", "`sipaudit rules list` shows them")
         return pattern or re.compile("")
 
     def _line(self) -> re.Pattern[str] | None:
         text = self._fields.text("line")
         if text and text[0] not in "*?[" and not text.lower().startswith("sip"):
-            self._wrong("line", f"{quoted(text)} matches no line",
-                        f"write {quoted('sip:' + text + ('' if '@' in text else '@*'))}, as reports have the AOR")
+            aor = f"sip:{text}{'' if '@' in text else '@*'}"
+            self._fields.wrong("line", f"{quoted(text)} matches no line",
+                               f"write {quoted(aor)}, as reports have the AOR")
         return self._glob("line", text)
 
     def _time(self, key: str) -> When | None:
@@ -172,7 +173,7 @@ class _Item:
         try:
             return parse_time(text, self._zone, option=key) if text else None
         except InputError as error:
-            self._wrong(key, error.message, error.fix or "")
+            self._fields.wrong(key, error.message, error.fix or "")
             return None
 
     def _expires(self) -> When | None:
@@ -181,6 +182,3 @@ class _Item:
         if when is not None and _DATE.fullmatch(self._fields.text("expires")):
             return replace(when, seconds=when.resolve(0.0) + A_DAY)
         return when
-
-    def _wrong(self, key: str, message: str, fix: str) -> None:
-        self._fields.problems.add(self._fields.line(key), message, fix)

@@ -63,30 +63,19 @@ def _read(path: Path, kind: str) -> Iterator[Term]:
 def pack_terms(pack: RulePack) -> Iterator[Term]:
     """What the rules and incident kinds of a pack say of themselves."""
     for rule in pack.of_lines:
-        yield _of_rule(rule)
+        yield _documented(rule, f"rule, {' or '.join(rule.levels)}", see=rule.basis)
     for kind in pack.incidents:
-        yield _of_kind(kind)
+        yield _documented(kind, INCIDENT, f"Start: {say(kind.starts, kind.thresholds)}",
+                          f"End: {say(kind.ends, kind.thresholds)}")
 
 
-def _of_rule(rule: Rule) -> Term:
-    said = rule.documentation
-    parts = [said.get("what"), said.get("why"), _after("When it may be wrong: ", said.get("false_positives")),
-             _after("What it does not see: ", said.get("misses"))]
-    return Term(rule.id, f"rule, {' or '.join(rule.levels)}", rule.title, "\n".join(filter(None, parts)),
-                said.get("fix", ""), rule.basis)
-
-
-def _of_kind(kind: IncidentKind) -> Term:
-    said = kind.documentation
-    parts = [said.get("what"), said.get("why"), _after("Start: ", say(kind.starts, kind.thresholds)),
-             _after("End: ", say(kind.ends, kind.thresholds)),
-             _after("When it may be wrong: ", said.get("false_positives")),
-             _after("What it does not see: ", said.get("misses"))]
-    return Term(kind.id, INCIDENT, kind.title, "\n".join(filter(None, parts)), said.get("fix", ""))
-
-
-def _after(opening: str, text: str | None) -> str | None:
-    return None if not text else opening + text
+def _documented(one: Rule | IncidentKind, kind: str, *more: str, see: tuple[str, ...] = ()) -> Term:
+    """By its documentation, with `more` sentences in the midst of it."""
+    said = one.documentation
+    limits = (f"{opening}: {said[key]}" for opening, key in (
+        ("When it may be wrong", "false_positives"), ("What it does not see", "misses")) if said.get(key))
+    parts = [said.get("what"), said.get("why"), *more, *limits]
+    return Term(one.id, kind, one.title, "\n".join(filter(None, parts)), said.get("fix", ""), see)
 
 
 class Glossary:
