@@ -47,8 +47,8 @@ class Declarations:
                     self._entry(server)
 
     def declares_phone(self, address: str, mac: str | None) -> bool:
-        """Whether the site file says that this source is a phone."""
-        return self.site.declares_phone(address, mac)
+        """Whether the site file says that this source is a phone: an item with its address or MAC does."""
+        return self.site.finder.declares_phone(address, mac)
 
     def declare(self, identity: LineIdentity) -> Declaration:
         """What is declared of a line."""

@@ -21,16 +21,17 @@ def firmware_issues(block: LineBlock, model: str | None, firmware: str | None, v
     stated = _stated(block)
     if model is None or release is None or not stated:
         return
-    facts = {"model": model, "firmware": ".".join(map(str, release))}
+    at = next(iter(stated.values()))
     if release < FIRST_RELEASE or release in WITHOUT:
-        yield SettingIssue("config-unsupported-firmware", (next(iter(stated.values())),),
-                           {**facts, "reason": "all"})
+        reason = "all"
     elif release == NO_SIGNAL_SWITCH and _SIGNAL in stated:
-        yield SettingIssue("config-unsupported-firmware", (stated[_SIGNAL],),
-                           {**facts, "reason": "one"})
+        at, reason = stated[_SIGNAL], "one"
     elif not vouched:
-        yield SettingIssue("config-unsupported-firmware", (next(iter(stated.values())),),
-                           {**facts, "reason": "unvouched"})
+        reason = "unvouched"
+    else:
+        return
+    facts = {"model": model, "firmware": ".".join(map(str, release)), "reason": reason}
+    yield SettingIssue("config-unsupported-firmware", (at,), facts)
 
 
 def _release(firmware: str | None) -> tuple[int, ...] | None:

@@ -13,15 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.errors import InputError
-from sipaudit.model.settings import (
-    MOST_TOLERANCE,
-    Declaration,
-    LineIdentity,
-    LineSettings,
-    ServerEntry,
-    Setting,
-    Tolerances,
-)
+from sipaudit.model.settings import MOST_TOLERANCE, Declaration, LineSettings, ServerEntry, Setting, Tolerances
 from sipaudit.settings.catalogue import in_force
 from sipaudit.settings.entries import read_entries
 from sipaudit.settings.finder import Finder
@@ -50,7 +42,8 @@ class EventText(Struct, frozen=True, gc=False):
 
 
 class Site(Struct, frozen=True):
-    """What is declared of a site; without a site file nothing is. `lines` in file order, the first that matches counts.
+    """What is declared of a site; without a site file nothing is. `lines` in file order, the first that matches counts;
+    `undeclared` is what `--set` says of a line that none matches.
 
     `stated_tolerances` are those the file names (the others are defaults that a rule pack may change),
     `states_emergency` says whether it names any number, `warnings` are sentences for stderr.
@@ -72,15 +65,6 @@ class Site(Struct, frozen=True):
         """The site with these settings (`parse_set`) over those of every line; they declare no others."""
         undeclared = Declaration(settings={"": in_force(LineSettings(), [settings])}) if settings else Declaration()
         return replace(self, lines=tuple(item.under(settings) for item in self.lines), undeclared=undeclared)
-
-    def declare(self, identity: LineIdentity) -> Declaration:
-        """What the first item that matches says of a line; of a line that matches nothing, what `--set` says."""
-        place = self.finder.first(identity)
-        return self.undeclared if place is None else self.lines[place].declaration
-
-    def declares_phone(self, address: str, mac: str | None) -> bool:
-        """Whether the file says that this source is a phone: an item with its address or MAC does."""
-        return self.finder.declares_phone(address, mac)
 
 
 def load_site(path: str | Path) -> Site:

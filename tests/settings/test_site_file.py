@@ -11,6 +11,7 @@ import pytest
 from sipaudit.errors import InputErrors
 from sipaudit.model.settings import Declaration, LineIdentity, LineSettings, Mode, Origin, Regime, Setting, Tolerances
 from sipaudit.settings.catalogue import DEFAULTS, SETTINGS, parse_set
+from sipaudit.settings.declaring import Declarations
 from sipaudit.settings.site import Site, load_site
 from tests.settings.site_files import FULL, MANUAL, line, load, manual_examples, present, write
 
@@ -21,7 +22,7 @@ def settings_of(tmp_path: Path, item: str, *overrides: str, identity: LineIdenti
                 entry: str = "sbc") -> LineSettings:
     """The settings that one item of `lines:` gives a line, with `--set` options over them."""
     site = load(tmp_path, f"entries: {{sbc: [{{address: 10.0.0.1}}], two: [{{address: 10.0.0.2}}]}}\nlines: [{item}]")
-    return site.override(parse_set(overrides)).declare(identity).at(entry)
+    return Declarations(site, (), parse_set(overrides)).declare(identity).at(entry)
 
 
 class TestEntries:
@@ -51,18 +52,18 @@ class TestEntries:
 class TestLines:
     def test_the_first_item_that_matches_counts(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
-        reception = site.declare(PHONE)
+        reception = Declarations(site).declare(PHONE)
         assert (reception.label, reception.group, reception.entries) == ("Reception", "Site A", ("sbc", "branch"))
-        assert site.declare(line(user="2001")).entries == ("sbc",)
+        assert Declarations(site).declare(line(user="2001")).entries == ("sbc",)
 
     def test_a_line_that_matches_nothing_is_undeclared(self, tmp_path: Path) -> None:
         site = load(tmp_path, 'lines: [{match: {user: "20*"}, settings: {}}]')
-        assert site.declare(PHONE) == Declaration()
-        assert site.declare(PHONE).at("sbc") == LineSettings()
+        assert Declarations(site).declare(PHONE) == Declaration()
+        assert Declarations(site).declare(PHONE).at("sbc") == LineSettings()
 
     def test_no_site_file_declares_nothing(self) -> None:
-        assert Site().declare(PHONE) == Declaration()
-        assert not Site().declares_phone("10.1.0.5", None)
+        assert Declarations(Site()).declare(PHONE) == Declaration()
+        assert not Declarations(Site()).declares_phone("10.1.0.5", None)
 
     @pytest.mark.parametrize(
         ("match", "identity", "holds"),
@@ -96,7 +97,7 @@ class TestLines:
     )
     def test_globs(self, tmp_path: Path, match: str, identity: LineIdentity, holds: bool) -> None:
         site = load(tmp_path, f"lines: [{{match: {match}, label: found}}]")
-        assert (site.declare(identity).label == "found") is holds
+        assert (Declarations(site).declare(identity).label == "found") is holds
 
     def test_order_counts_whatever_way_an_item_is_found(self, tmp_path: Path) -> None:
         site = load(
@@ -112,7 +113,8 @@ class TestLines:
         )
         mac = {"mac": "00:04:f2:aa:bb:cc"}
         asked = [line("9001"), line(), line(address="10.1.0.6"), line("1002", "10.1.0.6", **mac), line("1002", "::1")]
-        assert [site.declare(one).label for one in asked] == ["nines", "by address", "by user", "by mac", "tens"]
+        labels = [Declarations(site).declare(one).label for one in asked]
+        assert labels == ["nines", "by address", "by user", "by mac", "tens"]
 
     @pytest.mark.parametrize(
         ("match", "declares"),
@@ -129,18 +131,18 @@ class TestLines:
     )
     def test_only_an_address_or_a_mac_declares_a_phone(self, tmp_path: Path, match: str, declares: bool) -> None:
         site = load(tmp_path, f"lines: [{{match: {match}}}]")
-        assert site.declares_phone("10.1.0.5", "0004F2AABBCC") is declares
+        assert Declarations(site).declares_phone("10.1.0.5", "0004F2AABBCC") is declares
 
     def test_a_phone_of_unknown_mac_is_not_declared_by_one(self, tmp_path: Path) -> None:
-        assert not load(tmp_path, 'lines: [{match: {mac: "*"}}]').declares_phone("10.1.0.5", None)
+        assert not Declarations(load(tmp_path, 'lines: [{match: {mac: "*"}}]')).declares_phone("10.1.0.5", None)
         elsewhere = load(tmp_path, "lines: [{match: {address: 10.2.0.0/16}}]")
-        assert not elsewhere.declares_phone("10.1.0.5", None)
+        assert not Declarations(elsewhere).declares_phone("10.1.0.5", None)
 
 
 class TestSettings:
     def test_a_declared_block_means_defaults_for_what_it_leaves_out(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
-        settings = site.declare(PHONE).at("sbc")
+        settings = Declarations(site).declare(PHONE).at("sbc")
         assert (settings.regime, settings.mode, settings.failback_timeout) == (Regime.R2, Mode.DURATION, 60)
         source = f"{tmp_path}/site.yaml:14 lines[0].settings"
         assert settings.get("failBack.timeout") == Setting(60, source, Origin.EXPLICIT)
@@ -174,7 +176,7 @@ class TestSettings:
         assert (settings.number("failBack.timeout"), settings.failback_timeout) == (timeout, acts_as)
 
     def test_one_entry_of_the_line_may_differ(self, tmp_path: Path) -> None:
-        declaration = load(tmp_path, FULL).declare(PHONE)
+        declaration = Declarations(load(tmp_path, FULL)).declare(PHONE)
         assert [declaration.at(entry).number("register") for entry in ("sbc", "branch", "other")] == [1, 0, 1]
         assert present(declaration.at("branch").get("register").source).endswith(":15 lines[0].entry_settings.branch")
         assert declaration.at("branch").mode is Mode.DURATION
@@ -192,8 +194,8 @@ class TestSettings:
         assert settings.number("register") == 0
 
     def test_set_declares_an_undeclared_line_only_in_what_it_names(self) -> None:
-        site = Site().override(parse_set(["failBack.mode=duration", "failBack.timeout=60"]))
-        settings = site.declare(PHONE).at(None)
+        said = parse_set(["failBack.mode=duration", "failBack.timeout=60"])
+        settings = Declarations(Site(), (), said).declare(PHONE).at(None)
         assert (settings.mode, settings.failback_timeout, settings.regime) == (Mode.DURATION, 60, None)
         assert not settings.declared
 
@@ -230,7 +232,7 @@ class TestProvisioning:
         (tmp_path / "provisioning").mkdir()
         site = load(tmp_path, "lines:\n  - match: {}\n    config: provisioning/\n")
         assert site.lines[0].config == str(tmp_path / "provisioning")
-        assert site.declare(PHONE).at("sbc") == LineSettings()
+        assert site.lines[0].declaration.at("sbc") == LineSettings()
         assert site.warnings == ()
 
     def test_settings_beside_it_declare_what_they_name_and_no_defaults(self, tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ class TestTheRest:
 
     @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "entries:\nlines:\nevents:\n"])
     def test_an_empty_file_is_a_site_that_declares_nothing(self, tmp_path: Path, text: str) -> None:
-        assert load(tmp_path, text).declare(PHONE) == Declaration()
+        assert Declarations(load(tmp_path, text)).declare(PHONE) == Declaration()
 
     def test_an_item_that_nothing_reaches_is_pointed_out(self, tmp_path: Path) -> None:
         site = load(tmp_path, "lines:\n  - match: {}\n  - match: {user: 1001}\n")
@@ -282,14 +284,14 @@ class TestTheRest:
                 settings: {<<: *usual, failBack.timeout: 60}
             """,
         )
-        timeouts = [site.declare(line(user)).at(None).failback_timeout for user in ("1", "2", "3")]
+        timeouts = [Declarations(site).declare(line(user)).at(None).failback_timeout for user in ("1", "2", "3")]
         assert timeouts == [300, 300, 60]
-        assert site.declare(line("3")).at(None).regime is Regime.R1
+        assert Declarations(site).declare(line("3")).at(None).regime is Regime.R1
 
     def test_a_byte_order_mark_and_dos_line_ends_do_no_harm(self, tmp_path: Path) -> None:
         path = tmp_path / "site.yaml"
         path.write_bytes(b"\xef\xbb\xbf" + FULL.replace("\n", "\r\n").encode())
-        assert load_site(path).declare(PHONE).at("sbc").get("register").origin is Origin.DEFAULT
+        assert Declarations(load_site(path)).declare(PHONE).at("sbc").get("register").origin is Origin.DEFAULT
         assert load_site(str(path)).events[0].line == 19
 
     @pytest.mark.parametrize("example", manual_examples(), ids=lambda text: text.split("\n", 1)[0])
@@ -306,6 +308,6 @@ class TestTheRest:
 
     def test_a_site_is_a_frozen_value_that_workers_can_be_given(self, tmp_path: Path) -> None:
         site = load(tmp_path, FULL)
-        assert pickle.loads(pickle.dumps(site)).declare(PHONE) == site.declare(PHONE)
+        assert Declarations(pickle.loads(pickle.dumps(site))).declare(PHONE) == Declarations(site).declare(PHONE)
         with pytest.raises(AttributeError):
             site.path = "other"  # type: ignore[misc]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sipaudit.model.settings import Mode, Origin, Setting, Value
 from sipaudit.settings.issues import SettingIssue, Statement
@@ -112,8 +112,8 @@ def _proxy_unused(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
     if not block.servers or any(True in server.proxied for server in block.servers):
         return
     prefixes = (block.servers[0].place.own_proxy, SHARED_PROXY)
-    addressed = next((values[prefix + "address"] for prefix in prefixes if prefix + "address" in values), None)
-    why = "no outbound proxy has an address" if addressed is None else "no server of the line has useOutboundProxy=1"
+    why = "no outbound proxy has an address" if _address(values, prefixes) is None else \
+        "no server of the line has useOutboundProxy=1"
     for prefix in prefixes:
         for suffix in ("address", *(f"failOver.{name}" for name in OF_FAILOVER)):
             statement = values.get(prefix + suffix)
@@ -126,10 +126,13 @@ def _nowhere_to_go(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
     entries = [server.entry for server in block.servers]
     if any(entry is None or len(entry.servers) != 1 for entry in entries):
         return
-    addresses = [_address(values, server) for server in block.servers]
-    if len(entries) == 1 and addresses[0] is not None:
-        yield SettingIssue("config-single-server", (addresses[0],))
-        return
+    if len(entries) == 1:
+        server, = block.servers
+        place = server.place
+        at = _address(values, (place.own_proxy, SHARED_PROXY) if server.proxied[0] else (place.own, place.shared))
+        if at is not None:
+            yield SettingIssue("config-single-server", (at,))
+            return
     for server in block.servers:
         for suffix in server.choices:
             statement = _stated(server, suffix)
@@ -137,8 +140,6 @@ def _nowhere_to_go(values: Values, block: LineBlock) -> Iterator[SettingIssue]:
                 yield SettingIssue("config-failover-on-fallback", (statement,), {"count": str(len(entries))})
 
 
-def _address(values: Values, server: ServerBlock) -> Statement | None:
-    """The statement that names the entry's server."""
-    place = server.place
-    names = (place.own_proxy, SHARED_PROXY) if server.proxied[0] else (place.own, place.shared)
-    return next((values[name + "address"] for name in names if name + "address" in values), None)
+def _address(values: Values, prefixes: Iterable[str]) -> Statement | None:
+    """The first statement of an address that any of these begins."""
+    return next((values[prefix + "address"] for prefix in prefixes if prefix + "address" in values), None)
