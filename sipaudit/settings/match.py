@@ -86,9 +86,9 @@ def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
     """The match of an item. An empty value is an error here, and not unset (C3): it would silently widen the item to
     every line."""
     mapping = reader.mapping(node, where, _EXAMPLE)
-    fields = reader.keys(node, where, MATCH_KEYS, _EXAMPLE) if mapping else None
-    if mapping is None or fields is None:
+    if mapping is None:
         return LineMatch()
+    fields = reader.known(mapping, where, MATCH_KEYS)
     for key in MATCH_KEYS:
         if key in mapping.items and key not in fields:
             fix = "give it a value, or remove the key to match any"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from sipaudit.simulate.clock import Inbox, Steps
-from sipaudit.simulate.message import Endpoint, Message, host, reply
+from sipaudit.simulate.message import Endpoint, Message, acknowledgement, host, reply
 from sipaudit.simulate.numbers import BUSY, RINGS_ON, hangs_up_after
 from sipaudit.simulate.registrar import Binding
 from sipaudit.simulate.repeating import until_heard
@@ -121,10 +121,9 @@ class FarEnd:
         """A call to a registered user, which the caller ends after some seconds."""
         server = self._server
         number = server.number()
-        caller = f"sip:2000@{server.domain}"
         invite = Message(
-            "INVITE", f"in{number}-{user}@{server.place[0]}", 1, server.branch(), host(server.place), caller,
-            f"sip:{user}@{server.domain}", f"c{number}", uri=binding.target,
+            "INVITE", f"in{number}-{user}@{server.place[0]}", 1, server.branch(), host(server.place),
+            f"sip:2000@{server.domain}", f"sip:{user}@{server.domain}", f"c{number}", uri=binding.target,
             contact=self._contact("2000"), body=sdp(server.place), transport=binding.transport,
         )
         response = yield from server.ask(binding.place, invite)
@@ -132,12 +131,8 @@ class FarEnd:
             return
         dialog = FarDialog(invite, binding.place, response.to_tag, Inbox(server.clock), ours=True)
         self._dialogs[invite.call_id] = dialog
-        taken = response.status < 300
-        server.send(binding.place, Message(
-            "ACK", invite.call_id, 1, server.branch() if taken else invite.branch, host(server.place), caller,
-            invite.callee, invite.from_tag, response.to_tag, uri=invite.uri, transport=binding.transport,
-        ))
-        if taken and (yield (dialog.inbox, seconds)) is None:
+        server.send(binding.place, acknowledgement(invite, response, server.branch))
+        if response.status < 300 and (yield (dialog.inbox, seconds)) is None:
             yield from self._hang_up(dialog)
         del self._dialogs[invite.call_id]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from sipaudit.reasons import REASONS
@@ -50,6 +52,16 @@ def reply(request: Message, status: int, *, tag: str = "", contact: str = "", he
     return Message(
         request.method, request.call_id, request.cseq, request.branch, request.via, request.sender, request.callee,
         request.from_tag, to_tag, status, "", contact, expires, headers, body, request.transport,
+    )
+
+
+def acknowledgement(request: Message, response: Message, new_branch: Callable[[], str]) -> Message:
+    """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
+    taken = response.status < 300
+    return Message(
+        "ACK", request.call_id, request.cseq, new_branch() if taken else request.branch, request.via, request.sender,
+        request.callee, request.from_tag, response.to_tag,
+        uri=response.target if taken and response.contact else request.uri, transport=request.transport,
     )
 
 

@@ -95,19 +95,22 @@ class Play:
         plain = all(fault.kind in PLAIN for server in servers for fault in server.plan.faults)
         for place_ in range(group.lines):
             user = str(group.user + (0 if group.shared else number * group.lines) + place_)
-            line = Line(phone, user, self.plan.domain, [server.place for server in servers],
-                        entry.life, plain)
-            phone.lines[user] = line
-            if group.fallback is not None:
-                second = self.plan.entries[group.fallback]
-                line.fallback = Line(phone, user, self.plan.domain,
-                                     [self.servers[name].place for name in second.servers], second.life, False)
-                line.fallback.wrongs.clear()
-            self.truth.lines += 1
-            for incoming in group.incoming:
-                ring = partial(self._ring, line, servers, incoming)
-                self.clock.begin(at_moments(incoming, self.clock, self._chance, ring))
+            phone.lines[user] = self._line(phone, user, servers, entry.life, plain)
         return phone
+
+    def _line(self, phone: Phone, user: str, servers: list[Server], ttl: float, plain: bool) -> Line:
+        group, domain = phone.group, self.plan.domain
+        line = Line(phone, user, domain, [server.place for server in servers], ttl, plain)
+        if group.fallback is not None:
+            second = self.plan.entries[group.fallback]
+            places = [self.servers[name].place for name in second.servers]
+            line.fallback = Line(phone, user, domain, places, second.life, False)
+            line.fallback.wrongs.clear()
+        self.truth.lines += 1
+        for incoming in group.incoming:
+            ring = partial(self._ring, line, servers, incoming)
+            self.clock.begin(at_moments(incoming, self.clock, self._chance, ring))
+        return line
 
     def _ring(self, line: Line, servers: list[Server], plan: Incoming) -> None:
         """The call comes in by the server the plan names, or by the one where the line registered last."""

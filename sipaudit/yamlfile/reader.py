@@ -42,8 +42,10 @@ class Reader:
     def keys(self, node: Node, where: str, names: Names[str], example: str) -> dict[str, Node] | None:
         """The values of a mapping with these keys, empty ones left out; None when it is no mapping."""
         mapping = self.mapping(node, where, example)
-        if mapping is None:
-            return None
+        return None if mapping is None else self.known(mapping, where, names)
+
+    def known(self, mapping: Mapping, where: str, names: Names[str]) -> dict[str, Node]:
+        """The same of what is a mapping; other keys are problems."""
         for key in [key for key in mapping.items if key not in names]:
             self.problems.add(mapping.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, names))
         return {key: mapping.items[key] for key in names if key in mapping.items and not is_empty(mapping.items[key])}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from sipaudit.simulate.clock import Clock, Inbox, Steps, Task
-from sipaudit.simulate.message import Endpoint, Message, host, reply
+from sipaudit.simulate.message import Endpoint, Message, acknowledgement, host, reply
 from sipaudit.simulate.network import Network
 from sipaudit.simulate.phone.patience import FULL, patience
 from sipaudit.simulate.plan.values import Group, Habits
@@ -198,17 +198,13 @@ class Phone:
 
         An INVITE with a first answer is waited for until the caller gives up, and is then cancelled.
         """
-        settings = self.group.settings
-        invite = request.method == "INVITE"
-        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped", last, invite)
-        reliable = self.group.transport != "udp"
+        invite, reliable = request.method == "INVITE", self.group.transport != "udp"
         inbox = self._pending[request.branch] = Inbox(self.clock)
         if reliable:
-            waits = (sum(waits),)  # the transport repeats, not the transaction (RFC 3261 17.1.1.2)
             self._on_connection.setdefault(server, []).append(inbox)
         try:
             began = self.clock.now
-            for wait in waits:
+            for wait in self._waits(last, invite):
                 self.send(server, request)
                 heard = yield from self._hear(inbox, wait, until_any=invite)
                 if isinstance(heard, Answer):
@@ -222,6 +218,13 @@ class Phone:
             self._pending.pop(request.branch, None)
             if inbox in self._on_connection.get(server, ()):
                 self._on_connection[server].remove(inbox)
+
+    def _waits(self, last: bool, invite: bool) -> tuple[float, ...]:
+        """The seconds after each sending; where the transport repeats, not the transaction, there is one (RFC 3261
+        17.1.1.2)."""
+        settings = self.group.settings
+        waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped", last, invite)
+        return waits if self.group.transport == "udp" else (sum(waits),)
 
     def _hear(self, inbox: Inbox, wait: float, *, until_any: bool) -> Steps[Any]:
         """What comes within so many seconds: (`until_any`) whatever comes first; else a 1xx does not end the wait (F4).
@@ -248,13 +251,8 @@ class Phone:
         return Answer(cause="abandoned")
 
     def acknowledge(self, server: Endpoint, request: Message, response: Message) -> None:
-        """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
-        taken = response.status < 300
-        uri = response.target if taken and response.contact else request.uri
-        self.send(server, Message(
-            "ACK", request.call_id, request.cseq, self.branch() if taken else request.branch, request.via,
-            request.sender, request.callee, request.from_tag, response.to_tag, uri=uri, transport=request.transport,
-        ))
+        """ACK, of a final response to an INVITE."""
+        self.send(server, acknowledgement(request, response, self.branch))
 
     def answer(self, server: Endpoint, request: Message, status: int, **more: Any) -> None:
         self.send(server, reply(request, status, tag=f"p{self.number:x}", **more))

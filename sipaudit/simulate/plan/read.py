@@ -38,6 +38,7 @@ from sipaudit.simulate.plan.values import (
 from sipaudit.simulate.wrongs import WRONGS
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.reader import Reader
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, read_tree
 from sipaudit.yamlfile.wording import printable, suggestion
 
@@ -72,7 +73,7 @@ _FAULT = block(Fault, {
     "up": number(0.1), "down": number(0.1), "target": word(),
 }, needed=("kind",))
 _SERVER = block(ServerPlan, {
-    "address": address(), "port": whole(1, 65535), "challenge": word("none", "register", "all"),
+    "address": address, "port": whole(1, 65535), "challenge": word("none", "register", "all"),
     "nonce-life": number(1.0), "expires": whole(0, 2147483647), "contacts": whole(0, 10), "answer": number(0, 30),
     "options-every": number(1.0), "faults": listing(_FAULT),
 }, needed=("address",), line=True)
@@ -99,9 +100,9 @@ _TAP = block(Tap, {
 })
 
 
-def _settings(problems: Problems, node: Node, where: str) -> tuple[Settings, dict[str, str]] | None:
+def _settings(reader: Reader, node: Node, where: str) -> tuple[Settings, dict[str, str]] | None:
     """The settings with their defaults, and as they were written."""
-    made: Settings | None = _SETTINGS(problems, node, where)
+    made: Settings | None = _SETTINGS(reader, node, where)
     if made is None or not isinstance(node, Mapping):
         return None
     return made, {key: value.text for key, value in node.items.items() if isinstance(value, Scalar)}
@@ -116,14 +117,14 @@ def _made_group(settings: tuple[Settings, dict[str, str]] | None = None, **given
 _GROUP = block(_made_group, {
     "entry": word(), "fallback": word(), "group": label, "count": whole(1, MOST_PHONES), "user": whole(1, 9_999_999),
     "lines": whole(1, 10), "shared": flag,
-    "network": network(), "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
+    "network": network, "agent": text, "transport": word("udp", "tcp", "tls"), "declared": flag, "habits": _HABITS,
     "boot": listing(_SECONDS), "calls": listing(_CALLS), "incoming": listing(_INCOMING), "subscribe": flag,
     "subscribe-expires": whole(10, 86_400), "options-every": number(1.0), "keepalive-every": number(1.0),
-    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address(),
+    "reboot": listing(_SECONDS), "new-address": flag, "boot-traffic": flag, "log-out": _SECONDS, "nat": address,
     "deviates": listing(word(*WRONGS)), "settings": _settings,
 }, needed=("entry",), line=True)
 _PLAN = block(Plan, {
-    "seed": whole(0, 2147483647), "start": moment(), "duration": number(1.0, 1e8), "domain": word(),
+    "seed": whole(0, 2147483647), "start": moment, "duration": number(1.0, 1e8), "domain": word(),
     "servers": named(_SERVER), "entries": named(_ENTRY), "phones": listing(_GROUP), "network": _NETWORK, "tap": _TAP,
 }, needed=("servers", "entries", "phones"))
 
@@ -134,7 +135,7 @@ def read_plan(path: str) -> Plan:
     root = read_tree(read_bytes(Path(path), "the plan"), problems)
     if root is None:
         problems.stop(None, "the plan is empty", "see docs/simulate.md for an example")
-    plan: Plan | None = _PLAN(problems, root, "the plan")
+    plan: Plan | None = _PLAN(Reader(problems), root, "the plan")
     if plan is not None:
         plan = _placed(replace(plan, name=Path(path).name))
         _check(problems, plan)
