@@ -34,13 +34,13 @@ from sipaudit.live.synced import sync_names
 from sipaudit.live.teller import Teller
 from sipaudit.model.sayings import Saying
 from sipaudit.rulebook.rules import Rule
-from sipaudit.run.route import SiteKnowledge
+from sipaudit.settings.declaring import Declarations
 
 EVERY = 60.0        # seconds between two checkpoints
 PATIENCE = 600.0    # seconds that one may take
 _BROKE = 255        # how the copy ends that fails for no reason of the system's
 _BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
-_PROBE, _KNOWLEDGE, _RULE = "probe", "knowledge", "rule"
+_PROBE, _DECLARED, _RULE = "probe", "declared", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
     "builtins": ("set", "frozenset", "getattr", "list", "dict", "tuple", "int", "object"),
     "collections": ("Counter", "deque", "defaultdict", "OrderedDict"),
@@ -270,8 +270,8 @@ class _Writer(pickle.Pickler):
     def persistent_id(self, value: Any) -> Any:
         if value is self._probe:
             return _PROBE
-        if isinstance(value, SiteKnowledge):
-            return _KNOWLEDGE
+        if isinstance(value, Declarations):
+            return _DECLARED
         return (_RULE, value.id) if isinstance(value, Rule) else None
 
 
@@ -284,8 +284,8 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, name: Any) -> Any:
         if name == _PROBE:
             return self._probe
-        if name == _KNOWLEDGE:
-            return self._probe.knowledge
+        if name == _DECLARED:
+            return self._probe.brief.declared
         if name[1] not in self._rules:
             raise UnusableError(f"speaks of the rule {name[1]}, which is not in force any more")
         return self._rules[name[1]]

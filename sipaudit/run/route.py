@@ -29,7 +29,6 @@ from sipaudit.run.lost import lost
 from sipaudit.run.naming import Locate, Naming
 from sipaudit.run.summary import capture_summary
 from sipaudit.safe_text import safe_path
-from sipaudit.settings.declaring import Declarations
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Message
@@ -44,18 +43,6 @@ Observer = Callable[[SeenMessage], None]
 Listener = Callable[[ModelEvent], None]
 
 
-class SiteKnowledge:
-    """What reconstruction may ask of what is declared."""
-
-    __slots__ = ("declare", "declares_phone", "emergency", "entries")
-
-    def __init__(self, declared: Declarations) -> None:
-        self.entries = declared.entries
-        self.declare = declared.declare
-        self.declares_phone = declared.declares_phone
-        self.emergency = declared.emergency
-
-
 class Route:
     """Items in; phones, lines and what is held against them out.
 
@@ -65,14 +52,13 @@ class Route:
     `budget` the route has no end: what is over can be forgotten (`forget`), and a full table makes room for new things.
     """
 
-    __slots__ = ("_budget", "_first", "_frames", "_named", "_own_events", "auditor", "brief", "health", "knowledge",
-                 "known_events", "naming", "reconstruction", "settled", "span")
+    __slots__ = ("_budget", "_first", "_frames", "_named", "_own_events", "auditor", "brief", "health", "known_events",
+                 "naming", "reconstruction", "settled", "span")
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
                  observer: Observer | None = None, note: Note | None = None, place: Locate | None = None,
                  budget: Budget | None = None) -> None:
         self.brief = brief
-        self.knowledge = SiteKnowledge(brief.declared)
         self._budget = budget
         self.span = span
         self.health = health
@@ -99,7 +85,7 @@ class Route:
     def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
         bounds = FILE_BOUNDS if self._budget is None else self._budget.reconstruct
-        return Reconstruction(self.knowledge, observer=observer, note=note, bounds=bounds)
+        return Reconstruction(self.brief.declared, observer=observer, note=note, bounds=bounds)
 
     @property
     def pack(self) -> RulePack:
@@ -164,13 +150,13 @@ class Route:
     def obey(self, brief: Brief) -> None:
         """From now on another site file, other rules and suppressions are in force. Lines of which something else is
         declared begin anew: what they did was by what was in force then."""
-        self.brief, self.knowledge = brief, SiteKnowledge(brief.declared)
+        self.brief = brief
         self._named.clear()
         self.settled = Settled()
         self.known_events = _known(brief, self._first)
         self.known_events += self._own_events
         self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
-        self.auditor.begin_anew(self.reconstruction.declare(self.knowledge))
+        self.auditor.begin_anew(self.reconstruction.declare(brief.declared))
 
     def state(self) -> dict[str, Any]:
         """All that was learnt, as one graph."""
