@@ -25,8 +25,11 @@ def may_be_given_up(phone: PhoneState, answer: Answered) -> bool:
 
 
 def may_not_move(answer: Answered) -> bool:
-    """Whether a 2xx to REGISTER leaves it open if the phone is registered: its Contact is not listed, or ends (F6)."""
-    return answer.method == "REGISTER" and (answer.own is not True or answer.granted == 0)
+    """Whether a 2xx leaves it open if the line works with its server: to a REGISTER whose Contact is not listed, or
+    ends (F6); to a request that was not seen, an emergency call maybe."""
+    if answer.method != "REGISTER":
+        return answer.sent is None
+    return answer.own is not True or answer.granted == 0
 
 
 def is_weighty(answer: Answered) -> bool:
