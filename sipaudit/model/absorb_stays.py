@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, asked_at, goes_on_here, holds
+from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, asked_at, goes_on_here, holds, is_open_of_call
 from sipaudit.model.reach import evidence, speaks_against
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
@@ -140,13 +140,14 @@ def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
 
 def renews_as_before(line: LineState, phone: PhoneState, stay: Stay, event: Sent | Answered) -> bool:
     """Whether a REGISTER renews, in its time, what the line holds elsewhere, though all that stands against its server
-    is from before it came back there: in R0 renewals stay where one went while the server was silent (F5)."""
+    is from before it came back there, or what a call was answered (F4): in R0 renewals stay where one went while the
+    server was silent (F5)."""
     binding = line.binding(event.server)
     if binding is None or binding.granted is None or binding.until <= event.time:
         return False
     standing = tuple(evidence(phone.reach(stay.server), event.time, UNDECLARED_EARLIEST))
     before = stay.arrived.time - SILENCE_MAX   # what was open when it came back may have ended since
-    return bool(standing) and all(asked_at(item) < before for item in standing) \
+    return bool(standing) and all(asked_at(item) < before or is_open_of_call(item) for item in standing) \
         and may_be_due(binding, binding.granted, event.time)
 
 

@@ -13,15 +13,16 @@ from msgspec.structs import replace
 from sipaudit.model.answers import against
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.packets import ALIVE, success
+from sipaudit.model.packets import ALIVE, is_open_of_call, success
 from sipaudit.model.profile import Profile
 from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, PhoneState, Stay, Track
-from sipaudit.model.timers import NO_EXPIRY, T1, TRY_LASTS, UNDECLARED_EARLIEST
+from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, T1, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Move
 from sipaudit.turned_away import turned_away
 
+CODES = frozenset({"503", "other-response"})   # causes of moves that are answers
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
 TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt what came of them
 
@@ -209,7 +210,8 @@ def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
     kind = _kind(before, after, profile)
     cause = cause_of(after.failed) if kind is MoveKind.FAILOVER else _failback_cause(kind, profile)
     first = after.first.time if after.first else None
-    proof = (*after.failed[:3], *([after.first] if after.first else []), after.arrived)
+    failed = [item for item in after.failed if cause in CODES or not isinstance(item, Answered)]
+    proof = (*failed[:3], *([after.first] if after.first else []), after.arrived)
     return MoveSeen(after.arrived.time, first, kind, before.server, after.server, cause, tuple(dict.fromkeys(proof)))
 
 
@@ -227,14 +229,21 @@ def is_same_move(one: MoveSeen, other: MoveSeen) -> bool:
 
 
 def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
-    """A return crosses requests of which the answers are on their way: a silence shorter than F2's earliest, or before
-    anything is sent again, drives no line upward."""
     upward = profile.leads_up(before.server, after.server)
     turned = (after.first or after.arrived).time
     least = max(profile.earliest_silence, T1)
-    if any(not upward or not isinstance(item, Sent) or turned - item.time >= least for item in after.failed):
+    if any(not upward or _drives_up(item, turned, least) for item in after.failed):
         return MoveKind.FAILOVER
     return MoveKind.FAILBACK if upward else MoveKind.UNKNOWN
+
+
+def _drives_up(item: Evidence, turned: float, least: float) -> bool:
+    """Whether it drives a line upward. A return crosses requests of which the answers are on their way: no silence
+    does that is shorter than F2's earliest, or before anything is sent again. Nor does what a call was answered long
+    ago (F4: 480, if nobody was there)."""
+    if isinstance(item, Sent):
+        return turned - item.time >= least
+    return not is_open_of_call(item) or turned - item.time <= SILENCE_MAX
 
 
 def _failback_cause(kind: MoveKind, profile: Profile) -> str:
@@ -243,12 +252,14 @@ def _failback_cause(kind: MoveKind, profile: Profile) -> str:
 
 
 def cause_of(failures: Iterable[Evidence]) -> str:
-    """Why a line left a server, by the firmest evidence there is: a transport failure, then a code, then silence."""
+    """Why a line left a server, by the firmest evidence there is: a transport failure, then a code, then silence;
+    no code of before a silence, though nothing has taken it back (F4)."""
     failed = tuple(failures)
     for item in failed:
         if isinstance(item, Failed):
             return str(item.kind)
-    codes = [item.status for item in failed if isinstance(item, Answered)]
+    asked = max((item.time for item in failed if isinstance(item, Sent)), default=0.0)
+    codes = [item.status for item in failed if isinstance(item, Answered) and item.time >= asked]
     if codes:
         return "503" if 503 in codes else "other-response"
     return "timeout"

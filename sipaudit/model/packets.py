@@ -79,6 +79,11 @@ def is_open_code(item: Evidence) -> bool:
     return isinstance(item, Answered) and item.status != 503
 
 
+def is_open_of_call(item: Evidence) -> bool:
+    """Whether it is such an answer to anything but a REGISTER, as 480 if nobody was there: it moves no line later."""
+    return isinstance(item, Answered) and item.status != 503 and item.method != "REGISTER"
+
+
 def is_own(failure: Failed, reach: Reach, line: int, turned: float) -> bool:
     """Whether a failure of the phone is one of the line, which turned away at `turned`: it tells of a request of the
     line, or came while one waited, or sent the line elsewhere at once. What a keepalive or a dialog meets moves none.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
-from sipaudit.model.history import when_turned
+from sipaudit.model.history import CODES, when_turned
 from sipaudit.model.values import Incident, LineSummary, Move, Report
 from sipaudit.report.incident_words import Words
 from sipaudit.report.often import times
@@ -22,7 +22,6 @@ SHARE = 0.1         # of the lines that the report knows
 SAID = 3            # servers
 STATUSES = 3        # of one server
 GRANTS_NOTHING = "registration-without-expiry"
-CODES = frozenset({"503", "other-response"})   # causes of moves: what answered them is their first evidence
 
 
 class Gone(NamedTuple):
