@@ -120,6 +120,8 @@ class Auditor:
         if taken.before is not taken.after:
             replay.written = taken.after
             replay.own_history().take(taken, replay)
+        elif replay.kept is not None and replay.kept.tries and replay.kept.is_trying:   # 480 settles a try, no more
+            replay.kept.take(taken, replay)
         if type(event) is Answered and event.line in self.replays.dispersed:
             self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)
         if number in self._timed and isinstance(event, Sent | Replied | Received) and event.call is not None:

@@ -88,7 +88,7 @@ class CallFollowers:
         if phone is None or request.phone in self._timed:
             return False
         replay = self._replays.only(request.line)
-        if replay is None or replay.waiting or replay.index or replay.history.is_trying \
+        if replay is None or replay.waiting or replay.index or (replay.kept is not None and replay.kept.is_trying) \
                 or not replay.is_home(request.server) or not begins_to_call(replay.written, phone, request) \
                 or self._watch.minds(request.line):
             return False

@@ -59,10 +59,10 @@ class LineReplay:
 
     `number` is the line's, `owner` its phone's, `renewals` those that go on, or `calling` what else goes on in short,
     `written` its state without them, `silence` the seconds without an answer after which the phone may hold a server
-    for failed.
+    for failed, `kept` what became of the line.
     """
 
-    __slots__ = ("_device", "_history", "_manner", "_shared", "calling", "index", "number", "record", "renewals",
+    __slots__ = ("_device", "_manner", "_shared", "calling", "index", "kept", "number", "record", "renewals",
                  "waiting", "written")
 
     def __init__(self, line: Line, index: int, shared: Shared) -> None:
@@ -72,7 +72,7 @@ class LineReplay:
         self.renewals: Renewals | None = None
         self.calling: Calling | None = None
         self.written = NOTHING
-        self._history: History | None = None
+        self.kept: History | None = None
         self.waiting: tuple[Observation, ...] = ()
         self._shared = shared
         self._manner = self._learnt()
@@ -99,13 +99,13 @@ class LineReplay:
     @property
     def history(self) -> History:
         """What became of the line, to look at: of most it is nothing, one for all."""
-        return NO_HISTORY if self._history is None else self._history
+        return NO_HISTORY if self.kept is None else self.kept
 
     def own_history(self) -> History:
         """The same, to add to."""
-        if self._history is None:
-            self._history = History()
-        return self._history
+        if self.kept is None:
+            self.kept = History()
+        return self.kept
 
     @property
     def line(self) -> str:

@@ -56,3 +56,14 @@ def test_r0_a_renewal_where_the_registration_lives_is_no_move(court: Court, stat
     phone.register(485.5, S)
     phone.call(520, P)
     assert told_moves(court, phone, "R0") == ["failover timeout REGISTER", "failback duration INVITE"]
+
+
+@any_status
+def test_r0_a_try_that_ends_so_was_refused(court: Court, status: int) -> None:
+    """It changes nothing of what is known of the line, but of the try."""
+    phone = handset()
+    phone.fail_over(300, registers=False)
+    in_vain(phone, 400, P, status)
+    phone.call(500, S)
+    line, = court.report(phone.story, minute("R0")).lines
+    assert [tried.result for tried in line.tries] == ["refused"]
