@@ -211,17 +211,17 @@ class CallWatch:
     # -- attempts
 
     def tried(self, event: Sent, subject: Watched) -> None:
-        """An INVITE that opens a dialog: a new call, or the same once more: with its own Call-ID (RFC 3263 4.3), or,
-        as some phones do, with a fresh one."""
+        """An INVITE that opens a dialog: a new call, or the same once more: with its own Call-ID (RFC 3263 4.3), and
+        whomever a redirection names (RFC 3261 8.1.3.4), or, as some phones do, with a fresh one."""
         key = (subject.number, event.target or event.call_id)
-        attempt = self._attempts.get(key)
+        attempt = self._attempts.get(key) or (self._by_call.get(event.call) if event.call else None)
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
             attempt = Attempt(event, subject)
             self._attempts.pop(key, None)
-            if len(self._attempts) >= self._attempts_limit:
-                del self._attempts[next(iter(self._attempts))]
-                self.evicted += 1
-            self._attempts[key] = attempt
+        if key not in self._attempts and len(self._attempts) >= self._attempts_limit:
+            del self._attempts[next(iter(self._attempts))]
+            self.evicted += 1
+        self._attempts[key] = attempt
         if len(self._by_call) >= self._attempts_limit:
             del self._by_call[next(iter(self._by_call))]
             self.evicted += 1

@@ -45,6 +45,20 @@ def test_a_call_that_is_heard_of_again_is_not_lost(tower: Tower) -> None:
     assert tower.see(story, only="calls-lost") == []
 
 
+def test_a_call_that_the_next_server_redirects_has_not_failed(tower: Tower) -> None:
+    """It goes on under its Call-ID to whomever the 302 names (RFC 3261 8.1.3.4)."""
+    story = Story()
+    for phone in registered(story, 3)[:2]:
+        call = phone.ask(300, P, "INVITE").call_id
+        phone.register(305.5, S)
+        asked = phone.ask(305.6, S, "INVITE", call_id=call)
+        phone.told(305.7, asked, 302, headers="Contact: <sip:2001@pbx.example.com>\r\n")
+        phone.call(305.8, S, to="sip:2001@pbx.example.com", call_id=call)
+    end(story, 340)
+    assert tower.see(story, only="calls-lost") == []
+    assert tower.of("server-outage").metrics["calls_failed"] == 0
+
+
 @pytest.mark.parametrize(("seen", "failed"), [(330.0, 0), (340.0, 2)])
 def test_a_call_that_may_still_come_through_has_not_failed(tower: Tower, seen: float, failed: int) -> None:
     """Who hears nothing for 32 s has given up (RFC 3261 17.1.1.2)."""
