@@ -131,9 +131,14 @@ class Subscriptions:
                 replaced.draft.replaced(request.time)
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
-        """The line left a server after a failure: what it has subscribed to there will run out."""
-        for one in self.of.get(subject.number, {}).values():
+        """The line left a server after a failure: what it has subscribed to there will run out, but for what it has
+        subscribed to anew with the move itself (R0)."""
+        own = self.of.get(subject.number, {})
+        for one in list(own.values()):
             if one.server == move.source and not one.left and one.until > move.time and one.is_to_last:
+                if any(other.event.time > one.event.time and _replaces(other.event, one) for other in own.values()):
+                    self._forget(own, one)
+                    continue
                 one.left = True
                 self._timers.at(one.until + GRACE, self._ran_out, one)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from sipaudit.incidents.subscriptions import Subscription, Subscriptions
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.events import Sent
 from tests.incidents.ground import Tower, registered
-from tests.stories import P, S, Story
+from tests.stories import R0, P, S, Story
 
 
 def subscribed(story: Story, again: float | None, until: float = 1000.0, package: str = "dialog") -> None:
@@ -40,6 +41,20 @@ def test_a_subscription_is_dead_past_its_refresh_time(
     story = Story()
     subscribed(story, again, package=package)
     assert tower.see(story, only="dead-subscriptions") == seen
+
+
+@pytest.mark.parametrize(("package", "dead"), [("dialog", False), ("message-summary", True)])
+def test_what_moved_the_line_has_replaced_it(tower: Tower, package: str, dead: bool) -> None:
+    """In R0 a new SUBSCRIBE goes to the next server, and is the first that this answers."""
+    story = Story()
+    phone, *_ = registered(story, 3)
+    asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
+    phone.told(50.1, asked, 202)
+    said: dict[str, Any] = {"expires": 600, "headers": f"Event: {package}\r\n"}
+    asked = phone.ask(phone.silence(300, P, "SUBSCRIBE", **said), S, "SUBSCRIBE", **said)
+    phone.told(305.6, asked, 202)
+    phone.call(1000, S, 2.0)
+    assert bool(tower.see(story, R0, only="dead-subscriptions")) is dead
 
 
 @pytest.mark.parametrize(("calls", "dead"), [(653.0, False), (656.0, True)])
