@@ -15,7 +15,7 @@ from sipaudit.incidents.metrics import percentile
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
-from sipaudit.report.manners import MANNERS, entry_of, lateness, tells
+from sipaudit.report.manners import MANNERS, entry_of, heading, lateness, tells
 from sipaudit.report.screen import count_of, counts_by_name
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
@@ -78,11 +78,12 @@ def _without(incidents: Iterable[Incident], some: Iterable[Incident]) -> list[In
 
 
 def _runs(incidents: Iterable[Incident]) -> Iterator[list[Incident]]:
-    """Those of one kind at one place that follow each other soon, where they are several; all others one by one. What
-    follows one of which no end is known, as in a store with several runs, does not: only the last may be open."""
+    """Those of one kind at one place, and of one manner, that follow each other soon, where they are several; all
+    others one by one. What follows one of which no end is known, as in a store with several runs, does not: only the
+    last may be open."""
     runs: dict[tuple[str, str | None, str | None], list[list[Incident]]] = {}
     for incident in sorted(incidents, key=lambda one: one.start):
-        known = runs.setdefault((incident.kind, incident.server, incident.entry), [])
+        known = runs.setdefault((heading(incident, incident.kind), incident.server, incident.entry), [])
         ended = known[-1][-1].end if known else None
         if ended is not None and incident.start - ended <= SOON:
             known[-1].append(incident)

@@ -95,6 +95,21 @@ def test_several_slow_times_are_told_with_the_median_of_the_middle_one(tower: To
     assert sentences(tower.report, UTC)[0].startswith("10.0.0.1 answered too late (after 7.5 s, median) three times ")
 
 
+def test_of_one_that_did_not_answer_and_then_was_slow_both_are_told(tower: Tower) -> None:
+    story = Story()
+    phones = registered(story, 12)
+    for turn, late in enumerate((None, None, None, 6.5)):
+        for number, phone in enumerate(phones[:10]):
+            gives_up(story, phone, 300 + 100 * turn + 2 * number, late)
+        for number, phone in enumerate(phones):
+            phone.register(350 + 100 * turn + number)
+    end(story, 800)
+    assert len(tower.see(story, only="server-outage")) == 4
+    said = sentences(tower.report, UTC)
+    assert said[0].startswith("10.0.0.1 did not answer three times ")
+    assert said[1].startswith("10.0.0.1 answered too late (after 6.5 s, median) from 12:10:00 ")
+
+
 @pytest.mark.parametrize(("lasted", "said"), [
     ((17, 30), ", for 17 to 30 s each"), ((20, 20), ", for 20 s each"), ((0, 30), ", for up to 30 s each"),
     ((0, 0), ""), ((20, None), ", for 20 s each but the last"), ((None,), ""),
