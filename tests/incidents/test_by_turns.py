@@ -112,3 +112,25 @@ def test_what_is_challenged_in_time_is_answered_by_turns_too(tower: Tower) -> No
     tower.see(story, only="server-outage")
     assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0].startswith(
         "10.0.0.1 answered only a part of what 12 phones asked from ")
+
+
+def test_of_one_that_answered_some_whom_it_left_alone_later_it_is_not_said_that_it_did_not_answer(tower: Tower) -> None:
+    """It goes up and down. Two phones never ask while it is up; all others were served between."""
+    story = Story()
+    phones = registered(story, 8)
+    for number in (0, 1):
+        for time in (300, 400, 470):
+            phones[number].silence(time + number, method="REGISTER")
+    for number, phone in enumerate(phones[2:]):
+        phone.register(340 + 5 * number)
+        if number < 4:
+            phone.silence(390 + 5 * number, method="REGISTER")
+        else:
+            phone.told(440.004, phone.ask(440, P, "OPTIONS"), 200)
+            phone.silence(475, method="REGISTER")
+    for number, phone in enumerate(phones):
+        phone.register(520 + number)
+    end(story, 600)
+    assert tower.see(story, only="server-outage") == ["server-outage 10.0.0.1 300.000-520.004 8"]
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0] == (
+        "10.0.0.1 answered only a part of what 8 phones asked from 12:05:00 to 12:08:40.")
