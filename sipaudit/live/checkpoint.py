@@ -12,20 +12,20 @@ program and a few of Python's is made from it.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import pickle
 import signal
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from sipaudit.errors import InputError
 from sipaudit.live import privileges
+from sipaudit.live.claim import check_that_it_may_be_replaced, claimed
 from sipaudit.live.digested import Digested, whole
 from sipaudit.live.journal import Journal
 from sipaudit.live.probe import Probe
@@ -38,6 +38,7 @@ from sipaudit.settings.declaring import Declarations
 
 EVERY = 60.0        # seconds between two checkpoints
 PATIENCE = 600.0    # seconds that one may take
+AT_END = 10.0       # seconds that one may take before the process ends, and as long one that is under way then
 _BROKE = 255        # how the copy ends that fails for no reason of the system's
 _BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
 _PROBE, _DECLARED, _RULE = "probe", "declared", "rule"
@@ -77,11 +78,9 @@ class Checkpoint:
 
     def __init__(self, path: str, log: Callable[[str], None]) -> None:
         self.path = Path(path)
-        if not os.access(self.path.parent, os.W_OK | os.X_OK):
-            raise _cannot_be_written(self.path)
-        _check_that_it_is_none_of_others(self.path)
+        check_that_it_may_be_replaced(self.path, _BEGINS)
         self.journal = Journal(self.path, log)
-        self._lock = _claimed(self.path)
+        self._lock = claimed(self.path)
         self._process = os.getpid()
         self._program = program()   # now: a checkout may be updated while it runs
         self.said: list[Saying] = []    # since the checkpoint that was read
@@ -93,20 +92,22 @@ class Checkpoint:
 
     def turn(self, clock: float, probe: Probe, teller: Teller, identity: str) -> None:
         """Write one now and then; `clock` is a monotonic one's time, in seconds."""
-        if self._child is not None:
-            self._ended(*os.waitpid(self._child, os.WNOHANG))
+        is_over = self._is_over(0.0)
         if self._child is not None and clock >= self._due + (PATIENCE - EVERY):
             self._give_up(self._child)
-        if self._child is None and clock >= self._due:
+        if is_over and clock >= self._due:
             self._due = clock + EVERY
-            try:
-                self.journal.turned()
-                self._child, self._is_given_up = os.fork(), False
-            except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
-                self._fails(error.strerror)
-                return
-            if not self._child:
-                self._write_and_end(probe, teller, identity)
+            self._begin(probe, teller, identity)
+
+    def _begin(self, probe: Probe, teller: Teller, identity: str) -> None:
+        try:
+            self.journal.turned()
+            self._child, self._is_given_up = os.fork(), False
+        except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
+            self._fails(error.strerror)
+            return
+        if not self._child:
+            self._write_and_end(probe, teller, identity)
 
     def _give_up(self, child: int) -> None:
         """It is gone when the disk lets it go."""
@@ -114,16 +115,6 @@ class Checkpoint:
             self._is_given_up = True
             self._log(f"a checkpoint takes longer than {PATIENCE:.0f} s and is given up: does the disk hang?")
             os.kill(child, signal.SIGKILL)
-
-    def _ended(self, child: int, status: int) -> None:
-        if not child:
-            return
-        self._child = None
-        code = os.waitstatus_to_exitcode(status)
-        if code:
-            self._fails(_ended_for(code))
-        else:
-            self.journal.cut()
 
     def _write_and_end(self, probe: Probe, teller: Teller, identity: str) -> None:
         """In the copy of the process: nothing of it may go on. It ends with the number of what went wrong."""
@@ -138,15 +129,31 @@ class Checkpoint:
             os._exit(code)
 
     def write(self, probe: Probe, teller: Teller, identity: str) -> None:
-        """Write one before the process ends."""
-        if self._child is not None:
-            self._ended(*os.waitpid(self._child, 0))
-        try:
-            self.journal.turned()
-            self._write(probe, teller, identity)
+        """Write one before the process ends; where the disk takes none soon, the last one holds."""
+        if self._is_over(AT_END):
+            self._begin(probe, teller, identity)
+        if not self._is_over(AT_END):
+            self._fails("the disk does not answer")
+
+    def _is_over(self, seconds: float) -> bool:
+        """Whether no copy writes any more within so many seconds."""
+        end = time.monotonic() + seconds
+        while self._child is not None:
+            child, status = os.waitpid(self._child, os.WNOHANG)
+            if child:
+                self._ended(os.waitstatus_to_exitcode(status))
+            elif time.monotonic() < end:
+                time.sleep(0.01)
+            else:
+                return False
+        return True
+
+    def _ended(self, code: int) -> None:
+        self._child = None
+        if code:
+            self._fails(_ended_for(code))
+        else:
             self.journal.cut()
-        except OSError as error:
-            self._fails(error.strerror)
 
     def close(self) -> None:
         """Another process may keep it from now on."""
@@ -223,43 +230,6 @@ def _ended_for(code: int) -> str:
     if code < 0:
         return f"what writes it was ended ({signal.strsignal(-code)})"
     return "an error of the program itself" if code == _BROKE else os.strerror(code)
-
-
-def _claimed(path: Path) -> int:
-    """A lock that ends with this process, whatever copies it has. Raises InputError where another one has it."""
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _cannot_be_written(path) from error
-    try:
-        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):   # which of them, fcntl(2) leaves open
-        os.close(lock)
-        raise InputError("another sipaudit keeps its checkpoint there", fix="end it, or name another file",
-                         file=str(path)) from None
-    except OSError:   # a file system without locks
-        pass
-    return lock
-
-
-def _cannot_be_written(path: Path) -> InputError:
-    return InputError("no checkpoint can be written there", fix="name a file in a directory that may be written",
-                      file=str(path))
-
-
-def _check_that_it_is_none_of_others(path: Path) -> None:
-    """A file of something else, named by mistake, would be replaced. Raises InputError."""
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise InputError("is no file", fix="name a file for the checkpoint", file=str(path))
-    if not os.access(path, os.R_OK):
-        return      # which is said when it is read
-    with path.open("rb") as file:
-        begins = file.read(len(_BEGINS))
-    if begins.strip(b"\0") and begins != _BEGINS:     # power loss may leave zeros of one of ours
-        raise InputError("is no checkpoint, and would be replaced by one", fix="name a file that is not there yet",
-                         file=str(path))
 
 
 class _Writer(pickle.Pickler):

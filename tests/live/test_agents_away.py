@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sipaudit.capture.write import Endpoint
 from sipaudit.live.hep import connections, intake
 from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.listen import hep_source
@@ -18,7 +19,6 @@ from sipaudit.model.sayings import Saying
 from sipaudit.run.brief import understand
 from sipaudit.run.job import Job
 from tests.capture.packets import hep3
-from tests.frames import Endpoint
 from tests.live.agents import PATIENCE
 from tests.live.ear import findings
 from tests.live.stories import OFTEN, QUARTER, declared, retries

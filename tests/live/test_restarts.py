@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 from sipaudit.errors import InputError
+from sipaudit.live import checkpoint as checkpoint_module
 from sipaudit.live.checkpoint import PATIENCE, Checkpoint
 from sipaudit.live.digested import Digested
 from sipaudit.live.follow.source import follow_source
@@ -481,6 +482,23 @@ def test_a_copy_that_comes_to_no_end_is_ended_and_the_next_one_begins(
     assert "was ended" in said[1]
     assert checkpoint._child not in (child, None)
     checkpoint.write(ear.probe, ear.teller, "run")
+
+
+def test_an_end_does_not_wait_for_a_copy_that_comes_to_none(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    monkeypatch.setattr(checkpoint_module, "AT_END", 0.1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "_write", lambda *_: signal.pause())
+        checkpoint.turn(0.0, ear.probe, ear.teller, "run")
+    child = checkpoint._child
+    assert child is not None
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert said == [f"the checkpoint {checkpoint.path} cannot be written: the disk does not answer"]
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def test_a_copy_ends_with_the_process_that_it_is_of(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
