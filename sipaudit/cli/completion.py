@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from sipaudit.cli import terminal
+from sipaudit.cli import options, terminal
 from sipaudit.cli.manual import Command
 
 
 @click.command("completion", cls=Command, short_help="Print a shell's completion script.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@options.verbosity_options
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
     """Prints the script that completes sipaudit's commands, options and file names, and names of rules, in a shell.

@@ -70,7 +70,7 @@ def _say_unusable_words(error: click.ClickException) -> None:
     said = StringIO()
     error.show(said)
     for line in said.getvalue().splitlines():
-        terminal.say(line)
+        terminal.say(line.expandtabs(2))   # before each of the words to choose from
 
 
 def _say_failed(error: Exception, text: str) -> int:

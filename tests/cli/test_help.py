@@ -12,6 +12,7 @@ import pytest
 from sipaudit import __version__
 from sipaudit.cli.root import COMMANDS, root
 from tests.cli.conftest import Command
+from tests.commands import all_commands, spellings
 from tests.shared import COMMAND, ROOT
 
 HEAVY = ("pandas", "plotly", "jinja2", "pyarrow", "sqlalchemy", "alembic", "psycopg", "pyshark", "numpy", "pcapy",
@@ -76,6 +77,10 @@ def test_each_command_explains_itself_with_examples(name: str) -> None:
             assert parameter.help, parameter.name
 
 
+def test_every_command_says_more_or_less_on_stderr() -> None:
+    assert [name for name, command in all_commands().items() if not {"-v", "-q"} <= spellings(command)] == []
+
+
 def test_options_stand_under_headings_in_the_help(sipaudit_command: Command) -> None:
     page = sipaudit_command("analyze", "--help").out
     places = [page.index(heading) for heading in ("What you know:", "What is read:", "What is reported:", "Output:")]
@@ -95,6 +100,10 @@ def test_completion_prints_the_script_of_a_shell(sipaudit_command: Command, shel
     result = sipaudit_command("completion", shell)
     assert result.code == 0
     assert "_SIPAUDIT_COMPLETE" in result.out
+
+
+def test_the_shells_to_choose_from_are_shown_a_line_each(sipaudit_command: Command) -> None:
+    assert sipaudit_command("completion").err.splitlines()[-3:] == ["  bash,", "  zsh,", "  fish"]
 
 
 def test_the_completion_script_completes_commands_and_options() -> None:
