@@ -205,6 +205,13 @@ def test_where_it_was_a_line_s_number_is_not_broken(open_page: Open, width: int)
     assert max(heights) < 30   # px: one line
 
 
+def test_on_a_phone_a_server_s_name_is_not_broken_every_few_letters(open_page: Open) -> None:
+    page = open_page(width=390)
+    heights = page.evaluate("[...document.querySelectorAll('#captures td:nth-child(2)')].map(each => each.offsetHeight)")
+    assert len(heights) == 2
+    assert max(heights) < 60   # px: two lines
+
+
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["laptop in light", "phone in the dark"])
 def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
