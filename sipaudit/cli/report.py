@@ -97,10 +97,10 @@ def _show_comparison(comparison: Comparison, report: Report, form: str) -> None:
 
 def _comparison_in_form(comparison: Comparison, report: Report, form: str) -> Iterable[bytes]:
     from sipaudit.report import comparison as compared
-    from sipaudit.report import junit
+    from sipaudit.report import document, junit
 
     if form == "csv":
         return compared.to_csv(comparison, report)
     if form == "junit":
         return [junit.to_junit(report, compared.known(comparison))]
-    return compared.to_jsonl(comparison) if form == "jsonl" else [compared.to_json(comparison)]
+    return compared.to_jsonl(comparison) if form == "jsonl" else [document.indented(comparison)]

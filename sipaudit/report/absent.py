@@ -5,15 +5,15 @@ while others went on, is no rule broken and no server's failure, and what an ope
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ipaddress import ip_network
 from math import inf
 from typing import NamedTuple
 
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.model.values import Incident, LineSummary, Report
+from sipaudit.report.gathering import gathered
 from sipaudit.report.incident_words import Words
+from sipaudit.report.names import network_of
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.when import ends_of
 from sipaudit.sip.datagram import host_of
@@ -23,7 +23,6 @@ NEARLY_ALL = 0.9      # of its phones
 OTHERS = 2            # lines of other groups that went on
 LASTING = 60.0        # seconds without a registration, as for a registration-gap
 TELLING = frozenset({"server-outage", "partial-outage", "registration-gap"})   # kinds that say why a line has none
-IPV4 = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}")
 NAME_SHOWN = 60
 SAID = 3
 RETURN = 120.0        # seconds within which phones whose link is back have registered
@@ -43,9 +42,9 @@ class Stretch(NamedTuple):
 def absent(report: Report, words: Words) -> Iterator[str]:
     """Which sites that were, those of most phones first."""
     over = max(ends_of(report), default=-inf)
-    told = _told(report.incidents)
+    told = gathered((line, one) for one in report.incidents if one.kind in TELLING for line in one.lines)
     found: list[tuple[int, str]] = []
-    for group, members in _groups(report.lines).items():
+    for group, members in gathered((_group(line), line) for line in report.lines).items():
         if len({line.phone for line in members}) >= PHONES and len(members) < len(report.lines):
             stretches = [one for line in members for one in _stretches(line, over, told)]
             found += [(len(together), _said(words, group, members, together)) for together in _together(stretches)
@@ -55,37 +54,14 @@ def absent(report: Report, words: Words) -> Iterator[str]:
     yield from (sentence for _, sentence in sorted(found, key=lambda one: -one[0])[:SAID])
 
 
-def _groups(lines: Iterable[LineSummary]) -> dict[str, list[LineSummary]]:
-    """The lines by group, or by subnet where they have none."""
-    groups: dict[str, list[LineSummary]] = {}
-    for line in lines:
-        groups.setdefault(line.group or _subnet(line.phone), []).append(line)
-    return groups
-
-
-def _subnet(phone: str) -> str:
-    host = host_of(phone).strip("[]")
-    if ipv4 := IPV4.fullmatch(host):    # `ip_network` would take as long for ten thousand as the rest of the verdict
-        return f"{ipv4[1]}.0/24"
-    try:
-        return str(ip_network(f"{host}/64", strict=False))
-    except ValueError:
-        return host
-
-
-def _told(incidents: Iterable[Incident]) -> Mapping[str, list[Incident]]:
-    """By line the incidents that say why it has no registration."""
-    told: dict[str, list[Incident]] = {}
-    for incident in incidents:
-        if incident.kind in TELLING:
-            for line in incident.lines:
-                told.setdefault(line, []).append(incident)
-    return told
+def _group(line: LineSummary) -> str:
+    """Its group, or subnet where it has none."""
+    return line.group or str(network_of(line.phone) or host_of(line.phone))
 
 
 def _stretches(line: LineSummary, over: float, told: Mapping[str, list[Incident]]) -> Iterator[Stretch]:
     """When the line had no registration since its time had run out, and nothing of it was seen; `over` is when the
-    captures end."""
+    captures end, `told` by line the incidents that say why it has none."""
     rows = sorted(line.registrations, key=lambda row: row.from_)
     until, last = -inf, None
     for row in [*rows, None]:
@@ -151,10 +127,14 @@ def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 def _were_unseen(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report) -> bool:
     """Whether that were nearly all of the group, nothing was seen of them at one time, and others went on."""
     start, end = _unseen_in_common(together)
-    known = {line.phone for line in members if any(row.from_ < start for row in line.registrations)}
-    gone = {one.line.phone for one in together}
-    return len(gone) >= max(PHONES, NEARLY_ALL * len(known)) and end - start >= LASTING \
+    return _nearly_all(members, together, start) and end - start >= LASTING \
         and _others_went_on(members, report, start, end)
+
+
+def _nearly_all(members: Iterable[LineSummary], together: Iterable[Stretch], start: float) -> bool:
+    """Whether these are nearly all phones of the group that had registered before `start`."""
+    known = {line.phone for line in members if any(row.from_ < start for row in line.registrations)}
+    return len({one.line.phone for one in together}) >= max(PHONES, NEARLY_ALL * len(known))
 
 
 def _unseen_in_common(together: Iterable[Stretch]) -> tuple[float, float]:
@@ -169,13 +149,9 @@ def _others_went_on(members: Sequence[LineSummary], report: Report, start: float
 def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report, over: float) -> bool:
     """Whether that were nearly all of the group, at one time, while others went on."""
     start, end = _in_common(together)
-    known = {line.phone for line in members if any(row.from_ < start for row in line.registrations)}
-    gone = {one.line.phone for one in together}
     first = min(one.start for one in together)
-    if len(gone) < max(PHONES, NEARLY_ALL * len(known)) or min(end, over) - start < LASTING \
-            or start - first > max(one.granted for one in together):
-        return False
-    return _others_went_on(members, report, first, end)
+    return _nearly_all(members, together, start) and min(end, over) - start >= LASTING \
+        and start - first <= max(one.granted for one in together) and _others_went_on(members, report, first, end)
 
 
 def _renewed(line: LineSummary, start: float, end: float) -> bool:

@@ -7,7 +7,6 @@ file the parameter.  The phone decides only among equals, because its address ma
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from msgspec import Struct
@@ -16,6 +15,7 @@ from sipaudit import __version__
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import document, incidents_compared, table
 from sipaudit.report.exhibits import counting, worst_first
+from sipaudit.report.gathering import gathered
 from sipaudit.report.incidents_compared import ComparedIncidents, compare_incidents
 from sipaudit.report.redact_report import UNDER_PSEUDONYMS
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
@@ -102,11 +102,9 @@ def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Fi
 
 def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> Iterator[tuple[Finding, Finding]]:
     """Equal ones in their order: of three before and two after, one is gone."""
-    waiting: defaultdict[Hashable, list[Finding]] = defaultdict(list)
-    for finding in before:
-        waiting[key(finding)].append(finding)
+    waiting = gathered((key(finding), finding) for finding in before)
     for finding in after:
-        if waiting[key(finding)]:
+        if waiting.get(key(finding)):
             yield waiting[key(finding)].pop(0), finding
 
 
@@ -117,11 +115,6 @@ def identity(finding: Finding) -> Hashable:
 
 def _with_phone(finding: Finding) -> Hashable:
     return identity(finding), (finding.phone or "").rpartition(":")[0]
-
-
-def to_json(comparison: Comparison) -> bytes:
-    """One indented JSON document."""
-    return document.indented(comparison)
 
 
 def to_jsonl(comparison: Comparison) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from sipaudit.report.dissect import Dissection, Field, Layer
+from sipaudit.report.gathering import gathered
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Malformed, Message
@@ -86,19 +87,12 @@ def sip_layers(dissection: Dissection) -> list[int]:
 
 def our_reading(message: Message) -> FieldValues:
     """Our fields of a message."""
-    reading: FieldValues = {}
-    for name, value in describe(message):
-        reading.setdefault(name, []).append(value)
-    return reading
+    return gathered(describe(message))
 
 
 def wireshark_reading(layer: Layer) -> FieldValues:
     """Wireshark's fields of a SIP message, under our names."""
-    reading: FieldValues = {}
-    for name, value, _ in named(layer):
-        if name:
-            reading.setdefault(name, []).append(value)
-    return reading
+    return gathered((name, value) for name, value, _ in named(layer) if name)
 
 
 def named(layer: Layer) -> Iterator[tuple[str, str, Field]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -86,7 +86,8 @@ def frames_of(finding: Finding) -> Iterator[Frame]:
     return (proof for proof in finding.evidence if isinstance(proof, Frame))
 
 
-def places_of(findings: Sequence[Finding]) -> set[FramePlace]:
-    """Where the evidence of these findings stands: every frame of every packet of it."""
-    return {(frame.capture, number) for finding in findings for frame in frames_of(finding)
-            for number in (*(frame.frames or ()), frame.frame) if number is not None}
+def places_of(findings: Iterable[Finding]) -> list[FramePlace]:
+    """Where the evidence of these findings stands: every frame of every packet of it, in its order, each once."""
+    return list(dict.fromkeys(
+        (frame.capture, number) for finding in findings for frame in frames_of(finding)
+        for number in (frame.frame, *(frame.frames or ())) if number is not None))

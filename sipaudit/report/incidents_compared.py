@@ -5,17 +5,16 @@ An incident has no name that would outlast its run; its kind and where it was ha
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
 from sipaudit.model.values import Incident, Report
+from sipaudit.report.gathering import gathered
 from sipaudit.report.names import name_of
 from sipaudit.report.screen import Screen, brief
 from sipaudit.report.when import lasting
 
-Place = tuple[str, str | None, str | None]   # kind, server, entry
 NUMBERS = ("count", "lines", "moved in", "at most", "calls lost", "failed")   # moved: median, as in the verdict
 SHOWN = 50
 
@@ -48,17 +47,11 @@ class ComparedIncidents(Struct, frozen=True):
 
 def compare_incidents(before: Report, after: Report) -> list[ComparedIncidents]:
     """By kind and place, each once."""
-    old, new = _by_place(before.incidents), _by_place(after.incidents)
+    old, new = (gathered(((one.kind, one.server, one.entry), one) for one in report.incidents)
+                for report in (before, after))
     return [ComparedIncidents(kind, server, name_of(server, after) or name_of(server, before), entry,
-                              _cost(old[kind, server, entry]), _cost(new[kind, server, entry]))
+                              _cost(old.get((kind, server, entry), [])), _cost(new.get((kind, server, entry), [])))
             for kind, server, entry in sorted({*old, *new}, key=lambda place: tuple(part or "" for part in place))]
-
-
-def _by_place(incidents: Iterable[Incident]) -> defaultdict[Place, list[Incident]]:
-    places: defaultdict[Place, list[Incident]] = defaultdict(list)
-    for incident in incidents:
-        places[incident.kind, incident.server, incident.entry].append(incident)
-    return places
 
 
 def _cost(incidents: list[Incident]) -> Cost:

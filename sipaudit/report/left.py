@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sipaudit.model.history import CODES, when_turned
 from sipaudit.model.values import Incident, LineSummary, Move, Report
+from sipaudit.report.gathering import gathered
 from sipaudit.report.incident_words import Words
 from sipaudit.report.often import times
 from sipaudit.report.screen import count_of
@@ -43,27 +44,16 @@ def left(report: Report, words: Words) -> Iterator[str]:
 def _gone(report: Report) -> dict[str, list[Gone]]:
     """By server the lines that left it while no incident says why."""
     ranks = {row.server: (row.entry, row.priority) for row in report.servers}
-    told: dict[str | None, list[Incident]] = {}
-    for incident in report.incidents:
-        if incident.kind in TELLING:
-            told.setdefault(incident.server, []).append(incident)
+    told = gathered((incident.server, incident) for incident in report.incidents if incident.kind in TELLING)
+    granted = gathered(((one.line, one.phone, one.server), one.time) for one in report.findings
+                       if one.rule == GRANTS_NOTHING and one.time is not None)
     gone: dict[str, list[Gone]] = {}
-    granted = _granted_nothing(report)
     for line in report.lines:
         for move in line.moves:
             if _is_away(move, ranks) and not _is_told(move, told.get(move.from_, ())):
                 why = _why(move) or _without_expiry(move, granted.get((line.line, line.phone, move.from_), ()))
                 gone.setdefault(move.from_, []).append(Gone(when_turned(move), line, why))
     return gone
-
-
-def _granted_nothing(report: Report) -> dict[tuple[str | None, str | None, str | None], list[float]]:
-    """By line, phone and server, when it granted a registration of no time."""
-    granted: dict[tuple[str | None, str | None, str | None], list[float]] = {}
-    for finding in report.findings:
-        if finding.rule == GRANTS_NOTHING and finding.time is not None:
-            granted.setdefault((finding.line, finding.phone, finding.server), []).append(finding.time)
-    return granted
 
 
 def _without_expiry(move: Move, granted: Iterable[float]) -> str | None:

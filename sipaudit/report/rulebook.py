@@ -10,15 +10,11 @@ from sipaudit.report import document
 from sipaudit.report.screen import SENTENCES, Screen
 from sipaudit.rulebook.checking import Checked
 from sipaudit.rulebook.incident_file import THRESHOLDS, in_unit, say
+from sipaudit.rulebook.rule_file import DOCUMENTATION
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.rulebook.terms import INCIDENT, Term
 from sipaudit.rulebook.wording import in_words
 from sipaudit.safe_text import safe_text
-
-HEADINGS = {
-    "what": "What it says", "why": "Why it matters", "false_positives": "When it may be wrong",
-    "misses": "What it does not see", "fix": "What to do",
-}
 
 
 def list_text(pack: RulePack, width: int, color: bool) -> str:
@@ -106,7 +102,7 @@ def _kind(screen: Screen, kind: IncidentKind) -> None:
 
 def _documentation(screen: Screen, texts: dict[str, str], file: str) -> None:
     for key, text in texts.items():
-        screen.title(HEADINGS[key])
+        screen.title(DOCUMENTATION[key])
         screen.say(text)
     screen.title("File")
     screen.say(file)

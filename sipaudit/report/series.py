@@ -15,7 +15,7 @@ from sipaudit.incidents.metrics import percentile
 from sipaudit.incidents.outage import OUTAGE
 from sipaudit.model.values import Happening, Incident
 from sipaudit.report.incident_words import SAID, Words
-from sipaudit.report.manners import MANNERS, entry_of, heading, lateness, tells
+from sipaudit.report.manners import MANNERS, entry_of, heading, lateness, shown_by, tells
 from sipaudit.report.screen import count_of, counts_by_name
 
 AGAIN = 3   # incidents of one kind at one place that are told as one
@@ -43,8 +43,7 @@ def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
 
 def _is_part(incident: Incident, overloads: Iterable[Incident]) -> bool:
     """Whether this is an outage by 503 alone that an overload of the server reaches beyond, in time and in lines."""
-    shown = {frame.summary.partition(" ")[0] for frame in incident.evidence}
-    return incident.kind == OUTAGE and shown == {"503"} and any(
+    return incident.kind == OUTAGE and shown_by(incident) == {"503"} and any(
         one.server == incident.server and len(one.lines) >= WIDER * len(incident.lines)
         and one.start - AT_ONCE <= incident.start and (incident.end or inf) <= (one.end or inf) for one in overloads)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from glob import escape
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from json import dumps
 
 from sipaudit.model.captures import ServerSummary
 from sipaudit.model.settings import DEFAULT_PORTS
 from sipaudit.model.values import LineSummary, Report
+from sipaudit.report.names import network_of
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of
@@ -170,8 +171,8 @@ def _matches(group: Group, others: Collection[LineSummary]) -> Iterator[str]:
     if len(domains) == 1 and min(domains).isprintable() and domains.isdisjoint(map(_domain, others)):
         yield f"{{domain: {_quoted(escape(min(domains)))}}}"
         return
-    networks = {network for line in group.lines if (network := _network(line)) is not None}
-    if networks and networks.isdisjoint(map(_network, others)):
+    networks = {network for line in group.lines if (network := network_of(line.phone)) is not None}
+    if networks and networks.isdisjoint(network_of(line.phone) for line in others):
         yield from (f"{{address: {_quoted(str(network))}}}" for network in _collapsed(networks))
         return
     aors = [line.line for line in group.lines if line.line.isprintable()]
@@ -180,15 +181,6 @@ def _matches(group: Group, others: Collection[LineSummary]) -> Iterator[str]:
 
 def _domain(line: LineSummary) -> str:
     return line.line.partition("@")[2]
-
-
-def _network(line: LineSummary) -> IPv4Network | IPv6Network | None:
-    """The /24 (IPv6: /64) that the phone is in."""
-    try:
-        address = ip_address(host_of(line.phone))
-    except ValueError:   # a pseudonym
-        return None
-    return ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False)
 
 
 def _collapsed(networks: Iterable[IPv4Network | IPv6Network]) -> Iterator[IPv4Network | IPv6Network]:

@@ -12,6 +12,7 @@ from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.began_below import began_below
 from sipaudit.report.exhibits import by_severity, counting
+from sipaudit.report.gathering import gathered
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.left import left
 from sipaudit.report.names import short_names
@@ -127,13 +128,10 @@ def _deviations(report: Report) -> list[str]:
 
 
 def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
-    """Which phones broke each rule that weighs, and whether any did for certain; errors first, then the most
-    frequent."""
+    """Which phones broke each rule of which anything weighs, and whether any did for certain; errors first, then the
+    most frequent."""
     weigh = {finding.rule for finding in findings if finding.severity is not Severity.INFO}
-    broken: dict[str, list[Finding]] = {}
-    for finding in findings:   # those as well of which the first ones weigh less
-        if finding.phone is not None and finding.rule in weigh:
-            broken.setdefault(finding.rule, []).append(finding)
+    broken = gathered((one.rule, one) for one in findings if one.phone is not None and one.rule in weigh)
     worst = {rule: max(one.severity.rank for one in each) for rule, each in broken.items()}
     phones = {rule: len({one.phone for one in each}) for rule, each in broken.items()}
     return [(rule, _some(phones[rule], {brief(one.line or "").partition("@")[0] for one in broken[rule]}),

@@ -19,7 +19,10 @@ KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "whe
 OPTIONAL = frozenset({"severities", "escalate", "when", "consequence_of"})
 SETTINGS_KEYS = ("id", "title", "severity", "severities", "basis", "message", "documentation")
 MESSAGE_KEYS = ("expected", "observed", "when")
-DOCUMENTATION_KEYS = ("what", "why", "false_positives", "misses", "fix")
+DOCUMENTATION = {   # its keys, and how each part is headed
+    "what": "What it says", "why": "Why it matters", "false_positives": "When it may be wrong",
+    "misses": "What it does not see", "fix": "What to do",
+}
 ID = re.compile("[a-z][a-z0-9-]{0,63}")
 MOST = 10_000        # repetitions that an escalation may count to
 
@@ -91,8 +94,8 @@ def identity(fields: Fields) -> str:
 
 def documentation(fields: Fields, optional: Iterable[str]) -> dict[str, str]:
     """The documentation of a rule or an incident kind."""
-    fields.keys(DOCUMENTATION_KEYS, optional)
-    return {key: fields.text(key) for key in DOCUMENTATION_KEYS if key in fields.node.items}
+    fields.keys(DOCUMENTATION, optional)
+    return {key: fields.text(key) for key in DOCUMENTATION if key in fields.node.items}
 
 
 def _severity(fields: Fields) -> Severity:

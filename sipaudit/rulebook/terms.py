@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sipaudit.errors import InputError
 from sipaudit.rulebook.incident_file import say
 from sipaudit.rulebook.pack import read_file
+from sipaudit.rulebook.rule_file import DOCUMENTATION
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.yamlfile.wording import quoted, suggestion
 
@@ -72,8 +73,7 @@ def pack_terms(pack: RulePack) -> Iterator[Term]:
 def _documented(one: Rule | IncidentKind, kind: str, *more: str, see: tuple[str, ...] = ()) -> Term:
     """By its documentation, with `more` sentences in the midst of it."""
     said = one.documentation
-    limits = (f"{opening}: {said[key]}" for opening, key in (
-        ("When it may be wrong", "false_positives"), ("What it does not see", "misses")) if said.get(key))
+    limits = (f"{DOCUMENTATION[key]}: {said[key]}" for key in ("false_positives", "misses") if said.get(key))
     parts = [said.get("what"), said.get("why"), *more, *limits]
     return Term(one.id, kind, one.title, "\n".join(filter(None, parts)), said.get("fix", ""), see)
 

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from sipaudit.model.values import Report
-from sipaudit.report import comparison, document, markdown, table
+from sipaudit.report import document, markdown, table
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import write_evidence
 from sipaudit.report.exhibits import frames_of, places_of, worst_first
@@ -37,7 +37,7 @@ def write_files(run: Run, report: Report, wanted: Output, hiding: MessageRedacti
 
     worst = worst_first(report.findings)
     proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
-    embedded, evidence = places_of(worst[:wanted.embed]), places_of(proven)
+    embedded, evidence = set(places_of(worst[:wanted.embed])), set(places_of(proven))
     gathering = Gathering(run, embedded, evidence) if hiding is None else (
         RedactedGathering(run, embedded, evidence, hiding))
     if hiding is not None:
@@ -80,7 +80,7 @@ def write_again(report: Report, directory: str, clock: tzinfo, compared: Compari
         if not has_page:
             folder.path(PAGE).write_bytes(html.render(report, clock, {}, {}, 0, evidence=frozenset()))
         if compared is not None:
-            folder.path("comparison.json").write_bytes(comparison.to_json(compared))
+            folder.path("comparison.json").write_bytes(document.indented(compared))
     names = " and ".join(FROM_CAPTURES)
     return f"{names} are left as they are" if is_same else f"{names} need the captures (sipaudit analyze)"
 

@@ -49,7 +49,7 @@ def asked(report: Report) -> list[Frame]:
 
 def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
     """The messages behind the evidence of the `worst` findings."""
-    second = Gathering(run, places_of(worst_first(report.findings)[:worst]), set())
+    second = Gathering(run, set(places_of(worst_first(report.findings)[:worst])), set())
     assert list(second.messages())
     return second.exhibits
 
@@ -57,7 +57,7 @@ def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
 def test_each_message_of_the_evidence_comes_with_its_text(tmp_path: Path) -> None:
     run, report = driven(tmp_path, written(early_return(), tmp_path / "a.pcap"))
     shown = exhibits(run, report, 10)
-    assert shown.keys() == places_of(report.findings)
+    assert shown.keys() == set(places_of(report.findings))
     for frame in asked(report):
         (exhibit,) = shown[frame.capture, frame.frame or 0]
         method, _, way = frame.summary.partition(" ")

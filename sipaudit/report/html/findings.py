@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from sipaudit.model.values import Finding, Frame, Place, Proof
-from sipaudit.report.exhibits import Exhibit, Exhibits, FramePlace, frames_of
+from sipaudit.report.exhibits import Exhibit, Exhibits, FramePlace, places_of
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
@@ -87,7 +87,7 @@ class Findings:
         return [*row, proof.frames] if proof.frames else row
 
     def _messages(self, finding: Finding) -> dict[str, Any]:
-        places = list(_frames(finding))[:MESSAGES]
+        places = places_of([finding])[:MESSAGES]
         rows = [self._message(message) for place in places for message in self._exhibits.get(place, ())]
         dissected = [self._dissection(place) for place in places if place in self._dissections]
         return {"messages": rows[:MESSAGES], "dissections": dissected}
@@ -111,9 +111,3 @@ class Findings:
             layers.append([inert(layer.name), fields])
         experts = [inert(each, FIELD) for each in dissection.experts]
         return [self._index.captures.of(place[0]), place[1], layers, experts]
-
-
-def _frames(finding: Finding) -> Iterable[FramePlace]:
-    """The frames of the evidence, in its order, each once."""
-    return {(frame.capture, number): None for frame in frames_of(finding)
-            for number in (frame.frame, *(frame.frames or ())) if number is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from datetime import tzinfo
 from functools import cache
 from importlib import resources
@@ -15,7 +15,7 @@ from sipaudit.report.html.findings import Findings
 from sipaudit.report.html.index import NOT_THERE, Index
 from sipaudit.report.html.inert import apart, inert, prose
 from sipaudit.report.html.lanes import Lanes
-from sipaudit.report.html.packing import Block, packed, packed_value, source_hash
+from sipaudit.report.html.packing import packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
 from sipaudit.report.html.sections import sections
 from sipaudit.report.names import short_names
@@ -53,7 +53,7 @@ def render(
               packed_value("index", _index(index, findings, lanes, clock)),  # when all that it numbers has been seen
               packed("plotly", plotly.encode())]
     page = _environment().get_template("page.html.j2").render(
-        policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=_as_data(blocks),
+        policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=blocks,
         **sections(index, clock, rules or load_pack()),
     )
     return page.encode("utf-8")
@@ -63,10 +63,6 @@ def _policy(script: str, plotly: str) -> str:
     """Nothing is loaded and nothing runs but our script and plotly's, named by their hashes; plotly writes styles."""
     return (f"default-src 'none'; script-src {source_hash(script)} {source_hash(plotly)}; "
             "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'")
-
-
-def _as_data(blocks: list[Block]) -> Iterator[dict[str, str]]:
-    return ({"name": block.name, "text": block.text} for block in blocks)
 
 
 def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dict[str, Any]:

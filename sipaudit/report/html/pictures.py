@@ -14,6 +14,7 @@ from typing import Any
 from sipaudit.incidents.metrics import percentile
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import LineSummary, Move, Report
+from sipaudit.report.gathering import gathered
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import inert
 from sipaudit.report.html.lanes import noticed, stays
@@ -76,9 +77,7 @@ def _biggest(index: Index, series: dict[str, list[int]]) -> list[list[Any]]:
 
 def _rates(index: Index) -> dict[str, Any]:
     """By server's number the columns of its minutes; `minutes` is how many are counted together."""
-    by_server: dict[str, list[ServerMinute]] = defaultdict(list)
-    for row in index.report.minutes:
-        by_server[row.server].append(row)
+    by_server = gathered((row.server, row) for row in index.report.minutes)
     times = [row.time for row in index.report.minutes]
     minutes = max(1, math.ceil((max(times, default=0.0) - min(times, default=0.0)) / MINUTE / MINUTES))
     busiest = sorted(by_server, key=lambda server: -sum(sum(row.requests.values()) for row in by_server[server]))
@@ -89,12 +88,10 @@ def _rates(index: Index) -> dict[str, Any]:
 
 def _columns(rows: list[ServerMinute], minutes: int, index: Index) -> dict[str, Any]:
     width = minutes * MINUTE
-    gathered: dict[float, list[ServerMinute]] = defaultdict(list)
-    for row in rows:
-        gathered[math.floor(row.time / width) * width].append(row)
-    first, last = min(gathered), max(gathered)
+    by_time = gathered((math.floor(row.time / width) * width, row) for row in rows)
+    first, last = min(by_time), max(by_time)
     times = [first + width * step for step in range(round((last - first) / width) + 1)]
-    cells = [gathered.get(time, []) for time in times]
+    cells = [by_time.get(time, []) for time in times]
     requests = [_added(row.requests for row in cell) for cell in cells]
     answers = [_added(row.answers for row in cell) for cell in cells]
     return {

@@ -15,6 +15,7 @@ from typing import Any
 from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, by_reason, to_declare
 from sipaudit.report.exhibits import counting
+from sipaudit.report.gathering import gathered
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
 from sipaudit.report.manners import heading
@@ -24,6 +25,7 @@ from sipaudit.report.series import gravest, others, shown_in_full
 from sipaudit.report.text import health
 from sipaudit.report.verdict import INCIDENTS_SAID, sentences
 from sipaudit.report.when import lasting
+from sipaudit.rulebook.rule_file import DOCUMENTATION
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.times import TimeStyle, format_time, zone_name
 
@@ -152,14 +154,12 @@ def _spreads(incident: Incident) -> Iterator[dict[str, Any]]:
 def _rules(report: Report, counted: list[Finding], pack: RulePack) -> Iterator[dict[str, Any]]:
     """The rules that were broken, the worst first, with what each means."""
     texts = {rule.id: rule for rule in pack.of_lines}
-    by_rule: dict[str, list[Finding]] = {}
-    for finding in report.findings:
-        by_rule.setdefault(finding.rule, []).append(finding)
     count = Counter(finding.rule for finding in counted)
-    for rule in sorted(by_rule, key=lambda rule: (-max(one.severity.rank for one in by_rule[rule]), -count[rule])):
-        broken = by_rule[rule]
-        worst = max((finding.severity for finding in broken), key=lambda severity: severity.rank)
-        yield {"id": inert(rule), "title": texts[rule].title if rule in texts else None, "severity": str(worst),
+    by_rule = gathered((finding.rule, finding) for finding in report.findings)
+    worst = {rule: max((one.severity for one in broken), key=lambda severity: severity.rank)
+             for rule, broken in by_rule.items()}
+    for rule, broken in sorted(by_rule.items(), key=lambda item: (-worst[item[0]].rank, -count[item[0]])):
+        yield {"id": inert(rule), "title": texts[rule].title if rule in texts else None, "severity": str(worst[rule]),
                "count": count[rule], "suppressed": len(broken) - count[rule],
                "lines": len({(finding.line, finding.phone) for finding in broken}),
                "documentation": list(_documentation(texts.get(rule)))}
@@ -167,10 +167,9 @@ def _rules(report: Report, counted: list[Finding], pack: RulePack) -> Iterator[d
 
 def _documentation(described: Rule | IncidentKind | None) -> Iterator[dict[str, str]]:
     if described is not None:
-        for heading, key in (("What it says", "what"), ("Why it matters", "why"), ("What to do", "fix"),
-                             ("When it may be wrong", "false_positives")):
+        for key in ("what", "why", "fix", "false_positives"):
             if described.documentation.get(key):
-                yield {"heading": heading, "text": described.documentation[key]}
+                yield {"heading": DOCUMENTATION[key], "text": described.documentation[key]}
 
 
 def _undecided(report: Report) -> Iterator[dict[str, Any]]:
