@@ -58,13 +58,28 @@ def primary_untried(case: Case) -> Ground:
 def _no_try_open(case: Case, reach: Reach) -> Ground:
     """No try of the phone there waits for its answer, or has run out just now: how long that may take (F2) is not known
     where the settings are not."""
-    tries = [one.time for one in reach.waiting if one.method in TRIES and not one.in_dialog]
+    tries = [one.time for one in reach.waiting
+             if one.method in TRIES and not one.in_dialog and not _was_given_up(case, reach, one)]
     if not tries:
         return HOLDS
     waited, waits = case.now - max(tries), waits_for(case)
     if waits == inf and waited > SILENCE_MAX:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
     return holds_if(waited > waits)
+
+
+def _was_given_up(case: Case, reach: Reach, request: Sent) -> bool:
+    """Whether the line has left the server for its working one because this was in vain there (F1), or has waited for
+    it as long as for that."""
+    stay, turned = case.stay, case.stay.first
+    if turned is None or stay.origin != reach.server or stay.unsure or request.line != case.event.line:
+        return False
+    if any(isinstance(one, Failed) and one.time >= request.time and one.transaction in (None, request.transaction)
+           for one in stay.failed):
+        return True
+    waits = [turned.time - one.time for one in stay.failed if isinstance(one, Sent) and _turned_with(turned, one, stay)
+             and (one.line, one.method) == (request.line, request.method)]
+    return request in stay.failed and case.now - request.time > max(waits, default=inf)
 
 
 def answered_unseen(case: Case, reach: Reach) -> Sent | None:
