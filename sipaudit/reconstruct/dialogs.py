@@ -109,14 +109,15 @@ class Leg:
         return last < cseq if last >= 0 else self.invite >= 0
 
     def jumps(self, cseq: int, outward: bool) -> bool:
-        """Whether a CSeq is missing before this one in its direction (RFC 3261 12.2.1.1: one by one)."""
+        """Whether a CSeq of the phone is missing before this one (RFC 3261 12.2.1.1: one by one). The far end's need
+        not all come this far: a proxy challenges some, a border controller answers PRACK or UPDATE itself (12.2.2)."""
         last = self.cseq_out if outward else self.cseq_in
         if cseq > last:
             if outward:
                 self.cseq_out = cseq
             else:
                 self.cseq_in = cseq
-        return 0 <= last < cseq - 1
+        return outward and 0 <= last < cseq - 1
 
 
 class Legs:

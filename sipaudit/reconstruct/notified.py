@@ -45,7 +45,7 @@ class Notified:
             return False
         line, last = leg.line, leg.cseq_in
         if line is None or line.held is not None or line.flow is None or line.flow.destination != flow.source \
-                or line.revision != line.view.revision or 0 <= last < number - 1:
+                or line.revision != line.view.revision:
             return False
         server, key, other = line.server, (branch, via.host, "NOTIFY"), (source, call_id, request.from_.tag)
         if server not in line.heard or not memory.servers.knows(server) or memory.transaction(key) is not None \

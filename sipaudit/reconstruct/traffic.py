@@ -14,10 +14,10 @@ class Traffic:
     """Counters of one capture.
 
     `malformed` by defect; `missing_halves` responses without their request, ACKs without their final response, of
-    phones that had been seen for a while, credentials before their challenge, and jumps of CSeq; `mid_life` what began
-    before the capture; `one_way` phones of which one direction only was seen; `encrypted` unreadable connections by
-    transport. `first` is since when it and those before it show all that passed, `behind` by how many seconds at most
-    a challenge stood behind what answers it.
+    phones that had been seen for a while, credentials before their challenge, and jumps of their CSeq; `mid_life`
+    what began before the capture; `one_way` phones of which one direction only was seen; `encrypted` unreadable
+    connections by transport. `first` is since when it and those before it show all that passed, `behind` by how many
+    seconds at most a challenge stood behind what answers it.
     """
 
     __slots__ = ("behind", "encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",

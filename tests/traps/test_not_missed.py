@@ -202,3 +202,19 @@ def test_who_registers_once_more_just_after_its_start_has_no_pace(
     phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
     found = [said for said in court(phone.story, site(R0)) if UNTRIED in said]
     assert found == ([f"? {UNTRIED} loss-nearby"] if paced else [f"400.000 {UNTRIED} 1001 10.0.0.2 certain"])
+
+
+def test_a_controller_that_answers_prack_itself_loses_no_packet(court: Court) -> None:
+    """The far end's numbers leap at each call to the phone (RFC 3261 12.2.2), which says nothing of the capture."""
+    phone = handset()
+    for time, server in ((100.0, P), (200.0, P), (315.0, S), (335.0, S)):
+        call = f"from-far-{time:.0f}"
+        asked = phone.called(time, server, "INVITE", call_id=call)
+        phone.replies(time + 0.1, asked, 200)
+        phone.called(time + 0.2, server, "ACK", call_id=call, tag="near")
+        phone.replies(time + 5.1, phone.called(time + 5, server, "BYE", call_id=call, number=3, tag="near"), 200)
+    phone.fail_over(300)
+    phone.register(345, P)
+    report = court.report(phone.story, minute("R2"))
+    assert [capture.loss.missing_halves for capture in report.captures] == [0]
+    assert [(finding.rule, finding.confidence) for finding in report.findings] == [("premature-failback", "certain")]
