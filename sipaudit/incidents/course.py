@@ -88,8 +88,10 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
         yield outage.service, f"{server}{OTHER_REQUESTS}"
     elif outage.some.spared is not None:
         yield outage.some.spared[1], f"{server}{OTHER_PHONES}"
-    elif outage.some.meanwhile is not None:   # to some that it concerned later, too
-        yield outage.some.meanwhile, f"{server}{BY_TURNS}"
+    elif not _is_late(outage):
+        answered = outage.some.meanwhile or outage.service   # to some that it concerned later, too
+        if answered is not None and outage.start + A_WHILE <= answered <= outage.last - A_WHILE:
+            yield answered, f"{server}{BY_TURNS}"
 
 
 def _silent_since(outage: Outage) -> float | None:

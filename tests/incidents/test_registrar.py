@@ -130,3 +130,20 @@ def test_who_is_challenged_and_then_left_alone_is_no_other(tower: Tower) -> None
     assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.020-650.004 20"]
     said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 did not answer from ")
+
+
+def test_one_that_is_drained_in_the_end_answered_a_part(tower: Tower) -> None:
+    """Its registrar is out; before it is started anew it refuses everything with 503."""
+    story = Story()
+    phones = registered(story, 4)
+    for time in range(300, 500, 40):
+        for number, phone in enumerate(phones):
+            phone.silence(time + number, method="REGISTER")
+        phones[3].call(time + 15)
+    for number, phone in enumerate(phones):
+        phone.told(505.004 + number, phone.ask(505 + number, P, "REGISTER", expires=3600), 503)
+        phone.register(550 + number)
+    end(story, 600)
+    assert tower.see(story, None, P, only="server-outage") == [f"{OUTAGE} 300.000-550.004 4"]
+    assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0] == (
+        "10.0.0.1 answered only a part of what 4 phones asked from 12:05:00 to 12:09:10.")
