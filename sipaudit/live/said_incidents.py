@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.incidents.draft import Draft
+from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft
 from sipaudit.model.sayings import IncidentSaid, Saying, Withdrawn
 from sipaudit.model.values import Incident
 from sipaudit.turned_away import turned_away
@@ -19,11 +19,13 @@ EXPLAINED = "explained-since"
 
 
 class Told(Struct):
-    """What was said of an incident `at` that time, and the draft that it was made of."""
+    """What was said of an incident `at` that time, and the draft that it was made of; `before` is what another run saw
+    of it that this one does not."""
 
     draft: Draft
     said: Incident
     at: float
+    before: Incident | None = None
 
 
 class SaidIncidents:
@@ -47,6 +49,12 @@ class SaidIncidents:
         else:
             told.said = incident
 
+    def begins_anew(self) -> None:
+        """What another run saw will not be seen again."""
+        for told in self._told.values():
+            if told.said.end is None:
+                told.before = told.said
+
     def withdrawn_before(self, name: str) -> None:
         """Another run took this back."""
         self._before.pop(name, None)
@@ -68,7 +76,8 @@ class SaidIncidents:
                 return name
         for name, said in self._before.items():
             if _overlap(said, incident):
-                self._told[name] = Told(draft, self._before.pop(name), now)
+                del self._before[name]
+                self._told[name] = Told(draft, said, now, said if said.start < incident.start else None)
                 return name
         self.count += 1
         return f"i-{self.count:04d}"
@@ -79,9 +88,10 @@ class SaidIncidents:
         `at_last`: nothing will be said later."""
         for name, draft, incident in named:
             told = self._told.get(name)
-            stands = replace(incident, id=name)
+            before = None if told is None else told.before
+            stands = replace(incident if before is None else _joined(before, incident), id=name)
             if told is None or self._differs(told, stands, at_last or now - told.at >= AGAIN_AFTER):
-                self._told[name] = Told(draft, stands, now)
+                self._told[name] = Told(draft, stands, now, before)
                 yield IncidentSaid(now, stands)
             else:
                 told.draft = draft
@@ -122,6 +132,20 @@ class SaidIncidents:
     def _differs(self, told: Told, incident: Incident, again: bool) -> bool:
         said = told.said
         return said != incident and (again or (said.state, said.kind) != (incident.state, incident.kind))
+
+
+def _joined(before: Incident, incident: Incident) -> Incident:
+    """One incident of what two runs saw of it; of each number the larger, since both may have counted the same."""
+    metrics = dict(incident.metrics)
+    for name, value in before.metrics.items():
+        metrics[name] = max((one for one in (value, metrics.get(name)) if one is not None), default=None)
+    evidence = before.evidence + [frame for frame in incident.evidence if frame not in before.evidence]
+    return replace(
+        incident, start=min(before.start, incident.start), lines=sorted({*before.lines, *incident.lines}),
+        phones=max(before.phones, incident.phones), groups=incident.groups or before.groups,
+        findings=list(dict.fromkeys([*before.findings, *incident.findings])), metrics=metrics,
+        evidence=evidence[:EVIDENCE_KEPT],
+        timeline=sorted({*before.timeline, *incident.timeline}, key=lambda one: one.time)[:HAPPENINGS_KEPT])
 
 
 def _overlap(said: Incident, incident: Incident) -> bool:

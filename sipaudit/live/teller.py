@@ -144,6 +144,7 @@ class Teller:
     def begins_anew(self) -> None:
         """What another run saw last will not be seen again."""
         self._again.clear()
+        self._incidents.begins_anew()
 
     def said_before(self, saying: Saying) -> None:
         """Another run said this, after the checkpoint from which this one goes on."""

@@ -148,6 +148,8 @@ class Ear:
         other.wire.go_on(kept.positions[0])
         other.probe.go_on(kept.probe, kept.time, kept.time + after, kept.blind, begun=kept.begun)
         other.tells(kept.teller)
+        if after:
+            kept.teller.begins_anew()
         if other.probe.newest < kept.time:
             kept.teller.set_back(other.probe.newest)
         return other

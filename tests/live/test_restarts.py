@@ -179,6 +179,32 @@ def test_an_incident_that_looks_as_it_was_said_is_not_said_again(ear: Ear, tmp_p
     assert not incidents(other.said)
 
 
+@pytest.mark.parametrize("opened", ["before the checkpoint", "after it"])
+def test_an_incident_keeps_what_a_killed_run_had_seen_of_it(ear: Ear, tmp_path: Path, opened: str) -> None:
+    """Three phones find P silent, the run is killed, and the next one sees three others do so."""
+    story = Story()
+    others = handsets(story, range(20, 23))
+    for phone in others:
+        phone.register(0)
+    outage(story, 300)
+    ear.hears(story, until=307 if opened.startswith("before") else 200)
+    checkpoint, before, known = ear.keeps(tmp_path), len(ear.said), ear.probe.newest - ORIGIN
+    ear.hears(story, since=known)
+    ear.turn(330)
+    ear.notes_in(checkpoint.journal, since=before)
+    seen = [one.incident for one in ear.said if isinstance(one, IncidentSaid)][-1]
+    other = ear.goes_on(checkpoint, after=360 - known)
+    for number, phone in enumerate(others):
+        phone.fail_over(400 + number)
+        phone.register(500, P)
+    other.hears(story, since=360)
+    other.turn(800)
+    last = [one.incident for one in other.said if isinstance(one, IncidentSaid) and one.incident.id == seen.id][-1]
+    assert (last.state, last.start, len(last.lines)) == ("closed", seen.start, 6)
+    assert set(seen.lines) < set(last.lines)
+    assert set(seen.timeline) <= set(last.timeline)
+
+
 def test_time_has_gone_on_as_far_as_it_had_while_nothing_was_heard(ear: Ear, tmp_path: Path) -> None:
     """A followed directory in which nothing came for minutes: calls that were said to be lost then still are."""
     story = Story()
