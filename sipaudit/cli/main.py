@@ -22,6 +22,7 @@ from signal import (
     pthread_sigmask,
     setitimer,
     signal,
+    sigtimedwait,
 )
 from types import CodeType, FrameType
 
@@ -72,6 +73,7 @@ def _service() -> int:
         _forget_what_was_interrupted()
         return DONE
     finally:
+        sigtimedwait({SIGHUP}, 0)   # one that still waits would end the process
         pthread_sigmask(SIG_SETMASK, blocked)
         signal(SIGTERM, handler)
 

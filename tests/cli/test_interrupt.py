@@ -66,6 +66,13 @@ def test_live_that_is_stopped_before_it_listens_has_ended_well(
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
 
 
+def test_live_ends_well_also_with_a_reload_that_it_was_still_to_hear_of(tmp_path: Path) -> None:
+    command = interrupted(signal.SIGTERM, "understand", "sipaudit/run/brief.py", "live", "--follow", str(tmp_path))
+    command[2] = command[2].replace("signal.raise", "signal.raise_signal(signal.SIGHUP)\n        signal.raise")
+    ran = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+
+
 def test_live_ends_well_also_as_a_module_that_is_stopped_within_code_from_a_string(tmp_path: Path) -> None:
     """Which Python takes for one that nobody has handled."""
     (tmp_path / "stopped.py").write_text("import sys\nfrom sipaudit.cli import main\n"
