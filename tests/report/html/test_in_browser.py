@@ -207,7 +207,8 @@ def test_where_it_was_a_line_s_number_is_not_broken(open_page: Open, width: int)
 
 def test_on_a_phone_a_server_s_name_is_not_broken_every_few_letters(open_page: Open) -> None:
     page = open_page(width=390)
-    heights = page.evaluate("[...document.querySelectorAll('#captures td:nth-child(2)')].map(each => each.offsetHeight)")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('#captures td:nth-child(2)')].map(each => each.offsetHeight)")
     assert len(heights) == 2
     assert max(heights) < 60   # px: two lines
 
