@@ -19,7 +19,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import STDIN, DamagedStreamError, chunks, opened
-from sipaudit.errors import InputError, InputErrors
+from sipaudit.errors import InputError, InputErrors, collecting
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
@@ -28,6 +28,10 @@ CAPTURES = re.compile(r"\.p?cap(ng)?\d*(\.(gz|zst|lz4))?$", re.IGNORECASE)
 LOOKED_AT = 100      # entries of a folder
 LISTED = 20          # of what was passed over, where no capture is left
 _PIECE = 4096  # bytes to read at a time while the first packet is looked for
+
+
+class _NoPacketError(InputError):
+    """A capture that can be read, and holds nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +67,42 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
     one of which there is a copy.
 
     A pipe is spooled to an unnamed temporary file when it is to be read again (`reread`), or when its place among
-    other captures must be known.  Raises InputError for a path named that is no capture with a packet in it, and when
-    patterns and directories hold none.
+    other captures must be known.  Raises InputError, of all paths named that are no captures, and where no capture
+    with a packet in it is left.
     """
     if not arguments:   # the command line sees to it
         raise InputError("no capture is named", fix="name files, patterns or directories")
-    paths = _meant(arguments)
+    errors: list[InputError] = []
+    paths = _meant(arguments, errors)
     spool = reread or len(paths) > 1
     found = _Found()
+    without_packet: list[InputError] = []   # named, as the last file of a ring is by a pattern that the shell expands
     for path, named in paths:
         try:
             found.take(_capture_file(path, spool))
+        except _NoPacketError as error:
+            (without_packet if named else found.skipped).append(error)
         except InputError as error:
-            if named:
-                raise
-            found.skipped.append(error)
-    passed_over = [*found.skipped, *_not_searched(arguments)]
+            (errors if named else found.skipped).append(error)
+    if not found.files:
+        errors += without_packet
+    if errors:
+        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    passed_over = [*without_packet, *found.skipped, *_not_searched(arguments)]
     if not found.files:
         raise InputErrors(list(_no_capture(arguments, found.skipped, passed_over)))
     return Resolved(found.files, passed_over)
 
 
-def _meant(arguments: Sequence[str]) -> list[tuple[str, bool]]:
-    """Each path that the arguments mean once, as it was written first, and whether the user named it."""
+def _meant(arguments: Sequence[str], errors: list[InputError]) -> list[tuple[str, bool]]:
+    """Each path that the arguments mean once, as it was written first, and whether the user named it. A pattern that
+    means none is an error."""
     paths: dict[str, tuple[str, bool]] = {}
     for argument in arguments:
-        for path, named in _expand(argument):
-            first, before = paths.get(os.path.realpath(path), (path, False))
-            paths[os.path.realpath(path)] = first, before or named
+        with collecting(errors):
+            for path, named in _expand(argument):
+                first, before = paths.get(os.path.realpath(path), (path, False))
+                paths[os.path.realpath(path)] = first, before or named
     return list(paths.values())
 
 
@@ -245,4 +257,4 @@ def no_packet(path: str, reader: Records | None) -> InputError:
         return InputError("is damaged: its first record cannot be true", fix=_COPY_AGAIN, file=path)
     if reader.incomplete:
         return InputError("breaks off within its first packet", fix=_STOPPED_EARLY, file=path)
-    return InputError("is a capture without a packet", fix=_STOPPED_EARLY, file=path)
+    return _NoPacketError("is a capture without a packet", fix=_STOPPED_EARLY, file=path)

@@ -152,6 +152,25 @@ def test_a_path_that_was_named_and_is_no_capture_is_explained(content: bytes, sa
     assert str(path) in message
 
 
+def test_of_all_that_was_named_and_is_no_capture_each_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "a.pcap").write_bytes(capture(1))
+    (tmp_path / "b.pcap").write_text("words")
+    with pytest.raises(InputError) as caught:
+        resolve([str(tmp_path / name) for name in ("*.nothing", "a.pcap", "b.pcap", "c.pcap")])
+    assert [error.file for error in caught.value.errors] == [
+        str(tmp_path / name) for name in ("*.nothing", "b.pcap", "c.pcap")]
+
+
+def test_one_without_a_packet_is_passed_over_beside_others(tmp_path: Path) -> None:
+    """The shell names the last file of a ring as it names the others, before a packet is in it."""
+    (tmp_path / "ring1.pcap").write_bytes(capture(1))
+    (tmp_path / "ring2.pcap").write_bytes(capture())
+    found = resolve([str(tmp_path / "ring1.pcap"), str(tmp_path / "ring2.pcap")])
+    assert paths(found) == ["ring1.pcap"]
+    assert [str(error).partition(" (")[0] for error in found.skipped] == [
+        f"{tmp_path}/ring2.pcap: is a capture without a packet"]
+
+
 def test_a_path_that_is_not_there_or_may_not_be_read(tmp_path: Path) -> None:
     assert "does not exist" in refused([tmp_path / "nowhere.pcap"])
     (tmp_path / "loop").symlink_to("loop")
