@@ -11,7 +11,6 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import json
 
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
@@ -23,8 +22,7 @@ from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
 from sipaudit.run import registrations
 from tests.lives import LIVES, lived
-from tests.roads import CROWD, FLEET, Packets, captured, counted, disturbed, followed, never
-from tests.stories import Court
+from tests.roads import CROWD, FLEET, Packets, captured, counted, disturbed, followed, judged_alike, never
 
 CHALLENGED = """entry: P S
 0    > P REGISTER #1 fresh anew
@@ -83,12 +81,9 @@ def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets,
 
 
 @pytest.mark.parametrize("run", range(0, len(LIVES), 3))
-def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
+def test_so_are_lives_in_all_regimes(tmp_path: Path, run: int) -> None:
     story, site = lived(*LIVES[run])
-    story = story.thinned(0.02, run)
-    at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(registrations, "begins_to_register", never)
-    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+    judged_alike(tmp_path, story.thinned(0.02, run), site, registrations, "begins_to_register")
 
 
 def test_each_phone_of_an_undisturbed_fleet_arrives_once(packets: Packets, tmp_path: Path) -> None:

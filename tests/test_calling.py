@@ -29,7 +29,7 @@ from sipaudit.run.run import Run
 from tests.frames import write_pcap
 from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
-from tests.roads import ODD_DIALOGS, Packets, captured, counted, disturbed, never, remembered_by
+from tests.roads import ODD_DIALOGS, Packets, captured, counted, disturbed, judged_alike, never, remembered_by
 from tests.stories import Court, Handset, P, S, Story, handsets, site
 from tests.wire import ORIGIN
 
@@ -74,22 +74,15 @@ def test_both_ways_come_to_the_same(
 
 @pytest.mark.parametrize("run", range(len(LIVES)))
 @pytest.mark.parametrize("share", [0.0, 0.02])
-def test_so_are_lives_in_all_regimes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float) -> None:
+def test_so_are_lives_in_all_regimes(tmp_path: Path, run: int, share: float) -> None:
     story, site = lived(*LIVES[run])
-    if share:
-        story = story.thinned(share, run)
-    at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(calls, "begins_to_call", never)
-    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+    judged_alike(tmp_path, story.thinned(share, run) if share else story, site, calls, "begins_to_call")
 
 
 @pytest.mark.parametrize("seed", range(16))
-def test_so_are_lives_with_many_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_so_are_lives_with_many_calls(tmp_path: Path, seed: int) -> None:
     history = plain(seed)
-    story, site = told(history), declared(history.habits)
-    at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(calls, "begins_to_call", never)
-    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+    judged_alike(tmp_path, told(history), declared(history.habits), calls, "begins_to_call")
 
 
 @pytest.mark.parametrize("long", [False, True])

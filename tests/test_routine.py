@@ -7,19 +7,18 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from msgspec import json
 
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.renewal import Renewal
 from sipaudit.model.routine import DONE, OFF, ON, Common, Renewals
 from sipaudit.model.scenario import parse
 from sipaudit.model.state import LineState, PhoneState
-from sipaudit.model.values import Report
 from sipaudit.run import registrations
 from sipaudit.run.replays import Replays
 from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
-from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
+from tests.roads import judged_alike
+from tests.stories import BRANCH, MINUTE, R2, Handset, P, S, Story, site
 
 SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
 
@@ -28,38 +27,21 @@ SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
 @pytest.mark.parametrize("share", [0.0, 0.02])
 @pytest.mark.parametrize("run", range(len(LIVES)))
 def test_lives_are_judged_alike_step_by_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: int, share: float, road: tuple[ModuleType | type, str]
+    tmp_path: Path, run: int, share: float, road: tuple[ModuleType | type, str]
 ) -> None:
     settings, seed = LIVES[run]
     story, site = lived(settings, seed)
-    if share:
-        story = story.thinned(share, seed)
-    at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(*road, lambda *_: False)
-    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+    judged_alike(tmp_path, story.thinned(share, seed) if share else story, site, *road)
 
 
 @pytest.mark.parametrize("road", SHORT_ROADS)
 @pytest.mark.parametrize("seed", range(16))
-def test_so_are_lives_with_many_renewals(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, road: tuple[ModuleType | type, str]
-) -> None:
+def test_so_are_lives_with_many_renewals(tmp_path: Path, seed: int, road: tuple[ModuleType | type, str]) -> None:
     history = plain(seed)
-    story, site = told(history), declared(history.habits)
-    at_once = json.encode(Court(tmp_path).report(story, site))
-    monkeypatch.setattr(*road, lambda *_: False)
-    assert json.encode(Court(tmp_path).report(story, site)) == at_once
+    judged_alike(tmp_path, told(history), declared(history.habits), *road)
 
 
-def alike(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, declared: Settings) -> Report:
-    """The report of a story, which is the same where nothing passes by."""
-    at_once: Report = Court(folder).report(story, declared)
-    monkeypatch.setattr(Replays, "is_idle", lambda *_: False)
-    assert json.encode(Court(folder).report(story, declared)) == json.encode(at_once)
-    return at_once
-
-
-def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path) -> None:
     """The line came back while it called, as the phone's answer to the BYE shows: it does not pass by."""
     story = Story()
     phone = Handset(story)
@@ -71,17 +53,17 @@ def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path, monkeypatch: py
     phone.register(370)
     bye = phone.called(380, S, "BYE", call_id=call.call_id, tag=f"near{call.call_id[:6]}")
     phone.replies(380.1, bye, 200)
-    report = alike(tmp_path, monkeypatch, story, site(R2 | MINUTE))
+    report = judged_alike(tmp_path, story, site(R2 | MINUTE), Replays, "is_idle")
     assert [(found.rule, found.confidence) for found in report.findings] == [("failback-during-call", "certain")]
 
 
-def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path) -> None:
     """The line registers where no entry of it has a server, and is asked by one that has."""
     story = Story()
     phone = Handset(story)
     phone.register(0, BRANCH)
     phone.replies(10.1, phone.called(10, P, "OPTIONS", call_id="alive"), 200)
-    report = alike(tmp_path, monkeypatch, story, site(R2 | MINUTE))
+    report = judged_alike(tmp_path, story, site(R2 | MINUTE), Replays, "is_idle")
     assert report.lines[0].working is None
 
 
