@@ -13,7 +13,6 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec import json
 from msgspec.structs import replace
 
 from bench.captures import SITE, Workload
