@@ -40,7 +40,7 @@ class Stretch(NamedTuple):
 
 
 def absent(report: Report, words: Words) -> Iterator[str]:
-    """Which sites that were, those of most phones first."""
+    """A sentence for each site that fell silent, those of most phones first."""
     over = max(ends_of(report), default=-inf)
     told = gathered((line, one) for one in report.incidents if one.kind in TELLING for line in one.lines)
     found: list[tuple[int, str]] = []
@@ -125,7 +125,7 @@ def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 
 
 def _were_unseen(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report) -> bool:
-    """Whether that were nearly all of the group, nothing was seen of them at one time, and others went on."""
+    """Whether nothing was seen of nearly all phones of the group at one time, while others went on."""
     start, end = _unseen_in_common(together)
     return _nearly_all(members, together, start) and end - start >= LASTING \
         and _others_went_on(members, report, start, end)
@@ -147,7 +147,7 @@ def _others_went_on(members: Sequence[LineSummary], report: Report, start: float
 
 
 def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report, over: float) -> bool:
-    """Whether that were nearly all of the group, at one time, while others went on."""
+    """Whether nearly all phones of the group had no registration at one time, while others went on."""
     start, end = _in_common(together)
     first = min(one.start for one in together)
     return _nearly_all(members, together, start) and min(end, over) - start >= LASTING \

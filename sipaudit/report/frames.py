@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sipaudit.incidents import metrics
-from sipaudit.model.values import Finding, Incident, LineSummary, Report, Severity
+from sipaudit.model.values import Report, Severity
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.messages import batches, schema
 
@@ -44,11 +44,11 @@ SEVERITIES = tuple(map(str, Severity))
 
 
 def findings(report: Report) -> pd.DataFrame:
-    return _frame(FINDINGS, map(_fields, report.findings))
+    return _frame(FINDINGS, map(msgspec.to_builtins, report.findings))
 
 
 def lines(report: Report) -> pd.DataFrame:
-    return _frame(LINES, map(_fields, report.lines))
+    return _frame(LINES, map(msgspec.to_builtins, report.lines))
 
 
 def moves(report: Report) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def registrations(report: Report) -> pd.DataFrame:
 
 
 def incidents(report: Report) -> pd.DataFrame:
-    return _frame(INCIDENTS, ({**_fields(incident), **incident.metrics} for incident in report.incidents))
+    return _frame(INCIDENTS, ({**msgspec.to_builtins(incident), **incident.metrics} for incident in report.incidents))
 
 
 def messages(placed: Iterable[PlacedMessage]) -> pd.DataFrame:
@@ -72,12 +72,6 @@ def messages(placed: Iterable[PlacedMessage]) -> pd.DataFrame:
              pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
     table = pa.Table.from_batches(batches(placed), schema=schema())
     return table.to_pandas(types_mapper=types.get)
-
-
-def _fields(row: Finding | LineSummary | Incident) -> dict[str, Any]:
-    """A row with what lies below it as plain lists and dictionaries."""
-    fields: dict[str, Any] = msgspec.to_builtins(row)
-    return fields
 
 
 def _of_lines(report: Report, what: str) -> Iterator[dict[str, Any]]:

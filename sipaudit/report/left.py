@@ -34,7 +34,7 @@ class Gone(NamedTuple):
 
 
 def left(report: Report, words: Words) -> Iterator[str]:
-    """Which servers they left, those that most did first."""
+    """A sentence for each server that was left so, by most phones first."""
     bursts = [(server, burst) for server, gone in _gone(report).items() for burst in _bursts(gone)
               if _phones(burst) >= PHONES and len({id(one.line) for one in burst}) >= SHARE * len(report.lines)]
     for server, burst in sorted(bursts, key=lambda pair: (-_phones(pair[1]), pair[1][0].time))[:SAID]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 import socket
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
@@ -173,6 +174,11 @@ class Pseudonyms:
 
     def _flip(self, kind: str, position: int, before: int) -> int:
         return self._digest(f"{kind}/{position}/{before:x}")[0] & 1
+
+
+def maybe(hide: Callable[[str], str], text: str | None) -> str | None:
+    """What is hidden so, where there is anything."""
+    return None if text is None else hide(text)
 
 
 def is_address(text: str) -> bool:

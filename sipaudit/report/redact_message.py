@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sipaudit.reasons import REASONS
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
-from sipaudit.report.redact import Pseudonyms
+from sipaudit.report.redact import Pseudonyms, maybe
 from sipaudit.report.redact_report import Redaction
 from sipaudit.sip.message import Address, Malformed, Message, Request, Via
 from sipaudit.sip.text import decode
@@ -69,11 +69,9 @@ class MessageRedaction:
             source=names.endpoint(flow.source), destination=names.endpoint(flow.destination),
             source_mac=None, vlan=None)
         return replace(
-            placed, capture=names.path(placed.capture),
-            item=replace(placed.item, flow=hidden, payload=text),
-            message=self.message(placed.message), phone=None if placed.phone is None else names.endpoint(placed.phone),
-            line=None if placed.line is None else names.uri(placed.line),
-            server=None if placed.server is None else names.endpoint(placed.server),
+            placed, capture=names.path(placed.capture), item=replace(placed.item, flow=hidden, payload=text),
+            message=self.message(placed.message), phone=maybe(names.endpoint, placed.phone),
+            line=maybe(names.uri, placed.line), server=maybe(names.endpoint, placed.server),
         )
 
     def message(self, message: Message) -> Message:
@@ -83,7 +81,7 @@ class MessageRedaction:
         common = {
             "via": self._via_value(message.via), "from_": self._party(message.from_), "to": self._party(message.to),
             "call_id": self._names.token(message.call_id), "contacts": tuple(map(self._party, message.contacts)),
-            "user_agent": None if message.user_agent is None else self._names.agent(message.user_agent),
+            "user_agent": maybe(self._names.agent, message.user_agent),
             "cseq": replace(message.cseq, method=self._method(message.cseq.method)),
         }
         if isinstance(message, Request):
@@ -106,8 +104,7 @@ class MessageRedaction:
         return replace(via, host=self._names.host(via.host), branch=self._names.token(via.branch), received=None)
 
     def _party(self, party: Address) -> Address:
-        return Address(self._names.parsed_uri(party.uri), None if party.tag is None else self._names.token(party.tag),
-                       party.expires)
+        return Address(self._names.parsed_uri(party.uri), maybe(self._names.token, party.tag), party.expires)
 
     def _method(self, method: str) -> str:
         return method if method.isalpha() and len(method) <= 16 else self._names.word(method)

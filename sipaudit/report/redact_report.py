@@ -25,7 +25,7 @@ from sipaudit.model.values import (
 )
 from sipaudit.report.manners import ENDINGS, LATE, OF_SOME
 from sipaudit.report.named_in import named_in
-from sipaudit.report.redact import Pseudonyms, is_address
+from sipaudit.report.redact import Pseudonyms, is_address, maybe
 from sipaudit.report.why import CAUSE
 
 ADDRESSES = frozenset({"address", "outboundProxy.address"})  # settings whose value is a host
@@ -146,20 +146,18 @@ class Redaction:
         return replace(capture, path=self.names.path(capture.path))
 
     def _server(self, server: ServerSummary) -> ServerSummary:
-        return replace(server, server=self.names.endpoint(server.server), name=self._maybe(server.name),
-                       entry=self._maybe(server.entry))
-
-    def _maybe(self, name: str | None) -> str | None:
-        return None if name is None else self.names.word(name)
+        names = self.names
+        return replace(server, server=names.endpoint(server.server), name=maybe(names.word, server.name),
+                       entry=maybe(names.word, server.entry))
 
     def _line(self, line: LineSummary) -> LineSummary:
         names = self.names
         return replace(
             line, line=names.uri(line.line), phone=names.endpoint(line.phone),
-            contact=None if line.contact is None else names.uri(line.contact), mac=self._maybe(line.mac),
-            user_agent=None if line.user_agent is None else names.agent(line.user_agent), label=self._maybe(line.label),
-            group=self._maybe(line.group), entry=self._maybe(line.entry), entries=list(map(names.word, line.entries)),
-            working=None if line.working is None else names.endpoint(line.working),
+            contact=maybe(names.uri, line.contact), mac=maybe(names.word, line.mac),
+            user_agent=maybe(names.agent, line.user_agent), label=maybe(names.word, line.label),
+            group=maybe(names.word, line.group), entry=maybe(names.word, line.entry),
+            entries=list(map(names.word, line.entries)), working=maybe(names.endpoint, line.working),
             settings={name: self._setting(name, value) for name, value in line.settings.items()},
             moves=[self._move(move) for move in line.moves],
             tries=[replace(row, server=names.endpoint(row.server)) for row in line.tries],
@@ -170,7 +168,7 @@ class Redaction:
     def _setting(self, name: str, setting: SettingValue) -> SettingValue:
         value = self.names.host(setting.value) if name in ADDRESSES and isinstance(setting.value, str) else (
             setting.value)
-        return SettingValue(value, None if setting.source is None else self.source(setting.source), setting.origin)
+        return SettingValue(value, maybe(self.source, setting.source), setting.origin)
 
     def source(self, text: str) -> str:
         """Where a setting stands: `site.yaml:12 lines[0].settings`."""
@@ -193,15 +191,14 @@ class Redaction:
         return replace(proof, file=self.names.path(proof.file), summary=f"{proof.attribute}={shown}")
 
     def _finding(self, finding: Finding) -> Finding:
-        facts = self._facts(finding.facts)
+        names, facts = self.names, self._facts(finding.facts)
         own = {str(was): str(facts[name]) for name, was in finding.facts.items()
                if isinstance(was, str) and was and (facts[name] != was or name == "firmware")}
         return replace(
-            finding, line=self.names.uri(finding.line) if finding.line else None,
-            phone=None if finding.phone is None else self.names.endpoint(finding.phone),
-            server=None if finding.server is None else self.names.endpoint(finding.server),
+            finding, line=names.uri(finding.line) if finding.line else None,
+            phone=maybe(names.endpoint, finding.phone), server=maybe(names.endpoint, finding.server),
             expected=self._filled(finding.expected, own), observed=self._filled(finding.observed, own), facts=facts,
-            suppressed=self._maybe(finding.suppressed),
+            suppressed=maybe(names.word, finding.suppressed),
             evidence=[self._proof(proof, own) for proof in finding.evidence],
         )
 
@@ -231,8 +228,8 @@ class Redaction:
     def _incident(self, incident: Incident) -> Incident:
         names = self.names
         return replace(
-            incident, server=None if incident.server is None else names.endpoint(incident.server),
-            entry=self._maybe(incident.entry), lines=list(map(names.uri, incident.lines)),
+            incident, server=maybe(names.endpoint, incident.server),
+            entry=maybe(names.word, incident.entry), lines=list(map(names.uri, incident.lines)),
             groups=[replace(share, group=names.word(share.group)) for share in incident.groups],
             evidence=[self._frame(frame) for frame in incident.evidence],
             timeline=[Happening(one.time, self._happened(one.what, incident.server)) for one in incident.timeline],

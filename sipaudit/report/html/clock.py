@@ -37,9 +37,6 @@ class PageClock:
             return None
         return min(max(milliseconds(time) - self._begins, -FARTHEST), FARTHEST)
 
-    def within(self, time: float) -> float:
-        return min(max(time, self.start), self.end)
-
     def offsets(self, zone: tzinfo) -> list[tuple[int, int]]:
         """`(from when on in ms, offset from UTC in seconds)`, in order."""
         found: list[tuple[int, int]] = []
