@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sipaudit.simulate.wrongs import WRONGS
+from sipaudit.simulate.plan.values import WRONGS
 from tests.score import plans
 from tests.score.runs import Judged
 from tests.shared import ROOT

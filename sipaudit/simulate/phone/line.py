@@ -54,7 +54,7 @@ class Line:
         self.forget()
 
     def forget(self) -> None:
-        """What a start leaves of it: nothing."""
+        """As after a start of the phone: nothing is remembered."""
         clock = self.phone.clock
         if self.fallback is not None:
             self.fallback.forget()

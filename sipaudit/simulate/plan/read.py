@@ -23,6 +23,7 @@ from sipaudit.simulate.plan.kinds import (
     word,
 )
 from sipaudit.simulate.plan.values import (
+    WRONGS,
     Calls,
     EntryPlan,
     Fault,
@@ -35,7 +36,6 @@ from sipaudit.simulate.plan.values import (
     Settings,
     Tap,
 )
-from sipaudit.simulate.wrongs import WRONGS
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.reader import Reader

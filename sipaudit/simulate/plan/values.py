@@ -6,6 +6,13 @@ from msgspec import Struct
 
 START = 1_795_348_800.0  # 2026-11-22 12:00:00 UTC
 FOREVER = float("inf")
+WRONGS = (   # deviations that phones can be told to commit, by the rule that names each
+    "signalling-to-unregistered-server", "signalling-after-expiry", "deregistration-at-failover",
+    "unexpected-re-registration", "signalling-to-failed-server", "accepted-from-failed-server",
+    "failover-without-failure", "failover-skipped-server", "failover-missing", "premature-failback",
+    "overdue-failback", "failback-during-call", "failback-without-registration", "failback-probe-registration",
+    "failback-retried-too-often", "primary-not-tried-first", "secondary-abandoned", "credentials-to-wrong-server",
+)
 
 
 class Fault(Struct, frozen=True):
