@@ -221,7 +221,7 @@ MUST_NOT = (
         when=OF_ITS_OWN),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
         reach=(deregisters, try_is_open),
-        when=(registers_on, several_servers, no_boot_since, nothing_missing, judgeable)),
+        when=(registers_on, several_servers, no_boot_unserved, nothing_missing, judgeable)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
         when=(not_turned_away, *OF_ITS_OWN, judgeable)),
