@@ -206,7 +206,8 @@ class EvidenceWatch:
         server = self._tally.server(move.source, move.time)
         for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
-                    and not event.in_dialog and event.method in MOVERS and _left_for(event, move):
+                    and not event.in_dialog and event.method in MOVERS and _left_for(event, move) \
+                    and not server.counts(event, surely=True):   # ICMP, or a reset, has shown it
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)

@@ -69,10 +69,13 @@ class ServerWatch:
         self.restored = LONG_AGO
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
 
-    def counts(self, request: Sent) -> bool:
-        """Whether it is known that this request came to nothing."""
-        failing = self.failing.get(request.phone)
-        return failing is not None and request.time in failing.sends
+    def counts(self, request: Sent, *, surely: bool = False) -> bool:
+        """Whether it is known that this request came to nothing; `surely`: by more than an answer's absence, or will
+        be, unless another connection is answered."""
+        failing, cut = self.failing.get(request.phone), self.cut.get(request.phone)
+        if surely and cut is not None and cut.sent == request.time:
+            return True
+        return failing is not None and request.time in failing.sends and (failing.sure or not surely)
 
     def fails(self, vain: InVain) -> Failing:
         """What stands against it for this phone, with a request more that came to nothing."""

@@ -840,3 +840,24 @@ def test_a_reset_counts_where_no_answer_follows(tower: Tower) -> None:
         phone.register(600.1 + number, S)
     end(story, 700)
     assert [told.split()[2] for told in tower.see(story, only="server-outage")] == ["600.000-"]
+
+
+@pytest.mark.parametrize("how", ["icmp", "reset"])
+def test_what_a_line_left_for_is_not_silence_where_its_request_could_not_be_delivered(tower: Tower, how: str) -> None:
+    """In R0 a call goes elsewhere at once: that shows no more than the ICMP error, or the reset, had shown."""
+    story = Story()
+    phones = registered(story, 3, transport="tcp" if how == "reset" else "udp")
+    for number, phone in enumerate(phones):
+        time = 300 + 2 * number
+        asked = phone.ask(time, P, "INVITE")
+        if how == "reset":
+            story.reset(time + 0.002, P, phone.place)
+        else:
+            story.unreachable(time + 0.002, asked.packet, P, phone.place)
+        phone.call(time + 0.01, S, 5)
+        phone.register(400 + number)
+    end(story, 500)
+    assert tower.see(story, {**R0, **MINUTE}, only="server-outage") == ["server-outage 10.0.0.1 300.000-400.004 3"]
+    assert {frame.summary for frame in tower.of("server-outage").evidence} == {f"{how} 10.0.0.1"}
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 could not be reached from ")
