@@ -141,8 +141,10 @@ class CallWatch:
         self._lacks[phone] = time
 
     def view_begins(self, hole: float) -> None:
-        """Nothing was seen since `hole`."""
+        """Nothing was seen since `hole`. Calls that were tried before may have come through meanwhile."""
         self._hole = hole
+        for attempt in self._attempts.values():
+            attempt.made = attempt.made or hole - attempt.event.time < SAME_NUMBER
 
     def through(self, server: str, start: float) -> list[CallUp]:
         """The calls that are up through this server, which has failed at `start`. Of one the capture may lack the end.

@@ -205,6 +205,20 @@ def test_an_incident_keeps_what_a_killed_run_had_seen_of_it(ear: Ear, tmp_path: 
     assert set(seen.timeline) <= set(last.timeline)
 
 
+def test_a_call_that_may_have_come_through_while_nobody_listened_is_not_lost(ear: Ear, tmp_path: Path) -> None:
+    story = Story()
+    for phone in handsets(story, range(10, 14)):
+        phone.register(0)
+        phone.silence(300, P)
+    ear.hears(story)
+    ear.turn(310)
+    other = ear.again(tmp_path, after=15)
+    other.hears(story, since=310)
+    for clock in range(330, 500, 10):
+        other.turn(clock)
+    assert "calls-lost open" not in incidents(ear.said + other.said)
+
+
 def test_time_has_gone_on_as_far_as_it_had_while_nothing_was_heard(ear: Ear, tmp_path: Path) -> None:
     """A followed directory in which nothing came for minutes: calls that were said to be lost then still are."""
     story = Story()
