@@ -141,8 +141,12 @@ class CallWatch:
         self._lacks[phone] = time
 
     def view_begins(self, hole: float) -> None:
-        """Nothing was seen since `hole`. Calls that were tried before may have come through meanwhile."""
+        """Nothing was seen since `hole`. Calls that were tried, or taken by an outage, a moment before may have come
+        through, or have been heard of, meanwhile."""
         self._hole = hole
+        for call in self._up.values():
+            if hole - call.taken < SAME_NUMBER:
+                call.last = hole
         for attempt in self._attempts.values():
             attempt.made = attempt.made or hole - attempt.event.time < SAME_NUMBER
 

@@ -205,12 +205,17 @@ def test_an_incident_keeps_what_a_killed_run_had_seen_of_it(ear: Ear, tmp_path: 
     assert set(seen.timeline) <= set(last.timeline)
 
 
-def test_a_call_that_may_have_come_through_while_nobody_listened_is_not_lost(ear: Ear, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["an attempt", "a call that was up"])
+def test_a_call_that_may_have_come_through_while_nobody_listened_is_not_lost(
+    ear: Ear, tmp_path: Path, what: str
+) -> None:
     story = Story()
     for phone in handsets(story, range(10, 14)):
         phone.register(0)
-        phone.silence(300, P)
-    ear.hears(story)
+        if what == "a call that was up":
+            phone.call(250, seconds=3000)
+        phone.silence(300, P, "INVITE" if what == "an attempt" else "REGISTER")
+    ear.hears(story, until=310)
     ear.turn(310)
     other = ear.again(tmp_path, after=15)
     other.hears(story, since=310)
