@@ -140,13 +140,21 @@ class StoreSink:
             self._change.notify()
         self._thread.join(PATIENCE)
         if self._thread.is_alive():             # it waits for a store that does not answer
-            self._relieve()
+            if not self._relieve_soon():
+                LOG.error("the disk does not answer: what waits for the store is lost")
         else:
             self._store.close()
         if len(self._spool):
             LOG.warning("%d sayings are kept on disk until the store is back", len(self._spool))
         self._spool.close()
         self._say_lost()
+
+    def _relieve_soon(self) -> bool:
+        """Whether the disk took it."""
+        relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
+        relief.start()
+        relief.join(PATIENCE)
+        return not relief.is_alive()
 
     def _relieve(self) -> None:
         """What waits for the thread, and what it has in hand, to disk: it may wait for long."""

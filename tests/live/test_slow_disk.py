@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -14,6 +15,7 @@ from sipaudit.live.checkpoint import Checkpoint
 from sipaudit.live.journal import Journal, Judged, Seen
 from sipaudit.live.json_lines import json_lines
 from sipaudit.model.sayings import NoteSaid
+from sipaudit.store import sink as sinks
 from tests.live.disk import SOON, Disk, listening_at, words
 from tests.live.ear import Ear
 from tests.live.stories import returned_early
@@ -98,6 +100,22 @@ def test_an_end_does_not_wait_for_it(disk: Disk, caplog: pytest.LogCaptureFixtur
         sink.close()
         assert not waited.is_set()
     assert caplog.records[0].getMessage() == "--jsonl: the disk does not answer, 1 line could not be written"
+
+
+def test_an_end_does_not_wait_for_a_store_on_it(
+    disk: Disk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor for the spool beside it."""
+    monkeypatch.setattr(sinks, "PATIENCE", 0.5)
+    store = sinks.open_sink(f"sqlite:///{disk.place}/store.db", disk.place / "spool")
+    with hanging(disk) as waited:
+        store.take(NoteSaid(0.0, "x"))
+        store.close()
+        assert not waited.is_set()
+    assert "the disk does not answer: what waits for the store is lost" in caplog.messages
+    for thread in threading.enumerate():
+        if thread.name.startswith("store"):
+            thread.join(SOON)
 
 
 def test_a_mistake_of_ours_ends_no_writing(caplog: pytest.LogCaptureFixture) -> None:
