@@ -8,10 +8,11 @@ from sipaudit.capture.link import ERSPAN2, ETHERTYPE_BRIDGED, by_ethertype, ethe
 from sipaudit.sip.framing import looks_like_sip
 
 VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_U = 4789, 8472, 4790, 6081, 2152
-MPLS_UDP, L2TP, CAPWAP, TEREDO = 6635, 1701, 5247, 3544
+MPLS_UDP, L2TP, CAPWAP, TEREDO, TZSP = 6635, 1701, 5247, 3544, 37008
 
 TUNNELS = 8  # inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
 GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one or two
+TZSP_TAGS = 16      # of a frame; MikroTik sends the last alone
 
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 _GRE_KEEPALIVE = 0
@@ -128,6 +129,23 @@ def mpls_udp(payload: bytes) -> Peeled | None:
     return mpls(payload)
 
 
+def tzsp(payload: bytes) -> Peeled | None:
+    """A frame that a sniffer received or sent, as MikroTik's streams them: behind four bytes come tags, each with its
+    length but for padding (0) and the end (1)."""
+    if payload[:2] not in (b"\1\0", b"\1\1"):
+        return None
+    at = 4
+    for _ in range(TZSP_TAGS):
+        tag, length = payload[at : at + 1], payload[at + 1 : at + 2]
+        if tag == b"\1":
+            number = int.from_bytes(payload[2:4], "big")
+            return Inner(payload[at + 1 :], ethernet) if number == 1 else Stop(f"tzsp-{number}")
+        if not length:
+            return TRUNCATED
+        at += 1 if tag == b"\0" else 2 + length[0]
+    return Stop("tzsp-tags")
+
+
 def _unread(kind: str) -> Peel:
     """A tunnel that we know and do not open."""
     return lambda _: Stop(kind)
@@ -139,5 +157,5 @@ _PROTOCOLS: dict[int, Peel] = {4: bare_ip, 41: bare_ip, 47: gre, 137: mpls}
 
 TUNNEL_PORTS = {
     VXLAN: vxlan, VXLAN_LINUX: vxlan, VXLAN_GPE: vxlan_gpe, GENEVE: geneve, GTP_U: gtp_u, MPLS_UDP: mpls_udp,
-    L2TP: l2tp, CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
+    L2TP: l2tp, TZSP: tzsp, CAPWAP: _unread("capwap"), TEREDO: _unread("teredo"),
 }

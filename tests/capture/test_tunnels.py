@@ -137,6 +137,9 @@ BRIDGES: dict[str, Callable[[int], tuple[int, bytes]]] = {
     "vxlan over ipv6": lambda v: (ETHERNET, eth(ip6(vxlan(_bridged(v)), **OUTER6), 0x86DD)),
     "geneve, ethernet": lambda v: (ETHERNET, eth(ip4(udp(
         struct.pack(">BBHI", 0, 0, 0x6558, 0) + _bridged(v), 50000, 6081), **OUTER))),
+    "tzsp": lambda v: (ETHERNET, eth(ip4(udp(b"\1\0\0\1\1" + _bridged(v), 50000, 37008), **OUTER))),
+    "tzsp, sent, with tags": lambda v: (ETHERNET, eth(ip4(udp(
+        b"\1\1\0\1\0\x0a\1\xd0\x0d\4\0\0\0\0\1" + _bridged(v), 50000, 37008), **OUTER))),
     "pseudowire": lambda v: (ETHERNET, eth(b"\x00\x02\x01\x40\0\0\0\0" + _bridged(v), 0x8847)),
     "pseudowire without control word": lambda v: (ETHERNET, eth(
         b"\x00\x02\x01\x40" + b"\0\0" + _bridged(v)[2:], 0x8847)),
@@ -261,7 +264,7 @@ def test_three_tunnels_are_followed() -> None:
 
 def test_sip_on_a_tunnels_port_is_sip_and_other_users_of_the_port_are_left_alone() -> None:
     wire = Wire()
-    for port in (4789, 6081, 2152, 6635, 1701):
+    for port in (4789, 6081, 2152, 6635, 1701, 37008):
         (message,) = wire.see(ethernet(ip4(udp(REGISTER, 5060, port))))
         assert isinstance(message, Datagram)
     wire.see(ethernet(ip4(udp(b"\x80\x00" + b"\0" * 30, 20000, 8472))))
@@ -286,6 +289,9 @@ def test_sip_on_a_tunnels_port_is_sip_and_other_users_of_the_port_are_left_alone
         (eth(ip4(udp(b"\xc8\x02" + b"\0" * 20, 1701, 1701))), ETHERNET, "content", "l2tp"),
         (eth(ip4(udp(b"\x00\x03" + b"\0" * 20, 1701, 1701))), ETHERNET, "undecoded", "l2tp"),
         (eth(ip4(udp(b"\x0c\0\0\x04" + b"\0" * 20, 50000, 4790))), ETHERNET, "undecoded", "vxlan-gpe-4"),
+        (eth(ip4(udp(b"\1\0\0\x12\1" + b"\0" * 20, 50000, 37008))), ETHERNET, "undecoded", "tzsp-18"),
+        (eth(ip4(udp(b"\1\0\0\1" + b"\0" * 20, 50000, 37008))), ETHERNET, "undecoded", "tzsp-tags"),
+        (eth(ip4(udp(b"\1\4\0\1\1" + b"\0" * 20, 50000, 37008))), ETHERNET, "content", "udp"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=3))), ETHERNET, "undecoded", "udp-length"),
         (eth(ip4(udp(b"x" * 20, 9999, 9998, length=900))), ETHERNET, "undecoded", "udp-length"),
         (eth(b"\x41" + b"\0" * 40), ETHERNET, "undecoded", "ip-header"),
