@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from sipaudit.model.observations import Fact, Observation
-from sipaudit.model.values import Assumption, Confidence, Finding, Frame, moment
+from sipaudit.model.values import Confidence, Finding, Frame, moment
 from sipaudit.rulebook.facts import SECONDS, SERVERS
 from sipaudit.rulebook.fault import Fault, Subject
 from sipaudit.rulebook.wording import fill
@@ -38,7 +38,7 @@ def finding_of(fault: Fault, observation: Observation) -> Finding:
     evidence = sorted(fault.evidence.values(), key=lambda frame: (frame.time, frame.frame or 0))
     return Finding(
         id=_provisional(fault.number), rule=fault.rule.id, severity=fault.severity,
-        confidence=_confidence(observation.doubts),
+        confidence=Confidence.LIKELY if observation.doubts else Confidence.CERTAIN,
         line=subject.line, phone=subject.phone,
         server=subject.server(observation.server) if observation.server else None,
         time=moment(observation.time), expected=fill(wording.expected, shown, subject.settings),
@@ -51,10 +51,6 @@ def finding_of(fault: Fault, observation: Observation) -> Finding:
 
 def _servers(keys: str, subject: Subject) -> str:
     return ", ".join(subject.server(key) for key in keys.split())
-
-
-def _confidence(assumptions: tuple[Assumption, ...]) -> Confidence:
-    return Confidence.LIKELY if assumptions else Confidence.CERTAIN
 
 
 def _report_facts(facts: dict[str, Fact], times: int) -> dict[str, int | float | str | list[float] | None]:

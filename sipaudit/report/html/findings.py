@@ -9,8 +9,8 @@ from sipaudit.model.values import Finding, Frame, Place, Proof
 from sipaudit.report.exhibits import Exhibit, Exhibits, FramePlace, places_of
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.index import Index
-from sipaudit.report.html.inert import FIELD, MESSAGE, SENTENCE, inert, inert_lines
-from sipaudit.report.html.packing import Block, packed_value
+from sipaudit.report.html.inert import FIELD, MESSAGE, PATH, SENTENCE, inert, inert_lines
+from sipaudit.report.html.packing import Block, packed_parts
 
 if TYPE_CHECKING:
     from sipaudit.report.dissect import Dissection
@@ -57,13 +57,8 @@ class Findings:
 
     def blocks(self) -> Iterator[Block]:
         """What is shown of each finding when it is opened: its details, and the messages of those that have some."""
-        findings = self._index.findings
-        for number, start in enumerate(range(0, len(findings), DETAILS)):
-            several = findings[start:start + DETAILS]
-            yield packed_value(f"details-{number}", [self._details(finding) for finding in several])
-        for number, start in enumerate(range(0, len(self._shown), SHOWN)):
-            several = self._shown[start:start + SHOWN]
-            yield packed_value(f"messages-{number}", [self._messages(finding) for finding in several])
+        yield from packed_parts("details", self._index.findings, DETAILS, self._details)
+        yield from packed_parts("messages", self._shown, SHOWN, self._messages)
 
     def _details(self, finding: Finding) -> list[Any]:
         evidence = list(finding.evidence)
@@ -79,7 +74,7 @@ class Findings:
 
     def _proof(self, proof: Proof, finding: Finding) -> list[Any]:
         if isinstance(proof, Place):
-            return [inert(proof.file, 400), proof.line, inert(proof.attribute), inert(proof.summary, FIELD)]
+            return [inert(proof.file, PATH), proof.line, inert(proof.attribute), inert(proof.summary, FIELD)]
         assert isinstance(proof, Frame)
         since = milliseconds(proof.time) - milliseconds(finding.time or 0.0)
         capture = self._index.captures.of(proof.capture)

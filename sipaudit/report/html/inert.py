@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup  # jinja2's, which only the page needs
 
 NAME = 200        # characters of a name: a line, a phone, a label, a User-Agent
+PATH = 400        # of a file, or of where in it something stands
 SENTENCE = 1_500  # of a sentence that may hold several names
 MESSAGE = 16_000  # of one SIP message
 FIELD = 500       # of one line of a dissection

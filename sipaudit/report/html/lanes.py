@@ -13,8 +13,8 @@ import msgspec
 from sipaudit.model.history import when_turned
 from sipaudit.model.values import LineSummary, Move
 from sipaudit.report.html.index import NOT_THERE, Index, Numbers
-from sipaudit.report.html.inert import inert
-from sipaudit.report.html.packing import Block, packed_value
+from sipaudit.report.html.inert import PATH, inert
+from sipaudit.report.html.packing import Block, packed_parts
 
 LANES = 200         # lines in a block: what two or three screens show
 ROWS = 500          # of each kind that a lane shows; the report's JSON holds all
@@ -91,10 +91,8 @@ class Lanes:
 
     def blocks(self) -> Iterator[Block]:
         """What is drawn of each line, several to a block."""
-        lines = self._index.lines
-        for number, start in enumerate(range(0, len(lines), LANES)):
-            end = start + LANES
-            yield packed_value(f"lanes-{number}", list(map(self._lane, lines[start:end], self._stays[start:end])))
+        lines = list(zip(self._index.lines, self._stays, strict=True))
+        return packed_parts("lanes", lines, LANES, lambda pair: self._lane(*pair))
 
     def _settings_of(self, line: LineSummary) -> str:
         """Lines that share a value have it written out once."""
@@ -141,7 +139,7 @@ def _kind(line: LineSummary) -> str | None:
 
 def _settings(line: LineSummary) -> str:
     """The settings as JSON: most lines share theirs with others, so each set stands in the page once."""
-    rows = {name: [_shown(each.value), inert(each.source, 400), each.origin] for name, each in line.settings.items()}
+    rows = {name: [_shown(each.value), inert(each.source, PATH), each.origin] for name, each in line.settings.items()}
     return msgspec.json.encode(rows).decode()
 
 

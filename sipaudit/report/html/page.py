@@ -13,7 +13,7 @@ from sipaudit.report.exhibits import Exhibits
 from sipaudit.report.html.clock import milliseconds
 from sipaudit.report.html.findings import Findings
 from sipaudit.report.html.index import NOT_THERE, Index
-from sipaudit.report.html.inert import apart, inert, prose
+from sipaudit.report.html.inert import PATH, apart, inert, prose
 from sipaudit.report.html.lanes import Lanes
 from sipaudit.report.html.packing import packed, packed_value, source_hash
 from sipaudit.report.html.pictures import pictures
@@ -72,7 +72,7 @@ def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dic
     return {
         "start": milliseconds(index.clock.start), "end": ms(index.clock.end), "offsets": index.clock.offsets(clock),
         "lines": lanes.columns(), "findings": findings.columns(), "rules": list(index.rules),
-        "incidentIds": list(index.incidents), "captures": [inert(path, 400) for path in index.captures],
+        "incidentIds": list(index.incidents), "captures": [inert(path, PATH) for path in index.captures],
         "servers": [[inert(server), inert(names.get(server, brief(server)))] for server in index.servers],
         "events": [[ms(event.time), inert(event.what)] for event in report.events],
         "incidents": [
