@@ -51,7 +51,7 @@ def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path) -> None:
     phone.told(306.1, call, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
     phone.acknowledge(306.2, call)
     phone.register(370)
-    bye = phone.called(380, S, "BYE", call_id=call.call_id, tag=f"near{call.call_id[:6]}")
+    bye = phone.called(380, S, "BYE", call_id=call.call_id, tag=call.near)
     phone.replies(380.1, bye, 200)
     report = judged_alike(tmp_path, story, site(R2 | MINUTE), Replays, "is_idle")
     assert [(found.rule, found.confidence) for found in report.findings] == [("failback-during-call", "certain")]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sipaudit.capture.write import Endpoint
 from sipaudit.model.values import Incident, Report
-from tests.stories import CHALLENGE, MINUTE, R2, Court, Handset, P, S, Settings, Story, site
+from tests.stories import CHALLENGE, GIVES_UP, MINUTE, R2, RETRANSMITTED, Court, Handset, P, S, Settings, Story, site
 from tests.wire import ORIGIN
 
 
@@ -62,9 +62,9 @@ def end(story: Story, time: float) -> None:
 def gives_up(story: Story, phone: Handset, time: float, late: float | None, *, calls: bool = False) -> None:
     """It has moved by the time that P answers."""
     asked = phone.ask(time, P, "INVITE" if calls else "REGISTER", expires=None if calls else 3600)
-    for after in (0.5, 1.5, 3.5):
+    for after in RETRANSMITTED[1:]:
         phone.again(time + after, asked)
-    phone.register(time + 5.5, S)
+    phone.register(time + GIVES_UP, S)
     if late is not None:
         phone.told(time + late, asked, 486 if calls else 401, headers="" if calls else CHALLENGE)
 

@@ -152,7 +152,7 @@ def test_nor_one_whose_far_end_had_hung_up(tower: Tower) -> None:
     story = Story()
     phones = registered(story, 5)
     asked = talks(phones[0], 200)
-    phones[0].called(250, P, "BYE", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}")
+    phones[0].called(250, P, "BYE", call_id=asked.call_id, tag=asked.near)
     out(story, phones, 1000)
     assert lost_at(tower, story) == []
 

@@ -122,7 +122,7 @@ def subscribes(story: Story, time: float, seconds: int, event: str, state: str, 
     phone, *_ = registered(story, 3)
     asked = phone.ask(time, P, "SUBSCRIBE", expires=seconds, headers=f"Event: {event}\r\n")
     phone.told(time + 0.1, asked, 200)
-    noted = phone.called(time + 0.2, P, "NOTIFY", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}",
+    noted = phone.called(time + 0.2, P, "NOTIFY", call_id=asked.call_id, tag=asked.near,
                          headers=f"Event: {event}\r\n{state}\r\n")
     phone.replies(time + 0.3, noted, 200)
     if again:
@@ -161,7 +161,7 @@ def test_what_the_server_ends_after_the_move_lives_no_longer_for_that(tower: Tow
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
     phone.told(50.1, asked, 202)
     phone.fail_over(300)
-    noted = phone.called(600, P, "NOTIFY", call_id=asked.call_id, tag=f"near{asked.call_id[:6]}",
+    noted = phone.called(600, P, "NOTIFY", call_id=asked.call_id, tag=asked.near,
                          headers="Event: dialog\r\nSubscription-State: terminated;reason=timeout\r\n")
     phone.replies(600.1, noted, 200)
     phone.call(700, S, 2.0)

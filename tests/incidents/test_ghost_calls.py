@@ -72,8 +72,7 @@ def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
     story = Story()
     phone, asked = moves_in_a_call(story)
     for number, method in enumerate(("INVITE", "CANCEL")):
-        offered = phone.called(400 + number, P, method, call_id=asked.call_id, number=7,
-                               tag=f"near{asked.call_id[:6]}")
+        offered = phone.called(400 + number, P, method, call_id=asked.call_id, number=7, tag=asked.near)
         phone.replies(400.01 + number, offered, 481)
     end(story, 440)
     assert tower.see(story, only="ghost-calls") == ["ghost-calls 10.0.0.1 400.000-400.010 1"]
@@ -87,7 +86,7 @@ def test_what_comes_within_ten_minutes_is_one_incident(tower: Tower, apart: int,
     phone, asked = moves_in_a_call(story)
     for number in range(2):
         offered = phone.called(400 + apart * number, P, "INFO", call_id=asked.call_id, number=7 + number,
-                               tag=f"near{asked.call_id[:6]}")
+                               tag=asked.near)
         phone.replies(400.01 + apart * number, offered, 481)
     end(story, 1100)
     assert len(tower.see(story, only="ghost-calls")) == seen

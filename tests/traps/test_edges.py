@@ -204,7 +204,7 @@ def test_holds_that_collide_are_challenged_and_a_transfer(court: Court, regime: 
     phone.told(start + 0.1, call, 200)
     phone.acknowledge(start + 0.2, call)
     reinvite = partial(phone.ask, server=S, method="INVITE", call_id=call.call_id, tag="far")
-    own = f"near{call.call_id[:6]}"
+    own = call.near
     held = reinvite(start + 3)
     theirs = phone.called(start + 3.01, S, "INVITE", call_id=call.call_id, number=5, tag=own)
     phone.replies(start + 3.02, theirs, 491)

@@ -71,7 +71,7 @@ def test_a_call_taken_from_the_failed_server_is_an_error(court: Court) -> None:
 def test_a_hold_accepted_from_it_is_a_warning(court: Court) -> None:
     phone, invite = talking()
     moves(phone)
-    hold = phone.called(320, P, "INVITE", call_id=invite.call_id, tag=f"near{invite.call_id[:6]}")
+    hold = phone.called(320, P, "INVITE", call_id=invite.call_id, tag=invite.near)
     phone.replies(320.1, hold, 200)
     assert severities(court, phone.story, settled()) == [f"{TAKEN} warning"]
 
@@ -161,7 +161,7 @@ def test_a_call_from_before_the_failover_that_rings_on(court: Court) -> None:
         phone.told(310 + number, invite, 200, headers="Contact: <sip:2000@10.0.0.1>\r\n")
         phone.acknowledge(310.1 + number, invite)
     phone.hang_up(320, first)
-    phone.replies(330.1, phone.called(330, P, "BYE", call_id=second.call_id, tag=f"near{second.call_id[:6]}"), 200)
+    phone.replies(330.1, phone.called(330, P, "BYE", call_id=second.call_id, tag=second.near), 200)
     assert not any(SENT in one or TAKEN in one for one in court(phone.story, settled()))
 
 

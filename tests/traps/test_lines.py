@@ -105,7 +105,7 @@ def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, spea
     if speaks == "asks":
         second.hang_up(480, call)
     if speaks == "answers":
-        second.replies(480.1, second.called(480, S, "BYE", call_id=call.call_id, tag=f"near{call.call_id[:6]}"), 200)
+        second.replies(480.1, second.called(480, S, "BYE", call_id=call.call_id, tag=call.near), 200)
     first.call(600, P, 5)
     found = Court(court.folder, ["failback-during-call"])(first.story, minute(regime))
     said = "450.000 failback-during-call 1001 10.0.0.1 certain"
