@@ -25,7 +25,7 @@ from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
-from sipaudit.reconstruct.short_road import ClosedRoad, NotedRoad, ShortRoad
+from sipaudit.reconstruct.short_road import NotedRoad, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.reconstruct.whose import Note, SeenMessage, seen, whose
@@ -51,8 +51,9 @@ class Reconstruction:
 
     `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
     belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
-    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road. `pieced` are
-    the messages that `renewed` has taken and that came in several packets, until who drives it clears them.
+    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road; with either
+    of them no item may be a `Repeat`. `pieced` are the messages that `renewed` has taken and that came in several
+    packets, until who drives it clears them.
     """
 
     __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_is_observed", "_long", "_memory",
@@ -70,11 +71,12 @@ class Reconstruction:
         self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
             {} if self._is_observed else {Request: self._requests.take, Response: self._responses.take})
         self._beside = Beside(memory)
-        self._short = (ClosedRoad(memory) if observer is not None else
-                       ShortRoad(memory) if note is None else NotedRoad(memory, note))
+        self._short = ShortRoad(memory) if note is None else NotedRoad(memory, note)
         self._four = FourInARow(memory)
-        self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
-        self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
+        self._asking: dict[str, Takes[Request]] = {}   # by method, as the next
+        self._answering: dict[str, Takes[Response]] = {}
+        if observer is None:   # who wants to know of each message what it belongs to
+            self._asking["REGISTER"], self._answering["REGISTER"] = self._short.asks, self._short.answers
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come

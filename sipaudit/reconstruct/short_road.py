@@ -174,16 +174,13 @@ class ShortRoad:
 
 
 class NotedRoad(ShortRoad):
-    """Takes none unread: somebody notes each message."""
+    """Tells somebody of each message that it takes; none comes here unread then (`run.reading`)."""
 
     __slots__ = ("_tell",)
 
     def __init__(self, memory: Memory, note: Note) -> None:
         super().__init__(memory)
         self._tell = note
-
-    def repeats(self, _repeat: Repeat) -> bool:
-        return False
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
         return super().asks(item, request, form) and self._noted(item, request)
@@ -196,21 +193,6 @@ class NotedRoad(ShortRoad):
         transaction = self._memory.transaction((via.branch, via.host, "REGISTER"))
         self._tell(item, message, whose(item, message, transaction), False)
         return True
-
-
-class ClosedRoad(ShortRoad):
-    """Takes none: who observes messages wants to know of each what it belongs to."""
-
-    __slots__ = ()
-
-    def repeats(self, _repeat: Repeat) -> bool:
-        return False
-
-    def asks(self, _item: Datagram, _request: Request, _form: Form | None = None) -> bool:
-        return False
-
-    def answers(self, _item: Datagram, _response: Response, _form: Form | None = None) -> bool:
-        return False
 
 
 def _asking(request: Request, line: Line) -> Asking:
