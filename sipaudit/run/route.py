@@ -68,8 +68,8 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(observer, note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.sees, self.connects, self.skew,
-                             self._frames, place)
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.reconstruction.knows_server,
+                             self.reconstruction.connects, self.skew, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
                                brief.pack.incidents, rolling=budget is not None)
         if budget is not None:
@@ -195,17 +195,9 @@ class Route:
 
     def server(self, key: str) -> str:
         """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
-        if key not in self._named and self.sees(key):
+        if key not in self._named and self.reconstruction.knows_server(key):
             self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
         return self._named.get(key) or f"{key}/{self.reconstruction.declared_transport(key) or 'udp'}"
-
-    def sees(self, key: str) -> bool:
-        """Whether a phone was seen to use that server."""
-        return self.reconstruction.knows_server(key)
-
-    def connects(self, key: str) -> bool:
-        """Whether phones were seen to speak to that server over connections alone."""
-        return self.reconstruction.connects(key)
 
     def skew(self, _host: str) -> float:
         """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""
