@@ -116,7 +116,7 @@ def phones(
     warn: Warn = print, ending: bool = False,
 ) -> Report:
     """The report as it stood at the time `at` (a TIME; default: at the end)."""
-    until = job if at is None else job.until(at, "--at")
+    until = job if at is None else replace(job, end=at, end_option="--at")
     return analyze(until, output=output, progress=progress, warn=warn, ending=ending)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 ENGINES = ("auto", "libpcap", "tshark")
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
@@ -31,10 +31,6 @@ class Job:
     end_option: str = "--to"
     settings_option: str = "--set"
     jobs: int | None = None
-
-    def until(self, time: str, option: str) -> Job:
-        """The same job, read no further than `time` (a TIME), which `option` gave."""
-        return replace(self, end=time, end_option=option)
 
 
 @dataclass(frozen=True)

@@ -34,15 +34,11 @@ def reading_apart(
     with closing(told or Reader()) as other:
         if told is None:
             other.read(wanted, payloads=payloads)
-        yield _arrivals(other.incoming, other.process, Unpacker(payloads=payloads), health, read or _untold)
-
-
-def _untold(_count: int) -> None:
-    """Nobody wants to know."""
+        yield _arrivals(other.incoming, other.process, Unpacker(payloads=payloads), health, read)
 
 
 def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
-              read: Counted) -> Iterator[list[Parsed]]:
+              read: Counted | None) -> Iterator[list[Parsed]]:
     """The batches as they come, with what is known of the captures by then."""
     while True:
         try:
@@ -54,7 +50,8 @@ def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker
         if health:
             for number, state in states:
                 health[number].__dict__.update(state)
-        read(count)
+        if read is not None:
+            read(count)
         if end is not None:
             raise end
         if not follows:

@@ -54,7 +54,8 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
     """One capture with its health (contract.md 3)."""
     messages = traffic.sip_messages if traffic else 0
     halves = traffic.missing_halves if traffic else 0
-    encrypted = Counter(health.encrypted) or Counter(traffic.encrypted if traffic else {})
+    encrypted = health.encrypted or (traffic.encrypted if traffic else {})
+    lost = lost_share(health.packets, messages, health.kernel_drops or 0, halves)
     return CaptureSummary(
         path=safe_path(health.path), packets=health.packets, sip_messages=messages, first=_time(health.first),
         last=_time(health.last), truncated=health.truncated, link_types=list(health.link_types),
@@ -62,15 +63,9 @@ def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSu
         clock_steps=[ClockStep(frame, moment(time), round(seconds, 3)) for frame, time, seconds in health.clock_steps],
         malformed=_sorted(traffic.malformed if traffic else {}), one_way=traffic.one_way if traffic else 0,
         mid_life=traffic.mid_life if traffic else 0, encrypted=_sorted(encrypted),
-        loss=Loss(health.kernel_drops, health.tcp_gaps, halves, round(estimate(health, traffic), 6)),
+        loss=Loss(health.kernel_drops, health.tcp_gaps, halves, round(lost, 6)),
         content=_sorted(health.content),
     )
-
-
-def estimate(health: CaptureHealth, traffic: Traffic | None) -> float:
-    """The share of packets that the capture lacks, as far as it can be measured."""
-    return lost_share(health.packets, traffic.sip_messages if traffic else 0, health.kernel_drops or 0,
-                      traffic.missing_halves if traffic else 0)
 
 
 def _time(seconds: float | None) -> float | None:
