@@ -8,8 +8,6 @@ from sipaudit.model.settings import LineSettings, Mode, Origin, Regime, ServerEn
 from sipaudit.model.timers import DEFAULT_RETRIES, earliest_silence, latest_silence, renewal
 from sipaudit.rulebook.wording import in_words
 
-Meaning = Callable[[LineSettings], str]
-
 
 def meaning(name: str, setting: Setting, settings: LineSettings) -> str:
     """What a setting makes the line do; what is not known of it where it is not known."""
@@ -18,14 +16,12 @@ def meaning(name: str, setting: Setting, settings: LineSettings) -> str:
         return f"{values}: statements differ, and no source says which one holds"
     if setting.value is None:
         return "no valid value is known, so what the phone does is not known"
-    found = MEANINGS.get(name)
-    return found(settings) if found is not None else ""
-
-
-def _re_register(settings: LineSettings) -> str:
-    if settings.number("reRegisterOn") == 1:
-        return "after a failover the line registers with the next server before it uses it"
-    return "servers share registrations: after a failover the next server is used without registering there"
+    if name in SWITCHES:
+        on, off = SWITCHES[name]
+        return on if settings.number(name) == 1 else off
+    if name in TIMES:
+        return TIMES[name].format(in_words(settings.number(name) or 0))
+    return MEANINGS[name](settings) if name in MEANINGS else SUBJECTS.get(name, "")
 
 
 def _fail_registration(settings: LineSettings) -> str:
@@ -60,14 +56,6 @@ def _timeout(settings: LineSettings) -> str:
     return f"that is {in_words(seconds)} after a move" if seconds else "never, until the server in use fails in turn"
 
 
-def _expires(settings: LineSettings) -> str:
-    return f"asks for registrations of {in_words(settings.number('expires') or 0)}"
-
-
-def _overlap(settings: LineSettings) -> str:
-    return f"renews a registration {in_words(settings.number('expires.overlap') or 0)} before it ends"
-
-
 def _register(settings: LineSettings) -> str:
     return "the line registers" if settings.number("register") else "the line does not register"
 
@@ -88,48 +76,35 @@ def _proxy(settings: LineSettings) -> str:
     return "the line sends through its outbound proxy" if used else "no outbound proxy is in effect"
 
 
-def _optimized(settings: LineSettings) -> str:
-    if settings.number("authOptimizedInFailover") == 1:
-        return "the first new request after a failover goes to the server that last asked for credentials"
-    return "the first new request after a failover goes to the head of the list"
-
-
-def _wait(settings: LineSettings) -> str:
-    seconds = settings.number("registerRetry.baseTimeOut") or 0
-    return f"a failed registration is tried again after about {in_words(seconds)}"
-
-
-def _longest(settings: LineSettings) -> str:
-    return f"the pauses between tries grow to {in_words(settings.number('registerRetry.maxTimeOut') or 0)} at most"
-
-
-def _concurrent(settings: LineSettings) -> str:
-    if settings.number("concurrentRegistration") == 1:
-        return "the line registers with all servers at once; failover is not judged"
-    return "the line registers with one server at a time"
-
-
-def _tcp(settings: LineSettings) -> str:
-    if settings.number("tcpFastFailover") == 1:
-        return "over TCP silence counts as soon as over UDP"
-    return "over TCP silence counts after 32 s"
-
-
-def _unavailable(settings: LineSettings) -> str:
-    if settings.number("failoverOn503Response") == 1:
-        return "a 503 answer counts as a failure of the server"
-    return "a 503 answer counts as an answer"
-
-
-MEANINGS: dict[str, Meaning] = {
-    "reRegisterOn": _re_register, "failRegistrationOn": _fail_registration, "onlySignalWithRegistered": _only_signal,
-    "failBack.mode": _mode, "failBack.timeout": _timeout, "expires": _expires, "expires.overlap": _overlap,
-    "register": _register, "retryTimeOut": _interval, "retryMaxCount": _retries, "useOutboundProxy": _proxy,
-    "authOptimizedInFailover": _optimized, "registerRetry.baseTimeOut": _wait, "registerRetry.maxTimeOut": _longest,
-    "concurrentRegistration": _concurrent, "tcpFastFailover": _tcp, "failoverOn503Response": _unavailable,
-    "address": lambda _: "the server that the line is configured for",
-    "outboundProxy.address": lambda _: "the outbound proxy", "specialInterop": lambda _: "the kind of server",
-    "port": lambda _: "the server's port; 0 lets DNS tell", "transport": lambda _: "how the server is reached",
+SWITCHES = {   # what 1 means, and what anything else does
+    "reRegisterOn": (
+        "after a failover the line registers with the next server before it uses it",
+        "servers share registrations: after a failover the next server is used without registering there"),
+    "authOptimizedInFailover": (
+        "the first new request after a failover goes to the server that last asked for credentials",
+        "the first new request after a failover goes to the head of the list"),
+    "concurrentRegistration": (
+        "the line registers with all servers at once; failover is not judged",
+        "the line registers with one server at a time"),
+    "tcpFastFailover": ("over TCP silence counts as soon as over UDP", "over TCP silence counts after 32 s"),
+    "failoverOn503Response": (
+        "a 503 answer counts as a failure of the server", "a 503 answer counts as an answer"),
+}
+TIMES = {
+    "expires": "asks for registrations of {}",
+    "expires.overlap": "renews a registration {} before it ends",
+    "registerRetry.baseTimeOut": "a failed registration is tried again after about {}",
+    "registerRetry.maxTimeOut": "the pauses between tries grow to {} at most",
+}
+MEANINGS: dict[str, Callable[[LineSettings], str]] = {
+    "failRegistrationOn": _fail_registration, "onlySignalWithRegistered": _only_signal, "failBack.mode": _mode,
+    "failBack.timeout": _timeout, "register": _register, "retryTimeOut": _interval, "retryMaxCount": _retries,
+    "useOutboundProxy": _proxy,
+}
+SUBJECTS = {   # of those that only name something
+    "address": "the server that the line is configured for", "outboundProxy.address": "the outbound proxy",
+    "specialInterop": "the kind of server", "port": "the server's port; 0 lets DNS tell",
+    "transport": "how the server is reached",
 }
 
 
