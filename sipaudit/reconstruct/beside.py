@@ -55,7 +55,11 @@ class Beside:
     def take(self, item: Item) -> None:
         """Anything but a datagram."""
         if isinstance(item, DnsMessage):
-            (self._is_told if item.response else self._looks_up)(item, self._registry.phones_at(item.client))
+            phones = self._registry.phones_at(item.client)
+            if item.response:
+                self._is_told(item, phones)
+            else:
+                self._looks_up(item, phones)
         elif isinstance(item, TransportError):
             self._transport_error(item)
         elif isinstance(item, Connection):
@@ -210,12 +214,10 @@ class Beside:
         return dict.fromkeys(server for line in phone.lines[:SOURCE_LINES]
                              for server in failing(line, item, self._memory.names))
 
-    def _servers_named(self, phone: Phone, name: str) -> list[str]:
+    def _servers_named(self, phone: Phone, name: str) -> Iterable[str]:
         """Keys of the servers of the phone's lines that this name stands for, each once."""
-        keys: dict[str, None] = {}
-        for line in phone.lines[:SOURCE_LINES]:
-            keys.update(dict.fromkeys(line.view.named(name, may_have(self._memory.names, line, name))))
-        return list(keys)
+        return dict.fromkeys(server for line in phone.lines[:SOURCE_LINES]
+                             for server in line.view.named(name, may_have(self._memory.names, line, name)))
 
     def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
         """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
