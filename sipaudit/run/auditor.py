@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import inf
 
 from msgspec.structs import replace
 
@@ -34,17 +33,12 @@ from sipaudit.run.replays import Replays
 RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
 
 
-def _nothing_lost() -> float:
-    return 0.0
-
-
 class Auditor:
     """Replays every line. `lines` and `phones` are reconstruction's records, `since` the time before which nothing is
-    reported.
+    reported, `loss` tells the share of packets that the captures lack.
 
     `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
     full table makes room for what is new.
-    `loss` is the share of packets that the captures lack.
     """
 
     __slots__ = ("_deadlines", "_followers", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
@@ -52,15 +46,15 @@ class Auditor:
                  "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
-                 kinds: Iterable[IncidentKind] = (), *, rolling: bool = False) -> None:
+                 kinds: Iterable[IncidentKind], *, since: float, loss: Callable[[], float], rolling: bool) -> None:
         self._phones: dict[int, PhoneState] = {}
         self.profiles = Profiles(self._phones)
         self.faults = Faults(rules)
         self.replays = Replays(lines, phones, naming, self.profiles.full, self._lost_from_sight)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
         self.fallbacks = Fallbacks(self.watch)
-        self.since = -inf
-        self.loss: Callable[[], float] = _nothing_lost
+        self.since = since
+        self.loss = loss
         self._lines = lines
         self._naming = naming
         self._deadlines = Deadlines(self._phones, self._say)

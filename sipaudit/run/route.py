@@ -71,12 +71,11 @@ class Route:
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self.reconstruction.knows_server,
                              self.reconstruction.connects, self.skew, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
-                               brief.pack.incidents, rolling=budget is not None)
+                               brief.pack.incidents, since=span.start, loss=self.loss, rolling=budget is not None)
         if budget is not None:
             self.reconstruction.when_dropped(self.auditor.release)
             self.tighten(budget)
         self.settled = Settled()
-        self.auditor.since, self.auditor.loss = span.start, self.loss
         profiles = self.auditor.profiles
         profiles.began, profiles.steps, profiles.unconnected = first, self._steps, self._unconnected
         profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
