@@ -144,9 +144,9 @@ def _left(found: Found) -> Found:
 
 
 def _job(
-    paths: PathName | Iterable[PathName], *, site: PathName | None = None, config: PathName | Iterable[PathName] = (),
-    settings: Mapping[str, object] | None = None, rules: PathName | Iterable[PathName] = (),
-    suppress: PathName | None = None, engine: str = "auto", jobs: int | None = None,
+    paths: PathName | Iterable[PathName], *, site: PathName | None, config: PathName | Iterable[PathName],
+    settings: Mapping[str, object] | None, engine: str, rules: PathName | Iterable[PathName] = (),
+    suppress: PathName | None = None, jobs: int | None = None,
 ) -> pipeline.Job:
     if engine not in ENGINES:
         raise InputError(f"engine={engine!r} is unknown", fix=f"use one of {', '.join(ENGINES)}")
