@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.model.captures import lost_share
 from sipaudit.reconstruct.traffic import Traffic
-
-OVERLAP = 1.0   # seconds that files of one ring may overlap
+from sipaudit.run.taps import OVERLAP
 
 
 def lost(captures: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> float:

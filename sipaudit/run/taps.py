@@ -12,11 +12,12 @@ from typing import NamedTuple
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.taps import FEW, drift, tells
 from sipaudit.model.proofs import SKEW
+from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
-OVERLAP = 1.0       # seconds that two captures must overlap: those of a ring follow each other
+OVERLAP = 1.0       # seconds by which files of one ring may overlap; with more two captures are two taps
 CLOSE = 0.005       # seconds: so soon after an answer no phone turns to another server
 HOSTS_KEPT = 262_144
 SAID = 3            # pairs of captures that a report speaks of
@@ -94,7 +95,7 @@ class Taps:
         both = [pair for pair in self.pairs() if any(map(pair.shows, shown))]
         said = [_sentence(pair, self._health) for pair in both[:SAID]]
         if len(both) > SAID:
-            said.append(f"The same holds for {len(both) - SAID} more pairs of captures.")
+            said.append(f"The same holds for {count_of(len(both) - SAID, 'more pair')} of captures.")
         return said
 
 
