@@ -107,8 +107,8 @@ def span_of(start: When | None, end: When | None, first_packet: float) -> Span:
 def check_order(span: Span, zone: tzinfo, end_option: str = "--to") -> None:
     """Raises InputError for a period that ends before it begins."""
     if span.end < span.start:
-        raise InputError(f"--from {format_time(span.start, zone, TimeStyle.FULL)} is after {end_option} "
-                         f"{format_time(span.end, zone, TimeStyle.FULL)}", fix="give the earlier time to --from")
+        start, end = format_time(span.start, zone), format_time(span.end, zone)
+        raise InputError(f"--from {start} is after {end_option} {end}", fix="give the earlier time to --from")
 
 
 def parse_time(text: str, zone: tzinfo, *, option: str, file: str | None = None, line: int | None = None) -> When:

@@ -12,7 +12,7 @@ from sipaudit.errors import InputError
 from sipaudit.run.job import Job
 from sipaudit.run.reader import Reader, Wanted, processes
 from sipaudit.run.scope import Scope, scope_of
-from sipaudit.times import TimeStyle, check_order, format_time, span_of
+from sipaudit.times import check_order, format_time, span_of
 
 if TYPE_CHECKING:
     from sipaudit.capture.captures import Captures
@@ -70,8 +70,9 @@ class Reading:
         end, option, zone = self.span.end, self.job.end_option, self.scope.zone
         check_order(self.span, zone, option)
         if end < self.first:
-            raise InputError(f"{option} {format_time(end, zone, TimeStyle.FULL)} is before the first packet, "
-                             f"{format_time(self.first, zone, TimeStyle.FULL)}", fix="give a later time, or mind --tz")
+            first = format_time(self.first, zone)
+            raise InputError(f"{option} {format_time(end, zone)} is before the first packet, {first}",
+                             fix="give a later time, or mind --tz")
 
     @contextmanager
     def begun(self) -> Iterator[None]:

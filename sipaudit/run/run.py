@@ -27,7 +27,7 @@ from sipaudit.run.taps import Taps
 from sipaudit.run.unheard import begins_later, outside, unanswered
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Parsed, Repeat
-from sipaudit.times import TimeStyle, format_time
+from sipaudit.times import format_time
 
 
 class Run(Route):
@@ -82,11 +82,11 @@ class Run(Route):
     def _look_for_an_empty_span(self) -> None:
         start, last, zone = self.span.start, self._last(), self.brief.zone
         if start > last:
-            self.warn(f"--from {format_time(start, zone, TimeStyle.FULL)} is after the last packet, "
-                      f"{format_time(last, zone, TimeStyle.FULL)}: there is nothing to report")
+            self.warn(f"--from {format_time(start, zone)} is after the last packet, {format_time(last, zone)}: "
+                      "there is nothing to report")
         elif self.job.end_option == "--at" and not self._goes_on():
-            self.warn(f"--at {format_time(self.span.end, zone, TimeStyle.FULL)} is after the last packet: this is how "
-                      f"things stood at {format_time(last, zone, TimeStyle.FULL)}")
+            self.warn(f"--at {format_time(self.span.end, zone)} is after the last packet: this is how "
+                      f"things stood at {format_time(last, zone)}")
 
     def _goes_on(self) -> bool:
         """Whether the captures show more after the period."""
