@@ -54,8 +54,9 @@ def _with_files(capture: str, site: str) -> None:
     from sipaudit.run.first_rows import FirstRows
     from sipaudit.run.job import Output
     from sipaudit.run.output import write_files
+    from sipaudit.times import Span
 
-    rows = FirstRows()   # as the command does
+    rows = FirstRows(Span(None, None))   # as the command does
     route = Run(Job((capture,), site=site, jobs=1), print, note=rows.note, reread=True)
     leave_whole(route)
     route.drive()

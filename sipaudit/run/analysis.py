@@ -22,10 +22,8 @@ def analyzed(reading: Reading, output: Output | None, store: str | None, progres
         from sipaudit.run.first_rows import FirstRows  # deferred: most of report serves the files alone
         from sipaudit.run.output import write_files
 
-        rows = FirstRows() if reading.payloads else None
+        rows = FirstRows(reading.span) if reading.payloads else None
     run = Run(job, warn, note=None if rows is None else rows.note, reading=reading)
-    if rows is not None:
-        rows.span = run.span
     with storing.keeper(store) as keep:
         run.drive(progress)
         report = run.report()

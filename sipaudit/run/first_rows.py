@@ -13,15 +13,15 @@ from sipaudit.times import Span
 
 
 class FirstRows:
-    """Notes the messages of a run. `span` is what is reported of."""
+    """Notes the messages of a run, of which `span` is reported."""
 
-    def __init__(self) -> None:
-        self.span = Span(None, None)
+    def __init__(self, span: Span) -> None:
+        self._span = span
         self._rows = Rows()
 
     def note(self, item: Datagram, message: Message, whose: Whose, repeated: bool) -> None:
         """One message, with the numbers that it has now."""
-        if self.span.start <= item.time <= self.span.end:
+        if self._span.start <= item.time <= self._span.end:
             phone, line, server, from_phone = whose
             whose = phone, line, server or None, from_phone
             self._rows.add(row_of(item, message, item.capture, whose, repeated, len(item.payload)))

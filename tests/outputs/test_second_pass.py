@@ -28,6 +28,7 @@ from sipaudit.run.gathering import Gathering
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.parse import parse
+from sipaudit.times import Span
 from tests.capture.sessions import Connection, Tls, answer, certificate, register
 from tests.frames import packets_in, write_pcap
 from tests.outputs.desk import EARLY, early_return, judged, messages, site_file, written
@@ -257,7 +258,7 @@ def counting(step: Callable[..., bool], taken: Counter[bool]) -> Callable[..., b
 
 def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]:
     """The rows as they are noted in the first pass, and as a second one finds them."""
-    rows = FirstRows()
+    rows = FirstRows(Span(None, None))
     run = Run(Job((str(capture),), site=site, jobs=1), print, note=rows.note, reread=True)
     run.drive()
     rows.write(run, folder / "noted")
