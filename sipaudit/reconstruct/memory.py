@@ -203,15 +203,19 @@ class Memory:
             line.server, line.turned = server, item.time
         ways = line.ways
         if not ways or all(used.destination != flow.destination or used.transport != flow.transport for used in ways):
-            if len(ways) >= ROUTES:
-                turned_away("phone-state")
-            line.ways = (*ways[-ROUTES + 1:], flow)
-            line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
-            for state in view.states:
-                if flow.transport not in state.spoken:
-                    state.spoken |= {flow.transport}
-            if line.held is None:
-                self.servers.note(line.server, flow)
+            self._turns_to(line, flow, view)
+
+    def _turns_to(self, line: Line, flow: Flow, view: View) -> None:
+        """The line sends to its server for the first time, or over this transport."""
+        if len(line.ways) >= ROUTES:
+            turned_away("phone-state")
+        line.ways = (*line.ways[-ROUTES + 1:], flow)
+        line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
+        for state in view.states:
+            if flow.transport not in state.spoken:
+                state.spoken |= {flow.transport}
+        if line.held is None:
+            self.servers.note(line.server, flow)
 
     def catch_up(self, line: Line, item: Item) -> None:
         """DNS changed the line's entries since it was last seen, or may now tell of one."""
