@@ -1,8 +1,9 @@
 """A whole renewal in four messages in a row: REGISTER, challenge, REGISTER, 200, and nothing between.
 
 Where few phones speak at a time nearly all renewals pass so.  What the short road (`short_road`) asks of each message
-and does with it is asked of the four together and done once; where anything is odd they take that road one by one.
-Only messages of known forms come here, which nobody has read.
+is asked of the four together, and what it leaves of them is written once, without what each would have told the next.
+Where anything is odd none is taken, and they go that road one by one.  Only messages of known forms come here, which
+nobody has read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Answers to a line's INVITEs, BYEs and SUBSCRIBEs, taken in short where nothing is wrong.
 
-The line's follower has asked to be told of them at once (`Line.follower`).  Like the short road (`short_road`), this
-does all that the long one does with such an answer, or nothing.
+The line's follower has asked to be told of them at once (`Line.follower`).  That spares the questions which of several
+transactions is answered, what the answer proves, and which of the tables' rows it is about.  It takes only an answer to
+which all of these have the usual reply, and does the rest as the long road (`responses`) does; else it does nothing.
 """
 
 from __future__ import annotations

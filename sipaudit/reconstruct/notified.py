@@ -2,8 +2,8 @@
 
 Where phones watch each other a third of all messages are these.  Where nothing is held against any server they change
 nothing of the line but when it was last seen.  Who follows the events says whether that is so (`LetsPass`): then no
-event is made.  Like the short road (`short_road`), each of the two steps does all that the long one does with such a
-message, or nothing.
+event is made, nor judged.  Like the short road (`short_road`), each of the two steps does all else that the long one
+does with such a message, or nothing.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """What lines do where nothing is wrong, taken in short (`model.calling`): calls, subscriptions, and what is said in
-their dialogs. What it changes is written down when anything else comes.
+their dialogs. What it changes is written down when anything else comes. What that spares, and why no result is another,
+is as of `registrations`.
 """
 
 from __future__ import annotations

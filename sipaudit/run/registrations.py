@@ -1,5 +1,8 @@
 """Registrations that go as most do, taken in short: a phone's first one (`model.arrival`), and the mere renewals of a
 line of which nothing else is seen (`model.routine`). What they leave behind is written down when anything else comes.
+
+That spares to judge their events, and to make a new state of each. They are taken only while no row of the tables can
+be about them, and the states that are written are those which following them one by one makes: no result is another.
 """
 
 from __future__ import annotations
