@@ -108,7 +108,7 @@ class Run(Route):
             at, end = 0, len(batch)
             while at < end:
                 item, message, form = batch[at]
-                if clocks.ahead:
+                if clocks.coming:
                     for step in clocks.passed(item):
                         self.set_back(step.before, step.after)
                 if type(item) is Repeat and renewed(batch, at):
