@@ -136,7 +136,7 @@ def ladder(
     if chosen is not None:
         must_be_of(chosen, line)
     rows = LadderRows(line=line, call_id=call_id, finding=chosen)
-    run = Run(job, warn, observer=rows.see, reading=reading)
+    run = Run(job, warn, note=rows.note, reading=reading)
     run.drive(progress)
     drawn = rows.done(run, warn)
     return drawn if hiding is None else list(map(hiding.row, drawn))

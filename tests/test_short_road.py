@@ -6,7 +6,8 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ from sipaudit.reconstruct.four_in_a_row import FourInARow
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.short_road import ShortRoad
-from sipaudit.reconstruct.whose import SeenMessage
 from sipaudit.run.run import Run
 from tests.frames import write_pcap
 from tests.roads import CROWD, FLEET, ODD_RENEWALS, Packets, captured, disturbed, followed, never
@@ -48,27 +48,36 @@ def test_both_roads_come_to_the_same(
 
 def by_both_roads(folder: Path, *captures: Packets) -> None:
     short = followed(folder, *captures)
+    with the_short_road_closed():
+        assert followed(folder, *captures) == short
+
+
+@contextmanager
+def the_short_road_closed() -> Iterator[None]:
     with ExitStack() as long:
         for road, way in ((ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take")):
             long.enter_context(patch.object(road, way, never))
-        assert followed(folder, *captures) == short
+        yield
 
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 1 << 32), share=st.sampled_from([0.01, 0.05, 0.3]))
-def test_who_notes_renewals_is_told_what_an_observer_sees(
+def test_who_notes_renewals_is_told_by_both_roads_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float
 ) -> None:
-    """An observer keeps the short road closed, so that all messages go the long one."""
     capture = write_pcap(tmp_path_factory.mktemp("noted") / "capture.pcap",
                          sorted(disturbed(packets, share, random.Random(seed))))
-    noted: list[tuple[Any, ...]] = []
-    seen: list[SeenMessage] = []
-    job = Job((str(capture),), site=str(SITE), jobs=1)
-    Run(job, print, note=lambda item, _, whose, repeated: noted.append((item.frame, *whose, repeated))).drive()
-    Run(job, print, observer=seen.append).drive()
-    assert noted == [(each.item.frame, each.phone, each.line, each.server, each.from_phone, each.retransmission)
-                     for each in seen]
+    short = noted(capture)
+    with the_short_road_closed():
+        assert noted(capture) == short
+
+
+def noted(capture: Path) -> list[tuple[Any, ...]]:
+    """Of each message its frame, whose it is, and whether it was sent again."""
+    told: list[tuple[Any, ...]] = []
+    Run(Job((str(capture),), site=str(SITE), jobs=1), print,
+        note=lambda item, _, whose, repeated: told.append((item.frame, *whose, repeated))).drive()
+    return told
 
 
 

@@ -28,7 +28,7 @@ from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.short_road import NotedRoad, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.reconstruct.transactions import Transaction
-from sipaudit.reconstruct.whose import Note, SeenMessage, seen, whose
+from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.forms import Form, Parsed, Repeat
 from sipaudit.sip.message import Message, Request, Response
@@ -51,32 +51,25 @@ class Reconstruction:
 
     `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
     belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
-    `observer` sees all of every message, `note` whose it is, for which renewals need not go the long road; with either
-    of them no item may be a `Repeat`. `pieced` are the messages that `renewed` has taken and that came in several
-    packets, until who drives it clears them.
+    `note` is told of every message whose it is; where there is one no item may be a `Repeat`. `pieced` are the messages
+    that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
-    __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_is_observed", "_long", "_memory",
-                 "_newest", "_note", "_observer", "_requests", "_responses", "_short", "_was_silent", "lines", "phones",
-                 "pieced", "traffic")
+    __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_long", "_memory", "_newest",
+                 "_note", "_requests", "_responses", "_short", "_was_silent", "lines", "phones", "pieced", "traffic")
 
-    def __init__(self, knowledge: Knowledge, *, observer: Callable[[SeenMessage], None] | None = None,
-                 note: Note | None = None, bounds: Bounds = FILE_BOUNDS) -> None:
-        self._observer = observer
+    def __init__(self, knowledge: Knowledge, *, note: Note | None = None, bounds: Bounds = FILE_BOUNDS) -> None:
         self._note = note
-        self._is_observed = observer is not None or note is not None
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
         self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
-            {} if self._is_observed else {Request: self._requests.take, Response: self._responses.take})
+            {Request: self._requests.take, Response: self._responses.take} if note is None else {})
         self._beside = Beside(memory)
         self._short = ShortRoad(memory) if note is None else NotedRoad(memory, note)
         self._four = FourInARow(memory)
-        self._asking: dict[str, Takes[Request]] = {}   # by method, as the next
-        self._answering: dict[str, Takes[Response]] = {}
-        if observer is None:   # who wants to know of each message what it belongs to
-            self._asking["REGISTER"], self._answering["REGISTER"] = self._short.asks, self._short.answers
+        self._asking: dict[str, Takes[Request]] = {"REGISTER": self._short.asks}   # by method, as the next
+        self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
         self.pieced = self._four.pieced
         self._newest = -inf
         self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
@@ -130,7 +123,7 @@ class Reconstruction:
     def let_pass(self, lets_pass: LetsPass) -> None:
         """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
         which somebody wants to be told at once (`Line.follower`): nobody else wants them."""
-        if not self._is_observed:
+        if self._note is None:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
             self._answering |= dict.fromkeys(HEARD, Heard(self._memory).answers)
@@ -181,8 +174,8 @@ class Reconstruction:
             message = parse(item.payload)
         self._memory.repeated = False
         placed = self._message(item, message)
-        if self._is_observed:
-            self._tell(item, message, placed)
+        if self._note is not None:
+            self._note(item, message, whose(item, message, placed), self._memory.repeated)
         if form is not None:
             self._know(form, message, placed)  # type: ignore[arg-type]
 
@@ -238,14 +231,6 @@ class Reconstruction:
         if not item.cut:  # what the snap length cut is not malformed
             self._memory.traffic.count_malformed(message.defects)
         return None
-
-    def _tell(self, item: Datagram, message: Message, placed: Transaction | Leg | None) -> None:
-        """Those who want to know of every message."""
-        repeated = self._memory.repeated
-        if self._note is not None:
-            self._note(item, message, whose(item, message, placed), repeated)
-        if self._observer is not None:
-            self._observer(seen(item, message, placed, repeated))
 
     @property
     def servers(self) -> list[Server]:

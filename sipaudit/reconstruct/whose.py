@@ -1,10 +1,8 @@
-"""Whose a message is, for those who note all messages, and all that is known of it, for those who observe them."""
+"""Whose a message is, for those who note all messages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from msgspec import Struct
 
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.transactions import Transaction
@@ -12,28 +10,13 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message, Request
 
 Whose = tuple[int | None, int | None, str | None, bool | None]
-"""The numbers of phone and line, the server, and whether the phone sent the message."""
+"""The numbers of phone and line, the server, and whether the phone sent the message. The numbers may be those of a
+candidate: they count if `phones` and `lines` hold them in the end."""
 
 Note = Callable[[Datagram, Message, Whose, bool], None]
 """Is told of a message, and whether it was sent again."""
 
 NOBODYS: Whose = (None, None, None, None)
-
-
-class SeenMessage(Struct, frozen=True):
-    """One SIP message with its place in what was reconstructed, for ladders, tables and evidence.
-
-    Numbers of phone and line may be those of a candidate: they count if `phones` and `lines` hold them in the end.
-    """
-
-    item: Datagram
-    message: Message
-    phone: int | None
-    line: int | None
-    server: str | None
-    from_phone: bool | None
-    retransmission: bool
-    transaction: int | None
 
 
 def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) -> Whose:
@@ -45,10 +28,3 @@ def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) ->
     else:
         from_phone = placed.phone.host == item.flow.source_host
     return placed.phone.number, None if placed.line is None else placed.line.number, placed.server, from_phone
-
-
-def seen(item: Datagram, message: Message, placed: Transaction | Leg | None, repeated: bool) -> SeenMessage:
-    """A message with its place; (`repeated`) it was sent before."""
-    number = placed.number if type(placed) is Transaction else None
-    phone, line, server, from_phone = whose(item, message, placed)
-    return SeenMessage(item, message, phone, line, server, from_phone, repeated, number)

@@ -7,14 +7,14 @@ from math import inf
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding, Report
-from sipaudit.reconstruct.whose import SeenMessage
+from sipaudit.reconstruct.whose import Whose
 from sipaudit.report.exhibits import frames_of
 from sipaudit.report.ladder import LadderRow
 from sipaudit.report.proof import proof_text
 from sipaudit.run.chosen_line import means, require
 from sipaudit.run.run import Run
-from sipaudit.sip.datagram import host_of
-from sipaudit.sip.message import Malformed, Request, Response
+from sipaudit.sip.datagram import Datagram, host_of
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.uri import aor
 from sipaudit.yamlfile.wording import quoted, suggestion
 
@@ -57,24 +57,23 @@ class LadderRows:
         self._start = min(times, default=-inf) - AROUND
         self._end = max(times, default=inf) + AROUND
         self._marks = {(frame.capture, frame.frame): finding.id for frame in frames} if finding else {}
-        self._seen: list[SeenMessage] = []
+        self._seen: list[tuple[Datagram, Message, bool]] = []
         self._more = 0
         self._others: set[str] = set()
 
-    def see(self, seen: SeenMessage) -> None:
+    def note(self, item: Datagram, message: Message, _: Whose, repeated: bool) -> None:
         """Keep a message that is wanted."""
-        if not self._wanted(seen):
+        if not self._wanted(item, message):
             return
         if len(self._seen) < ROWS_KEPT:
-            self._seen.append(seen)
+            self._seen.append((item, message, repeated))
         else:
             self._more += 1
 
-    def _wanted(self, seen: SeenMessage) -> bool:
-        message, flow = seen.message, seen.item.flow
-        if not self._start <= seen.item.time <= self._end:
+    def _wanted(self, item: Datagram, message: Message) -> bool:
+        if not self._start <= item.time <= self._end:
             return False
-        if self._host is not None and self._host not in (flow.source_host, flow.destination_host):
+        if self._host is not None and self._host not in (item.flow.source_host, item.flow.destination_host):
             return False
         if isinstance(message, Malformed):
             return self._line is None and self._call_id is None
@@ -100,16 +99,14 @@ class LadderRows:
             raise InputError(f"--call-id: no message with the Call-ID {chosen} in what was chosen", fix=fix)
 
     def _rows(self, run: Run) -> Iterable[LadderRow]:
-        for seen in self._seen:
-            item = seen.item
+        for item, message, repeated in self._seen:
             if run.span.holds(item.time):
                 path = run.naming.path(item.capture)
-                yield LadderRow(item.time, path, item.frame, item.flow.source, item.flow.destination, _text(seen),
-                                seen.retransmission, self._marks.get((path, item.frame)), item.flow.transport)
+                yield LadderRow(item.time, path, item.frame, item.flow.source, item.flow.destination, _text(message),
+                                repeated, self._marks.get((path, item.frame)), item.flow.transport)
 
 
-def _text(seen: SeenMessage) -> str:
-    message = seen.message
+def _text(message: Message) -> str:
     if isinstance(message, Request):
         return message.method
     if isinstance(message, Response):

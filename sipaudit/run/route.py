@@ -18,7 +18,7 @@ from sipaudit.model.values import Finding, KnownEvent, moment
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import FILE_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server
-from sipaudit.reconstruct.whose import Note, SeenMessage
+from sipaudit.reconstruct.whose import Note
 from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
@@ -39,7 +39,6 @@ EVENTS_KEPT = 1_000      # that were noticed, beside those of the site file and 
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
 LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
 
-Observer = Callable[[SeenMessage], None]
 Listener = Callable[[ModelEvent], None]
 
 
@@ -47,8 +46,8 @@ class Route:
     """Items in; phones, lines and what is held against them out.
 
     `brief` says what is declared and which rules are in force, `health` has one entry for each capture or source,
-    `first` is the time since when they show all; `span` is what is reported of. `observer` sees every message, `note`
-    is told whose it is, `place` says where packets can be found, where that is not by number in their capture. With
+    `first` is the time since when they show all; `span` is what is reported of. `note` is told of every
+    message whose it is, `place` says where packets can be found, where that is not by number in their capture. With
     `budget` the route has no end: what is over can be forgotten (`forget`), and a full table makes room for new things.
     """
 
@@ -56,8 +55,7 @@ class Route:
                  "naming", "reconstruction", "settled", "span")
 
     def __init__(self, brief: Brief, span: Span, first: float, health: Sequence[CaptureHealth], *,
-                 observer: Observer | None = None, note: Note | None = None, place: Locate | None = None,
-                 budget: Budget | None = None) -> None:
+                 note: Note | None = None, place: Locate | None = None, budget: Budget | None = None) -> None:
         self.brief = brief
         self._budget = budget
         self.span = span
@@ -67,7 +65,7 @@ class Route:
         self._own_events: list[KnownEvent] = []
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
-        self.reconstruction = self.reconstructing(observer, note)
+        self.reconstruction = self.reconstructing(note)
         self.naming = Naming([safe_path(one.path) for one in health], self.server, self.reconstruction.knows_server,
                              self.reconstruction.connects, self.skew, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
@@ -81,10 +79,10 @@ class Route:
         profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.reconstruction.when_silent(self._after_silence)
 
-    def reconstructing(self, observer: Observer | None, note: Note | None = None) -> Reconstruction:
+    def reconstructing(self, note: Note | None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
         bounds = FILE_BOUNDS if self._budget is None else self._budget.reconstruct
-        return Reconstruction(self.brief.declared, observer=observer, note=note, bounds=bounds)
+        return Reconstruction(self.brief.declared, note=note, bounds=bounds)
 
     @property
     def pack(self) -> RulePack:

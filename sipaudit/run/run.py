@@ -21,7 +21,7 @@ from sipaudit.run.garbage import rare_collections
 from sipaudit.run.holes import Break, break_before
 from sipaudit.run.job import Job
 from sipaudit.run.reading import Progress, Reading, Warn
-from sipaudit.run.route import Listener, Observer, Route
+from sipaudit.run.route import Listener, Route
 from sipaudit.run.summary import build
 from sipaudit.run.taps import Taps
 from sipaudit.run.unheard import begins_later, outside, unanswered
@@ -33,19 +33,19 @@ from sipaudit.times import format_time
 class Run(Route):
     """A job under way. Making one checks everything that can be checked before a packet is read.
 
-    `observer` sees every message, `note` is told whose it is, `listener` sees every model event; `reread` says that
-    the captures will be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before;
-    it must read messages whole where there is an `observer` or a `note`.
+    `note` is told of every message whose it is, `listener` sees every model event; `reread` says that the captures will
+    be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before; it must read messages whole
+    where there is a `note`.
     """
 
     __slots__ = ("_listener", "_taps", "_unbroken", "job", "reading", "warn")
 
-    def __init__(self, job: Job, warn: Warn, *, observer: Observer | None = None, note: Note | None = None,
-                 listener: Listener | None = None, reread: bool = False, reading: Reading | None = None) -> None:
+    def __init__(self, job: Job, warn: Warn, *, note: Note | None = None, listener: Listener | None = None,
+                 reread: bool = False, reading: Reading | None = None) -> None:
         if reading is None:
-            reading = Reading(job, warn, payloads=observer is not None or note is not None, reread=reread)
+            reading = Reading(job, warn, payloads=note is not None, reread=reread)
         super().__init__(understand(job, reading.scope), reading.span, reading.first, reading.captures.health,
-                         observer=observer, note=note)
+                         note=note)
         self.job = job
         self.warn = warn
         self._taps = Taps(reading.captures.health)

@@ -12,11 +12,12 @@ from itertools import chain
 
 from sipaudit.capture import chosen
 from sipaudit.capture.captures import TSHARK
-from sipaudit.reconstruct.whose import SeenMessage
+from sipaudit.reconstruct.whose import Whose
 from sipaudit.report.exhibits import Exhibit, FramePlace, Packet, PlacedMessage
 from sipaudit.run.garbage import rare_collections
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram, Item
+from sipaudit.sip.message import Message
 
 
 def exhibit(capture: str, item: Datagram) -> Exhibit:
@@ -36,14 +37,14 @@ def find_out_who(run: Run) -> None:
 def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
     """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
     before `--from` to learn from it. `beside` is told of what is no message."""
-    seen: list[SeenMessage] = []
-    again = run.reconstructing(seen.append)
+    noted: list[PlacedMessage] = []
+    again = run.reconstructing(lambda *of_one: noted.append(_placed(run, *of_one)))
     with rare_collections(), run.reading.ahead_again() as ahead, ExitStack() as ending:
         ending.callback(again.let_go)
         for item, message, _ in chain.from_iterable(ahead):
             again.feed(item, message)
-            yield from (_placed(run, each) for each in seen)
-            seen.clear()
+            yield from noted
+            noted.clear()
             if beside is not None and message is None:
                 beside(item)  # type: ignore[arg-type]  # none is known by its form
 
@@ -53,13 +54,13 @@ def datagrams(run: Run) -> Iterator[Datagram]:
     return (item for item in run.reading.captures_again() if type(item) is Datagram)
 
 
-def _placed(run: Run, seen: SeenMessage) -> PlacedMessage:
+def _placed(run: Run, item: Datagram, message: Message, whose: Whose, repeated: bool) -> PlacedMessage:
     """A candidate that proved to be no phone in the first pass is none here."""
-    phone = run.phone(seen.phone)
+    number, line, server, from_phone = whose
+    phone = run.phone(number)
     return PlacedMessage(
-        run.naming.path(seen.item.capture), seen.item, seen.message, phone, run.line(seen.line),
-        run.server(seen.server) if phone and seen.server else None, seen.from_phone if phone else None,
-        seen.retransmission, len(seen.item.payload),
+        run.naming.path(item.capture), item, message, phone, run.line(line),
+        run.server(server) if phone and server else None, from_phone if phone else None, repeated, len(item.payload),
     )
 
 

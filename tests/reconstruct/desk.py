@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sipaudit.model.events import ModelEvent
 from sipaudit.model.settings import Declaration, EntryServer, LineIdentity, ServerEntry
 from sipaudit.reconstruct.bounds import Bounds
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.reconstruction import Reconstruction
-from sipaudit.reconstruct.whose import SeenMessage
-from sipaudit.sip.datagram import Flow, Item
+from sipaudit.reconstruct.whose import Whose
+from sipaudit.sip.datagram import Datagram, Flow, Item
+from sipaudit.sip.message import Message
 from tests.factories import datagram, path, request, response
 
 P, S, T = "10.0.0.1:5060", "10.0.0.2:5060", "10.0.0.3:5060"
@@ -50,16 +51,30 @@ def entry(*servers: str, name: str = "sbc", names: tuple[str | None, ...] = ()) 
     return ServerEntry(name, tuple(made))
 
 
+class Seen(NamedTuple):
+    """A message, and whose it is."""
+
+    item: Datagram
+    message: Message
+    phone: int | None
+    line: int | None
+    server: str | None
+    from_phone: bool | None
+    retransmission: bool
+
+
 class Desk:
     """One reconstruction, every event it ever made, and every message it ever saw."""
 
     def __init__(self, knowledge: Knowledge | None = None, bounds: Bounds | None = None, **known: Any) -> None:
-        self.seen: list[SeenMessage] = []
-        self.rec = Reconstruction(
-            knowledge or Knowledge(**known), observer=self.seen.append, bounds=bounds or Bounds())
+        self.seen: list[Seen] = []
+        self.rec = Reconstruction(knowledge or Knowledge(**known), note=self.note, bounds=bounds or Bounds())
         self.events: list[ModelEvent] = []
         self.branches = 0
         self.flows: dict[tuple[str, str, str], Flow] = {}
+
+    def note(self, item: Datagram, message: Message, whose: Whose, repeated: bool) -> None:
+        self.seen.append(Seen(item, message, *whose, repeated))
 
     def feed(self, item: Item) -> Sequence[ModelEvent]:
         events = self.rec.feed(item)

@@ -8,16 +8,16 @@ from sipaudit.capture.captures import Captures
 from sipaudit.capture.files import resolve
 from sipaudit.model.events import CallChanged, ModelEvent
 from sipaudit.reconstruct.reconstruction import Reconstruction
-from sipaudit.reconstruct.whose import SeenMessage
+from sipaudit.sip.datagram import Datagram
 from tests.reconstruct.desk import Knowledge
 from tests.shared import CAPTURES, CORPORA, needs_captures
 
 FILES = [str(path.relative_to(CAPTURES)) for path in CORPORA]
 
 
-def read(name: str) -> tuple[Reconstruction, list[ModelEvent], list[SeenMessage]]:
-    seen: list[SeenMessage] = []
-    rec = Reconstruction(Knowledge(), observer=seen.append)
+def read(name: str) -> tuple[Reconstruction, list[ModelEvent], list[Datagram]]:
+    seen: list[Datagram] = []
+    rec = Reconstruction(Knowledge(), note=lambda item, *_: seen.append(item))
     events = [
         event for item in Captures(resolve([str(CAPTURES / name)]).files, engine="libpcap") for event in rec.feed(item)
     ]

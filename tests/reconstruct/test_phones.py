@@ -360,7 +360,7 @@ def test_the_table_of_messages_knows_phone_line_and_server() -> None:
     request_seen, answer_seen = desk.seen
     assert (request_seen.phone, request_seen.line) == (desk.phone.number, desk.line.number)
     assert (request_seen.server, request_seen.from_phone) == (P, True)
-    assert (answer_seen.from_phone, answer_seen.transaction) == (False, request_seen.transaction)
+    assert (answer_seen.phone, answer_seen.from_phone) == (desk.phone.number, False)
     desk.send(1, PHONE, P, b"INVITE nonsense\r\n\r\n")
     assert desk.seen[-1].phone is None
     assert sum(desk.rec.traffic[0].malformed.values()) >= 1
