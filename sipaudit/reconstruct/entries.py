@@ -82,7 +82,7 @@ class Entries:
         """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
         which it lies, if DNS showed one."""
         host = flow.destination_host
-        if view.declared or view.lists(host):
+        if view.declared or host in view.hosts:
             return view
         if len(view.states) >= VIEW_ENTRIES:
             turned_away("phone-state")

@@ -193,7 +193,7 @@ class Memory:
         if view is not line.view:
             line.view, line.revision = view, -1
             self.catch_up(line, item)
-        elif registers and view.declared and not view.lists(host):
+        elif registers and view.declared and host not in view.hosts:
             line.strayed = True
         if line.flow is not None and len(line.owner.lines) > 1 and in_turns(line):
             line.owner.unsure = SEVERAL

@@ -26,7 +26,7 @@ from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.short_road import NotedRoad, ShortRoad
-from sipaudit.reconstruct.traffic import Traffic
+from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
 from sipaudit.reconstruct.whose import Note, whose
 from sipaudit.sip.datagram import Datagram, Item
@@ -228,8 +228,8 @@ class Reconstruction:
             return self._requests.take(item, message)
         if isinstance(message, Response):
             return self._responses.take(item, message)
-        if not item.cut:  # what the snap length cut is not malformed
-            self._memory.traffic.count_malformed(message.defects)
+        for defect in () if item.cut else message.defects:  # what the snap length cut is not malformed
+            tally(self._memory.traffic.malformed, defect)
         return None
 
     @property

@@ -85,10 +85,11 @@ class Requests:
         return self._receive(item, request, key, self._called(item, request), None)
 
     def _called(self, item: Datagram, request: Request) -> Line | None:
-        line = self._memory.registry.called(request, item.flow)
-        if line is None and request.method == "INVITE" and self._memory.servers.in_entry(item.flow.source_host) \
-                and not self._memory.registry.is_phone(item.flow.destination_host):
-            line = self._memory.registry.place_called(request, item.flow, item)
+        memory, flow = self._memory, item.flow
+        line = memory.registry.called(request, flow)
+        if line is None and request.method == "INVITE" and flow.source_host in memory.entries.hosts \
+                and not memory.registry.is_phone(flow.destination_host):
+            line = memory.registry.place_called(request, flow, item)
         return line
 
     def _send(self, item: Datagram, request: Request, key: Key, line: Line, leg: Leg | None) -> Transaction:

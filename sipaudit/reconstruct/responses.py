@@ -180,7 +180,7 @@ class Responses:
     def _answers_entry(self, transaction: Transaction, status: int) -> bool:
         """Whether a phone accepts an INVITE from a server of an entry, as only a phone of that server would."""
         return transaction.method == "INVITE" and 100 < status < 300 \
-            and self._memory.servers.in_entry(transaction.flow.source_host)
+            and transaction.flow.source_host in self._memory.entries.hosts
 
     def _orphan(self, item: Datagram, response: Response, key: Key) -> Transaction | None:
         """A response whose request is not in memory: lost, or older than the capture. None if it is nobody's."""

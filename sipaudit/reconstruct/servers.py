@@ -126,10 +126,6 @@ class Servers:
             return True
         return by_host and (host in self._entries.hosts or host in self._registrar_hosts)
 
-    def in_entry(self, host: str) -> bool:
-        """Whether the host is one of an entry's."""
-        return host in self._entries.hosts
-
     def origin(self, view: View, flow: Flow) -> str:
         """The server that sent on this flow: the address alone decides where one server has it."""
         key = view.find(flow.source_host, flow.source_port)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import inf
 
 from sipaudit.reconstruct.bounds import WORDS
@@ -38,10 +37,6 @@ class Traffic:
     def sip_messages(self) -> int:
         """Messages that could be placed: requests and responses."""
         return sum(self.methods.values()) + sum(self.statuses.values())
-
-    def count_malformed(self, defects: Iterable[str]) -> None:
-        for defect in defects:
-            tally(self.malformed, defect)
 
 
 def tally(counts: dict[str, int], word: str, count: int = 1) -> None:

@@ -169,10 +169,6 @@ class View:
                 return server.key
         return None
 
-    def lists(self, host: str) -> bool:
-        """Whether any entry has this host, at whatever port."""
-        return host in self.hosts
-
     def named(self, name: str, addresses: Container[str | None]) -> Iterator[str]:
         """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's, or at the SRV
         sets that lead to what is declared; of one that is declared without a name, any that has had these `addresses`.
