@@ -60,4 +60,4 @@ def _with_files(capture: str, site: str) -> None:
     route = Run(Job((capture,), site=site, jobs=1), print, note=rows.note, reread=True)
     leave_whole(route)
     route.drive()
-    write_files(route, route.report(), Output(str(DATA / "files")), rows=rows)
+    write_files(route, route.report(), Output(str(DATA / "files")), rows)

@@ -22,15 +22,15 @@ def analyzed(reading: Reading, output: Output | None, store: str | None, progres
         from sipaudit.run.first_rows import FirstRows  # deferred: most of report serves the files alone
         from sipaudit.run.output import write_files
 
-        rows = FirstRows(reading.span) if reading.payloads else None
-    run = Run(job, warn, note=None if rows is None else rows.note, reading=reading)
+        rows = FirstRows(reading.span)
+    run = Run(job, warn, note=None if rows is None or hiding is not None else rows.note, reading=reading)
     with storing.keeper(store) as keep:
         run.drive(progress)
         report = run.report()
         for sentence in unheard(run.brief.declared, run.lines_shown(), report.lines, report.servers):
             warn(sentence)
-        if output is not None:
-            write_files(run, report, output, hiding, rows)
+        if output is not None and rows is not None:
+            write_files(run, report, output, rows if hiding is None else hiding)
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipaudit.report.evidence import Spool
-from sipaudit.report.exhibits import Exhibit, FramePlace, Packet, PlacedMessage
+from sipaudit.report.exhibits import Exhibit, FramePlace, PlacedMessage
 from sipaudit.report.redact_message import MessageRedaction
 from sipaudit.report.redact_packets import anew
 from sipaudit.run import second_pass
@@ -18,8 +18,6 @@ DECRYPTED = frozenset({"tls", "wss"})
 class Gathering:
     """`exhibits` are the messages of the findings that are embedded; `spool` has the packets of the evidence, `parts`
     the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
-
-    First `messages` is run through, or `find_evidence` called where they are known, then `fetch_packets`.
     """
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace]) -> None:
@@ -30,52 +28,32 @@ class Gathering:
         self.parts: dict[FramePlace, tuple[int, ...]] = {}
         self.spool = Spool()
 
-    def messages(self) -> Iterator[PlacedMessage]:
-        """The messages of the run's span; all are looked at on their way, for proof may be older."""
-        for placed in second_pass.messages(self._run, self._see_beside):
-            place = placed.capture, placed.item.frame
-            if place in self._embedded or place in self._evidence:
-                self._see(place, placed)
-            if self._run.span.holds(placed.item.time):
-                yield self._row(placed)
-
-    def find_evidence(self) -> None:
-        """What the evidence needs of the captures, whose messages are not placed again: that costs most of a pass.
-        Where its packets say alone what they say, the captures are not followed at all."""
-        path, left = self._run.naming.path, self._embedded | self._evidence
-        for packet in second_pass.packets(self._run, frozenset(left)):
-            self._keep(packet)
-            item = second_pass.said_alone(self._run, packet)
-            if item is not None:
-                place = packet.capture, packet.frame
-                left.discard(place)
-                if type(item) is Datagram:
-                    self._see_item(place, item)
-        for datagram in second_pass.datagrams(self._run) if left else ():
-            place = path(datagram.capture), datagram.frame
-            if place in left:
-                self._see_item(place, datagram)
-
-    def fetch_packets(self) -> None:
-        """The frames of the evidence that are not there yet; messages of several frames must have been seen before."""
+    def gather(self) -> None:
+        """The messages and their packets; those of messages of several frames are known only then."""
+        self._find_evidence()
         wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
         for packet in second_pass.packets(self._run, {place for place in wanted if place not in self.spool}):
             self.spool.add(packet)
 
-    def _keep(self, packet: Packet) -> None:
-        if (packet.capture, packet.frame) in self._evidence:
-            self.spool.add(packet)
+    def _find_evidence(self) -> None:
+        """Messages are not placed again: that costs most of a pass. Where packets say alone what they say, the captures
+        are not followed at all."""
+        path, left = self._run.naming.path, self._embedded | self._evidence
+        for packet in second_pass.packets(self._run, frozenset(left)):
+            place = packet.capture, packet.frame
+            if place in self._evidence:
+                self.spool.add(packet)
+            item = second_pass.said_alone(self._run, packet)
+            if item is not None:
+                left.discard(place)
+                if type(item) is Datagram:
+                    self._see(place, item)
+        for datagram in second_pass.datagrams(self._run) if left else ():
+            place = path(datagram.capture), datagram.frame
+            if place in left:
+                self._see(place, datagram)
 
-    def _row(self, placed: PlacedMessage) -> PlacedMessage:
-        return placed
-
-    def _see_beside(self, item: Item) -> None:
-        """What is no message proves by its frame alone."""
-
-    def _see(self, place: FramePlace, placed: PlacedMessage) -> None:
-        self._see_item(place, placed.item)
-
-    def _see_item(self, place: FramePlace, item: Datagram) -> None:
+    def _see(self, place: FramePlace, item: Datagram) -> None:
         if place in self._embedded:
             self.exhibits.setdefault(place, []).append(second_pass.exhibit(place[0], item))
         if place not in self._evidence:
@@ -87,7 +65,8 @@ class Gathering:
 
 
 class RedactedGathering(Gathering):
-    """The same under pseudonyms: packets are written anew, a message each, and places have the captures' new names."""
+    """The same under pseudonyms, gathered while `messages` is run through: packets are written anew, a message each,
+    and places have the captures' new names."""
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], hiding: MessageRedaction
                  ) -> None:
@@ -95,20 +74,24 @@ class RedactedGathering(Gathering):
         self._hiding = hiding
         self._names = hiding.redaction.names
 
-    def fetch_packets(self) -> None:
-        """They were written anew on the way."""
-
-    def _row(self, placed: PlacedMessage) -> PlacedMessage:
-        return self._hiding.placed(placed)
+    def messages(self) -> Iterator[PlacedMessage]:
+        """The messages of the run's span; all are looked at on their way, for proof may be older."""
+        for placed in second_pass.messages(self._run, self._see_beside):
+            place = placed.capture, placed.item.frame
+            if place in self._embedded or place in self._evidence:
+                self._see_placed(place, placed)
+            if self._run.span.holds(placed.item.time):
+                yield self._hiding.placed(placed)
 
     def _see_beside(self, item: Item) -> None:
+        """What is no message proves by its frame alone."""
         place = self._run.naming.path(item.capture), item.frame
         packet = anew(item, place[0], self._names) if place in self._evidence else None
         if packet is not None:
             self.spool.add(packet)
             self.spool.note((packet.capture, packet.frame), "written anew")
 
-    def _see(self, place: FramePlace, placed: PlacedMessage) -> None:
+    def _see_placed(self, place: FramePlace, placed: PlacedMessage) -> None:
         text = self._hiding.text(placed.item.payload)
         shown = self._names.path(place[0]), place[1]
         if place in self._embedded:

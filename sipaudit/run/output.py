@@ -9,7 +9,7 @@ from sipaudit.model.values import Report
 from sipaudit.report import document, markdown, table
 from sipaudit.report.comparison import Comparison
 from sipaudit.report.evidence import write_evidence
-from sipaudit.report.exhibits import frames_of, places_of, worst_first
+from sipaudit.report.exhibits import FramePlace, frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import batches, write_parquet
 from sipaudit.report.redact_message import MessageRedaction
@@ -25,12 +25,11 @@ PAGE = "report.html"
 
 
 @rare_collections()
-def write_files(run: Run, report: Report, wanted: Output, hiding: MessageRedaction | None = None,
-                rows: FirstRows | None = None) -> None:
+def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | MessageRedaction) -> None:
     """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
 
-    `hiding` replaces what names somebody; it is to know the report already. `rows` are the messages, where the run has
-    noted them on its way; else they are read again.
+    `messages` are those that the run has noted on its way, or what replaces all that names somebody: then they are read
+    again.
     """
     from sipaudit.report import html  # deferred: it brings the template engine
     from sipaudit.run.dissections import dissections
@@ -38,15 +37,13 @@ def write_files(run: Run, report: Report, wanted: Output, hiding: MessageRedacti
     worst = worst_first(report.findings)
     proven = [finding for finding in worst if any(frames_of(finding))][:wanted.evidence]
     embedded, evidence = set(places_of(worst[:wanted.embed])), set(places_of(proven))
-    gathering = Gathering(run, embedded, evidence) if hiding is None else (
-        RedactedGathering(run, embedded, evidence, hiding))
+    hiding = None if isinstance(messages, FirstRows) else messages
     if hiding is not None:
         report = hiding.redaction.report(report)
         shown = {finding.id: finding for finding in report.findings}
         proven = [shown[finding.id] for finding in proven]
     with Folder(wanted.directory) as folder:
-        _write_messages(run, gathering, rows, folder.path("messages.parquet"))
-        gathering.fetch_packets()
+        gathering = _gathered(run, messages, embedded, evidence, folder.path("messages.parquet"))
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, gathering.spool, gathering.parts, paths)
         write_rendered(folder, report, run.brief.zone, run.pack)
@@ -56,13 +53,17 @@ def write_files(run: Run, report: Report, wanted: Output, hiding: MessageRedacti
             report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
-def _write_messages(run: Run, gathering: Gathering, rows: FirstRows | None, path: Path) -> None:
-    """All messages, as they were noted or read again; the evidence is gathered on the way."""
-    if rows is None:
-        write_parquet(batches(gathering.messages()), path)
-    else:
-        rows.write(run, path)
-        gathering.find_evidence()
+def _gathered(run: Run, messages: FirstRows | MessageRedaction, embedded: set[FramePlace], evidence: set[FramePlace],
+              path: Path) -> Gathering:
+    """Write all messages; what the other files need of the captures."""
+    if isinstance(messages, FirstRows):
+        messages.write(run, path)
+        plain = Gathering(run, embedded, evidence)
+        plain.gather()
+        return plain
+    hidden = RedactedGathering(run, embedded, evidence, messages)
+    write_parquet(batches(hidden.messages()), path)
+    return hidden
 
 
 def write_again(report: Report, directory: str, clock: tzinfo, compared: Comparison | None) -> str:
