@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -13,7 +13,6 @@ from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, R
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import step
-from sipaudit.model.settings import Tolerances
 from sipaudit.model.state import NOBODY, NOTHING, PhoneState
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
@@ -189,11 +188,6 @@ class Auditor:
                 self._say(replay.waiting, replay)
                 self._deadlines.wait(line.phone, replay, ())
 
-    def obey(self, rules: Iterable[Rule], tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
-        """From now on these rules and tolerances are in force."""
-        self.faults.obey(rules)
-        self.profiles.obey(tolerances, tolerances_of)
-
     # -- what need not be remembered
 
     def forget(self, before: float) -> None:
@@ -228,11 +222,6 @@ class Auditor:
         self.faults.release([(line.aor, line.owner.address) for line in lines
                              if (line.aor, line.phone) not in shared], gone)
         self.watch.release(numbers, gone)
-
-    def tighten(self, findings: float, incidents: int, servers: int, requests: int) -> None:
-        """Other bounds from now on: for faults, and for what incidents know of servers and of requests and calls."""
-        self.faults.tighten(findings)
-        self.watch.tighten(incidents, servers, requests)
 
     @property
     def evicted(self) -> dict[str, int]:

@@ -132,7 +132,8 @@ class Route:
         self._budget = budget
         tighten_parser(budget.lines_read)
         self.reconstruction.tighten(budget.reconstruct)
-        self.auditor.tighten(budget.findings, budget.incidents, budget.watched_servers, budget.watched_requests)
+        self.auditor.faults.tighten(budget.findings)
+        self.auditor.watch.tighten(budget.incidents, budget.watched_servers, budget.watched_requests)
 
     @property
     def evicted(self) -> dict[str, int]:
@@ -152,7 +153,8 @@ class Route:
         self.settled = Settled()
         self.known_events = _known(brief, self._first)
         self.known_events += self._own_events
-        self.auditor.obey(brief.pack.rules, brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
+        self.auditor.faults.obey(brief.pack.rules)
+        self.auditor.profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor.begin_anew(self.reconstruction.declare(brief.declared))
 
     def state(self) -> dict[str, Any]:
