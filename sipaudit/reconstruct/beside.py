@@ -6,7 +6,7 @@ a phone speaks to provisioning servers, name servers and web pages as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sipaudit.model.events import Contacted, ContactKind, Failed, FailureKind, Lost
 from sipaudit.reconstruct.bounds import SOURCE_LINES
@@ -148,13 +148,13 @@ class Beside:
         """Bytes are missing from a stream between a phone and one of its servers. What the phone said there was a
         contact, whatever it was."""
         for phone in self._registry.phones_at(item.flow.source_host):
-            asked = tuple(_servers_on(phone, item.flow))
+            asked = _servers_on(phone, item.flow)
             if asked:
                 self._lose(phone, item)
             for server in asked:
                 self._contact(phone, server, ContactKind.UNREAD, item)
         for phone in self._registry.phones_at(item.flow.destination_host):
-            if any(_servers_at(phone, item.flow.source_host, item.flow.source_port)):
+            if _servers_at(phone, item.flow.source_host, item.flow.source_port):
                 self._lose(phone, item)
 
     def _lose(self, phone: Phone, item: Gap) -> None:
@@ -273,18 +273,15 @@ def read_quoted(quoted: bytes) -> Key | None:
     return None
 
 
-def _servers_on(phone: Phone, flow: Flow) -> Iterator[str]:
+def _servers_on(phone: Phone, flow: Flow) -> Collection[str]:
     return _servers_at(phone, flow.destination_host, flow.destination_port)
 
 
-def _servers_at(phone: Phone, host: str, port: int) -> Iterator[str]:
+def _servers_at(phone: Phone, host: str, port: int) -> Collection[str]:
     """Keys of the phone's servers at this address: of its lines' entries, or used by them; each once."""
-    keys: dict[str, None] = {}
-    for line in phone.lines[:SOURCE_LINES]:
-        key = line.view.find(host, port) or next((
-            used for used, flow in line.routes
-            if flow.destination_host == host and flow.destination_port == port
-        ), None)
-        if key is not None:
-            keys[key] = None
-    yield from keys
+    return dict.fromkeys(key for line in phone.lines[:SOURCE_LINES] if (key := _server_of(line, host, port)))
+
+
+def _server_of(line: Line, host: str, port: int) -> str | None:
+    return line.view.find(host, port) or next((
+        used for used, flow in line.routes if flow.destination_host == host and flow.destination_port == port), None)
