@@ -49,9 +49,9 @@ class Reading:
         self.payloads = payloads
         self._begun: Iterator[list[Parsed]] | None = None
         self._wanted = self._what_is_wanted()
-        self._told = ready if self._processes() > 1 else None
-        if self._told is not None:
-            self._told.read(self._wanted, payloads=payloads)   # before this one loads the same
+        self._reader = ready if self._processes() > 1 else None   # that was told to read
+        if self._reader is not None:
+            self._reader.read(self._wanted, payloads=payloads)   # before this one loads the same
         self.captures = self._wanted.captures(self._advance)
 
     def _resolved(self, warn: Warn, reread: bool) -> list[CaptureFile]:
@@ -111,14 +111,14 @@ class Reading:
         from sipaudit.run.reading_apart import reading_apart
 
         return reading_apart(self._wanted, payloads=self.payloads, health=self.captures.health, read=self._advance,
-                             told=self._told)
+                             told=self._reader)
 
     def _processes(self) -> int:
         sizes = [file.size for file in self.files]
         return processes(self.job.jobs, sum(sizes) if all(sizes) else 0)
 
     def _what_is_wanted(self) -> Wanted:
-        """Of a spool another process needs no more than the path."""
+        """What is to be read, by whichever process."""
         job, scope = self.job, self.scope
         return Wanted(
             [replace(file, spool=None) for file in self.files], engine=job.engine, bpf=job.bpf, keylog=job.keylog,
