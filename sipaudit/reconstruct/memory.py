@@ -27,7 +27,7 @@ from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import turned_away
 
-SERVERS = 64   # that are remembered where only they were heard
+SERVERS = 64   # that lines have in one tuple for all (`_alone`)
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 FROM_ONE = {"INVITE": 1, "REGISTER": 2}   # bits of `Phone.counts`
 

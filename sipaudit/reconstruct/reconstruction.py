@@ -63,7 +63,7 @@ class Reconstruction:
         self._memory = memory = Memory(knowledge, bounds)
         self._requests = Requests(memory)
         self._responses = Responses(memory)
-        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (
+        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (   # of what nobody notes
             {Request: self._requests.take, Response: self._responses.take} if note is None else {})
         self._beside = Beside(memory)
         self._short = ShortRoad(memory) if note is None else NotedRoad(memory, note)
@@ -84,7 +84,7 @@ class Reconstruction:
     ) -> Sequence[ModelEvent]:
         """The events that this item makes, in order. Never raises, whatever the item holds.
 
-        `message` is the item's, if it was parsed already; `form` is told by it.
+        `message` is the item's, if it was parsed already; what is to be known of `form` is learnt from it.
 
         Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
         proves to be a phone. Of mere renewals there are none where nobody wants them (`ShortRoad`).

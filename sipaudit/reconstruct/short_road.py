@@ -24,7 +24,7 @@ from sipaudit.reconstruct.phones import Line, MayAskAgain
 from sipaudit.reconstruct.traffic import tally
 from sipaudit.reconstruct.transactions import Transaction, identifies, proves
 from sipaudit.reconstruct.whose import Note, whose
-from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_of
+from sipaudit.reconstruct.wording import Answering, Asking, one_answer, one_uri
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.forms import Form, Repeat
 from sipaudit.sip.message import Challenge, Request, Response
@@ -205,7 +205,7 @@ def _asking(request: Request, line: Line) -> Asking:
         uri, contact, agent = line.uri, line.address, line.user_agent
     call_id = request.call_id if line.call_id != request.call_id else line.call_id
     host = via.host if line.contact_host != via.host else line.contact_host
-    asking = Asking(uri, contact, agent, call_id, host, asked and one_number(asked), one_of(request.uri),
+    asking = Asking(uri, contact, agent, call_id, host, asked and one_number(asked), one_uri(request.uri),
                     request.to.tag)
     if line.said != asking:
         line.said = asking

@@ -46,7 +46,7 @@ def in_words_of(uri: Uri, user: str | None) -> Uri:
 
 
 @lru_cache(TARGETS)
-def one_of(uri: Uri) -> Uri:
+def one_uri(uri: Uri) -> Uri:
     """One for all that are equal: phones of a site register with a few names."""
     return uri
 

@@ -37,7 +37,7 @@ from sipaudit.times import Span
 
 EVENTS_KEPT = 1_000      # that were noticed, beside those of the site file and the command line
 FRAMES_KEPT = 50_000    # messages of several frames whose frames are remembered
-LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # what of a route outlives it
+LEARNT = ("reconstruction", "auditor", "naming", "_frames", "_first")   # of a route, which a checkpoint keeps
 
 Listener = Callable[[ModelEvent], None]
 
