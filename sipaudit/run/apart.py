@@ -68,7 +68,7 @@ class Kind:
         return number
 
 
-class ByLine(dict[bytes, int]):
+class ByLine(dict[bytes, Any]):
     """The numbers of what lines of one kind say, by their bytes. Raises Unusual as `Lines` do."""
 
     __slots__ = ("_kind", "_read")
@@ -78,7 +78,7 @@ class ByLine(dict[bytes, int]):
         self._read = read
         self._kind = kind
 
-    def __missing__(self, line: bytes) -> int:
+    def __missing__(self, line: bytes) -> Any:
         said = self._read(line)
         if said is None:
             raise Unusual
@@ -89,18 +89,13 @@ class ByLine(dict[bytes, int]):
         return number
 
 
-class CSeqs(dict[bytes, Numbered | None]):
-    """The same of CSeqs; None of a REGISTER's, which is wanted whole, since its form may be learnt."""
+class CSeqs(ByLine):
+    """The same of CSeqs, `Numbered`; None of a REGISTER's, which is wanted whole, since its form may be learnt."""
 
-    __slots__ = ("_kind", "_read")
-
-    def __init__(self, read: Callable[[bytes], CSeq | None], kind: Kind) -> None:
-        super().__init__()
-        self._read = read
-        self._kind = kind
+    __slots__ = ()
 
     def __missing__(self, line: bytes) -> Numbered | None:
-        cseq = self._read(line)
+        cseq: CSeq | None = self._read(line)
         if cseq is None:
             raise Unusual
         numbered = self[line] = None if cseq.method == "REGISTER" else Numbered(self._kind.add(cseq), cseq.method)
