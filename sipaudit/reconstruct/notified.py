@@ -8,7 +8,7 @@ does with such a message, or nothing.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 from sipaudit.reconstruct.memory import Memory
 from sipaudit.reconstruct.phones import Line
@@ -18,13 +18,9 @@ from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Request, Response
 
-
-class LetsPass(Protocol):
-    """Who follows the events; times in seconds since the epoch."""
-
-    def __call__(self, line: int, server: str, time: float) -> bool:
-        """Whether a request of that server to the line, of no call, or its answer, changes nothing; time has passed
-        until then, if so."""
+LetsPass = Callable[[int, str, float], bool]
+"""Who follows the events. Of a line, a server and a time (seconds since the epoch): whether a request of that server to
+the line, of no call, or its answer, changes nothing; time has passed until then, if so."""
 
 
 class Notified:
