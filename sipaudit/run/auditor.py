@@ -217,8 +217,8 @@ class Auditor:
             self.calls.end(number)
             self._phones.pop(number, None)
             self._timed.pop(number, None)
-        shared = {(line.aor, line.phone) for owner in {line.owner for line in lines} for line in owner.lines
-                  if line.number in self._lines}
+        shared = {(kept.aor, kept.phone) for owner in {line.owner for line in lines} for kept in owner.lines
+                  if kept.number in self._lines}
         self.faults.release([(line.aor, line.owner.address) for line in lines
                              if (line.aor, line.phone) not in shared], gone)
         self.watch.release(numbers, gone)

@@ -25,17 +25,17 @@ AROUND = 10.0        # seconds shown before and after a finding's evidence
 
 def finding_named(report: Report, name: str) -> Finding:
     """The finding with this id. Raises InputError when the analysis has none, or it is none of messages."""
-    for finding in report.findings:
-        if finding.id == name and finding.time is None:
-            places = ", ".join(map(proof_text, finding.evidence[:3]))
-            raise InputError(f"{name} is about provisioning files, not about messages",
-                             fix=f"see {places}, and `sipaudit explain {finding.rule}`")
-        if finding.id == name:
-            return finding
-    known = ", ".join(finding.id for finding in report.findings[:5])
-    fix = f"name one of its findings: {known}" if known else (
-        "it has none: give --site, --config and --set as in the analysis that had it")
-    raise InputError(f"no finding {name!r} in this analysis", fix=fix)
+    finding = next((one for one in report.findings if one.id == name), None)
+    if finding is None:
+        known = ", ".join(one.id for one in report.findings[:5])
+        fix = f"name one of its findings: {known}" if known else (
+            "it has none: give --site, --config and --set as in the analysis that had it")
+        raise InputError(f"no finding {name!r} in this analysis", fix=fix)
+    if finding.time is None:
+        places = ", ".join(map(proof_text, finding.evidence[:3]))
+        raise InputError(f"{name} is about provisioning files, not about messages",
+                         fix=f"see {places}, and `sipaudit explain {finding.rule}`")
+    return finding
 
 
 def must_be_of(finding: Finding, line: str | None) -> None:

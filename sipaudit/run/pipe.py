@@ -15,7 +15,7 @@ from itertools import islice
 IN_THE_PIPE = 1 << 20   # bytes, where so many are allowed
 BEFORE_IT = 8 << 20
 LENGTH = 4              # bytes that say how many follow
-BUFFERS_AT_ONCE = 16   # buffers that are written at once
+BUFFERS_AT_ONCE = 16    # in one call of the system
 
 
 class Writer:
