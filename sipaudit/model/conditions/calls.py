@@ -8,13 +8,14 @@ from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import open_calls, quiet_since
 from sipaudit.model.conditions.primary import primary_untried
 from sipaudit.model.conditions.timing import declared_ttl
+from sipaudit.model.conditions.trust import no_boot_since
 from sipaudit.model.conditions.whereabouts import left_servers
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
 from sipaudit.model.reach import LONG_AGO, evidence, speaks_against
 from sipaudit.model.settings import Mode, Regime
-from sipaudit.model.state import Binding
+from sipaudit.model.state import Binding, Call
 from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS
 from sipaudit.model.values import Reason
 
@@ -29,15 +30,26 @@ FLAPPING_MOVES = 3
 def call_is_up(case: Case) -> Ground:
     """B5: a call of the phone has been up for longer than the tolerance; that it was up still, its next message shows.
     A call through a server that this line had left counts as perhaps ended."""
-    left = left_servers(case)
-    up = [call for call in case.phone.calls if call.up is not None
-          and call.up < case.now - case.profile.tolerances.idle_retry and call.server not in left]
+    up = _calls_up(case)
     if not up:
         return Ground(reason=Reason.BUSY_UNPROVEN) if open_calls(case) else FAILS
     since = min(call.up for call in up if call.up is not None)
     answered = tuple(call.answered for call in up if call.answered is not None)
     return Ground(reason=Reason.BUSY_UNPROVEN, facts={"call_up": case.now - since, "calls": len(up)}, proof=answered,
                   awaited=Awaited(Sign.CALL, since=case.now, calls=tuple(sorted(call.number for call in up))))
+
+
+def _calls_up(case: Case) -> list[Call]:
+    left = left_servers(case)
+    return [call for call in case.phone.calls if call.up is not None
+            and call.up < case.now - case.profile.tolerances.idle_retry and call.server not in left]
+
+
+def no_boot_in_the_call(case: Case) -> Ground:
+    """A boot ends all calls of a phone: what it says in one that was up before shows that there was none."""
+    boot = case.line.boot
+    spoken = boot is not None and all(call.up is not None and call.up < boot.time for call in _calls_up(case))
+    return HOLDS if spoken else no_boot_since(case)
 
 
 def no_call_there(case: Case) -> Ground:
