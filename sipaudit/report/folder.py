@@ -29,7 +29,7 @@ class Folder:
     def __init__(self, directory: str, kept: tuple[str, ...] = ()) -> None:
         self.place = Path(directory)
         self._kept = kept
-        self._aside = self.place / f".sipaudit-{os.getpid()}"
+        self._aside = self.place / f".sipaudit-{os.urandom(8).hex()}"   # not what a run left that was killed
         self._made: list[Path] = []
 
     def path(self, name: str) -> Path:
@@ -42,7 +42,7 @@ class Folder:
         self._made = [folder for folder in (self.place, *self.place.parents) if not folder.exists()]
         try:
             self.place.mkdir(parents=True, exist_ok=True)
-            self._aside.mkdir(exist_ok=True)
+            self._aside.mkdir()
         except OSError as error:  # /proc lets anybody write, and takes nothing
             self._unmake()
             raise InputError(f"cannot be made: {error.strerror}", fix="name another directory", file=str(self.place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,3 +96,14 @@ def test_a_place_that_cannot_be_ours_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             folder.check(str(tmp_path / place))
     folder.check(str(tmp_path / "not" / "there" / "yet"))
+
+
+def test_what_a_run_left_that_was_killed_comes_into_no_other(tmp_path: Path) -> None:
+    """In a container each run may have the same number."""
+    left = tmp_path / f".sipaudit-{os.getpid()}"
+    (left / "evidence").mkdir(parents=True)
+    (left / "evidence" / "f-000009.pcapng").write_text("of another capture")
+    (left / "messages.parquet").write_text("of another capture")
+    with Folder(str(tmp_path)) as written:
+        written.path("report.json").write_text("new")
+    assert sorted(path.name for path in tmp_path.iterdir() if path != left) == ["report.json"]
