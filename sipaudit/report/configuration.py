@@ -74,7 +74,7 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
     return document.indented(shown)
 
 
-def render_check(found: Checked, width: int, color: bool, program: str = "sipaudit") -> str:
+def render_check(found: Checked, width: int, color: bool, program: str) -> str:
     """The issues, worst first, each with the place where it stands; then what tells more of them."""
     screen = Screen(width, color)
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from sipaudit.incidents.chronicle import UNSEEN
 from sipaudit.incidents.course import FIRST_OF, IN_VAIN
-from sipaudit.model.captures import CaptureSummary, ServerSummary
+from sipaudit.model.captures import ServerSummary
 from sipaudit.model.values import (
     Finding,
     Frame,
@@ -78,7 +78,7 @@ class Redaction:
         self.learn(report)
         return replace(
             report,
-            captures=[self._capture(each) for each in report.captures],
+            captures=[replace(each, path=self.names.path(each.path)) for each in report.captures],
             servers=[self._server(each) for each in report.servers],
             lines=[self._line(each) for each in report.lines],
             findings=[self._finding(each) for each in report.findings],
@@ -141,9 +141,6 @@ class Redaction:
         colon = "" if is_address(text) or not text.endswith(":") else ":"   # of the sentence
         address = text.removesuffix(colon)
         return self.names.host(address) + colon if is_address(address.strip("[]")) else text
-
-    def _capture(self, capture: CaptureSummary) -> CaptureSummary:
-        return replace(capture, path=self.names.path(capture.path))
 
     def _server(self, server: ServerSummary) -> ServerSummary:
         names = self.names

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from sipaudit.model.captures import CaptureSummary, ClockStep
-from sipaudit.model.values import Finding, Incident, Proof, Reason, Report
+from sipaudit.model.values import Finding, Incident, Report
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, by_reason, to_declare
 from sipaudit.report.exhibits import counting, worst_first
 from sipaudit.report.names import short_names, site_names
@@ -124,14 +124,10 @@ def _proof(screen: Screen, finding: Finding, captures: list[CaptureSummary]) -> 
     """The display filter says it all where all evidence is in one capture."""
     said = filters_said(finding, captures)
     if len(said) != 1:
-        screen.say("evidence: " + "; ".join(_proofs(finding.evidence)), indent=4)
+        shown = (f"{proof_text(proof)} {proof.summary}" for proof in finding.evidence[:EVIDENCE_SHOWN])
+        screen.say("evidence: " + "; ".join(shown), indent=4)
     for line in said:
         screen.say(line, indent=4)
-
-
-def _proofs(evidence: Sequence[Proof]) -> Iterator[str]:
-    """`a.pcap:158 INVITE a → b`; `site.cfg:12 voIpProt.server.1.expires=60`."""
-    return (f"{proof_text(proof)} {proof.summary}" for proof in evidence[:EVIDENCE_SHOWN])
 
 
 def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
@@ -157,16 +153,11 @@ def _undecided(screen: Screen, report: Report) -> None:
     screen.title("Not decided")
     ordered = by_reason(report)
     for reason, rules in ordered[:OPEN_SHOWN]:
-        screen.say(_why(reason, rules))
+        screen.say(f"{count_of(rules.total(), 'check')}: {reason} ({_most(rules)}). {ADVICE[reason]}")
     rest = sum(rules.total() for _, rules in ordered[OPEN_SHOWN:])
     if rest:
         screen.say(f"{count_of(rest, 'more check')} for {count_of(len(ordered) - OPEN_SHOWN, 'more reason')}: see -o "
                    "DIR or --format json.")
-
-
-def _why(reason: Reason, rules: Counter[str]) -> str:
-    """`8 checks: settings-unknown (4 premature-failback, 4 flapping).`, and what to do."""
-    return f"{count_of(rules.total(), 'check')}: {reason} ({_most(rules)}). {ADVICE[reason]}"
 
 
 def _most(rules: Counter[str]) -> str:

@@ -92,7 +92,8 @@ def _read_site(reader: Reader, root: Node, path: Path) -> Site:
         tolerances=Tolerances(**tolerances),
         stated_tolerances=tuple(tolerances),
         events=_read_events(reader, fields["events"], str(path)) if "events" in fields else (),
-        emergency=_read_emergency(reader, fields["emergency"]) if "emergency" in fields else USUAL_EMERGENCY,
+        emergency=tuple(text for text, _ in reader.texts(fields["emergency"], "emergency", '["112", "911"]'))
+        if "emergency" in fields else USUAL_EMERGENCY,
         states_emergency="emergency" in fields,
         warnings=tuple(_warnings(str(path), lines)),
     )
@@ -112,10 +113,6 @@ def _read_events(reader: Reader, node: Node, file: str) -> tuple[EventText, ...]
         except InputError as error:
             reader.problems.add(line, error.message, error.fix or "")
     return tuple(EventText(text, file, line) for text, line in texts)
-
-
-def _read_emergency(reader: Reader, node: Node) -> tuple[str, ...]:
-    return tuple(text for text, _ in reader.texts(node, "emergency", '["112", "911"]'))
 
 
 def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:

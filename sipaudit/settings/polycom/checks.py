@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sipaudit.model.settings import Mode, Origin, Setting, Value
+from sipaudit.model.settings import Mode, Origin, Value
 from sipaudit.settings.issues import SettingIssue, Statement
 from sipaudit.settings.polycom.choices import SHARED_PROXY, Choice
 from sipaudit.settings.polycom.hosts import is_literal
@@ -46,8 +46,9 @@ def _ambiguous(server: ServerBlock) -> Iterator[SettingIssue]:
         if found is not None and found.origin is Origin.AMBIGUOUS:
             statements = tuple(one for one in choice if one is not None)
             if statements:
+                effective = " or ".join(map(str, found.candidates))
                 yield SettingIssue("config-ambiguous-precedence", statements,
-                                   {"reason": _which(server, choice), "effective": _candidates(found)})
+                                   {"reason": _which(server, choice), "effective": effective})
 
 
 def _which(server: ServerBlock, choice: Choice) -> str:
@@ -58,10 +59,6 @@ def _which(server: ServerBlock, choice: Choice) -> str:
     if server.proxied[0]:
         return "with an outbound proxy in effect the proxy's parameter is to be set instead"
     return "the line names its server itself, and no source says whether it then takes this or the default"
-
-
-def _candidates(found: Setting) -> str:
-    return " or ".join(str(value) for value in found.candidates)
 
 
 def _without_effect(server: ServerBlock, block: LineBlock) -> Iterator[SettingIssue]:

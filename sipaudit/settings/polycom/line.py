@@ -198,7 +198,7 @@ def _by_proxy(servers: Sequence[ServerBlock], defaults: Mapping[str, Value]) -> 
             yield replace(group[0], settings=agreed([one.settings for one in group], defaults))
 
 
-def agreed(blocks: Sequence[Settings], defaults: Mapping[str, Value] = DEFAULTS) -> Settings:
+def agreed(blocks: Sequence[Settings], defaults: Mapping[str, Value]) -> Settings:
     """What holds whichever of several blocks does: a setting they differ in is ambiguous."""
     if len(blocks) == 1:
         return blocks[0]

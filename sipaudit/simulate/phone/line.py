@@ -262,7 +262,7 @@ class Line:
         """Whether a call now would be neither in time nor late beyond doubt; it is then not made."""
         return self.neglected != NEVER and self.phone.clock.now > self.neglected and not self.neglects()
 
-    def truth(self, rule: str, *, slack: float = 1.0, maybe: bool = False, time: float | None = None) -> None:
+    def truth(self, rule: str, *, maybe: bool, slack: float = 1.0, time: float | None = None) -> None:
         when = self.phone.clock.now if time is None else time
         phone = f"{self.phone.wire[0]}:{self.phone.wire[1]}" if self.phone.group.shared else None
         self.phone.truth.wrong(self.aor, rule, when, slack, maybe, phone)
