@@ -82,13 +82,13 @@ def _other_document(data: bytes) -> InputError | None:
     """What is wrong with a document of ours that is none of this version's reports; of another version it may lack
     whatever ours must have. None for anything else."""
     try:
-        schema = msgspec.json.decode(data, type=Marked).schema
+        named = msgspec.json.decode(data, type=Marked).schema
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    if schema == SCHEMA or not schema.startswith(OURS):
+    if named == SCHEMA or not named.startswith(OURS):
         return None
-    shown = shortened(schema, SCHEMA_SHOWN)
-    if schema.startswith(SCHEMA.rstrip("0123456789")):
+    shown = shortened(named, SCHEMA_SHOWN)
+    if named.startswith(SCHEMA.rstrip("0123456789")):
         return InputError(f"is a report of another version, {shown}; this one reads {SCHEMA}",
                           fix="read it with the version that wrote it, or analyze the captures again")
     return InputError(f"is no report but {shown}", fix=REMEDY)

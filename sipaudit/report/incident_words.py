@@ -19,7 +19,7 @@ from sipaudit.report.names import short_names
 from sipaudit.report.no_server import Without, without_any
 from sipaudit.report.often import each, times
 from sipaudit.report.screen import brief, count_of, grouped
-from sipaudit.report.when import lasting, rests, style_of
+from sipaudit.report.when import last_asked, lasting, style_of
 from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time
 
@@ -31,14 +31,14 @@ class Words:
     """How incidents are said: servers by their shortest name, times by the clock."""
 
     def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool,
-                 rests: Mapping[str, float], without: Mapping[str, Without]) -> None:
-        """`names`: of servers; `alone`: every phone has one line; `rests`: since when servers were asked nothing more,
+                 unasked_since: Mapping[str, float], without: Mapping[str, Without]) -> None:
+        """`names`: of servers; `alone`: every phone has one line; `unasked_since`: when servers were asked last,
         of those that were left alone for the last minutes; `without`: by incident, that no server was left."""
         self._clock = clock
         self._names = names
         self._style = style
         self._alone = alone
-        self._rests = rests
+        self._unasked_since = unasked_since
         self._without = without
         self.again: Sequence[Incident] = ()     # those that are told as one
         self.outages: Sequence[Incident] = ()   # all that are told of servers
@@ -83,7 +83,7 @@ class Words:
 
     def unasked(self, incident: Incident) -> str:
         """Of one that lasts, that nobody tried again: it may have ended long since."""
-        since = self._rests.get(incident.server or "")
+        since = self._unasked_since.get(incident.server or "")
         return "" if incident.end is not None or since is None else f"; nobody asked it again after {self.time(since)}"
 
     def at(self, incident: Incident) -> str:
@@ -133,7 +133,7 @@ class Words:
         gaps = self.again or [incident]
         said = [dict.fromkeys(f"{self.server(server)} {how}." for server, how in causes(one, self._out(one)))
                 for one in gaps]
-        yield from (sentence for sentence in said[0] if all(sentence in each for each in said))
+        yield from (sentence for sentence in said[0] if all(sentence in told for told in said))
 
     def _out(self, gap: Incident) -> frozenset[str]:
         """The servers that were out meanwhile."""
@@ -152,7 +152,7 @@ def words_of(report: Report, clock: tzinfo) -> Words:
     """How this report's incidents are said: days are named where there are several."""
     alone = len({line.phone for line in report.lines}) == len(report.lines)
     words = Words(clock, short_names(report.servers), style_of(report, clock), alone,
-                  rests(report), without_any(report))
+                  last_asked(report), without_any(report))
     words.outages = [incident for incident in report.incidents if incident.kind == OUTAGE]
     return words
 

@@ -33,7 +33,7 @@ class Gone(NamedTuple):
     why: str | None
 
 
-def left(report: Report, words: Words) -> Iterator[str]:
+def servers_left(report: Report, words: Words) -> Iterator[str]:
     """A sentence for each server that was left so, by most phones first."""
     bursts = [(server, burst) for server, gone in _gone(report).items() for burst in _bursts(gone)
               if _phones(burst) >= PHONES and len({id(one.line) for one in burst}) >= SHARE * len(report.lines)]

@@ -57,9 +57,9 @@ class Rows:
         self._waiting: list[tuple[Any, ...]] = []
         self._writer: pa.RecordBatchFileWriter | None = None
 
-    def add(self, row: tuple[Any, ...]) -> None:
-        """One more, as `row_of` makes it."""
-        self._waiting.append(row)
+    def add(self, cells: tuple[Any, ...]) -> None:
+        """One row more, as `row_of` makes it."""
+        self._waiting.append(cells)
         if len(self._waiting) >= PIECE:
             self._lay_down()
 

@@ -14,7 +14,7 @@ from sipaudit.report.began_below import began_below
 from sipaudit.report.exhibits import by_severity, counting
 from sipaudit.report.gathering import gathered
 from sipaudit.report.incident_words import words_of
-from sipaudit.report.left import left
+from sipaudit.report.left import servers_left
 from sipaudit.report.names import short_names
 from sipaudit.report.nothing_seen import no_line, no_sip
 from sipaudit.report.screen import brief, count_of, counts_by_name, grouped, shortened
@@ -95,7 +95,7 @@ def _set_back(report: Report) -> Iterator[str]:
 def _incidents(report: Report, clock: tzinfo) -> list[str]:
     """What happened, the gravest kinds first, each kind in order of time."""
     words = words_of(report, clock)
-    besides = [*absent(report, words), *unserved(report), *left(report, words)]
+    besides = [*absent(report, words), *unserved(report), *servers_left(report, words)]
     if not report.incidents:
         return besides or ["No outage or other incident was seen."]
     told, rest = told_in_full(report.incidents, INCIDENTS_SAID)

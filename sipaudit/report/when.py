@@ -29,7 +29,7 @@ def ends_of(report: Report) -> list[float]:
     return [end for capture in report.captures for end in capture.ends]
 
 
-def rests(report: Report) -> dict[str, float]:
+def last_asked(report: Report) -> dict[str, float]:
     """By server, the end of the last minute in which it was asked anything, where a minute or more follows until the
     captures end."""
     end = max(ends_of(report), default=0.0)

@@ -220,14 +220,14 @@ def _check_places(problems: Problems, plan: Plan) -> None:
         if group.network is None:
             problems.add(group.line, f"phones[{place}] has no network left", "name one: 'network: 172.16.0.0/16'")
             continue
-        network = ipaddress.ip_network(group.network)
+        own = ipaddress.ip_network(group.network)
         for other, known in taken:
-            overlaps = network.version == known.version and network.overlaps(known)
+            overlaps = own.version == known.version and own.overlaps(known)
             if overlaps and group.declaration != plan.phones[other].declaration:
                 problems.add(group.line, f"phones[{place}].network overlaps that of phones[{other}]",
                              "name another; only groups with the same entry, settings and group may share one")
                 break
-        taken.append((place, network))
+        taken.append((place, own))
 
 
 def _check_group(problems: Problems, plan: Plan, group: Group, where: str) -> None:
