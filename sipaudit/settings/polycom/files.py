@@ -89,12 +89,36 @@ def _read(path: Path, layer: str) -> ConfigFile:
     return _yealink(name, text, layer, problems)
 
 
+class _Taken:
+    """The first statement of each parameter of a file, which counts, and what is wrong with it for every phone."""
+
+    def __init__(self) -> None:
+        self.statements: dict[str, Statement] = {}
+        self.issues: list[SettingIssue] = []
+        self._guessed: set[str] = set()
+
+    def take(self, one: Statement) -> None:
+        kind = parameter_type(one.name)
+        if kind is None:
+            name = meant(one.name, self._guessed)
+            if name is not None:
+                self.issues.append(SettingIssue("config-unknown-parameter", (one,), {"nearest": name}))
+            return
+        first = self.statements.setdefault(one.name, one)
+        if first is not one:
+            if first.text != one.text:
+                self.issues.append(SettingIssue("config-shadowed", (one, first), {"other": first.said}))
+            return
+        value = kind.read(one.text)
+        if value is None:
+            self.issues.append(SettingIssue("config-invalid-value", (one,), {"expected": kind.advice(one.text)}))
+        elif one.name.endswith("failBack.timeout") and value in CLAMPED:
+            self.issues.append(SettingIssue("config-timeout-clamped", (one,)))
+
+
 def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Problems) -> ConfigFile:
-    statements: dict[str, Statement] = {}
+    taken, emergency = _Taken(), set[str]()
     lists: dict[str, Statement] = {}
-    issues: list[SettingIssue] = []
-    emergency: set[str] = set()
-    guessed: set[str] = set()
     for attribute in attributes:
         text, name = attribute.value.strip(), attribute.name
         if LIST_NAMES.fullmatch(name):
@@ -105,8 +129,8 @@ def _polycom(path: str, attributes: list[Attribute], layer: str, problems: Probl
         elif EMERGENCY.fullmatch(name):
             emergency.update(_numbers(text))
         elif text:  # an empty attribute is an unset one (C3)
-            _take(Statement(name, text, path, attribute.line, name, layer), statements, issues, guessed)
-    return ConfigFile(path, statements, lists, tuple(issues), emergency=frozenset(emergency))
+            taken.take(Statement(name, text, path, attribute.line, name, layer))
+    return ConfigFile(path, taken.statements, lists, tuple(taken.issues), emergency=frozenset(emergency))
 
 
 def _numbers(text: str) -> Iterator[str]:
@@ -133,31 +157,7 @@ def bare_model(text: str) -> str:
 
 
 def _yealink(path: str, text: str, layer: str, problems: Problems) -> ConfigFile:
-    statements: dict[str, Statement] = {}
-    issues: list[SettingIssue] = []
-    guessed: set[str] = set()
+    taken = _Taken()
     for statement in yealink.read_statements(path, text, layer, problems):
-        _take(statement, statements, issues, guessed)
-    return ConfigFile(path, statements, {}, tuple(issues), yealink=True)
-
-
-def _take(
-    one: Statement, statements: dict[str, Statement], issues: list[SettingIssue], guessed: set[str]
-) -> None:
-    """The first statement of a parameter counts; what is wrong with it is wrong for every phone."""
-    kind = parameter_type(one.name)
-    if kind is None:
-        name = meant(one.name, guessed)
-        if name is not None:
-            issues.append(SettingIssue("config-unknown-parameter", (one,), {"nearest": name}))
-        return
-    first = statements.setdefault(one.name, one)
-    if first is not one:
-        if first.text != one.text:
-            issues.append(SettingIssue("config-shadowed", (one, first), {"other": first.said}))
-        return
-    value = kind.read(one.text)
-    if value is None:
-        issues.append(SettingIssue("config-invalid-value", (one,), {"expected": kind.advice(one.text)}))
-    elif one.name.endswith("failBack.timeout") and value in CLAMPED:
-        issues.append(SettingIssue("config-timeout-clamped", (one,)))
+        taken.take(statement)
+    return ConfigFile(path, taken.statements, {}, tuple(taken.issues), yealink=True)
