@@ -8,7 +8,6 @@ as long as nothing is out of order, so that nearly every capture is read as it i
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 from math import inf
@@ -19,7 +18,6 @@ from sipaudit.capture.packet import Packet, Run
 
 LATE = STEP_BACK   # seconds that a packet may stand behind a later one
 PACKETS_HELD = 65_536      # packets that wait for such a one at most
-RUNS_HELD = 16             # runs that wait for the first of them at most
 
 _TIME = itemgetter(0)
 
@@ -28,17 +26,15 @@ def in_time(intake: Intake, runs: Iterable[Run]) -> Iterator[Run]:
     """The runs of an intake, from the first that is out of order on in the order of their packets' times. Where a time
     is earlier than one before by more than LATE, a clock was set back, and the order of the file is kept."""
     row: _Row | None = None
-    held: deque[Run] = deque()   # in order, and not so old that nothing can stand before their last packet
     for run in runs:
-        held.append(run)
-        if row is None and intake.is_in_order:
-            while len(held) > RUNS_HELD or held[0].times[-1] < run.times[-1] - LATE:
-                yield held.popleft()
-            continue
-        row = row or _Row()
-        while held:
-            yield from _runs(row.take(held.popleft()))
-    yield from held if row is None else _runs(row.flush())
+        if row is None and not intake.is_in_order:
+            row = _Row()
+        if row is None:
+            yield run
+        else:
+            yield from _runs(row.take(run))
+    if row is not None:
+        yield from _runs(row.flush())
 
 
 class _Row:

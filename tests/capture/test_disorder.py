@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from itertools import count, repeat
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from sipaudit.capture import disorder, linktypes
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.disorder import in_time
-from sipaudit.capture.engine import FIRST_BATCH
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.intake import Intake
@@ -49,20 +47,6 @@ def test_packets_that_come_a_little_late_are_put_in_order(
     assert read.health[0].packets == len(times)
 
 
-def test_the_first_that_is_late_may_be_the_first_of_a_batch(tmp_path: Path) -> None:
-    times = [number * 0.001 for number in range(2 * FIRST_BATCH)]
-    times[FIRST_BATCH] = times[FIRST_BATCH - 1] - 0.0005
-    read = numbers(written(tmp_path, times))
-    assert read[FIRST_BATCH - 2 : FIRST_BATCH + 2] == [FIRST_BATCH - 1, FIRST_BATCH + 1, FIRST_BATCH, FIRST_BATCH + 2]
-
-
-def test_what_waits_for_the_first_that_is_late_is_bounded() -> None:
-    """As long as nothing is late, in a capture of thousands of packets a second."""
-    intake, given = Intake(CaptureHealth("a"), Prefilter()), count()
-    next(in_time(intake, (run for second in repeat(0) for run in intake.runs([_batch(second, next(given))]))))
-    assert next(given) == disorder.RUNS_HELD + 1
-
-
 def test_what_is_late_is_counted(tmp_path: Path) -> None:
     read = written(tmp_path, [0, 0.3, 0.1, 0.2, 0.4, 0.35, 20, 5, 4.9])
     assert len(numbers(read)) == 9
@@ -92,7 +76,7 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_packets_of_other_link_types_are_put_in_order_too(tmp_path: Path) -> None:
-    """Each is a batch of its own."""
+    """Each is a batch of its own: what stood before the first that is late has gone on."""
     stream = io.BytesIO()
     writer = PcapngWriter(stream)
     ethernet, raw = writer.interface(), writer.interface(linktypes.RAW)
@@ -100,7 +84,7 @@ def test_packets_of_other_link_types_are_put_in_order_too(tmp_path: Path) -> Non
                                     (0.25, 5, raw), (0.22, 6, ethernet)):
         writer.write(START + time, message(number)[14 if interface == raw else 0:], interface=interface)
     (tmp_path / "a.pcapng").write_bytes(stream.getvalue())
-    assert numbers(Captures(resolve([str(tmp_path / "a.pcapng")]).files)) == [1, 3, 2, 6, 5, 4]
+    assert numbers(Captures(resolve([str(tmp_path / "a.pcapng")]).files)) == [1, 2, 3, 6, 5, 4]
 
 
 def test_what_is_in_order_is_handed_on_as_it_is() -> None:
@@ -116,8 +100,8 @@ def test_what_is_in_order_is_handed_on_as_it_is() -> None:
     assert all(one is other for one, other in zip(in_time(intake, runs()), given, strict=True))
 
 
-def _batch(second: int, microsecond: int = 0) -> Batch:
+def _batch(second: int) -> Batch:
     data = message(1)
     rows = b"".join(number.to_bytes(4, "little") for at in range(3)
-                    for number in (second, microsecond, at * len(data), len(data)))
+                    for number in (second, at, at * len(data), len(data)))
     return Batch(data * 3, rows, linktypes.ETHERNET, 1 + 3 * second)
