@@ -14,6 +14,7 @@ from sipaudit.live.said_findings import SaidFindings
 from sipaudit.live.said_incidents import SaidIncidents
 from sipaudit.live.said_lines import SaidLines
 from sipaudit.live.said_settings import SaidSettings
+from sipaudit.model.captures import ServerMinute
 from sipaudit.model.packets import SAME_NUMBER
 from sipaudit.model.sayings import (
     CaptureSaid,
@@ -55,7 +56,7 @@ class Teller:
         self._settings = SaidSettings()
         self._events: set[KnownEvent] = set()
         self._notes: list[str] = []
-        self._minutes_until = float("-inf")
+        self._minutes: dict[tuple[str, float], ServerMinute] = {}   # as they were said
         self._again: dict[Name | None, set[bytes]] = {}   # what another run said and will be seen again, by its name
         self._over: set[tuple[object, ...]] = set()   # registrations of which it saw the end
 
@@ -113,10 +114,9 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
-    def set_back(self, now: float) -> None:
-        """The clock was set back to `now`; all that was known had been said."""
+    def set_back(self, _now: float) -> None:
+        """The clock was set back; all that was known had been said."""
         self._look_after = self._count_after = self._forgotten = float("-inf")
-        self._minutes_until = now - MINUTE_SETTLES
         self._lines.set_back()
         self._incidents.set_back()
 
@@ -176,10 +176,14 @@ class Teller:
         yield from self._settings.turn(now, map(self._marked, found), self._findings.next_id, whole=whole)
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
-        """The minutes of servers that are over, and of which nothing will be counted any more."""
-        since, until = self._minutes_until, float("inf") if at_last else now - MINUTE_SETTLES
-        yield from (MinuteSaid(now, row) for row in self._probe.minutes(lambda _, end: since < end <= until))
-        self._minutes_until = now - MINUTE_SETTLES if at_last else until   # who goes on says the rest of a minute
+        """The minutes of servers that are over, once nothing is likely to be counted any more: what a phone did before
+        it was known for one is counted later."""
+        until = float("inf") if at_last else now - MINUTE_SETTLES
+        before, self._minutes = self._minutes, {}
+        for row in self._probe.minutes(lambda _, end: end <= until):
+            self._minutes[row.server, row.time] = row
+            if before.get((row.server, row.time)) != row:
+                yield MinuteSaid(now, row)
 
     def _marked(self, finding: Finding) -> Finding:
         """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.

@@ -11,6 +11,7 @@ from sipaudit.model.sayings import (
     FindingSaid,
     LineForgotten,
     LineSaid,
+    MinuteSaid,
     MoveSaid,
     NoteSaid,
     RegistrationSaid,
@@ -161,6 +162,19 @@ def test_who_goes_on_later_does_not_call_lost_what_may_come_through(ear: Ear, go
     ear.turn(340)
     said = list(ear.teller.turn(ear.probe.newest, at_last=True, goes_on=goes_on))
     assert ("calls-lost open" in incidents(said)) is not goes_on
+
+
+def test_a_minute_is_said_again_when_who_asked_in_it_turns_out_to_be_a_phone(ear: Ear) -> None:
+    story = Story()
+    phone = Handset(story)
+    for clock in (5, 10, 15):
+        phone.told(clock + 0.1, phone.ask(clock, P, "REGISTER", expires=3600), 403)
+    phone.register(200)
+    ear.hears(story)
+    ear.finish(400)
+    minutes = {one.minute.time: one.minute for one in ear.said if isinstance(one, MinuteSaid)}
+    assert sum(minute.requests.get("REGISTER", 0) for minute in minutes.values()) == 5
+    assert sum(minute.answers.get("4xx", 0) for minute in minutes.values()) == 4
 
 
 def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path) -> None:
