@@ -22,8 +22,8 @@ class Intake:
 
     `prefilter` is shared by all captures of a run, `bpf` is the user's filter, nothing later than `until` (seconds
     since the epoch) is taken in or counted. `pauses` has followed the capture that ended where this one begins.
-    `is_in_order` is whether no packet of the run that was given last is earlier than the one before it, which may be of
-    the run before.
+    `is_in_order` is whether no packet of the run that was given last is earlier than one before it, which may be of a
+    run before.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Intake:
             health.first = span.earliest if span.first - span.earliest <= STEP_BACK else span.first
         health.last = span.latest if health.last is None else max(health.last, span.latest)
         before = span.first if self._before is None else self._before
-        self.is_in_order = span.ordered and span.earliest >= before
+        self.is_in_order = span.ordered and span.earliest >= self._newest
         if not self.is_in_order or span.latest - before > LEAP:
             self._look_at_times(before, run())
         self._newest = max(self._newest, span.latest) if self.is_in_order else self._newest

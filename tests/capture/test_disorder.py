@@ -54,6 +54,15 @@ def test_what_is_late_is_counted(tmp_path: Path) -> None:
     assert (health.late, round(health.late_by, 3), len(health.clock_steps)) == (4, 0.2, 1)
 
 
+def test_what_is_late_is_counted_across_batches(tmp_path: Path) -> None:
+    """The packets behind one that stands too early are in order among themselves."""
+    times = [number * 0.001 for number in range(2 * FIRST_BATCH)]
+    times[FIRST_BATCH - 2] += 0.3005
+    read = written(tmp_path, times)
+    assert len(numbers(read)) == len(times)
+    assert read.health[0].late == 300
+
+
 def test_the_order_does_not_depend_on_where_the_file_is_cut_into_batches(tmp_path: Path) -> None:
     times = [number * 0.001 for number in range(3 * MANY)]
     for at in range(3, len(times), 7):
