@@ -11,6 +11,7 @@ import pytest
 from sipaudit.capture import disorder, linktypes
 from sipaudit.capture.captures import Captures
 from sipaudit.capture.disorder import in_time
+from sipaudit.capture.engine import FIRST_BATCH
 from sipaudit.capture.files import resolve
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.intake import Intake
