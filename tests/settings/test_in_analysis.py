@@ -124,7 +124,8 @@ class TestAFileThatIsNotHere:
         (line,) = court.report(faulty(), None, **self.files(tmp_path, "line.cfg, gone.cfg")).lines
         said = line.settings["failBack.mode"]
         assert (line.regime, said.value, said.origin) == (None, None, "unknown")
-        assert said.source == f"{tmp_path}/000000000000.cfg:1 CONFIG_FILES: gone.cfg is not here, and may say it"
+        assert said.source == (
+            f"{tmp_path}/000000000000.cfg:1 CONFIG_FILES: gone.cfg is not here or empty, and may say it")
 
 
 def test_an_invalid_register_leaves_open_whether_the_line_registers(court: Court, tmp_path: Path) -> None:

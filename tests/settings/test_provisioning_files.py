@@ -229,6 +229,11 @@ class TestMissingFiles:
             "phones/a.cfg": "only phones/A.cfg is in the provisioning directory, and upper and lower case count",
         }
 
+    def test_one_that_is_empty_may_have_been_copied_badly(self, tmp_path: Path) -> None:
+        lay(tmp_path, _000000000000=master("line.cfg, site.cfg"), line=LINE, site="")
+        assert self.reasons(tmp_path) == {"site.cfg": "the file is empty"}
+        assert expiry(tmp_path, mac=MAC) is None   # not the default
+
     def test_a_name_that_no_file_can_have_is_not_there(self, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000=master("x" * 300 + ".cfg"))
         assert list(self.reasons(tmp_path)) == ["x" * 300 + ".cfg"]

@@ -97,6 +97,12 @@ def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path: Path) -> 
     assert line.aor == "sip:1001"  # which of the two is this model's is not known
 
 
+def test_a_phone_s_own_file_may_be_empty(tmp_path: Path) -> None:
+    lay(tmp_path, _001565000001="", y000000000028="account.1.user_name = 1001\naccount.1.sip_server.1.address = a.b\n")
+    provisioning = Provisioning([str(tmp_path)])
+    assert ([line.aor for _, line in provisioning.lines()], provisioning.issues()) == (["sip:1001@a.b"], [])
+
+
 def test_a_file_of_any_length_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yealink, "MAX_LINES", 5)
     with pytest.raises(InputErrors, match="more than 5 lines"):

@@ -99,8 +99,9 @@ class Folder:
         master = self._master(mac)
         if master is None:
             return None
-        if master.yealink:
-            return Layers(files=(master, *(self._common if len(self._common) == 1 else ())))
+        common = self._common if len(self._common) == 1 else []
+        if master.yealink or (master.empty and common):
+            return Layers(files=(master, *common))
         statement = _list(master, "CONFIG_FILES", model)
         if statement is None:
             at = Statement("CONFIG_FILES", "", master.path, 1, "CONFIG_FILES")
@@ -110,11 +111,12 @@ class Folder:
         before = 0
         for word in _words(statement):
             path, why = self._file(word, mac)
-            if path is not None:
-                files.append(self._reader.read(path))
-            elif why is not None:
+            file = None if path is None else self._reader.read(path)
+            if file is not None and not file.empty:
+                files.append(file)
+            elif file is not None or why is not None:
                 before = before if issues else len(files)
-                issues.append(_missing(statement, word, why))
+                issues.append(_missing(statement, word, why or "the file is empty"))
         unread = _unread(issues[0].statements[0]) if issues else None
         behind = frozenset(file.path for file in files[before:]) if issues else frozenset[str]()
         return Layers(self._overrides(master, mac, model), tuple(files), tuple(issues), unread, behind)
@@ -202,4 +204,4 @@ def _missing(at: Statement, word: str, why: str) -> SettingIssue:
 
 def _unread(named: Statement) -> str:
     """Why it is not known what a phone makes of what no file here states: one that is not here may state it."""
-    return f"{named.source}: {named.text} is not here, and may say it"
+    return f"{named.source}: {named.text} is not here or empty, and may say it"
