@@ -229,7 +229,7 @@ class Notices:
         return [known for known in self._counted(incident) if known is not None]
 
     def _about(self, incident: Incident, how: str) -> Notice:
-        words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, rests={},
+        words = Words(self._clock, short_names(self._servers.values()), TimeStyle.FULL, alone=False, unasked_since={},
                       without={})
         where = "" if incident.server is None else f" at {plain(words.server(incident.server))}"
         title = f"{how}: {plain(incident.kind)}{where}, {count_of(len(incident.lines), 'line')} ({plain(incident.id)})"
