@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_stays import Stays, each
 from sipaudit.model.answers import (
-    against,
     is_late,
     is_weighty,
     may_be_given_up,
@@ -24,7 +23,7 @@ from sipaudit.model.answers import (
     went_its_way,
 )
 from sipaudit.model.events import Answered
-from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW
+from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW, against
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import FLAPPING_WITHIN, LATE_FROM, SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away

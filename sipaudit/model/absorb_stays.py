@@ -8,8 +8,17 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from sipaudit.model.events import Answered, Sent
-from sipaudit.model.packets import DIALOG_INITIATING, KEEPALIVES, MOVERS, asked_at, goes_on_here, holds, is_open_of_call
-from sipaudit.model.reach import evidence, speaks_against
+from sipaudit.model.packets import (
+    DIALOG_INITIATING,
+    KEEPALIVES,
+    MOVERS,
+    against,
+    asked_at,
+    goes_on_here,
+    holds,
+    is_open_of_call,
+)
+from sipaudit.model.reach import speaks_against
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
 from sipaudit.turned_away import turned_away
@@ -145,7 +154,7 @@ def renews_as_before(line: LineState, phone: PhoneState, stay: Stay, event: Sent
     binding = line.binding(event.server)
     if binding is None or binding.granted is None or binding.until <= event.time:
         return False
-    standing = tuple(evidence(phone.reach(stay.server), event.time, UNDECLARED_EARLIEST))
+    standing = against(phone.reach(stay.server), event.time, UNDECLARED_EARLIEST)
     before = stay.arrived.time - SILENCE_MAX   # what was open when it came back may have ended since
     return bool(standing) and all(asked_at(item) < before or is_open_of_call(item) for item in standing) \
         and may_be_due(binding, binding.granted, event.time)
@@ -153,5 +162,6 @@ def renews_as_before(line: LineState, phone: PhoneState, stay: Stay, event: Sent
 
 def may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
     """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
-    than that."""
-    return binding.expires <= 2 * OVERLAP_MAX or now - granted.time >= binding.expires / 2 - RENEWAL_SLACK
+    than that, or the 200 lists other Contacts only, and so does not say how long this lasts (F6)."""
+    lasts = binding.expires
+    return granted.own is False or lasts <= 2 * OVERLAP_MAX or now - granted.time >= lasts / 2 - RENEWAL_SLACK

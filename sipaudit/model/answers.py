@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from sipaudit.model.absorb_stays import may_be_due, renews_as_before
 from sipaudit.model.events import NO_LINE, Answered, Failed, Sent
-from sipaudit.model.packets import AT_ONCE, MOVERS, NOTHING_NEW, grants_nothing, holds, is_own, redirects
-from sipaudit.model.reach import Evidence, Reach, evidence
+from sipaudit.model.packets import AT_ONCE, MOVERS, NOTHING_NEW, SLOW, against, grants_nothing, holds, is_own
+from sipaudit.model.reach import Evidence
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import LATE_FROM, SILENCE_MAX
-
-SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 
 
 def takes(phone: PhoneState, answer: Answered) -> float:
@@ -154,16 +152,3 @@ def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answer
         return False
     at_once = item.method == "REGISTER" or turned - item.time <= SILENCE_MAX + AT_ONCE
     return at_once and not reach.was_late(item.transaction)
-
-
-def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
-    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
-    silence after a provisional answer, nor any that ended soon."""
-    return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
-
-
-def _drives_away(item: Evidence, reach: Reach) -> bool:
-    if not isinstance(item, Sent):
-        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
-    soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
-    return not (item.in_dialog or item.transaction in reach.ringing or soon)

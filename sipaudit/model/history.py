@@ -10,10 +10,9 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.model.answers import against
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.judge import possible_regimes
-from sipaudit.model.packets import ALIVE, is_open_of_call, success
+from sipaudit.model.packets import ALIVE, against, is_open_of_call, success
 from sipaudit.model.profile import Profile
 from sipaudit.model.reach import Evidence, Reach
 from sipaudit.model.replay import Step

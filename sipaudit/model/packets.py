@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sipaudit.model.events import CHALLENGES, FETCH, Answered, Failed, Sent
-from sipaudit.model.reach import Evidence, Reach
+from sipaudit.model.reach import Evidence, Reach, evidence
 from sipaudit.model.state import Binding, Stay, Track
 from sipaudit.model.timers import SILENCE_MAX
 
+SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 4 * SILENCE_MAX   # seconds within which the number called tells the call: as four silent servers take
 KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING", FETCH})   # and what asks for no more than they
@@ -105,3 +106,16 @@ def turned_to(stay: Stay) -> float:
 def asked_at(item: Evidence) -> float:
     """When what failed was asked (seconds since the epoch)."""
     return item.sent if isinstance(item, Failed) else item.time
+
+
+def against(reach: Reach, now: float, earliest: float) -> tuple[Evidence, ...]:
+    """What speaks against a server at `now` so that a line leaves it: no redirection, nothing inside a dialog, no
+    silence after a provisional answer, nor any that ended soon."""
+    return tuple(item for item in evidence(reach, now, earliest) if _drives_away(item, reach))
+
+
+def _drives_away(item: Evidence, reach: Reach) -> bool:
+    if not isinstance(item, Sent):
+        return not redirects(item) and not (isinstance(item, Answered) and item.in_dialog)
+    soon = any(request is item and until - request.time < SLOW for request, until in reach.late)
+    return not (item.in_dialog or item.transaction in reach.ringing or soon)

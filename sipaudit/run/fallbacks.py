@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sipaudit.incidents.watch import Watch
-from sipaudit.model.answers import against, is_weighty, went_its_way
+from sipaudit.model.answers import is_weighty, went_its_way
 from sipaudit.model.events import Answered
 from sipaudit.model.history import MoveKind, MoveSeen, cause_of, has_room
-from sipaudit.model.packets import ALIVE, grants_nothing, success
+from sipaudit.model.packets import ALIVE, against, grants_nothing, success
 from sipaudit.model.reach import Evidence
 from sipaudit.model.state import PhoneState
 from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
