@@ -11,7 +11,7 @@ from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
-from sipaudit.model.events import Sent
+from sipaudit.model.events import Answered, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 
@@ -149,6 +149,11 @@ class ServerWatch:
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
         return min((answered for _, answered, _ in self._answers() if answered > time), default=None)
+
+    def gave_up(self, answer: Answered) -> bool:
+        """Whether its phone had given up what is answered, provisionally or finally."""
+        failing = self.failing.get(answer.phone)
+        return failing is not None and answer.sent in failing.sends
 
     def answers_late(self, failing: Failing, sent: float, time: float) -> bool:
         """It answers what a phone had sent then: whether that had been given up, which is noted."""

@@ -174,3 +174,21 @@ def test_what_was_answered_late_and_in_time_for_its_phone_is_not_why_it_left(tow
     tower.see(story)
     metrics = tower.of("server-outage").metrics
     assert (metrics["time_to_detect_max"], metrics["time_to_recover_max"], metrics["lines_moved"]) == (5.5, 5.511, 6)
+
+
+def test_how_long_a_call_rings_does_not_count_as_lateness(tower: Tower) -> None:
+    """Every call is taken 20 s after the server has answered it for the first time."""
+    story = Story()
+    for number, phone in enumerate(registered(story, 6)):
+        time = 300 + 2 * number
+        asked = phone.ask(time, P, "INVITE")
+        for after in (0.5, 1.5, 3.5):
+            phone.again(time + after, asked)
+        phone.told(time + 4, asked, 100)
+        phone.told(time + 4.1, asked, 180)
+        phone.told(time + 24, asked, 200)
+        phone.register(400 + number)
+    end(story, 500)
+    tower.see(story)
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
+    assert said.startswith("10.0.0.1 answered too late (after 4.0 s, median) from ")
