@@ -220,7 +220,7 @@ class CallWatch:
         """An INVITE that opens a dialog: a new call, or the same once more: with its own Call-ID (RFC 3263 4.3), and
         whomever a redirection names (RFC 3261 8.1.3.4), or, as some phones do, with a fresh one."""
         key = (subject.number, event.target or event.call_id)
-        attempt = self._attempts.get(key) or (self._by_call.get(event.call) if event.call else None)
+        attempt = (self._by_call.get(event.call) if event.call else None) or self._attempts.get(key)
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
             attempt = Attempt(event, subject)
             self._attempts.pop(key, None)
