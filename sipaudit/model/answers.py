@@ -59,13 +59,13 @@ def moves_line(line: LineState, phone: PhoneState, stay: Stay | None, answer: An
         return True
     if track is Track.REGAINED and not holds(binding, answer.request_time, track):
         return True
+    if track is Track.ANSWERED and renews_as_before(line, phone, stay, answer):
+        return False
     # F7: the refresh of a binding elsewhere moves nothing, unless the working server had failed, or had
     # ended the line's registration there
     left = line.binding(stay.server)
     if left is not None and left.granted is None:
         return True
-    if track is Track.ANSWERED and renews_as_before(line, phone, stay, answer):
-        return False
     return bool(against(phone.reach(stay.server), answer.time, SLOW))
 
 

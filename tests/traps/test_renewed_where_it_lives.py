@@ -3,7 +3,7 @@ No REGISTER goes to the first server again, so its silence there stands; renewal
 
 from __future__ import annotations
 
-from tests.stories import Court, Handset, P, S
+from tests.stories import Court, Handset, P, S, Story
 from tests.traps.ground import handset, minute
 
 WENT_AND_CAME = ["failover timeout", "failback duration"]
@@ -52,3 +52,13 @@ def test_where_the_controller_shows_the_phone_another_contact(court: Court) -> N
     phone.register(485.5, S, listed=there)
     phone.call(520, P)
     assert told_moves(court, phone) == WENT_AND_CAME
+
+
+def test_after_a_start_in_the_outage(court: Court) -> None:
+    """The first server has never heard of its registration, which is no refusal."""
+    phone = Handset(Story(), granted=300)
+    phone.register(phone.silence(240, P, "REGISTER"), S)
+    phone.call(320, P)
+    phone.register(485.5, S)
+    phone.call(520, P)
+    assert told_moves(court, phone) == ["failback duration"]
