@@ -48,6 +48,7 @@ class Replay(Told):
         self.number = number
         self.written = self.state
         self.calling: Calling | None = None
+        self.kept = self.history
         self.waiting: tuple[Observation, ...] = ()
         self.record = SimpleNamespace(follower=None)
 

@@ -236,7 +236,7 @@ class TestProvisioning:
         assert site.warnings == ()
 
     def test_settings_beside_it_declare_what_they_name_and_no_defaults(self, tmp_path: Path) -> None:
-        (tmp_path / "phone.cfg").touch()
+        (tmp_path / "phone.cfg").write_text("<phone/>")
         settings = settings_of(tmp_path, "{match: {}, settings: {failBack.timeout: 90}, config: phone.cfg}")
         assert (settings.failback_timeout, settings.regime, settings.declared) == (90, None, False)
 

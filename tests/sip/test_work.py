@@ -107,6 +107,7 @@ def test_behind_so_many_lines_of_junk_no_message_is_looked_for(lines: int, is_re
     assert ("no-start-line" in read.defects) is not is_read
 
 
+@needs_captures
 def test_an_ordinary_message_needs_few_calls() -> None:
     assert max(calls(data) / (len(data) + 100) for data in corpus().values()) < 2.5
 
