@@ -223,7 +223,8 @@ class CallWatch:
         attempt = (self._by_call.get(event.call) if event.call else None) or self._attempts.get(key)
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
             attempt = Attempt(event, subject)
-            self._attempts.pop(key, None)
+            if key in self._attempts:
+                del self._attempts[key]
         if key not in self._attempts and len(self._attempts) >= self._attempts_limit:
             del self._attempts[next(iter(self._attempts))]
             self.evicted += 1
