@@ -6,24 +6,22 @@ names, and get their names when they are written: the captures need not be follo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msgspec.structs import astuple
-
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.sip.datagram import Datagram
-from sipaudit.sip.message import Address, Malformed, Message, Request, Response
+from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.uri import uri_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIECE = 1_024       # messages that are held as Python's values at a time: more, and they leave the processor's caches
+PIECE = 4_096       # messages that are held as Python's values at a time
 ROW_GROUP = 32_768  # messages that are held as Arrow's, which are ten times smaller
 
 COLUMNS = {
@@ -38,8 +36,7 @@ COLUMNS = {
 NUMBERED = {"capture": "uint32", "phone": "uint64", "line": "uint64"}
 """Columns that hold numbers until their names are known, and the type they have then."""
 
-Row = tuple[str | int, Datagram, Message, str | int | None, str | int | None, str | None, bool | None, bool, int]
-"""What `PlacedMessage` holds; in place of the names of capture, phone, line and server their numbers and key."""
+_UNREADABLE = (None,) * 11
 
 
 class Names(NamedTuple):
@@ -57,12 +54,12 @@ class Rows:
 
     def __init__(self) -> None:
         self._file = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the rows
-        self._waiting: list[Row] = []
+        self._waiting: list[tuple[Any, ...]] = []
         self._writer: pa.RecordBatchFileWriter | None = None
 
-    def add(self, row: Row) -> None:
-        """One more."""
-        self._waiting.append(row)
+    def add(self, cells: tuple[Any, ...]) -> None:
+        """One row more, as `row_of` makes it."""
+        self._waiting.append(cells)
         if len(self._waiting) >= PIECE:
             self._lay_down()
 
@@ -138,54 +135,46 @@ def write_parquet(rows: Iterator[pa.RecordBatch], path: Path) -> None:
 def batches(messages: Iterable[PlacedMessage]) -> Iterator[pa.RecordBatch]:
     """The messages in pieces of `PIECE` rows."""
     rest, whole = iter(messages), schema()
-    while rows := [astuple(placed) for placed in islice(rest, PIECE)]:
+    while rows := [row(placed) for placed in islice(rest, PIECE)]:
         yield _batch(rows, whole)
 
 
-def _batch(rows: Sequence[Row], whole: pa.Schema) -> pa.RecordBatch:
-    """Rows of what `PlacedMessage` holds, as columns; what a message does not say, or cannot be read, is null."""
+def _batch(rows: list[tuple[Any, ...]], whole: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
-    captures, items, messages, phones, lines, servers, from_phone, repeated, lengths = zip(*rows, strict=True)
-    flows = [item.flow for item in items]
-    columns = {
-        "time": [round(item.time * 1_000_000) for item in items], "capture": captures,
-        "frame": [item.frame for item in items], "transport": [flow.transport for flow in flows],
-        "source": [flow.source for flow in flows], "destination": [flow.destination for flow in flows],
-        "phone": phones, "line": lines, "server": servers, "from_phone": from_phone, **_headers(messages),
-        "retransmission": repeated, "length": lengths, "defects": [message.defects for message in messages],
-    }
+    columns: Iterable[tuple[Any, ...]] = zip(*rows, strict=True)
     return pa.RecordBatch.from_arrays(
-        [pa.array(columns[field.name], field.type) for field in whole], schema=whole)
+        [pa.array(column, field.type) for column, field in zip(columns, whole, strict=True)], schema=whole)
 
 
-def _headers(messages: Iterable[Message]) -> dict[str, list[Any]]:
-    """The columns from `method` to `user_agent`, made one by one: there are many more rows than columns."""
-    read = [None if isinstance(message, Malformed) else message for message in messages]
-    requests = [one if isinstance(one, Request) else None for one in read]
-    contacts = [one.contacts[0] if one and one.contacts else None for one in read]
-    return {
-        "method": [one and _method(one) for one in read],
-        "status": [one.status if isinstance(one, Response) else None for one in read],
-        "request_uri": [one and uri_text(one.uri) for one in requests],
-        "call_id": [one and one.call_id for one in read], "cseq": [one and _number(one) for one in read],
-        "branch": [one and (one.via.branch or None) for one in read],
-        "from_tag": [one and one.from_.tag for one in read], "to_tag": [one and one.to.tag for one in read],
-        "contact": [contact and uri_text(contact.uri) for contact in contacts],
-        "expires": [one and _expires(one, contact) for one, contact in zip(read, contacts, strict=True)],
-        "user_agent": [one and one.user_agent for one in read],
-    }
+def row(placed: PlacedMessage) -> tuple[Any, ...]:
+    """A message in the order of `COLUMNS`; what it does not say, or cannot be read, is None."""
+    whose = placed.phone, placed.line, placed.server, placed.from_phone
+    return row_of(placed.item, placed.message, placed.capture, whose, placed.retransmission, placed.length)
 
 
-def _method(message: Request | Response) -> str:
-    return message.method if isinstance(message, Request) else message.cseq.method
+def row_of(item: Datagram, message: Message, capture: str | int, whose: tuple[Any, ...], retransmission: bool,
+           length: int) -> tuple[Any, ...]:
+    """A row; `whose` are phone, line, server and whether the phone sent it."""
+    flow = item.flow
+    return (
+        round(item.time * 1_000_000), capture, item.frame, flow.transport, flow.source, flow.destination, *whose,
+        *(_UNREADABLE if isinstance(message, Malformed) else _headers(message)), retransmission, length,
+        list(message.defects),
+    )
 
 
-def _number(message: Request | Response) -> int | None:
-    return message.cseq.number if message.cseq.number >= 0 else None
-
-
-def _expires(message: Request | Response, contact: Address | None) -> float | None:
-    """The Contact's own goes before the header of that name (RFC 3261 10.2.1.1)."""
+def _headers(message: Request | Response) -> tuple[Any, ...]:
+    """From `method` to `user_agent`. A response's method is that of its CSeq; of several Contacts the first counts,
+    whose own `expires` goes before the header of that name (RFC 3261 10.2.1.1)."""
+    contact = message.contacts[0] if message.contacts else None
     expires = message.expires if contact is None or contact.expires is None else contact.expires
-    return None if expires is None else float(expires)
+    if isinstance(message, Request):
+        method, status, uri = message.method, None, uri_text(message.uri)
+    else:
+        method, status, uri = message.cseq.method, message.status, None
+    return (
+        method, status, uri, message.call_id, message.cseq.number if message.cseq.number >= 0 else None,
+        message.via.branch or None, message.from_.tag, message.to.tag, uri_text(contact.uri) if contact else None,
+        None if expires is None else float(expires), message.user_agent,
+    )

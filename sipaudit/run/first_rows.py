@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sipaudit.reconstruct.whose import Whose
-from sipaudit.report.messages import Names, Rows, write_parquet
+from sipaudit.report.messages import Names, Rows, row_of, write_parquet
 from sipaudit.run.run import Run
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Message
@@ -23,8 +23,8 @@ class FirstRows:
         """One message, with the numbers that it has now."""
         if self._span.start <= item.time <= self._span.end:
             phone, line, server, from_phone = whose
-            self._rows.add((item.capture, item, message, phone, line, server or None, from_phone, repeated,
-                            len(item.payload)))
+            whose = phone, line, server or None, from_phone
+            self._rows.add(row_of(item, message, item.capture, whose, repeated, len(item.payload)))
 
     def write(self, run: Run, path: Path) -> None:
         """All rows as a Parquet file."""
