@@ -110,7 +110,7 @@ class EvidenceWatch:
                 or server.answered > before.time or event.time - before.time >= _asks_anew_within(event, subject):
             return
         for request in (before, event):
-            if not server.counts(request):
+            if not server.counts(request.phone, request.time):
                 self._came_to_nothing(server, request, subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
@@ -140,7 +140,7 @@ class EvidenceWatch:
         """A line is answered as its phones are by servers that they work with, for the first time."""
         for request in self.unserved.pop(subject.number):
             server = self._tally.server(request.server, request.time)
-            if not server.counts(request):
+            if not server.counts(request.phone, request.time):
                 self._came_to_nothing(server, request, subject, sure=False)
 
     def _attempt_failed(self, event: Sent, subject: Watched) -> None:
@@ -182,7 +182,8 @@ class EvidenceWatch:
         server = self._tally.server(event.server, event.time)
         for request in reach.waiting:
             if not _tells_by_silence(request) or request.transaction in reach.ringing \
-                    or request.transaction in open_ or event.time - request.time > LATE or server.counts(request):
+                    or request.transaction in open_ or event.time - request.time > LATE \
+                    or server.counts(request.phone, request.time):
                 continue
             for subject in subjects:
                 if subject.number == request.line and subject.follows(event.server) \
@@ -207,7 +208,7 @@ class EvidenceWatch:
         for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
                     and not event.in_dialog and event.method in MOVERS and _left_for(event, move) \
-                    and not server.counts(event, surely=True):   # ICMP, or a reset, has shown it
+                    and not server.counts(event.phone, event.time, surely=True):   # ICMP, or a reset, has shown it
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
@@ -239,7 +240,7 @@ class EvidenceWatch:
     def _turned_away(self, subject: Watched, request: Sent, turned: float) -> None:
         """A line has asked another server then, since this request of it had found no answer."""
         server = self._tally.server(request.server, request.time)
-        if not server.counts(request):
+        if not server.counts(request.phone, request.time):
             self._came_to_nothing(server, request, subject, sure=True)
         failing = server.failing.get(request.phone)
         first = request.time if failing is None else failing.first

@@ -250,7 +250,7 @@ class Outages:
         outage.called = max(outage.called, answer.sent)
         if outage.ends_with_any_call and answer.sent > outage.start:
             self._close(server, outage, answer.time)
-        elif server.gave_up(answer):   # how long it then rings is not the server's doing
+        elif server.counts(answer.phone, answer.sent):   # how long it then rings is not the server's doing
             outage.late.setdefault(answer.phone, (answer.sent, answer.time))
 
     def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:

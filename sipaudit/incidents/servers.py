@@ -11,7 +11,6 @@ from sipaudit.incidents.draft import Watched, let_go
 from sipaudit.incidents.failing import Failing, InVain
 from sipaudit.incidents.minutes import MINUTE, Minute, OfServer
 from sipaudit.incidents.seconds import Seconds
-from sipaudit.model.events import Answered, Sent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 
@@ -69,13 +68,14 @@ class ServerWatch:
         self.restored = LONG_AGO
         self.refusals: deque[float] = deque(maxlen=REFUSALS_KEPT)
 
-    def counts(self, request: Sent, *, surely: bool = False) -> bool:
-        """Whether it is known that this request came to nothing; `surely`: by more than an answer's absence, or will
-        be, unless another connection is answered."""
-        failing, cut = self.failing.get(request.phone), self.cut.get(request.phone)
-        if surely and cut is not None and cut.sent == request.time:
+    def counts(self, phone: int, sent: float, *, surely: bool = False) -> bool:
+        """Whether it is known that what the phone asked then came to nothing; `surely`: by more than an answer's
+        absence, or will be, unless another connection is answered."""
+        failing = self.failing.get(phone)
+        if failing is not None and sent in failing.sends and (failing.sure or not surely):
             return True
-        return failing is not None and request.time in failing.sends and (failing.sure or not surely)
+        cut = self.cut.get(phone) if surely else None
+        return cut is not None and cut.sent == sent
 
     def fails(self, vain: InVain) -> Failing:
         """What stands against it for this phone, with a request more that came to nothing."""
@@ -149,11 +149,6 @@ class ServerWatch:
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
         return min((answered for _, answered, _ in self._answers() if answered > time), default=None)
-
-    def gave_up(self, answer: Answered) -> bool:
-        """Whether its phone had given up what is answered, provisionally or finally."""
-        failing = self.failing.get(answer.phone)
-        return failing is not None and answer.sent in failing.sends
 
     def answers_late(self, failing: Failing, sent: float, time: float) -> bool:
         """It answers what a phone had sent then: whether that had been given up, which is noted."""

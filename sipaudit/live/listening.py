@@ -120,7 +120,7 @@ class Listening:
         if not all(seamless):
             self._teller.begins_anew()
         if self._probe.newest < kept.time:
-            self._teller.set_back(self._probe.newest)
+            self._teller.set_back()
 
     def _teach(self) -> None:
         """What shows how things stand has to know how they stood."""

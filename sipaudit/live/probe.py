@@ -39,8 +39,7 @@ class Leap(NamedTuple):
 class Probe(Route):
     """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
     `budget` says how much its tables hold, by default what a large site may need. `clock_sets` is called when the clock
-    was set, before anything is done about it, and afterwards, with the time of now, `clock_was_set` where it was set
-    back."""
+    was set, before anything is done about it, and afterwards `clock_was_set` where it was set back."""
 
     def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
@@ -62,7 +61,7 @@ class Probe(Route):
         self._half_seen = -inf   # when some of the sources were away the last time, by the packets of the others
         self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
-        self.clock_was_set: Callable[[float], None] = _nobody
+        self.clock_was_set: Callable[[], None] = _nobody
 
     def _place(self, capture: int, frame: int) -> tuple[str, int | None]:
         return self.sources[capture].place(frame)
@@ -146,7 +145,7 @@ class Probe(Route):
         self.happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
         self.newest = now
         self.set_back(before, now)
-        self.clock_was_set(now)
+        self.clock_was_set()
 
     def look_at_clocks(self, wall: float, clock: float) -> None:
         """Called before a read with the times of both our clocks, in seconds: one that leaps ahead of the monotonic
@@ -182,7 +181,7 @@ class Probe(Route):
         if first < self.newest:
             self.newest = self.auditor.profiles.began = first
             self._at, self._silent = None, 0.0
-            self.clock_was_set(first)
+            self.clock_was_set()
 
     def _look_for_blindness(self, read: Iterable[Sequence[Item]], clock: float) -> None:
         """Where a source could not see, phones may have done anything: the view begins anew, with what comes first."""
@@ -247,5 +246,5 @@ class Probe(Route):
         self.auditor.finish(self.newest)
 
 
-def _nobody(*_: float) -> None:
+def _nobody() -> None:
     """Nobody is told."""

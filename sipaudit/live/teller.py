@@ -83,9 +83,9 @@ class Teller:
         told = [(draft, incident) for draft, incident in zip(chronicle.drafts(), incidents, strict=True)
                 if (at_last and not goes_on) or not _may_pass(incident, now)]
         names = self._incidents.name(now, told)
-        name_of = {incident.id: name for name, (_, incident) in zip(names, told, strict=True)}
-        self._incident_of = {number: name_of[finding.incident] for number, finding in zip(stand, linked, strict=True)
-                             if finding.incident in name_of}
+        by_id = {incident.id: name for name, (_, incident) in zip(names, told, strict=True)}
+        self._incident_of = {number: by_id[finding.incident] for number, finding in zip(stand, linked, strict=True)
+                             if finding.incident in by_id}
         named = [(name, draft, incident) for name, (draft, incident) in zip(names, told, strict=True)]
         yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
@@ -114,7 +114,7 @@ class Teller:
                 yield ReachedSaid(now, Reached(rule, count))
         self._undecided, self._reached = undecided, reached
 
-    def set_back(self, _now: float) -> None:
+    def set_back(self) -> None:
         """The clock was set back; all that was known had been said."""
         self._look_after = self._count_after = self._forgotten = float("-inf")
         self._lines.set_back()

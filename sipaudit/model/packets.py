@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from sipaudit.model.events import CHALLENGES, FETCH, Answered, Failed, Sent
 from sipaudit.model.reach import Evidence, Reach, evidence
 from sipaudit.model.state import Binding, Stay, Track
@@ -75,14 +77,14 @@ def redirects(item: Evidence) -> bool:
     return isinstance(item, Answered) and item.status in REDIRECTS
 
 
-def is_open_code(item: Evidence) -> bool:
+def is_open_code(item: Evidence) -> TypeGuard[Answered]:
     """Whether it is an answer of which no source says what a line makes of it (F4)."""
     return isinstance(item, Answered) and item.status != 503
 
 
 def is_open_of_call(item: Evidence) -> bool:
     """Whether it is such an answer to anything but a REGISTER, as 480 if nobody was there: it moves no line later."""
-    return isinstance(item, Answered) and item.status != 503 and item.method != "REGISTER"
+    return is_open_code(item) and item.method != "REGISTER"
 
 
 def is_own(failure: Failed, reach: Reach, line: int, turned: float) -> bool:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.model.values import Incident, LineSummary, Report
-from sipaudit.report.gathering import gathered
+from sipaudit.report.by_key import by_key
 from sipaudit.report.incident_words import Words
-from sipaudit.report.names import network_of
+from sipaudit.report.networks import network_of
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.when import ends_of
 from sipaudit.sip.datagram import host_of
@@ -42,9 +42,9 @@ class Stretch(NamedTuple):
 def absent(report: Report, words: Words) -> Iterator[str]:
     """A sentence for each site that fell silent, those of most phones first."""
     over = max(ends_of(report), default=-inf)
-    told = gathered((line, one) for one in report.incidents if one.kind in TELLING for line in one.lines)
+    told = by_key((line, one) for one in report.incidents if one.kind in TELLING for line in one.lines)
     found: list[tuple[int, str]] = []
-    for group, members in gathered((_group(line), line) for line in report.lines).items():
+    for group, members in by_key((_group(line), line) for line in report.lines).items():
         if len({line.phone for line in members}) >= PHONES and len(members) < len(report.lines):
             stretches = [one for line in members for one in _stretches(line, over, told)]
             found += [(len(together), _said(words, group, members, together)) for together in _together(stretches)

@@ -14,8 +14,8 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Report, Severity
 from sipaudit.report import document, incidents_compared, table
+from sipaudit.report.by_key import by_key
 from sipaudit.report.exhibits import counting, worst_first
-from sipaudit.report.gathering import gathered
 from sipaudit.report.incidents_compared import ComparedIncidents, compare_incidents
 from sipaudit.report.redact_report import UNDER_PSEUDONYMS
 from sipaudit.report.screen import STYLES, Screen, brief, count_of
@@ -102,7 +102,7 @@ def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Fi
 
 def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> Iterator[tuple[Finding, Finding]]:
     """Equal ones in their order: of three before and two after, one is gone."""
-    waiting = gathered((key(finding), finding) for finding in before)
+    waiting = by_key((key(finding), finding) for finding in before)
     for finding in after:
         if waiting.get(key(finding)):
             yield waiting[key(finding)].pop(0), finding

@@ -10,8 +10,8 @@ from msgspec import Struct
 from sipaudit import __version__
 from sipaudit.model.values import Finding, Place
 from sipaudit.report import document
+from sipaudit.report.by_key import by_key
 from sipaudit.report.exhibits import by_severity, counting, worst_first
-from sipaudit.report.gathering import gathered
 from sipaudit.report.screen import PARAGRAPH_SHOWN, STYLES, Screen, count_of, grouped, shortened
 from sipaudit.safe_text import safe_text
 
@@ -103,8 +103,8 @@ def _verdict(found: Checked) -> str:
 def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Findings that expect the same of one parameter, each list one issue: what stands in the files of 300 phones is
     told once."""
-    return list(gathered(((one.rule, one.severity, one.expected, one.facts.get("attribute"), one.suppressed), one)
-                         for one in findings).values())
+    return list(by_key(((one.rule, one.severity, one.expected, one.facts.get("attribute"), one.suppressed), one)
+                       for one in findings).values())
 
 
 def _issue(screen: Screen, alike: Sequence[Finding]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from sipaudit.report.by_key import by_key
 from sipaudit.report.dissect import Dissection, Field, Layer
-from sipaudit.report.gathering import gathered
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Malformed, Message
@@ -87,12 +87,12 @@ def sip_layers(dissection: Dissection) -> list[int]:
 
 def our_reading(message: Message) -> FieldValues:
     """Our fields of a message."""
-    return gathered(describe(message))
+    return by_key(describe(message))
 
 
 def wireshark_reading(layer: Layer) -> FieldValues:
     """Wireshark's fields of a SIP message, under our names."""
-    return gathered((name, value) for name, value, _ in named(layer) if name)
+    return by_key((name, value) for name, value, _ in named(layer) if name)
 
 
 def named(layer: Layer) -> Iterator[tuple[str, str, Field]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sipaudit.model.values import Incident, Report
-from sipaudit.report.gathering import gathered
+from sipaudit.report.by_key import by_key
 from sipaudit.report.names import name_of
 from sipaudit.report.screen import Screen, brief
 from sipaudit.report.when import lasting
@@ -47,7 +47,7 @@ class ComparedIncidents(Struct, frozen=True):
 
 def compare_incidents(before: Report, after: Report) -> list[ComparedIncidents]:
     """By kind and place, each once."""
-    old, new = (gathered(((one.kind, one.server, one.entry), one) for one in report.incidents)
+    old, new = (by_key(((one.kind, one.server, one.entry), one) for one in report.incidents)
                 for report in (before, after))
     return [ComparedIncidents(kind, server, name_of(server, after) or name_of(server, before), entry,
                               _cost(old.get((kind, server, entry), [])), _cost(new.get((kind, server, entry), [])))

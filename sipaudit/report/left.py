@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sipaudit.model.history import CODES, when_turned
 from sipaudit.model.values import Incident, LineSummary, Move, Report
-from sipaudit.report.gathering import gathered
+from sipaudit.report.by_key import by_key
 from sipaudit.report.incident_words import Words
 from sipaudit.report.often import times
 from sipaudit.report.screen import count_of
@@ -44,9 +44,9 @@ def servers_left(report: Report, words: Words) -> Iterator[str]:
 def _gone(report: Report) -> dict[str, list[Gone]]:
     """By server the lines that left it while no incident says why."""
     ranks = {row.server: (row.entry, row.priority) for row in report.servers}
-    told = gathered((incident.server, incident) for incident in report.incidents if incident.kind in TELLING)
-    granted = gathered(((one.line, one.phone, one.server), one.time) for one in report.findings
-                       if one.rule == GRANTS_NOTHING and one.time is not None)
+    told = by_key((incident.server, incident) for incident in report.incidents if incident.kind in TELLING)
+    granted = by_key(((one.line, one.phone, one.server), one.time) for one in report.findings
+                     if one.rule == GRANTS_NOTHING and one.time is not None)
     gone: dict[str, list[Gone]] = {}
     for line in report.lines:
         for move in line.moves:

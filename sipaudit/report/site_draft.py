@@ -15,7 +15,7 @@ from json import dumps
 from sipaudit.model.captures import ServerSummary
 from sipaudit.model.settings import DEFAULT_PORTS
 from sipaudit.model.values import LineSummary, Report
-from sipaudit.report.names import network_of
+from sipaudit.report.networks import network_of
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of

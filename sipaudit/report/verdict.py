@@ -11,8 +11,8 @@ from sipaudit.report.absent import absent
 from sipaudit.report.advice import CAPTURING
 from sipaudit.report.answering import unserved
 from sipaudit.report.began_below import began_below
+from sipaudit.report.by_key import by_key
 from sipaudit.report.exhibits import by_severity, counting
-from sipaudit.report.gathering import gathered
 from sipaudit.report.incident_words import words_of
 from sipaudit.report.left import servers_left
 from sipaudit.report.names import short_names
@@ -131,7 +131,7 @@ def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
     """Which phones broke each rule of which anything weighs, and whether any did for certain; errors first, then the
     most frequent."""
     weigh = {finding.rule for finding in findings if finding.severity is not Severity.INFO}
-    broken = gathered((one.rule, one) for one in findings if one.phone is not None and one.rule in weigh)
+    broken = by_key((one.rule, one) for one in findings if one.phone is not None and one.rule in weigh)
     worst = {rule: max(one.severity.rank for one in each) for rule, each in broken.items()}
     phones = {rule: len({one.phone for one in each}) for rule, each in broken.items()}
     return [(rule, _some(phones[rule], {brief(one.line or "").partition("@")[0] for one in broken[rule]}),

@@ -22,15 +22,16 @@ def analyzed(reading: Reading, output: Output | None, store: str | None, progres
         from sipaudit.run.first_rows import FirstRows  # deferred: most of report serves the files alone
         from sipaudit.run.output import write_files
 
-        rows = FirstRows(reading.span)
-    run = Run(job, warn, note=None if rows is None or hiding is not None else rows.note, reading=reading)
+        rows = FirstRows(reading.span) if hiding is None else None
+    run = Run(job, warn, note=None if rows is None else rows.note, reading=reading)
     with storing.keeper(store) as keep:
         run.drive(progress)
         report = run.report()
         for sentence in unheard(run.brief.declared, run.lines_shown(), report.lines, report.servers):
             warn(sentence)
-        if output is not None and rows is not None:
-            write_files(run, report, output, rows if hiding is None else hiding)
+        messages = rows or hiding
+        if output is not None and messages is not None:
+            write_files(run, report, output, messages)
         if hiding is not None:
             report = hiding.redaction.report(report)
         keep(report)

@@ -151,7 +151,7 @@ class Ear:
         if after:
             kept.teller.begins_anew()
         if other.probe.newest < kept.time:
-            kept.teller.set_back(other.probe.newest)
+            kept.teller.set_back()
         return other
 
     def finish(self, clock: float) -> list[Saying]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sipaudit.model.values import Finding, LineSummary, Report
+from sipaudit.report.by_key import by_key
 from sipaudit.report.exhibits import worst_first
-from sipaudit.report.gathering import gathered
 from sipaudit.report.html.clock import PageClock
 
 NOT_THERE = -1
@@ -42,7 +42,7 @@ class Index:
         self.weights = _weights(report.findings)
         self.lines = sorted(report.lines, key=self._worst_line)
         self._line_numbers = {(line.line, line.phone): number for number, line in enumerate(self.lines)}
-        self._by_aor = gathered((line.line, number) for number, line in enumerate(self.lines))
+        self._by_aor = by_key((line.line, number) for number, line in enumerate(self.lines))
 
     def line(self, finding: Finding) -> int:
         """The number of a finding's line; one about provisioning names no phone, and has the first with its AOR."""

@@ -14,7 +14,7 @@ from typing import Any
 from sipaudit.incidents.metrics import percentile
 from sipaudit.model.captures import ServerMinute
 from sipaudit.model.values import LineSummary, Move, Report
-from sipaudit.report.gathering import gathered
+from sipaudit.report.by_key import by_key
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import inert
 from sipaudit.report.html.lanes import noticed, stays
@@ -77,7 +77,7 @@ def _biggest(index: Index, series: dict[str, list[int]]) -> list[list[Any]]:
 
 def _rates(index: Index) -> dict[str, Any]:
     """By server's number the columns of its minutes; `minutes` is how many are counted together."""
-    by_server = gathered((row.server, row) for row in index.report.minutes)
+    by_server = by_key((row.server, row) for row in index.report.minutes)
     times = [row.time for row in index.report.minutes]
     minutes = max(1, math.ceil((max(times, default=0.0) - min(times, default=0.0)) / MINUTE / MINUTES))
     busiest = sorted(by_server, key=lambda server: -sum(sum(row.requests.values()) for row in by_server[server]))
@@ -88,7 +88,7 @@ def _rates(index: Index) -> dict[str, Any]:
 
 def _columns(rows: list[ServerMinute], minutes: int, index: Index) -> dict[str, Any]:
     width = minutes * MINUTE
-    by_time = gathered((math.floor(row.time / width) * width, row) for row in rows)
+    by_time = by_key((math.floor(row.time / width) * width, row) for row in rows)
     first, last = min(by_time), max(by_time)
     times = [first + width * step for step in range(round((last - first) / width) + 1)]
     cells = [by_time.get(time, []) for time in times]

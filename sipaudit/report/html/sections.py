@@ -14,8 +14,8 @@ from typing import Any
 
 from sipaudit.model.values import Finding, Incident, Report, Severity
 from sipaudit.report.advice import ADVICE, ASSUMED, CAPTURING, by_reason, to_declare
+from sipaudit.report.by_key import by_key
 from sipaudit.report.exhibits import counting
-from sipaudit.report.gathering import gathered
 from sipaudit.report.html.index import Index
 from sipaudit.report.html.inert import SENTENCE, inert
 from sipaudit.report.manners import heading
@@ -155,7 +155,7 @@ def _rules(report: Report, counted: list[Finding], pack: RulePack) -> Iterator[d
     """The rules that were broken, the worst first, with what each means."""
     texts = {rule.id: rule for rule in pack.of_lines}
     count = Counter(finding.rule for finding in counted)
-    by_rule = gathered((finding.rule, finding) for finding in report.findings)
+    by_rule = by_key((finding.rule, finding) for finding in report.findings)
     worst = {rule: max((one.severity for one in broken), key=lambda severity: severity.rank)
              for rule, broken in by_rule.items()}
     for rule, broken in sorted(by_rule.items(), key=lambda item: (-worst[item[0]].rank, -count[item[0]])):
