@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC
 
 import pytest
 
 from sipaudit.report.incident_words import words_of
 from tests.incidents.ground import Tower, end, outages, registered
-from tests.stories import R0, R2, P, S, Settings, Story
+from tests.stories import R0, R2, Handset, P, S, Settings, Story
 
 FAULT, WELL = 300, 900
 NOTHING_LOST = frozenset[int]()
@@ -76,19 +77,24 @@ def test_a_server_that_is_gone_after_it_had_dropped_some_is_out_by_itself(tower:
     assert P[0] in said[1]
 
 
+def asking(phones: list[Handset], turns: int) -> Iterator[tuple[int, int, float, Handset]]:
+    """Each phone at its time in each turn, with the numbers of both."""
+    for turn in range(turns):
+        for number, phone in enumerate(phones):
+            yield turn, number, 300 + 30 * turn + 2.5 * number, phone
+
+
 def test_what_a_phone_asked_in_vain_before_it_was_answered_does_not_lengthen_how_long_it_took(tower: Tower) -> None:
     """Every other request is lost. Six phones are unlucky, are answered, and are unlucky again, when they leave."""
     story = Story()
     phones = registered(story, 12)
-    for turn in range(3):
-        for number, phone in enumerate(phones):
-            time = 300 + 30 * turn + 2.5 * number
-            if (number + turn) % 2:
-                phone.register(time)
-            else:
-                given_up = phone.silence(time, method="REGISTER")
-            if (number + turn) % 2 == 0 and turn == 2:
-                phone.register(given_up, S)
+    for turn, number, time, phone in asking(phones, 3):
+        if (number + turn) % 2:
+            phone.register(time)
+            continue
+        given_up = phone.silence(time, method="REGISTER")
+        if turn == 2:
+            phone.register(given_up, S)
     for number, phone in enumerate(phones):
         phone.register(420 + number)
     end(story, 600)
@@ -101,13 +107,11 @@ def test_what_is_challenged_in_time_is_answered_by_turns_too(tower: Tower) -> No
     """A 401 disproves that a phone's REGISTERs come to nothing before the 200 does. Here every third one is lost."""
     story = Story()
     phones = registered(story, 12)
-    for turn in range(6):
-        for number, phone in enumerate(phones):
-            time = 300 + 30 * turn + 2.5 * number
-            if (number + turn) % 3:
-                phone.register(time)
-            else:
-                phone.silence(time, method="REGISTER")
+    for turn, number, time, phone in asking(phones, 6):
+        if (number + turn) % 3:
+            phone.register(time)
+        else:
+            phone.silence(time, method="REGISTER")
     end(story, 600)
     tower.see(story, only="server-outage")
     assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0].startswith(

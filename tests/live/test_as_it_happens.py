@@ -193,13 +193,19 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
     assert not [one for one in ear.turn(400) if isinstance(one, MoveSaid | RegistrationSaid | LineSaid)]
 
 
-def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) -> None:
-    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+def asking_in_vain() -> Handset:
+    """A phone that has failed over, and that P does not answer when it tries to return."""
     phone = handset()
     phone.fail_over(100)
     asked = phone.ask(200, P, "REGISTER", expires=3600)
     for again in (0.5, 1.5):
         phone.again(200 + again, asked)
+    return phone
+
+
+def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) -> None:
+    ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
+    phone = asking_in_vain()
     phone.register(300, S)
     ear.hears(phone.story, until=215)
     ear.turn(260)
@@ -213,11 +219,7 @@ def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) ->
 def test_a_try_that_timed_out_is_said_so_though_the_next_one_was_told_before(tmp_path: Path) -> None:
     """At one look the first has no answer yet, and the one behind it has."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
-    phone = handset()
-    phone.fail_over(100)
-    asked = phone.ask(200, P, "REGISTER", expires=3600)
-    for again in (0.5, 1.5):
-        phone.again(200 + again, asked)
+    phone = asking_in_vain()
     phone.call(222, P, seconds=4)
     phone.register(300, S)
     ear.hears(phone.story, until=250)
