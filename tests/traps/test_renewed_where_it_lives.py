@@ -3,6 +3,8 @@ No REGISTER goes to the first server again, so its silence there stands; renewal
 
 from __future__ import annotations
 
+import pytest
+
 from tests.stories import Court, Handset, P, S, Story
 from tests.traps.ground import handset, minute
 
@@ -62,3 +64,15 @@ def test_after_a_start_in_the_outage(court: Court) -> None:
     phone.register(485.5, S)
     phone.call(520, P)
     assert told_moves(court, phone) == ["failback duration"]
+
+
+@pytest.mark.parametrize(("method", "move"), [
+    ("REGISTER", "failover other-response"), ("INVITE", "failback duration")])
+def test_minutes_after_the_second_server_answered_500(court: Court, method: str, move: str) -> None:
+    """What a registration was answered drives the line back; a call is answered so where nobody is there (F4)."""
+    phone = diverted()
+    phone.register(500, S)
+    phone.call(510, S)
+    phone.told(520.1, phone.ask(520, S, method, expires=300 if method == "REGISTER" else None), 500)
+    phone.call(620, P)
+    assert told_moves(court, phone)[-1] == move
