@@ -34,7 +34,7 @@ class SaidOutside:
 
     def turn(self, now: float, probe: Probe, *, at_last: bool) -> Iterator[NoteSaid]:
         """Of those that are still so."""
-        listed = {server.key for server in probe.reconstruction.servers if server.entry is not None}
+        listed = {server.key for server in probe.reconstruction.servers.all() if server.entry is not None}
         for pair, since in list(self._since.items()):
             entry, server = pair
             if server in listed:

@@ -24,7 +24,6 @@ from sipaudit.reconstruct.notified import LetsPass, Notified
 from sipaudit.reconstruct.population import Dropped
 from sipaudit.reconstruct.requests import Requests
 from sipaudit.reconstruct.responses import Responses
-from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.short_road import NotedRoad, ShortRoad
 from sipaudit.reconstruct.traffic import Traffic, tally
 from sipaudit.reconstruct.transactions import Transaction
@@ -50,13 +49,15 @@ class Reconstruction:
     """Messages to lines and model events; see `feed`.
 
     `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
-    belongs to a server that was taken for a phone, and counts for nothing. `traffic` by capture index.
+    belongs to a server that was taken for a phone, and counts for nothing. `servers` are those that phones used,
+    `traffic` by capture index.
     `note` is told of every message whose it is; where there is one no item may be a `Repeat`. `pieced` are the messages
     that `renewed` has taken and that came in several packets, until who drives it clears them.
     """
 
     __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_long", "_memory", "_newest",
-                 "_note", "_requests", "_responses", "_short", "_was_silent", "lines", "phones", "pieced", "traffic")
+                 "_note", "_requests", "_responses", "_short", "_was_silent", "lines", "phones", "pieced", "servers",
+                 "traffic")
 
     def __init__(self, knowledge: Knowledge, *, note: Note | None = None, bounds: Bounds = FILE_BOUNDS) -> None:
         self._note = note
@@ -77,6 +78,7 @@ class Reconstruction:
         self._was_silent: Silent | None = None
         self.phones = memory.registry.phones
         self.lines = memory.registry.lines
+        self.servers = memory.servers
         self.traffic: dict[int, Traffic] = {}
 
     def feed(
@@ -231,23 +233,6 @@ class Reconstruction:
         for defect in () if item.cut else message.defects:  # what the snap length cut is not malformed
             tally(self._memory.traffic.malformed, defect)
         return None
-
-    @property
-    def servers(self) -> list[Server]:
-        """Every server that a phone used, in order of first sight."""
-        return self._memory.servers.all()
-
-    def knows_server(self, key: str) -> bool:
-        """Whether a server is among them."""
-        return self._memory.servers.knows(key)
-
-    def declared_transport(self, key: str) -> str | None:
-        """The transport that an entry lists for a server, whether it was seen or not."""
-        return self._memory.servers.declared(key)
-
-    def connects(self, key: str) -> bool:
-        """Whether phones speak to a server over connections alone."""
-        return self._memory.servers.connects(key)
 
     @property
     def evicted(self) -> dict[str, int]:

@@ -66,8 +66,9 @@ class Route:
         self._named: dict[str, str] = {}
         self._frames: dict[tuple[int, int], tuple[int, ...]] = {}
         self.reconstruction = self.reconstructing(note)
-        self.naming = Naming([safe_path(one.path) for one in health], self.server, self.reconstruction.knows_server,
-                             self.reconstruction.connects, self.skew, self._frames, place)
+        servers = self.reconstruction.servers
+        self.naming = Naming([safe_path(one.path) for one in health], self.server, servers.knows, servers.connects,
+                             self.skew, self._frames, place)
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
                                brief.pack.incidents, since=span.start, loss=self.loss, rolling=budget is not None)
         if budget is not None:
@@ -194,9 +195,10 @@ class Route:
 
     def server(self, key: str) -> str:
         """`10.0.0.1:5060/udp`: a server with the transport of its entry, else the first one seen."""
-        if key not in self._named and self.reconstruction.knows_server(key):
-            self._named = {one.key: f"{one.key}/{_transport(one)}" for one in self.reconstruction.servers}
-        return self._named.get(key) or f"{key}/{self.reconstruction.declared_transport(key) or 'udp'}"
+        servers = self.reconstruction.servers
+        if key not in self._named and servers.knows(key):
+            self._named = {one.key: f"{one.key}/{_transport(one)}" for one in servers.all()}
+        return self._named.get(key) or f"{key}/{servers.declared(key) or 'udp'}"
 
     def skew(self, _host: str) -> float:
         """By how many seconds the clocks of captures that show a host may differ: all come from one, or were moved."""
@@ -220,7 +222,8 @@ class Route:
     def servers_seen(self) -> list[ServerSummary]:
         """By entry and priority; those of no entry last."""
         servers = [ServerSummary(self.server(server.key), server.name, server.entry.name if server.entry else None,
-                                 server.priority, list(server.transports)) for server in self.reconstruction.servers]
+                                 server.priority, list(server.transports))
+                   for server in self.reconstruction.servers.all()]
         return sorted(servers, key=lambda row: (row.entry or "~", row.priority or 0, row.server))
 
     def lines_shown(self) -> list[Line]:
@@ -229,7 +232,7 @@ class Route:
 
     def chronicle(self) -> Chronicle:
         """All incidents as they stand."""
-        names = {one.key: called(one.key, one.name) for one in self.reconstruction.servers}
+        names = {one.key: called(one.key, one.name) for one in self.reconstruction.servers.all()}
         known = KnownEvents(self.known_events, names)
         return Chronicle(self.auditor.watch, self.auditor.replays.everyone, known, self.server, self.span.touches,
                          self.settled)

@@ -180,7 +180,7 @@ def test_failover_sequence_is_one_line_with_one_call_id_and_new_branches() -> No
     assert len(desk.rec.lines) == 1
     assert desk.of(Answered)[-1].server == S
     assert not desk.of(Lost)
-    assert [server.key for server in desk.rec.servers] == [P, S]
+    assert [server.key for server in desk.rec.servers.all()] == [P, S]
 
 
 def test_the_same_branch_to_two_servers_is_two_transactions() -> None:

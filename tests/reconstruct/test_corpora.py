@@ -49,4 +49,4 @@ def test_the_lines_of_a_known_capture() -> None:
     assert (line.aor, line.contact, line.owner.address) == (
         "sip:test18@10.0.2.15", "sip:test18@10.0.2.5", "10.0.2.5:5060")
     assert [event.state for event in events if isinstance(event, CallChanged)] == ["ringing", "up", "over"]
-    assert [server.key for server in rec.servers] == ["10.0.2.15:5060"]
+    assert [server.key for server in rec.servers.all()] == ["10.0.2.15:5060"]

@@ -269,7 +269,7 @@ def test_a_declared_phone_needs_no_answer() -> None:
     (sent,) = phone.send(0, P, phone.compose("REGISTER", expires=60))
     assert isinstance(sent, Sent)
     assert desk.phone.declared
-    assert [server.key for server in desk.rec.servers] == [P]
+    assert [server.key for server in desk.rec.servers.all()] == [P]
     desk.rec.finish()
     assert desk.rec.traffic[0].one_way == 1
 
@@ -282,7 +282,7 @@ def test_what_a_phone_did_before_it_was_known_is_told_later() -> None:
         phone.send(time, P, lost)
     phone.register(3.5, S)
     assert [type(event).__name__ for event in desk.events] == ["Sent", "Resent", "Resent", "Sent", "Answered"]
-    assert [server.key for server in desk.rec.servers] == [P, S]
+    assert [server.key for server in desk.rec.servers.all()] == [P, S]
 
 
 def test_the_address_of_a_phone_on_tcp_is_its_contacts() -> None:

@@ -121,7 +121,7 @@ def test_a_dns_chain_makes_an_entry() -> None:
     assert keys(desk) == [[(P, 1), (S, 2)]]
     (changed,) = desk.of(EntryChanged)
     assert (changed.ttl_low, changed.ttl_high, changed.until) == (60, 300, START + 60)
-    assert [server.name for server in desk.rec.servers] == ["a.example.com"]
+    assert [server.name for server in desk.rec.servers.all()] == ["a.example.com"]
 
 
 def test_a_chain_learnt_after_the_line() -> None:
@@ -352,7 +352,7 @@ def test_entries_of_a_line_in_fallback_order() -> None:
     phone.register(1, T, call_id="other")
     assert [entry.name for entry in desk.line.entries] == ["sbc", "branch"]
     assert not desk.line.list_in_doubt
-    rows = [(server.key, server.entry.name, server.priority) for server in desk.rec.servers if server.entry]
+    rows = [(server.key, server.entry.name, server.priority) for server in desk.rec.servers.all() if server.entry]
     assert rows == [(P, "sbc", 1), (T, "branch", 1)]
 
 
@@ -360,7 +360,7 @@ def test_transports_of_a_server_in_order_of_first_sight() -> None:
     desk = Desk(entries={"sbc": entry(P, S)})
     Handset(desk, transport="tls").register(0, "10.0.0.1:5061")
     Handset(desk, transport="udp").register(10, P)
-    (server,) = desk.rec.servers
+    (server,) = desk.rec.servers.all()
     assert (server.key, server.transports) == (P, ["tls", "udp"])
     assert all(event.server == P for event in desk.of(Answered))
 
