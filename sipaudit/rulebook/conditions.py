@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -10,10 +11,13 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 from sipaudit.model.observations import Fact
+from sipaudit.rulebook.facts import NUMBERS
 from sipaudit.yamlfile.wording import hint
 
 SAFE_FUNCTIONS = frozenset({"size", "has", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 _ENGINE = "cel.cel"
+_PLACE = re.compile(r"<input>:1:(\d+): (?:Syntax error: )?(.*?)(?: expecting .*)?$", re.MULTILINE)
+_EXAMPLES = ((0, 0.5), (10**9, 1e9))   # a number that a fact may be: small or large, with a point or without one
 
 
 class ConditionError(ValueError):
@@ -32,11 +36,25 @@ class Condition:
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
     def check(self, known: Iterable[str]) -> None:
-        """Raise ConditionError unless the expression compiles and names only what is `known`."""
+        """Raise ConditionError unless the expression compiles, names only what is `known`, and can hold: takes words for
+        words and numbers for numbers."""
         program, names = self._program()
         _refuse_foreign(names, frozenset(known), "name")
         functions = (name for name in program.references()["functions"] if name[0].isalpha())
         _refuse_foreign(functions, SAFE_FUNCTIONS, "function")
+        if any(not any(self._bears(number) for number in alike) for alike in _EXAMPLES):
+            raise ConditionError("it never holds: it takes a word for a number, a number for a word, or compares nothing")
+
+    def _bears(self, number: float) -> bool:
+        """Whether CEL can work it out where all numbers are this one. `method > 3` is false of every observation."""
+        program, names = self._program()
+        try:
+            held = program.execute({name: number if name in NUMBERS else "word" for name in names})
+        except TypeError:
+            return False
+        except (ValueError, RuntimeError, KeyError) as error:
+            return not str(error).startswith("Undefined")   # else it depends on the word, as does int(kind)
+        return isinstance(held, bool)
 
     def holds(self, facts: Mapping[str, Fact]) -> bool:
         """Whether the condition is true of these facts. A comparison that CEL refuses (null > 1) is not true."""
@@ -51,9 +69,15 @@ class Condition:
             try:
                 program = _engine().compile(self.text)
             except Exception as error:
-                raise ConditionError(f"not a CEL expression: {error}") from None
+                raise ConditionError(f"not a CEL expression: {_complaint(str(error))}") from None
             self._compiled = program, tuple(program.variables())
         return self._compiled
+
+
+def _complaint(said: str) -> str:
+    """What CEL has against an expression, without the list of all that it would have taken."""
+    found = _PLACE.search(said)
+    return said if found is None else f"at its character {found[1]}: {found[2]}"
 
 
 def _engine() -> Any:

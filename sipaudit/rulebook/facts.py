@@ -29,7 +29,7 @@ FACTS: dict[str, Fact] = {
     "kind": Fact("variant"),            # one word by which an observation tells its variants apart
     "method": Fact("request"),
     "status": Fact("response"),         # its code
-    "registered": Fact("registration there"),  # never pending expired refused zero removed
+    "registered": Fact("registration there"),  # never pending expired refused zero removed invalidated
     "count": Fact("counted"),
     "calls": Fact("calls"),
     "server": Fact("server", Shown.SERVER),    # the other end of the packet that condemns
@@ -48,6 +48,7 @@ FACTS: dict[str, Fact] = {
     "expires": Fact("expiry", Shown.SECONDS),
 }
 SECONDS = frozenset(name for name, fact in FACTS.items() if fact.shown is Shown.SECONDS)
+NUMBERS = SECONDS | {"status", "count", "calls"}   # to a condition; all others are words
 SERVERS = frozenset(name for name, fact in FACTS.items() if fact.shown is Shown.SERVER)
 
 # The settings that a text may name: `{failBack.timeout}` reads as value and source (reference-model.md 2).

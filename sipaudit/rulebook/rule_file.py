@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sipaudit.model.expectations import EXPECTATIONS
+from sipaudit.model.expectations import EXPECTATIONS, ROWS
 from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
 from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
@@ -43,11 +43,12 @@ class RuleFile:
         on = fields.mapping("on")
         if replayed and "on" in fields.node.items:
             on.keys(("expectation", "verdict"))
+        expectations = frozenset(_expectations(on))
         return Rule(
             id=identity(fields), title=fields.text("title"), group=self._group, severity=_severity(fields),
             basis=tuple(fields.texts("basis", "[F6, B2]")), message=tuple(self._wordings()),
-            documentation=self._documentation(), file=self._file, expectations=frozenset(_expectations(on)),
-            verdicts=frozenset(_verdicts(on)), when=fields.condition("when", self._facts),
+            documentation=self._documentation(), file=self._file, expectations=expectations,
+            verdicts=frozenset(_verdicts(on, expectations)), when=fields.condition("when", self._facts),
             severities=tuple(self._grades()), escalate=tuple(self._escalations()),
             consequence_of=frozenset(fields.texts("consequence_of", "[premature-failback]")),
         )
@@ -110,10 +111,14 @@ def _expectations(on: Fields) -> Iterator[str]:
         yield name
 
 
-def _verdicts(on: Fields) -> Iterator[Verdict]:
+def _verdicts(on: Fields, expectations: frozenset[str]) -> Iterator[Verdict]:
     known = frozenset(Verdict)
+    reached = {row.verdict for row in ROWS if row.expectation in expectations}
     for name in on.texts("verdict", "[early]", single=True):
-        if name in known:
-            yield Verdict(name)
-        else:
+        if name not in known:
             on.wrong("verdict", f"unknown verdict {quoted(name)}{hint(name, known)}", "see docs/rules.md")
+        elif reached and name not in reached:
+            fix = f"use one of {', '.join(sorted(reached))}"
+            on.wrong("verdict", f"it never comes to the verdict {quoted(name)}", fix)
+        else:
+            yield Verdict(name)

@@ -117,7 +117,7 @@ def test_a_rule_with_a_condition_takes_only_what_it_holds_for(tmp_path: Path) ->
     assert [time for time, *_ in found(faults)] == [20]
 
 
-@pytest.mark.parametrize("text", ["elapsed > 1", "elapsed + 'x' == 'y'", "int(kind) > 1"])
+@pytest.mark.parametrize("text", ["elapsed > 1", "int(kind) > 1"])
 def test_a_condition_that_cannot_be_worked_out_does_not_hold(text: str) -> None:
     condition = Condition(text)
     condition.check(FACTS)

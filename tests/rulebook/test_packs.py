@@ -195,7 +195,7 @@ FAULTS = {
     "a title that is a list": (rule_text().replace("title: The", "title: [The]  # "), "'title' must be text"),
     "a last wording that may not hold": (
         rule_text().replace("  - expected", "  - when: clause == 'B4'\n    expected"), "last wording has a condition"),
-    "on without verdict": (rule_text().replace(", verdict: [early, forbidden]", ""), "'verdict' is missing"),
+    "on without verdict": (rule_text().replace(", verdict: [early]", ""), "'verdict' is missing"),
     "a new incident kind": (OUTAGE.read_text().replace("id: server-outage", "id: server-outag"),
                             "did you mean 'server-outage'?"),
     "other thresholds": (OUTAGE.read_text().replace(", quiet: 10", "").replace("{quiet}", "a time"),
