@@ -36,14 +36,15 @@ class Condition:
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
     def check(self, known: Iterable[str]) -> None:
-        """Raise ConditionError unless the expression compiles, names only what is `known`, and can hold: takes words for
-        words and numbers for numbers."""
+        """Raise ConditionError unless the expression compiles, names only what is `known`, and can hold: it takes words
+        for words and numbers for numbers."""
         program, names = self._program()
         _refuse_foreign(names, frozenset(known), "name")
         functions = (name for name in program.references()["functions"] if name[0].isalpha())
         _refuse_foreign(functions, SAFE_FUNCTIONS, "function")
         if any(not any(self._bears(number) for number in alike) for alike in _EXAMPLES):
-            raise ConditionError("it never holds: it takes a word for a number, a number for a word, or compares nothing")
+            raise ConditionError("it never holds: it takes a word for a number or a number for a word, or says neither "
+                                 "yes nor no")
 
     def _bears(self, number: float) -> bool:
         """Whether CEL can work it out where all numbers are this one. `method > 3` is false of every observation."""

@@ -65,7 +65,7 @@ FAULTS = {
     "no CEL": ('clause == "B2"', 'clause == == "B2"', "CEL expression: at its character 11: extraneous input '=='"),
     "a word as a number": ('clause == "B2"', "elapsed > 3 && method > 3", "it takes a word for a number"),
     "a number as a word": ('clause == "B2"', 'elapsed.startsWith("3")', "a number for a word"),
-    "no comparison": ('clause == "B2"', "elapsed", "or compares nothing"),
+    "no comparison": ('clause == "B2"', "elapsed", "says neither yes nor no"),
     "a verdict that is never reached": ("[early]", "[early, late]", "it never comes to the verdict 'late'"),
     "a foreign function": ('clause == "B2"', "exec(clause)", "unknown function 'exec'"),
     "an unknown name in a text": ("{elapsed} after", "{elapsd} after", "no observation has {elapsd}"),
