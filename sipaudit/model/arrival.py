@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from sipaudit.model.absorb import absorb_line
 from sipaudit.model.absorb_phone import absorb_phone
-from sipaudit.model.events import CHALLENGES, Answered, ModelEvent, Sent
+from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.renewal import Arrived
-from sipaudit.model.routine import DONE, OFF, ON, Way
+from sipaudit.model.routine import OFF, ON, Way, answered
 from sipaudit.model.state import Beginning, LineState, PhoneState
-from sipaudit.model.timers import LATE_FROM
 
 
 def begins_to_register(event: ModelEvent) -> bool:
@@ -37,15 +36,12 @@ class Arriving:
         """What the next event of the phone is to the registration; remember it unless it is the last or none of it."""
         first, asked = self.first, self.asked
         if type(event) is Answered:
-            if event.transaction != asked.transaction or event.sent is None or event.time - event.sent >= LATE_FROM:
+            if event.transaction != asked.transaction:
                 return OFF
-            if event.status == 200:
-                open_ = asked is first and self.challenge is not None   # it was challenged, and not asked again
-                return OFF if open_ or event.own is not True or event.granted == 0 else DONE
-            if event.status not in CHALLENGES or self.challenge is not None:
-                return OFF
-            self.challenge = event
-            return ON
+            way = answered(event, self.challenge is not None, asked is not first)
+            if way is ON:
+                self.challenge = event
+            return way
         if type(event) is not Sent or self.challenge is None or asked is not first or event.line != first.line \
                 or event.follows != first.transaction or event.server != first.server or event.expires == 0:
             return OFF

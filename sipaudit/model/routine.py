@@ -72,6 +72,17 @@ def _is_settled(stay: Stay, register: Sent) -> bool:
                               and register.time > stay.arrived.time)
 
 
+def answered(answer: Answered, challenged: bool, asked_again: bool) -> Way:
+    """What an answer is to the REGISTER under way: its challenge, unless it was `challenged` before, or the 200 to it,
+    which after a challenge was `asked_again`."""
+    if answer.sent is None or answer.time - answer.sent >= LATE_FROM:
+        return OFF
+    if answer.status == 200:
+        in_order = asked_again or not challenged
+        return DONE if in_order and answer.own is True and answer.granted != 0 else OFF
+    return OFF if challenged or answer.status not in CHALLENGES else ON
+
+
 class Common(NamedTuple):
     """What the renewals of all lines share: `open` are the phones of which one is under way, the oldest first, and
     `when_ended` is called with each that ends."""
@@ -85,11 +96,11 @@ class Renewals:
     (`begins`) is true of the next while nothing else happens.
 
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
-    (or `first`), None between two renewals. `granted` is the 200 that ended the last one, `register` what it answers,
-    `challenged` says that any was; `count` of them are not yet in the line's state. The next begins after `since`, and
-    before `until`, when the binding runs out; `moved` says whether the line came to its server from another. Where
-    reconstruction told of them without events, `current` is one under way. The last one, `ended`, lies packed, but for
-    its `call_id`. `arrived` is the first registration, where nothing was written since.
+    (or `first`), None between two renewals. `challenged` says that any was; `count` of them are not yet in the line's
+    state. The next begins after `since`, and before `until`, when the binding runs out; `moved` says whether the line
+    came to its server from another. Where reconstruction told of them without events, `current` is one under way. The
+    last one, `ended`, lies packed, but for its `call_id`. `arrived` is the first registration, where nothing was
+    written since.
     """
 
     __slots__ = ("arrived", "call_id", "challenge", "challenged", "common", "count", "current", "ended", "first",
@@ -140,20 +151,10 @@ class Renewals:
         last = self.last
         if type(event) is not Answered or last is None or event.transaction != last.transaction:
             return OFF
-        return self._answered(event)
-
-    def _answered(self, answer: Answered) -> Way:
-        """An answer to the last REGISTER."""
-        if answer.sent is None or answer.time - answer.sent >= LATE_FROM:
-            return OFF
-        status, challenged = answer.status, self.challenge is not None
-        if status == 200:
-            open_ = challenged and self.last is self.first   # it was challenged, and not asked again
-            return OFF if open_ or answer.own is not True or answer.granted == 0 else DONE
-        if challenged or status not in CHALLENGES:
-            return OFF
-        self.challenge = answer
-        return ON
+        way = answered(event, self.challenge is not None, last is not self.first)
+        if way is ON:
+            self.challenge = event
+        return way
 
     def done(self, answer: Answered) -> None:
         """The renewal under way has ended with this 200."""
@@ -242,16 +243,6 @@ class Renewals:
             return unpack_renewal(ended, self._whose, self.call_id)
         return ended   # type: ignore[return-value]  # `isinstance` would be a call
 
-    @property
-    def granted(self) -> Answered | None:
-        last = self._last()
-        return None if last is None else last[0]
-
-    @property
-    def register(self) -> Sent | None:
-        last = self._last()
-        return None if last is None else last[1]
-
     def _arrived(self) -> Arrived | None:
         """The first registration, where nothing was written since."""
         arrived = self.arrived
@@ -260,14 +251,15 @@ class Renewals:
     def line_after(self, line: LineState) -> LineState:
         """The line's state with all renewals that ended; from then on it has them, but where it is made of its first
         registration: then it need not be kept."""
-        arrived = self._arrived()
+        arrived, last = self._arrived(), self._last()
         if arrived is not None:
             line = arrived.line()
         else:
-            self.ended = self._last()
-        binding, granted = line.binding(self.server), self.granted
-        if self.count == 0 or binding is None or granted is None:
+            self.ended = last
+        binding = line.binding(self.server)
+        if self.count == 0 or binding is None or last is None:
             return line
+        granted, _ = last
         after = Binding(binding.server, None, granted, binding.since, binding.refreshes + self.count)
         stays = each(line.stays, _served)
         if arrived is None:
@@ -279,12 +271,12 @@ class Renewals:
     def phone_after(self, phone: PhoneState) -> PhoneState:
         """The phone's state after all of them."""
         self.arrived = arrived = self._arrived()   # unpacked, for the line's state, which has the same events
-        self.ended = self._last()
+        self.ended = last = self._last()
         if arrived is not None:
             phone = arrived.phone()
-        granted, register = self.granted, self.register
-        if granted is None or register is None:
+        if last is None:
             return phone
+        granted, register = last
         reach = phone.reach(self.server)
         return with_reach(phone, Reach(
             reach.server, (), (), (), (), granted, register.time, reach.closed, register, reach.later, reach.cancelled,
