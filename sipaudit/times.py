@@ -17,6 +17,7 @@ from msgspec import Struct
 from sipaudit.errors import InputError
 from sipaudit.yamlfile.wording import nearest, quoted
 
+A_DAY = 86_400.0  # seconds
 EARLIER = 3600.0  # seconds that a bare clock time may lie before the first packet
 
 _EXAMPLES = "2026-11-22T12:03:04, 12:03, 12:03:04.5, +90s, +5m, +1h or @1700000300.5"

@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from sipaudit.errors import collecting
 from sipaudit.model.scenario import Scenario, parse
-from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
+from sipaudit.yamlfile.reader import Reader
 
 
 class RuleCase(Struct, frozen=True):
@@ -77,12 +78,12 @@ def read_cases(path: Path) -> list[RuleCase]:
 
 def _cases(root: tree.Sequence, problems: Problems) -> Iterator[RuleCase]:
     for node in root.items:
-        if not isinstance(node, tree.Mapping):
-            problems.add(node.line, "a case is a mapping", "write `case:` and `scenario:`")
+        case = Reader(problems).mapping(node, "a case", "{case: TEXT, scenario: TEXT}")
+        if case is None:
             continue
-        fields = Fields(node, problems, True)
+        fields = Fields(case, problems)
         fields.keys(("case", "scenario"))
-        story = node.items.get("scenario")
+        story = case.items.get("scenario")
         if not fields.text("scenario") or not isinstance(story, tree.Scalar):
             continue
         try:

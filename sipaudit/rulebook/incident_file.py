@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from sipaudit.rulebook.fields import A_DAY, Fields
 from sipaudit.rulebook.rule_file import documentation, identity
 from sipaudit.rulebook.rules import IncidentKind
 from sipaudit.rulebook.wording import NAME, in_words, names_in
+from sipaudit.times import A_DAY
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("id", "title", "thresholds", "text", "documentation")
@@ -60,14 +61,14 @@ THRESHOLDS: dict[str, Threshold] = {
 def read_incident(fields: Fields, file: str) -> IncidentKind:
     """The incident kind of one file; what could not be read of it has been said."""
     fields.keys(KEYS)
-    given = fields.mapping("thresholds")
-    text = fields.mapping("text")
+    given = fields.mapping("thresholds", "{phones: 2, within: 60}")
+    text = fields.mapping("text", "{starts: TEXT, ends: TEXT}")
     text.keys(("starts", "ends"))
     kind = IncidentKind(
         id=identity(fields), title=fields.text("title"),
         thresholds=read_thresholds(given, [name for name in given.node.items if _known(name, given)]),
         starts=text.text("starts"), ends=text.text("ends"),
-        documentation=documentation(fields.mapping("documentation"), ("false_positives", "misses")), file=file,
+        documentation=documentation(fields, ("false_positives", "misses")), file=file,
     )
     for message in _unsaid(kind, frozenset(given.node.items)):
         text.problems.add(text.node.line, message, "the text names each threshold as {name}, and no other")
@@ -85,11 +86,16 @@ def read_thresholds(given: Fields, names: list[str]) -> dict[str, float]:
     """The values of these thresholds, as far as they are valid."""
     read: dict[str, float] = {}
     for name in names:
-        kind = THRESHOLDS[name]
-        value = given.number(name, kind.low, kind.high, whole=kind.unit is Unit.COUNT)
+        value = _value(given, name, THRESHOLDS[name])
         if value is not None:
             read[name] = value
     return read
+
+
+def _value(given: Fields, name: str, kind: Threshold) -> float | None:
+    if kind.unit is Unit.COUNT:
+        return given.whole(name, int(kind.low), int(kind.high))
+    return given.number(name, kind.low, kind.high, "seconds" if kind.unit is Unit.SECONDS else "a number")
 
 
 def _unsaid(kind: IncidentKind, thresholds: frozenset[str]) -> Iterator[str]:

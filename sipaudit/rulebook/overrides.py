@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from sipaudit.model.settings import MOST_TOLERANCE, Tolerances
 from sipaudit.model.values import Severity
-from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_thresholds
 from sipaudit.rulebook.rules import REPLAYED, IncidentKind, Rule
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.wording import hint, quoted
 
 
@@ -39,7 +39,7 @@ def read_overrides(root: Fields, rules: Mapping[str, Rule], kinds: Mapping[str, 
                    ) -> dict[str, Override]:
     """The overrides of one file, by the id of what they change; what could not be read has been said."""
     root.keys(("override",))
-    items, read = root.mapping("override"), {}
+    items, read = root.mapping("override", "{premature-failback: {severity: info}}"), {}
     for name in items.node.items:
         rule, kind = rules.get(name), kinds.get(name)
         if rule is None and kind is None:
@@ -47,7 +47,7 @@ def read_overrides(root: Fields, rules: Mapping[str, Rule], kinds: Mapping[str, 
             items.wrong(name, f"there is no rule or incident kind {quoted(name)}{near}",
                         "`sipaudit rules list` shows them")
         else:
-            read[name] = _read(items.mapping(name), rule, kind, f"{file}:{items.line(name)}")
+            read[name] = _read(items.mapping(name, "{enabled: false}"), rule, kind, f"{file}:{items.line(name)}")
     return read
 
 
@@ -58,8 +58,8 @@ def _read(fields: Fields, rule: Rule | None, kind: IncidentKind | None, where: s
     known = [*own, "enabled", *thresholds]
     fields.keys(known, known)
     return Override(
-        severity=fields.word("severity", Severity, Severity) if rule is not None else None,
-        enabled=fields.flag("enabled"), tolerance=_tolerance(fields.mapping("tolerance")) if timed else {},
+        severity=fields.word("severity", Severity) if rule is not None else None, enabled=fields.flag("enabled"),
+        tolerance=_tolerance(fields.mapping("tolerance", "{timer: 3.0}")) if timed else {},
         thresholds=read_thresholds(fields, [name for name in thresholds if name in fields.node.items]), where=where,
     )
 

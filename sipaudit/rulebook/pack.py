@@ -12,12 +12,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from sipaudit.errors import PERMIT, InputError, collecting, raise_together
-from sipaudit.rulebook.fields import Fields
 from sipaudit.rulebook.incident_file import read_incident
 from sipaudit.rulebook.overrides import Override, read_overrides
 from sipaudit.rulebook.rule_file import RuleFile
 from sipaudit.rulebook.rules import REPLAYED, Group, IncidentKind, Rule, RulePack
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.wording import suggestion
@@ -91,11 +91,11 @@ class Loader:
             raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))
         for path in files:
             with collecting(self.errors):
-                self._take_new(path, read_file(path, check=check))
+                self._take_new(path, read_file(path), check)
         self._shipped, self._shipped_kinds = dict(self._rules), dict(self._kinds)
 
-    def _take_new(self, path: Path, fields: Fields) -> None:
-        read = read_rule(path, fields)
+    def _take_new(self, path: Path, fields: Fields, check: bool) -> None:
+        read = read_rule(path, fields, {}, check=check)
         rules: Mapping[str, Rule | IncidentKind] = self._rules
         known = self._kinds if isinstance(read, IncidentKind) else rules
         if read.id and read.id != path.stem:
@@ -136,7 +136,7 @@ class Loader:
                 self.taken.append(Taken(str(path), f"overrides of {', '.join(overriding) or 'nothing'}"))
 
     def _lay_over(self, path: Path, fields: Fields) -> None:
-        read = read_rule(path, fields, self._rules)
+        read = read_rule(path, fields, self._rules, check=True)
         if isinstance(read, IncidentKind):
             self._check_kind(read, fields)
         else:
@@ -207,17 +207,18 @@ class Loader:
                        f"in the rules that ship it is {' or '.join(before)}.")
 
 
-def read_file(path: Path, *, check: bool = True) -> Fields:
-    """The fields of one file of a pack; `check` compiles its conditions at once. Raises InputError or InputErrors."""
+def read_file(path: Path) -> Fields:
+    """The fields of one file of a pack. Raises InputError or InputErrors."""
     problems = Problems(str(path))
     root = tree.read_tree(read_bytes(path, "the rule file"), problems)
     if not isinstance(root, tree.Mapping):
         problems.stop(1, "a rule file holds a mapping", "begin it with `id:` or `override:`")
-    return Fields(root, problems, check)
+    return Fields(root, problems)
 
 
-def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule] | None = None) -> Rule | IncidentKind:
-    """The rule or incident kind of one file; what is wrong with it stands in the problems of its fields.
+def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule], *, check: bool) -> Rule | IncidentKind:
+    """The rule or incident kind of one file; what is wrong with it stands in the problems of its fields. `check`
+    compiles conditions at once.
 
     The group is that of its folder, else of the rule it replaces, else told by its keys.
     """
@@ -225,11 +226,11 @@ def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule] | None = 
     if "id" not in items and "override" not in items:
         fields.problems.stop(1, "the file has neither `id` nor `override`", "begin a rule with `id: its-name`")
     named = items.get("id")
-    old = (replaced or {}).get(named.text.strip()) if isinstance(named, tree.Scalar) else None
+    old = replaced.get(named.text.strip()) if isinstance(named, tree.Scalar) else None
     group = next((group for group in Group if group == path.parent.name), None)
     if group is None:
         group = Group.INCIDENTS if "thresholds" in items else old.group if old else \
             Group.FAILOVER if "on" in items else Group.SETTINGS
     if group is Group.INCIDENTS:
         return read_incident(fields, str(path))
-    return RuleFile(fields, group, str(path)).rule()
+    return RuleFile(fields, group, str(path), check=check).rule()

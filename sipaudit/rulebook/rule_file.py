@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from sipaudit.model.expectations import EXPECTATIONS, ROWS
 from sipaudit.model.observations import Verdict
 from sipaudit.model.values import Severity
+from sipaudit.rulebook.conditions import Condition, ConditionError
 from sipaudit.rulebook.facts import FACTS, SETTING_FACTS
-from sipaudit.rulebook.fields import A_DAY, Fields
 from sipaudit.rulebook.rules import Escalation, Grade, Group, GroupBy, Rule, Wording
 from sipaudit.rulebook.wording import unknown_names
+from sipaudit.times import A_DAY
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "when", "consequence_of", "message",
@@ -28,19 +30,20 @@ MOST = 10_000        # repetitions that an escalation may count to
 
 
 class RuleFile:
-    """Turns the fields of one file into a Rule of its group."""
+    """Turns the fields of one file into a Rule of its group; `check` compiles its conditions at once."""
 
-    def __init__(self, fields: Fields, group: Group, file: str) -> None:
+    def __init__(self, fields: Fields, group: Group, file: str, *, check: bool) -> None:
         self._fields = fields
         self._group = group
         self._file = file
+        self._check = check
         self._facts: Iterable[str] = SETTING_FACTS if group is Group.SETTINGS else FACTS
 
     def rule(self) -> Rule:
         """The rule; what could not be read of it has been said."""
         fields, replayed = self._fields, self._group is not Group.SETTINGS
         fields.keys(KEYS if replayed else SETTINGS_KEYS, OPTIONAL)
-        on = fields.mapping("on")
+        on = fields.mapping("on", "{expectation: NAME, verdict: NAME}")
         if replayed and "on" in fields.node.items:
             on.keys(("expectation", "verdict"))
         expectations = frozenset(_expectations(on))
@@ -48,7 +51,7 @@ class RuleFile:
             id=identity(fields), title=fields.text("title"), group=self._group, severity=_severity(fields),
             basis=tuple(fields.texts("basis", "[F6, B2]")), message=tuple(self._wordings()),
             documentation=self._documentation(), file=self._file, expectations=expectations,
-            verdicts=frozenset(_verdicts(on, expectations)), when=fields.condition("when", self._facts),
+            verdicts=frozenset(_verdicts(on, expectations)), when=self._condition(fields),
             severities=tuple(self._grades()), escalate=tuple(self._escalations()),
             consequence_of=frozenset(fields.texts("consequence_of", "[premature-failback]")),
         )
@@ -56,17 +59,17 @@ class RuleFile:
     def _grades(self) -> Iterator[Grade]:
         for item in self._fields.mappings("severities", '{when: regime == "R3", severity: warning}'):
             item.keys(("when", "severity"))
-            condition = item.condition("when", self._facts)
+            condition = self._condition(item)
             if condition is not None:
                 yield Grade(condition, _severity(item))
 
     def _escalations(self) -> Iterator[Escalation]:
         for item in self._fields.mappings("escalate", "{severity: warning, count: 2, group_by: line, within: 600}"):
             item.keys(("severity", "count", "group_by", "within"))
-            count, within = item.number("count", 2, MOST, whole=True), item.number("within", 1, A_DAY)
-            series = item.word("group_by", GroupBy, GroupBy)
+            count, within = item.whole("count", 2, MOST), item.number("within", 1, A_DAY)
+            series = item.word("group_by", GroupBy)
             if count is not None and within is not None and series is not None:
-                yield Escalation(_severity(item), int(count), series, within)
+                yield Escalation(_severity(item), count, series, within)
 
     def _wordings(self) -> Iterator[Wording]:
         wordings = list(self._fields.mappings("message", "{expected: ..., observed: ...}"))
@@ -78,11 +81,23 @@ class RuleFile:
             for key, text in texts.items():
                 for name in unknown_names(text, self._facts):
                     item.wrong(key, f"no observation has {{{name}}}", "see docs/rules.md")
-            yield Wording(**texts, when=item.condition("when", self._facts))
+            yield Wording(**texts, when=self._condition(item))
 
     def _documentation(self) -> dict[str, str]:
-        fields = self._fields.mapping("documentation")
-        return documentation(fields, () if self._group is not Group.SETTINGS else ("false_positives", "misses"))
+        return documentation(self._fields, () if self._group is not Group.SETTINGS else ("false_positives", "misses"))
+
+    def _condition(self, fields: Fields) -> Condition | None:
+        """`when`: a condition in CEL over the facts."""
+        text = fields.text("when")
+        if not text:
+            return None
+        condition = Condition(text)
+        try:
+            if self._check:
+                condition.check(self._facts)
+        except ConditionError as error:
+            fields.wrong("when", str(error), "see docs/rules.md for the names")
+        return condition
 
 
 def identity(fields: Fields) -> str:
@@ -95,12 +110,13 @@ def identity(fields: Fields) -> str:
 
 def documentation(fields: Fields, optional: Iterable[str]) -> dict[str, str]:
     """The documentation of a rule or an incident kind."""
-    fields.keys(DOCUMENTATION, optional)
-    return {key: fields.text(key) for key in DOCUMENTATION if key in fields.node.items}
+    texts = fields.mapping("documentation", "{what: TEXT, why: TEXT, fix: TEXT}")
+    texts.keys(DOCUMENTATION, optional)
+    return {key: texts.text(key) for key in DOCUMENTATION if key in texts.node.items}
 
 
 def _severity(fields: Fields) -> Severity:
-    return fields.word("severity", Severity, Severity) or Severity.INFO
+    return fields.word("severity", Severity) or Severity.INFO
 
 
 def _expectations(on: Fields) -> Iterator[str]:

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from sipaudit.errors import InputError
 from sipaudit.model.values import Finding
-from sipaudit.rulebook.fields import A_DAY, Fields
-from sipaudit.times import When, parse_time
+from sipaudit.times import A_DAY, When, parse_time
 from sipaudit.yamlfile import tree
+from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.reader import LONGEST_GLOB, Network
+from sipaudit.yamlfile.reader import LONGEST_GLOB, Network, Reader
 from sipaudit.yamlfile.wording import hint, quoted
 
 KEYS = ("rule", "line", "phone", "server", "from", "to", "expires", "reason")
@@ -120,10 +120,9 @@ def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[st
 def _items(root: tree.Sequence, problems: Problems, zone: tzinfo, rules: frozenset[str] | None
            ) -> Iterator[Suppression]:
     for node in root.items:
-        if isinstance(node, tree.Mapping):
-            yield _Item(Fields(node, problems, True), zone, rules).read()
-        else:
-            problems.add(node.line, "a suppression is a mapping", "write `- {rule: GLOB, reason: TEXT}`")
+        item = Reader(problems).mapping(node, "a suppression", "{rule: GLOB, reason: TEXT}")
+        if item is not None:
+            yield _Item(Fields(item, problems), zone, rules).read()
 
 
 class _Item:

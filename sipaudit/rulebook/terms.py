@@ -52,9 +52,9 @@ def load_terms() -> tuple[Term, ...]:
 
 
 def _read(path: Path, kind: str) -> Iterator[Term]:
-    items = read_file(path, check=False)
+    items = read_file(path)
     for name in items.node.items:
-        fields = items.mapping(name)
+        fields = items.mapping(name, "{title: TEXT, says: TEXT}")
         fields.keys(KEYS, ("do", "see", "also"))
         yield Term(name, kind, fields.text("title"), fields.text("says"), fields.text("do"),
                    tuple(fields.texts("see", "[F6]")), tuple(fields.texts("also", "[binding]")))

@@ -20,6 +20,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,9}")
 _KINDS: dict[type, str] = {Scalar: "a single value", Sequence: "a list", Mapping: "a mapping"}
 
+_WORDS = "write words, between quotes where YAML would read more into them"
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -29,14 +31,14 @@ class Reader:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
 
-    def _wrong(self, node: Node, where: str, wanted: str, example: str) -> None:
+    def _wrong(self, node: Node, where: str, wanted: str, fix: str) -> None:
         found = "nothing" if isinstance(node, Scalar) and node.empty else _KINDS[type(node)]
-        self.problems.add(node.line, f"{where} must be {wanted}, not {found}", f"write it as {example}")
+        self.problems.add(node.line, f"{where} must be {wanted}, not {found}", fix)
 
     def mapping(self, node: Node, where: str, example: str) -> Mapping | None:
         if isinstance(node, Mapping):
             return node
-        self._wrong(node, where, "a mapping", example)
+        self._wrong(node, where, "a mapping", f"write it as {example}")
         return None
 
     def keys(self, node: Node, where: str, names: Names[str], example: str) -> dict[str, Node] | None:
@@ -45,22 +47,27 @@ class Reader:
         return None if mapping is None else self.known(mapping, where, names)
 
     def known(self, mapping: Mapping, where: str, names: Names[str]) -> dict[str, Node]:
-        """The same of what is a mapping; other keys are problems."""
-        for key in [key for key in mapping.items if key not in names]:
-            self.problems.add(mapping.key_lines[key], f"{where}: unknown key {quoted(key)}", suggestion(key, names))
+        """The same of what is a mapping."""
+        self.refuse_unknown(mapping, where, names)
         return {key: mapping.items[key] for key in names if key in mapping.items and not is_empty(mapping.items[key])}
+
+    def refuse_unknown(self, mapping: Mapping, where: str, names: Names[str]) -> None:
+        """Keys other than these are problems; `where` is "" at the top of a file."""
+        place = f"{where}: " if where else ""
+        for key in [key for key in mapping.items if key not in names]:
+            self.problems.add(mapping.key_lines[key], f"{place}unknown key {quoted(key)}", suggestion(key, names))
 
     def sequence(self, node: Node, where: str, example: str) -> tuple[Node, ...]:
         if isinstance(node, Sequence):
             return node.items
-        self._wrong(node, where, "a list", example)
+        self._wrong(node, where, "a list", f"write it as {example}")
         return ()
 
-    def text(self, node: Node, where: str, example: str) -> str | None:
-        """The scalar as it was written, numbers included."""
+    def text(self, node: Node, where: str, example: str | None = None) -> str | None:
+        """The scalar as it was written, numbers included; without an `example` it is a sentence."""
         if isinstance(node, Scalar) and not node.empty:
             return node.text
-        self._wrong(node, where, "a text", example)
+        self._wrong(node, where, "a text", _WORDS if example is None else f"write it as {example}")
         return None
 
     def texts(self, node: Node, where: str, example: str) -> tuple[tuple[str, int], ...]:
@@ -92,9 +99,9 @@ class Reader:
         return value
 
     def flag(self, node: Node, where: str) -> bool | None:
-        if isinstance(node, Scalar) and node.plain and node.text.lower() in ("true", "false"):
+        if isinstance(node, Scalar) and node.text.lower() in ("true", "false"):
             return node.text.lower() == "true"
-        self.problems.add(node.line, f"{where} must be true or false", "write true or false, without quotes")
+        self.problems.add(node.line, f"{where} must be true or false", "write true or false")
         return None
 
     def word(self, node: Node, where: str, words: Names[str]) -> str | None:

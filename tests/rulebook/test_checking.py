@@ -54,10 +54,10 @@ def test_a_shell_that_names_the_cases_too_means_the_rule(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("cases", "said"), [
     ("case: no list", ":1: a file of cases holds a list"),
-    ("- no mapping", ":1: a case is a mapping"),
+    ("- no mapping", ":1: a case must be a mapping, not a single value"),
     ("- case: no scenario", ":1: the key 'scenario' is missing"),
     ("- case: x\n  scenari: |\n    0 > P INVITE\n", ":2: unknown key 'scenari'"),
-    ("- case: x\n  scenario: [0]\n", ":2: 'scenario' must be text"),
+    ("- case: x\n  scenario: [0]\n", ":2: scenario must be a text, not a list (write words"),
     ("- case: x\n  scenario: |\n    entry: P\n    0 > Q INVITE\n", ":2: the scenario: cannot read"),
     ("- case: x\n  scenario: |\n    entry: P\n    ttl: long\n", ":2: the scenario: invalid literal"),
     ("- case: x\n  scenario: |\n    entry: P=nowhere\n", ":2: the scenario: invalid literal"),

@@ -57,8 +57,9 @@ def test_a_finding_says_what_was_expected_and_by_which_setting() -> None:
 
 GOOD = Path(RULES["premature-failback"].file).read_text()
 FAULTS = {
-    "a misspelt key": ("severity: error", "severty: error", "unknown key 'severty'; did you mean 'severity'?"),
-    "a wrong severity": ("severity: error", "severity: fatal", "unknown severity 'fatal'"),
+    "a misspelt key": ("severity: error", "severty: error", "unknown key 'severty' (did you mean 'severity'?)"),
+    "a wrong severity": ("severity: error", "severity: fatal",
+                         "severity cannot be 'fatal' (valid: info, warning, error)"),
     "an unknown expectation": ("failback-before-due", "failback-befor-due", "did you mean 'failback-before-due'?"),
     "an unknown verdict": ("[early]", "[erly]", "did you mean 'early'?"),
     "a misspelt fact": ('clause == "B2"', 'claus == "B2"', "unknown name 'claus'; did you mean 'clause'?"),
@@ -79,7 +80,7 @@ def test_a_faulty_rule_is_refused_with_its_line(old: str, new: str, said: str, t
     path.write_text(GOOD.replace(old, new, 1))
     with pytest.raises(InputErrors) as caught:
         pack_in(tmp_path)
-    assert any(said in error.message for error in caught.value.errors)
+    assert any(said in str(error) for error in caught.value.errors)
     assert all(error.file == str(path) and error.line for error in caught.value.errors)
 
 

@@ -143,7 +143,7 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
         ":7: '1001@pbx.example.com' matches no line (write 'sip:1001@pbx.example.com'",
         ":8: phone: '10.1.0.5/16' has bits set beyond its mask", ":9: from: 'yesterday' is no time",
         ":10: expires: '2023-02-30' is no time", ":11: unknown key 'until'",
-        ":12: server is longer than 256 characters", ":13: a suppression is a mapping",
+        ":12: server is longer than 256 characters", ":13: a suppression must be a mapping, not a",
     ]):
         assert said[number].startswith(words)
 

@@ -98,7 +98,7 @@ class TestEntries:
             ("", "must be a mapping, not nothing", "write it as [{address: 10.0.0.1}, {address: 10.0.0.2}]"),
             ("{proxy: true}", "has no servers", "add 'servers: [{address: 10.0.0.1}, {address: 10.0.0.2}]'"),
             ("[]", "is an empty list", "name at least one server: {address: 10.0.0.1}"),
-            ("{proxy: 1, servers: [{name: a}]}", ".proxy must be true or false", "write true or false, without quotes"),
+            ("{proxy: 1, servers: [{name: a}]}", ".proxy must be true or false", "write true or false"),
             ("[10.0.0.1]", "[0] must be a mapping, not a single value", "write it as {address: 10.0.0.1}"),
             ("[{address: sbc1}]", "[0].address: 'sbc1' is no IP address", "write a host name under 'name'"),
             ("[{name: 10.0.0.1}]", "[0].name: '10.0.0.1' is an address, no name", "write it under 'address'"),

@@ -46,7 +46,9 @@ class TestEntries:
         assert (server.address, server.key) == (None, "sbc.example.com:5060")
 
     def test_an_outbound_proxy_is_marked(self, tmp_path: Path) -> None:
-        assert load(tmp_path, "entries: {p: {proxy: true, servers: [{address: 10.0.0.1}]}}").entries["p"].proxy
+        for said in ("true", "True", "'true'"):
+            site = load(tmp_path, f"entries: {{p: {{proxy: {said}, servers: [{{address: 10.0.0.1}}]}}}}")
+            assert site.entries["p"].proxy
 
 
 class TestLines:
