@@ -51,7 +51,7 @@ class RuleFile:
             id=identity(fields), title=fields.text("title"), group=self._group, severity=_severity(fields),
             basis=tuple(fields.texts("basis", "[F6, B2]")), message=tuple(self._wordings()),
             documentation=self._documentation(), file=self._file, expectations=expectations,
-            verdicts=frozenset(_verdicts(on, expectations)), when=self._condition(fields),
+            verdicts=_verdicts(on, expectations), when=self._condition(fields),
             severities=tuple(self._grades()), escalate=tuple(self._escalations()),
             consequence_of=frozenset(fields.texts("consequence_of", "[premature-failback]")),
         )
@@ -127,14 +127,15 @@ def _expectations(on: Fields) -> Iterator[str]:
         yield name
 
 
-def _verdicts(on: Fields, expectations: frozenset[str]) -> Iterator[Verdict]:
+def _verdicts(on: Fields, expectations: frozenset[str]) -> frozenset[Verdict]:
     known = frozenset(Verdict)
-    reached = {row.verdict for row in ROWS if row.expectation in expectations}
-    for name in on.texts("verdict", "[early]", single=True):
+    names = list(on.texts("verdict", "[early]", single=True))
+    for name in names:
         if name not in known:
             on.wrong("verdict", f"unknown verdict {quoted(name)}{hint(name, known)}", "see docs/rules.md")
-        elif reached and name not in reached:
-            fix = f"use one of {', '.join(sorted(reached))}"
-            on.wrong("verdict", f"it never comes to the verdict {quoted(name)}", fix)
-        else:
-            yield Verdict(name)
+    verdicts = frozenset(map(Verdict, known.intersection(names)))
+    reached = {row.verdict for row in ROWS if row.expectation in expectations}
+    if verdicts and reached and not verdicts & reached:
+        fix = f"use one of {', '.join(sorted(reached))}"
+        on.wrong("verdict", f"it never comes to the verdict {quoted(names[0])}", fix)
+    return verdicts

@@ -55,7 +55,7 @@ def test_show_tells_everything_of_a_rule(sipaudit_command: Command, tmp_path: Pa
     shown = sipaudit_command("rules", "show", "mine", "--rules", str(tmp_path)).out
     for words in (
         "Severity error when regime == 'R2'.", "Severity info else.", "from the 2nd time on a line within 10 min",
-        "from the 3rd line of a server entry within", "Takes failback-before-due: early, when kind",
+        "from the 3rd line of a server entry within", "Takes failback-before-due: early, forbidden, when kind",
         "Tolerance timer: 3 s.", "expected: not {server}", "What to do",
     ):
         assert words in shown

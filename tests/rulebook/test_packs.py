@@ -202,7 +202,7 @@ FAULTS = {
                               "title must be a text, not a list (write words, between quotes"),
     "a last wording that may not hold": (
         rule_text().replace("  - expected", "  - when: clause == 'B4'\n    expected"), "last wording has a condition"),
-    "on without verdict": (rule_text().replace(", verdict: [early]", ""), "the key 'on.verdict' is missing"),
+    "on without verdict": (rule_text().replace(", verdict: [early, forbidden]", ""), "the key 'on.verdict' is missing"),
     "a new incident kind": (OUTAGE.read_text().replace("id: server-outage", "id: server-outag"),
                             "did you mean 'server-outage'?"),
     "other thresholds": (OUTAGE.read_text().replace(", quiet: 10", "").replace("{quiet}", "a time"),

@@ -67,7 +67,7 @@ FAULTS = {
     "a word as a number": ('clause == "B2"', "elapsed > 3 && method > 3", "it takes a word for a number"),
     "a number as a word": ('clause == "B2"', 'elapsed.startsWith("3")', "a number for a word"),
     "no comparison": ('clause == "B2"', "elapsed", "says neither yes nor no"),
-    "a verdict that is never reached": ("[early]", "[early, late]", "it never comes to the verdict 'late'"),
+    "a verdict that is never reached": ("[early]", "[late]", "it never comes to the verdict 'late'"),
     "a foreign function": ('clause == "B2"', "exec(clause)", "unknown function 'exec'"),
     "an unknown name in a text": ("{elapsed} after", "{elapsd} after", "no observation has {elapsd}"),
     "another id": ("id: premature-failback", "id: premature", "is not the file's name"),
