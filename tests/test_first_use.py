@@ -30,6 +30,30 @@ def test_a_period_that_cannot_be_is_refused(tmp_path: Path, times: tuple[str, ..
     assert not list(tmp_path.iterdir())
 
 
+def test_all_that_is_wrong_with_options_files_and_captures_is_told_at_once(tmp_path: Path) -> None:
+    """Whoever mends one would otherwise meet the next one by one."""
+    (tmp_path / "site.yaml").write_text("entires: {}\n")
+    (tmp_path / "sup.yaml").write_text("- rule: flapping\n")
+    (tmp_path / "key").write_text("short")
+    late = ("no.pcap", "--suppress", "sup.yaml", "--redact", "--redact-key", "key")
+    both = Ran("analyze", *late, "--site", "site.yaml", "--tz", "utc", "--from", "noon", folder=tmp_path)
+    told = [line.partition(" (")[0] for line in both.err.splitlines()]
+    assert told == [
+        "sipaudit: site.yaml:1: the site file: unknown key 'entires'", "sipaudit: --from: 'noon' is no time",
+        "sipaudit: no.pcap: does not exist", "sipaudit: sup.yaml:1: the key 'reason' is missing",
+        "sipaudit: key: a key has at least 16 bytes, this one has 5",
+    ]
+    assert Ran("analyze", *late, folder=tmp_path).err.splitlines() == both.err.splitlines()[2:]
+
+
+def test_a_pipe_is_not_waited_for_where_an_option_is_wrong(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")   # nobody writes into it
+    ran = subprocess.run([sys.executable, "-m", "sipaudit", "analyze", "pipe", "no.pcap", "--tz", "X"], cwd=tmp_path,
+                         env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False)
+    assert [line.partition(" (")[0] for line in ran.stderr.splitlines()] == [
+        "sipaudit: --tz: there is no time zone 'X'", "sipaudit: no.pcap: does not exist"]
+
+
 def test_a_moment_before_the_capture_has_no_phones(tmp_path: Path) -> None:
     ran = Ran("phones", CAPTURE, "--at", "11:30", folder=tmp_path)
     assert ran.code == 2

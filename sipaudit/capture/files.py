@@ -94,6 +94,14 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
     return Resolved(found.files, passed_over)
 
 
+def must_be_captures(arguments: Sequence[str]) -> None:
+    """Raises InputError as `resolve` does, of what can be looked at and read all the same later: of no pipe."""
+    lasting = [argument for argument in arguments
+               if _is_regular(argument) or _is_folder(argument) or has_magic(argument)]
+    if lasting:
+        resolve(lasting)
+
+
 def _meant(arguments: Sequence[str], errors: list[InputError]) -> list[tuple[str, bool]]:
     """Each path that the arguments mean once, as it was written first, and whether the user named it. A pattern that
     means none is an error."""

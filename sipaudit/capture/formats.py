@@ -23,6 +23,7 @@ _OTHER_FORMATS = {
     b"7z\xbc\xaf": ("is a 7z archive", "unpack it first"),
     b"snoop\0": ("is a snoop capture", _CONVERT),
 }
+_TAR = slice(257, 262)
 _TEXT = frozenset(b"\t\n\r\f\x1b") | frozenset(range(0x20, 0x7F)) | frozenset(range(0x80, 0x100))
 
 
@@ -61,6 +62,8 @@ def not_a_capture(head: bytes, path: str) -> InputError:
     for magic, (what, fix) in _OTHER_FORMATS.items():
         if head.startswith(magic):
             return InputError(what, fix=fix, file=path)
+    if head[_TAR.start:_TAR.stop] == b"ustar":
+        return InputError("is a tar archive", fix="unpack it first: tar xf FILE", file=path)
     if all(byte in _TEXT for byte in head):
         fix = "name a pcap or pcapng file; tcpdump writes one with -w"
         return InputError("is a text file, not a capture", fix=fix, file=path)

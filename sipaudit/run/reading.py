@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from sipaudit.capture.files import CaptureFile, resolve
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, InputErrors
 from sipaudit.run.job import Job
 from sipaudit.run.reader import Reader, Wanted, processes
-from sipaudit.run.scope import Scope, scope_of
+from sipaudit.run.scope import Scope, scope_of, wrong_later
 from sipaudit.times import check_order, format_time, span_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,13 @@ class Reading:
         """The captures meant; `warn` is told what is none, and what is odd in what is declared."""
         job, scope = self.job, self.scope
         timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
-        resolved = resolve(job.paths, reread=reread or timed or job.keylog is not None or job.engine == "tshark")
+        reread = reread or timed or job.keylog is not None or job.engine == "tshark"
+        try:
+            resolved = resolve(job.paths, reread=reread)
+        except InputError as error:
+            if others := wrong_later(job, scope.zone):
+                raise InputErrors([*error.errors, *others]) from None
+            raise
         for skipped in resolved.skipped:
             warn(f"skipped {skipped}")
         for sentence in scope.warnings:

@@ -42,7 +42,7 @@ class Scope:
 
 def scope_of(job: Job) -> Scope:
     """Read the site and provisioning files that a job names, and its times. Raises InputErrors with all that is wrong
-    in any of them, and in the rules, which else are read while another process reads the captures already."""
+    in any of them, and in what else is looked at later."""
     faults = _Faults()
     zone = faults.of(lambda: parse_zone(job.zone)) or UTC
     site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site()
@@ -54,12 +54,24 @@ def scope_of(job: Job) -> Scope:
     start = None if job.start is None else faults.of(partial(parse_time, job.start, zone, option="--from"))
     end = None if job.end is None else faults.of(partial(parse_time, job.end, zone, option=job.end_option))
     if faults.errors:
-        from sipaudit.rulebook.in_force import load_rules
+        from sipaudit.capture.files import must_be_captures
 
-        faults.of(partial(load_rules, job.rules, job.suppress, zone))
+        faults.of(partial(must_be_captures, job.paths))
+        faults.errors += wrong_later(job, zone)
     raise_together(faults.errors)
     assert declared is not None
     return Scope(declared, zone, start, end, tuple(event for event in events if event is not None))
+
+
+def wrong_later(job: Job, zone: tzinfo) -> list[InputError]:
+    """What is wrong with what is read while another process reads the captures already."""
+    from sipaudit.rulebook.in_force import load_rules
+    from sipaudit.run.hiding import hiding_for
+
+    faults = _Faults()
+    faults.of(partial(load_rules, job.rules, job.suppress, zone))
+    faults.of(partial(hiding_for, job.redact, job.redact_key))
+    return faults.errors
 
 
 class _Faults:

@@ -133,6 +133,7 @@ def test_the_folder_of_evidence_that_is_not_told_of_is_the_one_that_is_written()
         (b"\xfd7zXZ\x00\x00", "is compressed with xz"),
         (b"snoop\x00\x00\x00", "is a snoop capture"),
         (b"PK\x03\x04abcdefg", "is a zip archive"),
+        (b"a.pcap".ljust(257, b"\0") + b"ustar", "is a tar archive"),
         (capture(), "is a capture without a packet"),
         (capture()[:10], "breaks off"),
         (capture(1)[:50], "breaks off within its first packet"),
