@@ -70,7 +70,8 @@ def _draft(report: Report, job: Job) -> str:
         raise InputError("no phone was seen working with any server, so that there is nothing to draft",
                          fix="name captures in which phones register")
     paths = [capture.path for capture in report.captures] if job.redact else job.paths
-    return site_draft.draft(report, shlex.join(paths))
+    program = "sipaudit" if job.redact else terminal.program()   # a path may name its user
+    return site_draft.draft(report, shlex.join(paths), program)
 
 
 def _text(at: str | None, report: Report, clock: tzinfo, width: int, color: bool) -> str:

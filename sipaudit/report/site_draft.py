@@ -67,8 +67,8 @@ class Group:
         return sorted(self.servers, key=lambda server: (-weight[server], server))
 
 
-def draft(report: Report, captures: str) -> str:
-    """The file as text; `captures` are those of the command that it is for."""
+def draft(report: Report, captures: str, program: str = "sipaudit") -> str:
+    """The file as text; `captures` are those of the command that it is for, which is called as `program`."""
     groups = sorted(_groups(report.lines), key=lambda group: len(group.lines))
     unnamed = [group for group in reversed(groups) if group.servers]
     for number, group in enumerate(unnamed, 1):
@@ -77,7 +77,7 @@ def draft(report: Report, captures: str) -> str:
     return "".join((
         "# A draft of a site file, made from the captures. Check what is marked (?) and fill in the settings,\n"
         "# without which most checks cannot be decided. Then:\n"
-        f"#   sipaudit analyze {safe_text(captures)} --site site.yaml\n",
+        f"#   {safe_text(program)} analyze {safe_text(captures)} --site site.yaml\n",
         *_entries(unnamed, named), "lines:\n", *_items(groups),
     ))
 
