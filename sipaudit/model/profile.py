@@ -27,7 +27,8 @@ class Vendor(StrEnum):
 class Profile(Struct, frozen=True):
     """One line at one server entry, as far as it is known.
 
-    `entry` is None while no list is known.  `vouched` says that the advisory names this model and firmware (C9),
+    `entry` is None while no list is known.  `may_be_two` says that a start that is merely possible may be that of
+    another phone with the same line and address.  `vouched` says that the advisory names this model and firmware (C9),
     `encrypted` that the phone also speaks where nothing can be read, `connected` that it uses connections, by whose
     numbers a missing message shows, `unconnected` that the capture has of these the messages alone.  `covered_from` is
     since when the captures show all (seconds since the epoch), `lossy` whether they lack more packets than
@@ -44,6 +45,7 @@ class Profile(Struct, frozen=True):
     firmware: str | None = None
     vouched: bool = False
     identity_unsure: bool = False
+    may_be_two: bool = False
     encrypted: bool = False
     connected: bool = False
     unconnected: bool = False

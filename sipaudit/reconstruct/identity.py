@@ -19,7 +19,7 @@ from sipaudit.turned_away import turned_away
 
 ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
-SHARED = "one AOR and Contact registered under two Call-IDs in turns, and neither instance nor MAC to part the two"
+SHARED = "one AOR and Contact registered under two Call-IDs at a time, and neither instance nor MAC to part the two"
 
 
 def note_guise(line: Line, guise: Guise) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
 
+BEGINS_AGAIN = 16   # a bit of `Phone.counts`: its REGISTERs took another Call-ID, as those of a phone that starts do
 CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
 
 
@@ -213,9 +214,10 @@ class Phone:
     last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
     nothing can be read, `lived` whether any of its lines had registered before that was seen, `omens` are what of late
     may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
-    (`memory.FROM_ONE`); `twin` is the number of the phone that this device is at another address, and since when both
-    are known, None where it is seen at one. `held` is None once it is known to be a phone; `unproven` of its
-    lines, which may be thousands, were granted nothing so far.
+    (`memory.FROM_ONE`), and what it does with those of its REGISTERs (`registering.CARRIES`); `twin` is the number of
+    the phone that this device is at another address, and since when both are known, None where it is seen at one.
+    `held` is None once it is known to be a phone; `unproven` of its lines, which may be thousands, were granted nothing
+    so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
@@ -267,6 +269,11 @@ class Phone:
     @property
     def identity_unsure(self) -> bool:
         return self.unsure is not None
+
+    def may_be_two(self, line: Line) -> bool:
+        """Whether a start of it that is merely possible may be another phone's of this line, with the same address
+        behind a NAT."""
+        return bool(self.counts & BEGINS_AGAIN) and line.contact_host != self.host
 
     @property
     def lasting(self) -> bool:

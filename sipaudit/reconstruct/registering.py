@@ -12,7 +12,7 @@ from sipaudit.reconstruct.contacts import asked_expiry, own_contact
 from sipaudit.reconstruct.identity import SHARED, weak
 from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
-from sipaudit.reconstruct.phones import Line, Phone, of_phone
+from sipaudit.reconstruct.phones import BEGINS_AGAIN, Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
 from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
@@ -21,6 +21,7 @@ from sipaudit.sip.message import Address, Request
 from sipaudit.turned_away import turned_away
 
 NEVER_USED = None, ""
+CARRIES, LOGS_OUT = 4, 8   # bits of `Phone.counts`, beside `memory.FROM_ONE`
 
 
 class Registering:
@@ -47,20 +48,27 @@ class Registering:
         phone = line.owner
         if flow is not line.flow or line.revision != line.view.revision:
             memory.use(line, flow, item, registers=True)
+            if line.call_id == call_id and line.turned == time:
+                phone.counts |= CARRIES
         server = line.server
         if contact is None and not item.cut:
             return self._fetches(item, request, key, line)
         asked = asked_expiry(request, contact)
+        if asked == 0:
+            phone.counts |= LOGS_OUT
         follows, _, proves = memory.follows(phone, request, removes=asked == 0) if phone.again else FIRST_SENDING
-        if call_id == line.call_id:
-            call_id, fresh = line.call_id, False   # one text for all: events remember it
+        started, before = False, line.call_id
+        if call_id == before:
+            call_id, fresh = before, False   # one text for all: events remember it
         else:
             fresh = self._is_unused(call_id, phone, line)
         if (fresh or cseq < line.cseq) and (   # who counts anew has forgotten how far it was (RFC 3261 10.2)
             time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start or memory.starts.began(phone, time)
         ):
-            self._may_have_started(phone, line, item)
+            started = self._may_have_started(phone, line, item)
         if fresh:
+            if before is not None:
+                note_another(phone, before, started)
             memory.begins(phone, item, "REGISTER", cseq, line.first)
         elif cseq > line.cseq + 1:
             self._jumps(phone, line, cseq, item)
@@ -135,10 +143,10 @@ class Registering:
         if latest.cseq < cseq - 1 - phone.omens.unsent_since(latest.asked):
             self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
 
-    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> None:
+    def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> bool:
         """A new Call-ID, or one counted anew, after a silence: a start, seen or possible, when it goes to the head of
         the list (reference-model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one
-        never seen before has no past to forget."""
+        never seen before has no past to forget. Whether there may have been one."""
         devices = self._memory.registry.devices
         moved = devices.moved(phone)
         if moved:
@@ -148,8 +156,25 @@ class Registering:
                 devices.here(line)
         seen = self._memory.starts.ends(phone, line, item.time) and is_at_head(line)
         unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # so may the head of the list be
-        if seen or moved or (phone.last > -inf and (unresolved or is_at_head(line))):
-            self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), not seen))
+        if not seen and not moved and (phone.last == -inf or not (unresolved or is_at_head(line))):
+            return False
+        self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), not seen))
+        return True
+
+
+def note_another(phone: Phone, supplanted: str, started: bool) -> None:
+    """A line has a Call-ID that was never used before, in the place of this one. A phone keeps one Call-ID for all its
+    REGISTERs of a boot cycle (RFC 3261 10.2), or has another at each server. So if the former was at this server, or
+    went from one to another, and was never logged out, either the phone `started`, or this is another phone of the
+    line (a shared one), wherever nothing but looks would part the two."""
+    assert phone.call_ids is not None
+    stays = phone.call_ids[supplanted][1] == ""
+    if not (stays or phone.counts & CARRIES) or phone.counts & LOGS_OUT or not weak(phone) or phone.mac is not None:
+        return
+    if started:
+        phone.counts |= BEGINS_AGAIN
+    else:
+        phone.unsure = SHARED
 
 
 def under_one_call_id(line: Line) -> Iterator[Line]:

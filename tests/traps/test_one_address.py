@@ -144,3 +144,39 @@ def test_one_phone_with_a_call_id_for_each_server(court: Court, regime: str) -> 
     phone.registration = "a@192.168.1.10"
     found = accused_when_one_returns(court, phone, phone, regime)
     assert [said.split()[1] for said in found] == ["failback-during-call"]
+
+
+COMES_UP = pytest.mark.parametrize("comes", [312, 336, None])
+
+
+@COMES_UP
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_a_shared_line_behind_one_nat_whose_second_phone_is_seen_late(court: Court, regime: str, comes: int | None
+                                                                      ) -> None:
+    """It registers at the secondary soon after the first, or later, or comes back to the primary before it was ever
+    seen: the first one's Call-ID comes again only after that."""
+    first, second = sharing()
+    first.register(0)
+    first.fail_over(300)
+    if comes is not None:
+        second.register(comes, S)
+    assert accused_when_one_returns(court, first, second, regime) == []
+
+
+@COMES_UP
+@pytest.mark.parametrize("agent", [None, "PolycomVVX-VVX_500-UA/4.0.1.13681_0004f2000001"])
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_one_phone_that_takes_another_call_id(court: Court, regime: str, agent: str | None, comes: int | None) -> None:
+    """It has logged out and in again, or shows by its MAC that it is one."""
+    phone, _ = sharing()
+    phone.agent = agent or phone.agent
+    phone.register(0)
+    if agent is None:
+        phone.register(100, expires=0, listed="")
+        phone.register(130, call_id="c@192.168.1.10")
+    phone.fail_over(300)
+    if comes is not None:
+        phone.register(comes, S, call_id="b@192.168.1.10")
+    phone.registration = "d@192.168.1.10"
+    found = accused_when_one_returns(court, phone, phone, regime)
+    assert [said.split()[1] for said in found] == ["failback-during-call"]

@@ -49,6 +49,8 @@ def no_boot_in_the_call(case: Case) -> Ground:
     """A boot ends all calls of a phone: what it says in one that was up before shows that there was none."""
     boot = case.line.boot
     spoken = boot is not None and all(call.up is not None and call.up < boot.time for call in _calls_up(case))
+    if spoken and case.profile.may_be_two:   # of a shared line one phone talks on, and the other starts or returns
+        return Ground(reason=Reason.IDENTITY_UNSURE)
     return HOLDS if spoken else no_boot_since(case)
 
 
