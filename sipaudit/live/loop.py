@@ -22,6 +22,7 @@ TURN = 0.5        # seconds between two turns in which something may be said
 LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
 HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
 AT_LAST = 10.0    # seconds in which is read what had come before the end was asked for
+AT_ONCE = 0.1     # seconds
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -67,6 +68,15 @@ class Signals:
             self.ended = True
 
 
+def both_clocks() -> tuple[float, float]:
+    """The time of day and the monotonic one, of the same moment: where the process stood still between them (SIGSTOP, a
+    machine that swaps), the one would seem to have been set."""
+    while True:
+        clock, wall = time.monotonic(), time.time()
+        if time.monotonic() - clock < AT_ONCE:
+            return wall, clock
+
+
 class Loop:
     """Drives a probe until it is told to end. `each_turn` is called with the monotonic clock after every turn."""
 
@@ -85,8 +95,8 @@ class Loop:
         turn_at = time.monotonic()
         with steady_collections():
             while not self._signals.ended:
-                clock = time.monotonic()
-                self._probe.look_at_clocks(time.time(), clock)
+                wall, clock = both_clocks()
+                self._probe.look_at_clocks(wall, clock)
                 count = self._probe.read(clock)
                 if count:
                     self._vitals.read(time.time())

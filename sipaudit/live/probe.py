@@ -53,6 +53,8 @@ class Probe(Route):
         self.steps_back = self.steps_forward = 0
         self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
         self._leap: Leap | None = None     # of which nothing was made yet
+        self._by_now = inf                 # no packet that our clock dates has a later time
+        self._old: list[float | None] = [None] * len(sources)   # packets of each source before our clock was set
         self._latest_seen = began
         # each of several taps gives what it sees in its own order, and files are read piece by piece
         taps = sum(source.taps for source in sources)
@@ -89,17 +91,19 @@ class Probe(Route):
         """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
         if not self.recent.begun:
             self._mark_loss(self.newest)
-        read = [source.read() for source in self.sources]
+        read = [self._of_now(source) for source in self.sources]
         self._begin()
         self._look_for_blindness(read, clock)
         self._look_for_step_back(clock)
-        newest = self._latest()
+        newest = self.latest()
         if self._hold is None:
             count = self._follow_all(chain.from_iterable(read), clock)
         else:
             self._hold.take(read, clock)
             count = self._follow_all(self._hold.ready(clock), clock)
             newest = min(newest, self._hold.earliest)
+        if self._leap is not None:   # nothing was followed yet that came after it
+            newest = min(newest, self._leap.last - SLACK)
         self._looked = clock
         if newest > self.newest:
             self.newest, self._at = newest, clock
@@ -113,10 +117,18 @@ class Probe(Route):
         count = 0
         for item, message, _ in chain.from_iterable(parsed_ahead(items)):
             if self._leap is not None and item.time > self._leap.last:
-                self._set_forward(self._leap, clock)
+                self._set_forward(clock)
             self.follow(item, message)
             count += 1
         return count
+
+    def _of_now(self, source: Source) -> Sequence[Item]:
+        """What has come, without what was captured before our clock was set back and is handed over now: it belongs to
+        the view that has ended, and its time is still to come."""
+        items = source.read()
+        if self.steps_back and source.by_our_clock and source.taps == 1:   # agents may be a little ahead
+            return [item for item in items if item.time <= self._by_now]
+        return items
 
     def let_go(self, clock: float) -> None:
         """Follow what is held back: the clock that it counts by is another from now on, or nothing will come any more.
@@ -124,44 +136,58 @@ class Probe(Route):
         if self._hold is not None:
             self._follow_all(self._hold.everything(), clock)
 
-    def _latest(self) -> float:
-        """The time of the packets that the sources gave last."""
-        return max((health.at for health in self.health if health.at is not None), default=self.newest)
+    def latest(self) -> float:
+        """The time of the packets that the sources gave last, since our clock was set."""
+        return max((at for source, old in zip(self.sources, self._old, strict=True)
+                    if (at := source.health.at) is not None and at != old
+                    and not (source.by_our_clock and at > self._by_now)), default=self.newest)
 
     def _look_for_step_back(self, clock: float) -> None:
         """Where packets come, and those of all sources are older than what was read before, the clock was set back."""
-        latest, before = self._latest(), self._latest_seen
+        latest, before = self.latest(), self._latest_seen
         self._latest_seen = latest
         if latest != before and latest < self.newest - SLACK:
-            self.let_go(clock)
-            self._at = clock
-            self._set_back(latest)
+            self._set_back(self.newest, latest, clock)
+            self._ahead = None   # what our clocks show of it is known
 
-    def _set_back(self, now: float) -> None:
-        before = self.newest
+    def _set_back(self, before: float, now: float, clock: float) -> None:
+        self.let_go(clock)
         self.clock_sets()
         log.warning("the clock was set back by %.1f s: what is known of the phones begins anew", before - now)
         self.steps_back += 1
         self.happened(now, f"the clock was set back, from {format_time(before, self.brief.zone)}")
-        self.newest = now
+        self.newest, self._at = now, clock
         self.set_back(before, now)
         self.clock_was_set()
 
     def look_at_clocks(self, wall: float, clock: float) -> None:
-        """Called before a read with the times of both our clocks, in seconds: one that leaps ahead of the monotonic
-        one was set, or the machine slept. What comes then is no later than it was; to take the leap for silence would
-        let every deadline pass."""
+        """Called before a read with the times of both our clocks, in seconds: one that leaps from the monotonic one was
+        set, or the machine slept. What comes after a leap forward is no later than it was; to take it for silence would
+        let every deadline pass. A leap back may be hidden: packets come later than before it if none came for long."""
         ahead, before = wall - clock, self._ahead
-        self._ahead = ahead
+        self._ahead, self._by_now = ahead, wall + SLACK
         if self._leap is not None and clock >= self._leap.until:
             self.let_go(clock)
-            self._set_forward(self._leap, clock)
-        if before is not None and ahead - before > SLACK and any(source.by_our_clock for source in self.sources):
-            known = 0.0 if self._leap is None else self._leap.seconds
-            self._leap = Leap(known + ahead - before, self.now(clock) + SLACK, clock + ON_THE_WAY)
+            self._set_forward(clock)
+        if before is not None and abs(ahead - before) > SLACK and any(source.by_our_clock for source in self.sources):
+            self._leaps(ahead - before, clock)
 
-    def _set_forward(self, leap: Leap, clock: float) -> None:
-        self._leap = None
+    def _leaps(self, seconds: float, clock: float) -> None:
+        """Together with a leap of which nothing was made yet: it may have been taken back."""
+        known, self._leap = self._leap, None
+        seconds += 0.0 if known is None else known.seconds
+        now = self.now(clock)
+        self._old = [source.health.at for source in self.sources]
+        if seconds > SLACK:
+            self._leap = Leap(seconds, now + SLACK, clock + ON_THE_WAY)
+        elif seconds < -SLACK:
+            self._set_back(now, now + seconds, clock)
+
+    def _set_forward(self, clock: float) -> None:
+        """Unless that was done with what was held back."""
+        leap, self._leap = self._leap, None
+        if leap is None:
+            return
         before = self.now(clock)
         now = before + leap.seconds
         self.clock_sets()
@@ -211,7 +237,8 @@ class Probe(Route):
         self._blind_before = blind + max(now - last, 0.0)
         self.newest = last
         if now < last - SLACK:
-            self._set_back(now)
+            self._set_back(last, now, 0.0)
+            self._at = None
         if now <= last:
             self._silent = state.get(SILENT, 0.0) if now == last else 0.0
             return

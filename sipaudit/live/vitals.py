@@ -32,8 +32,7 @@ class Vitals:
 
     def read(self, wall: float) -> None:
         """Something was followed, `wall` being the time of day: how late it was."""
-        newest = max((one.at for one in self._probe.health if one.at is not None), default=wall)
-        lag = wall - newest
+        lag = wall - self._probe.latest()
         if lag < REPLAYED:
             self._lag = max(self._lag, lag)
 

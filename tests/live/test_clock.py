@@ -201,6 +201,51 @@ def test_the_clock_is_set_back_while_nobody_listens(ear: Ear, tmp_path: Path) ->
     assert not taken_back(other.said)
 
 
+@pytest.mark.parametrize("wires", [1, 2])
+def test_nobody_comes_too_early_by_a_clock_that_was_set_back_while_nothing_passed(tmp_path: Path, wires: int) -> None:
+    """Packets alone do not show it: each is later than the one before, or the other port's last one is still to come.
+    """
+    ear, story = Ear(tmp_path, site({**R2, **MINUTE}, P, S), wires=wires), Story()
+    Handset(story, "1099", ("10.1.0.99", 5060)).register(340 if wires == 2 else 200)
+    phone = Handset(story)
+    phone.register(0)
+    phone.fail_over(300)
+    for packet in sorted(story.packets, key=lambda packet: packet.time):
+        beside = "10.1.0.99" in (packet.source[0], packet.destination[0])
+        ear.wires[-1 if beside else 0].come([packet])
+        ear.turn(packet.time, read=True)
+    ear.turn(350)
+    ear.set_ahead = -20.0
+    ear.turn(350.5)
+    before = len(story.packets)
+    phone.register(373, P)
+    for packet in story.packets[before:]:
+        ear.wire.come([packet])
+        ear.turn(packet.time + 20, read=True)
+    ear.turn(394)
+    ear.turn(500)
+    assert not findings(ear.said)
+    assert (ear.probe.steps_back, ear.probe.steps_forward) == (1, 0)
+    assert ear.probe.now(500) == pytest.approx(ORIGIN + 480, abs=2.0)
+
+
+def test_what_another_port_saw_before_the_clock_was_set_back_sets_nothing_forward(tmp_path: Path) -> None:
+    """The kernel hands it over a moment later."""
+    ear, early, late = Ear(tmp_path, QUARTER, wires=2), Story(), Story()
+    for story, time in ((early, 100.0), (late, 199.8)):
+        Handset(story, f"10{time:.0f}", (f"10.1.0.{time:.0f}", 5060)).register(time)
+    ear.hears(early)
+    ear.turn(101)
+    ear.set_ahead = -60.0
+    ear.turn(200.0)
+    ear.wires[1].come(late.packets)
+    ear.turn(200.1, read=True)
+    for clock in range(201, 210):
+        ear.turn(clock)
+    assert ear.probe.now(209) == pytest.approx(ORIGIN + 149, abs=2.0)
+    assert (ear.probe.steps_back, ear.probe.steps_forward) == (1, 0)
+
+
 def test_what_waits_to_be_notified_waits_no_longer_for_it() -> None:
     story = Notified()
     story.say(outage(4))
@@ -256,6 +301,49 @@ def test_what_had_come_before_the_clock_was_set_is_followed_at_its_time(returnin
     assert last.kind == "failback"
     assert last.time == pytest.approx(ORIGIN + 1540.0, abs=0.2)
     assert not taken_back(returning.said)
+
+
+def test_what_is_no_sip_may_be_the_first_of_the_new_time(returning: Ear) -> None:
+    waits_for(returning)
+    returning.set_ahead = HOUR
+    returning.turn(1541)
+    media = Story()
+    media.udp(HOUR + 1541.2, P, S, b"\x80")
+    returning.wire.come(media.packets)
+    said = returning.turn(1541.3, read=True)
+    said += returning.turn(1541.8)
+    said += returning.turn(1600)
+    assert findings(said) == []
+    assert (returning.probe.steps_forward, returning.probe.steps_back) == (1, 0)
+    assert returning.probe.now(1600) == pytest.approx(ORIGIN + HOUR + 1600, abs=2.0)
+
+
+def test_what_was_held_back_of_several_ports_may_be_the_first_of_the_new_time(tmp_path: Path) -> None:
+    """It waits for what the other port may show, until nothing from before can come any more."""
+    ear, story = Ear(tmp_path, QUARTER, wires=2), Story()
+    Handset(story).register(HOUR + 10.9)
+    ear.turn(10)
+    ear.set_ahead = HOUR
+    ear.turn(10.1)
+    for packet in story.packets:
+        ear.wire.come([packet])
+    ear.turn(10.95, read=True)
+    ear.turn(11.2)
+    assert (ear.probe.steps_forward, ear.probe.steps_back) == (1, 0)
+    assert ear.probe.now(20) == pytest.approx(ORIGIN + HOUR + 20, abs=2.0)
+
+
+@pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+def test_a_clock_that_is_set_and_set_right_at_once_was_not_set(returning: Ear, seconds: float) -> None:
+    """As it seems where the process stands still between looking at the one clock and at the other."""
+    waits_for(returning)
+    returning.set_ahead = seconds
+    returning.turn(1540.5)
+    returning.set_ahead = 0.0
+    returning.turn(1540.6)
+    returning.turn(1700)
+    assert returning.probe.now(1700) == pytest.approx(ORIGIN + 1700, abs=2.0)
+    assert (OFTEN in findings(returning.said)) == (seconds > 0)
 
 
 def test_deviations_are_found_by_the_clock_that_was_set_forward(returning: Ear) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipaudit.live import loop
-from sipaudit.live.loop import Loop, Signals
+from sipaudit.live.loop import Loop, Signals, both_clocks
 from sipaudit.sip.datagram import Item
 from tests.live.ear import Ear, vitals
 from tests.stories import R2, Handset, P, S, Story, site
@@ -36,3 +36,11 @@ def test_it_ends_though_more_comes_all_the_time(tmp_path: Path, monkeypatch: pyt
     signals.ended = True
     Loop(ear.probe, ear.teller, vitals(ear), [], signals).run()
     assert next(reads) > 1
+
+
+def test_both_clocks_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is stopped between the two (SIGSTOP) for a minute looks again: no clock was set."""
+    stood_still, shown = iter([0.0, 60.0]), iter([10.0, 70.0, 70.0, 70.01])
+    monkeypatch.setattr("time.time", lambda: 1_000.0 + next(stood_still))
+    monkeypatch.setattr("time.monotonic", lambda: next(shown))
+    assert both_clocks() == (1_060.0, 70.0)
