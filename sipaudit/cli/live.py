@@ -43,11 +43,11 @@ def _meant(word: str) -> str:
 @live_options
 @options.verbosity_options
 def command(orders: Orders) -> None:
-    """Listens at a mirror port and reports what phones do wrong, while they do it. It never sends a packet there.
+    """Listens at a mirror port and reports what phones do wrong while they do it. It never sends a packet there.
 
-    Once the port is open, all privileges are dropped but the one to open it again (with --user, being root as well).
-    SIGTERM and Ctrl-C end it; what had come by then is still judged. SIGHUP makes it read the site file, provisioning,
-    rules and suppressions again.
+    Once the port is open, all privileges are dropped except the one to reopen it (with --user, also being root).
+    SIGTERM and Ctrl-C end it; what has arrived by then is still judged. SIGHUP makes it reread the site file,
+    provisioning, rules and suppressions.
 
     \b
     Examples:

@@ -40,8 +40,8 @@ USER = option(
 )
 JSONL = option(
     "--jsonl", section=WAY, metavar="FILE|-", type=NamedPath(allow_dash=True),
-    help="Write everything as lines of JSON to this file, or to stdout (-). The file is appended to, and opened again "
-    "if it was moved away.",
+    help="Write everything as lines of JSON to this file, or to stdout (-). The file is appended to, and reopened if "
+    "it was moved away.",
 )
 HEP = option(
     "--hep", section=READ, metavar="URL", multiple=True,
@@ -58,7 +58,7 @@ HEP_KEYFILE = option(
 )
 FOLLOW = option(
     "--follow", section=READ, metavar="DIR", multiple=True, type=NamedPath(),
-    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they come. "
+    help="Read the files that a rotating capture (dumpcap -b, tcpdump -C) writes into this directory, as they grow. "
     "May be repeated.",
 )
 METRICS = option(
@@ -67,15 +67,15 @@ METRICS = option(
 )
 NOTIFY = option(
     "--notify", section=WAY, metavar="URL|@FILE", multiple=True,
-    help="Send notifications to this Apprise URL, or to those in a file, one a line. May be repeated.",
+    help="Send notifications to this Apprise URL, or to those in a file, one per line. May be repeated.",
 )
 NOTIFY_SEVERITY = option(
     "--notify-severity", section=WAY, type=click.Choice(["info", "warning", "error"]), default="warning",
-    show_default=True, help="The lowest severity of which notifications are sent.",
+    show_default=True, help="The lowest severity for which notifications are sent.",
 )
 CHECKPOINT = option(
     "--checkpoint", section=WAY, metavar="FILE", type=NamedPath(),
-    help="Keep the state in this file, and go on from it after a restart or a crash.",
+    help="Keep the state in this file, and continue from it after a restart or a crash.",
 )
 MAX_MEMORY = option(
     "--max-memory", section=WAY, metavar="SIZE",
@@ -83,7 +83,7 @@ MAX_MEMORY = option(
 )
 LOG_FORMAT = option(
     "--log-format", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
-    help="How the log on stderr is written: as text, or as one JSON object a line.",
+    help="How the log on stderr is written: as text, or as one JSON object per line.",
 )
 
 LIVE = (INTERFACE, HEP, HEP_KEY, HEP_CERT, HEP_KEYFILE, FOLLOW, FILTER, USER, SITE, CONFIG, SET, RULES, SUPPRESS, EVENT,

@@ -86,8 +86,8 @@ SITE = option(
 )
 CONFIG = option(
     "--config", section=KNOWN, metavar="PATH", multiple=True, type=NamedPath(),
-    help="Polycom provisioning, a directory or a single file: settings and servers of the lines are taken from it. May "
-    "be repeated; where several set the same parameter, the first counts.",
+    help="Polycom provisioning, a directory or a single file, from which the settings and servers of the lines are "
+    "taken. May be repeated; if several set the same parameter, the first counts.",
 )
 SET = option(
     "--set", "settings", section=KNOWN, metavar="SUFFIX=VALUE", multiple=True,
@@ -105,7 +105,7 @@ SUPPRESS = option(
 )
 EVENT = option(
     "--event", "events", section=KNOWN, metavar="TEXT", multiple=True,
-    help='Something you know happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
+    help='Something that you know happened, shown in timelines: "12:03:04 sbc1 stopped". May be repeated.',
 )
 ENGINE = option(
     "--engine", section=READ, type=click.Choice(ENGINES), default="auto", show_default=True,
@@ -114,27 +114,28 @@ ENGINE = option(
 )
 FILTER = option(
     "--filter", "bpf", section=READ, metavar="BPF",
-    help="Only packets that match this capture filter, which sees the outer packet as captured. Frame numbers stay "
-    "the same.",
+    help="Read only packets that match this capture filter, which is applied to the outer packet as captured. Frame "
+    "numbers stay the same.",
 )
 KEYLOG = option(
     "--tls-keylog", "keylog", section=READ, metavar="FILE", type=NamedPath(),
-    help="TLS keys (SSLKEYLOGFILE format) with which SIP inside TLS is read; needs tshark.",
+    help="TLS keys (SSLKEYLOGFILE format) for reading SIP inside TLS; needs tshark.",
 )
 FROM = option(
     "--from", "start", section=REPORTED, metavar="TIME",
-    help="Report from this time on. Earlier packets are still read, to know what was before. TIME: ISO 8601, "
-    "12:03[:04], +90s or +5m after the first packet, or @1700000300.5 (epoch).",
+    help="Report from this time on. Earlier packets are still read, to know what was before; lines of which nothing is "
+    "seen from then on are left out. TIME: ISO 8601, 12:03[:04], +90s or +5m after the first packet, or @1700000300.5 "
+    "(epoch).",
 )
 TO = option("--to", "end", section=REPORTED, metavar="TIME", help="Report up to this time. Nothing after it is read.")
 JOBS = option(
     "--jobs", section=READ, metavar="N", type=click.IntRange(min=1),
-    help="How many processes may work. It changes how long it takes, never the result. More than two do not help: one "
+    help="How many processes may work. This affects the time taken, never the result. More than two do not help: one "
     "reads and parses, one judges.  [default: the number of cores for large captures, else 1]",
 )
 ZONE = option(
     "--tz", "zone", section=REPORTED, metavar="ZONE", default="local", show_default=True,
-    help="Time zone of the times shown and typed: an IANA name (Europe/Berlin), utc or local.",
+    help="Time zone of all times shown and given: an IANA name (Europe/Berlin), utc or local.",
 )
 LINE = option(
     "--line", section=REPORTED, metavar="AOR", help="Only this line: sip:1001@pbx.example.com, or its user 1001.",
@@ -142,8 +143,8 @@ LINE = option(
 FORMAT = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json", "jsonl", "csv", "junit"]), default="text",
     show_default=True,
-    help="What stdout gets: text to read, one JSON document, JSON lines, CSV (the findings; of `phones` the lines), or "
-    "JUnit XML for a build server.",
+    help="What goes to stdout: text to read, one JSON document, JSON lines, CSV (the findings; for `phones` the "
+    "lines), or JUnit XML for a build server.",
 )
 TEXT_OR_JSON = option(
     "--format", "form", section=WAY, type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -161,39 +162,38 @@ REPORT_OUTPUT = option(
 )
 EVIDENCE = option(
     "--evidence", section=WAY, metavar="N|all", default=str(EVIDENCE_FILES), show_default=True, callback=_count_or_all,
-    help="With -o: how many findings, the worst first, get a capture file of their own with the packets that prove "
-    "them.",
+    help="With -o: how many findings, worst first, get a capture file of their own with the packets that prove them.",
 )
 EMBED = option(
     "--embed", section=WAY, metavar="N", type=click.IntRange(min=0), default=EMBEDDED, show_default=True,
-    help="With -o: for how many findings, the worst first, report.html holds the ladder, the raw messages and "
-    "Wireshark's dissection.",
+    help="With -o: for how many findings, worst first, report.html has the ladder, the raw messages and Wireshark's "
+    "dissection.",
 )
 REDACT = option(
     "--redact", section=WAY, last=True, is_flag=True,
-    help="Replace numbers, names, addresses, hosts, file names and digest values by pseudonyms in everything that is "
+    help="Replace numbers, names, addresses, hosts, file names and digest values with pseudonyms in everything that is "
     "written. The same value gets the same pseudonym; addresses of one network stay in one network.",
 )
 REDACT_KEY = option(
     "--redact-key", section=WAY, last=True, metavar="FILE", type=NamedPath(),
-    help="Secret key (16 bytes or more) from which the pseudonyms are made, so that those of several runs agree. "
-    "Without it each run has its own.",
+    help="Secret key (16 bytes or more) from which the pseudonyms are made, so that several runs agree. Without it "
+    "each run has its own.",
 )
 STORES = ("sqlite:///sipaudit.db, or postgresql+psycopg://user@host/database, which several may share. "
-          "`sipaudit report URL` shows it again.")
+          "`sipaudit report URL` shows what it holds.")
 STORE = option(
     "--store", section=WAY, metavar="URL",
-    help=f"Also keep the report in this store: {STORES} Analysing the same captures again replaces what was kept of "
-    "them.",
+    help=f"Also keep the report in this store: {STORES} Analysing the same captures again replaces their earlier "
+    "results.",
 )
 FAIL_ON = fail_on("never")
 PROGRESS = option(
     "--progress/--no-progress", "show_progress", section=WAY, default=None,
-    help="Show on stderr how far the reading has come.  [default: if stderr is a terminal]",
+    help="Show on stderr how much has been read.  [default: if stderr is a terminal]",
 )
 VERBOSE = option(
     "-v", "--verbose", section=GENERAL, count=True, expose_value=False, callback=_set_verbose,
-    help="Say more on stderr: a traceback when the tool itself fails.",
+    help="Say more on stderr: a traceback if the tool itself fails.",
 )
 QUIET = option(
     "-q", "--quiet", section=GENERAL, is_flag=True, expose_value=False, callback=_set_quiet,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @options.option(
     "--draft-site", section=options.REPORTED, is_flag=True,
-    help="Print a site file to begin with, instead of tables: servers and lines as the captures show them. Fill in the "
+    help="Print a draft site file instead of tables, with the servers and lines that the captures show. Fill in the "
          "settings.",
 )
 @options.delivery_options

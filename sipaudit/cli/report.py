@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @click.argument("path", metavar="STORE|REPORT.json", type=options.NamedPath())
 @options.option(
     "--compare", "other", section=options.READ, metavar="OTHER", type=options.NamedPath(),
-    help="An earlier report, or a store: which findings are new since, which are gone, which are the same. With "
-    "--fail-on only a new finding counts.",
+    help="An earlier report, or a store, to compare with: which findings are new, which are gone, which are the same. "
+    "With --fail-on only new findings count.",
 )
 @options.option(
     "--from", "start", section=options.REPORTED, metavar="TIME",
-    help="Of a store: report from here on. TIME: ISO 8601, 12:03[:04], +90s or +5m after the first packet of the "
+    help="For a store: report from here on. TIME: ISO 8601, 12:03[:04], +90s or +5m after the first packet of the "
     "store, or @1700000300.5 (epoch).",
 )
 @options.option(
-    "--to", "end", section=options.REPORTED, metavar="TIME", help="Of a store: report up to here.",
+    "--to", "end", section=options.REPORTED, metavar="TIME", help="For a store: report up to here.",
 )
 @options.ZONE
 @options.FORMAT

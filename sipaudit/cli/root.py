@@ -105,7 +105,7 @@ def root() -> None:
       sipaudit analyze outage.pcap                       what they did
       sipaudit analyze outage.pcap --site site.yaml      whether they should have
       sipaudit analyze outage.pcap --site site.yaml -o out
-                                                         the same, and all files into out/
+                                                         the same, with all files in out/
 
     \b
     Where to read on:

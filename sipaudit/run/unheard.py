@@ -58,10 +58,11 @@ def outside(lines: Sequence[LineSummary], servers: Sequence[ServerSummary]) -> I
 
 
 def begins_later(span: Span, first: float) -> Iterator[str]:
-    """That a report of a part of the captures, of which the first packet is of `first`, counts some things of all."""
+    """That a report of a part of the captures, of which the first packet is of `first`, counts some things of all, and
+    has not all lines."""
     if span.start > first:
         yield ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
-               "from their beginning.")
+               "from their beginning, and lines of which nothing is seen from then on are left out.")
 
 
 def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequence[LineSummary],

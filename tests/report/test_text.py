@@ -64,7 +64,7 @@ def test_of_findings_as_severe_the_certain_one_is_the_worst_on_a_screen_as_on_th
 
 def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_where() -> None:
     said = ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
-            "from their beginning.")
+            "from their beginning, and lines of which nothing is seen from then on are left out.")
     assert said in pipeline.analyze(job(start="+6m")).notes
     assert said in " ".join(text.render(pipeline.analyze(job(start="+6m")), UTC, 100, False).split())
     assert pipeline.analyze(job(start="+0s")).notes == pipeline.analyze(job(end="+6m")).notes == []
