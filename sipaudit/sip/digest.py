@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sipaudit.one import one_text
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.message import Challenge
@@ -22,7 +24,8 @@ def read_challenge(text: str, found: Found) -> tuple[Challenge, ...]:
 
 def _pairs(text: str, found: Found) -> dict[str, str]:
     """`name=value` pairs behind the scheme, by name in lower case, the first of each."""
-    scheme, _, text = text.partition(" ")
+    scheme = re.split("[ \t]", text, maxsplit=1)[0]   # a tab is as good (RFC 3261 25.1: LWS)
+    text = text[len(scheme):]
     given: dict[str, str] = {}
     for piece, masked in values(text, mask(text, found).replace("<", "_")):  # brackets mean nothing here
         name, _, _ = masked.partition("=")

@@ -118,6 +118,7 @@ def _read_reference(text: str, found: Found) -> tuple[str, str | None]:
         found.append(Defect.BAD_HOST)
         return text, None
     host, closed, behind = text[1:].partition("]")
+    behind = behind.lstrip(" \t")   # of a Via: white space may stand before its colon (25.1)
     shortest = shortest_ipv6(host)
     if not closed or behind[:1] not in ("", ":") or shortest is None:
         found.append(Defect.BAD_HOST)

@@ -109,6 +109,8 @@ def test_a_contact_of_star_removes_all() -> None:
     ("Expires: 60", "eXPIRES: 0060"),
     ('Contact: "A" <sip:a@b>;expires=5', 'Contact: "A" <sip:a@b>;expires=5'.replace(";", "\r\n ; ")),
     ("Contact: <sip:a@b>, <sip:c@d>", "Contact: <sip:a@b>\r\nContact: <sip:c@d>"),
+    ("Via: SIP/2.0/UDP [2001:db8::1]:5070;branch=z9hG4bKx", "Via: SIP/2.0/UDP [2001:db8::1] :\t5070;branch=z9hG4bKx"),
+    ('Authorization: Digest realm="r", nonce="n"', 'Authorization: Digest\trealm="r", nonce="n"'),
 ])
 def test_compact_forms_case_folding_and_lists_change_no_value(plain: str, other: str) -> None:
     names = {"v": "Via", "m": "Contact", "call-id": "Call-ID", "o": "Event"}

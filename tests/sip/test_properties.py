@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 
 from hypothesis import given, settings
@@ -66,7 +67,8 @@ ADDRESS = st.builds("{}<{}>{}".format, st.sampled_from(["", "Ann ", '"A, \\"B\\"
     PARAMETER, max_size=2, unique_by=lambda text: text.partition("=")[0].lower()).map(
     lambda given: "".join(f";{one}" for one in given)))
 HEADERS = st.fixed_dictionaries({
-    "Via": st.builds("SIP/2.0/UDP {}.example;branch=z9hG4bK{}".format, st.text("abc", min_size=1, max_size=4), TOKEN),
+    "Via": st.builds("SIP/2.0/UDP {}{};branch=z9hG4bK{}".format, HOST | st.just("[2001:db8::1]"),
+                     st.sampled_from(["", ":5070"]), TOKEN),
     "From": st.builds("{};tag={}".format, ADDRESS, TOKEN),
     "To": ADDRESS,
     "Call-ID": TOKEN,
@@ -99,6 +101,23 @@ def spelling(change: Callable[[str, str, random.Random], str]) -> Callable[..., 
     return test
 
 
+APART = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|\[[^]]*\]|[;,=/:]| ')   # separators, and what holds some that are none
+
+
+def spaced(value: str, chance: random.Random) -> str:
+    """White space round separators, and another kind of it where there is some (RFC 3261 25.1: SEMI, COMMA, EQUAL,
+    SLASH, COLON, LWS)."""
+    def blank(*least: str) -> str:
+        return chance.choice((*least, " ", "\t", "  ", "\r\n ", " \r\n\t"))
+
+    def apart(found: re.Match[str]) -> str:
+        if found[0] == " ":
+            return blank()
+        return found[0] if len(found[0]) > 1 else blank("", "") + found[0] + blank("", "")
+
+    return APART.sub(apart, value)
+
+
 test_the_compact_form_changes_nothing = spelling(lambda name, value, _: f"{SHORT.get(name, name)}: {value}")
 test_the_case_of_names_changes_nothing = spelling(
     lambda name, value, chance: f"{''.join(chance.choice((c.upper(), c.lower())) for c in name)}: {value}"
@@ -108,6 +127,9 @@ test_white_space_round_the_colon_changes_nothing = spelling(
 )
 test_folding_after_the_colon_changes_nothing = spelling(
     lambda name, value, chance: f"{name}:{chance.choice(('', ' '))}\r\n{chance.choice((' ', chr(9)))}{value}"
+)
+test_white_space_wherever_it_may_stand_changes_nothing = spelling(
+    lambda name, value, chance: f"{name}: {spaced(value, chance)}"
 )
 
 
