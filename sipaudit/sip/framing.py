@@ -210,7 +210,9 @@ class Framer:
         return found is not None
 
     def _skip(self, count: int) -> None:
+        """Pass over what is of no message: whether one begins behind it is not known."""
         self.skipped += count
+        self._synced = False
         self._drop(count)
 
     def _drop(self, count: int) -> None:

@@ -149,6 +149,12 @@ class TestFraming:
         assert framer.feed(message(1, b"v=0\r\n")[30:] + message(2)) == [message(2)]
         assert framer.skipped == len(message(1, b"v=0\r\n")) - 30
 
+    def test_behind_what_is_no_message_only_what_is_certain_begins_one(self) -> None:
+        """Whether the bytes come at once or one by one."""
+        junk = b"0 0 SIP\r\n" + OK.replace(b"200", b"4294967301") + b"V:\r\n"
+        framer = Framer()
+        assert [got for byte in junk + OK for got in framer.feed(bytes([byte]))] == Framer().feed(junk + OK) == [OK]
+
     def test_a_start_line_behind_a_body_without_line_end(self) -> None:
         for follower in (OK, message(2)):
             assert Framer().feed(b"<dialog-info/>" + follower) == [follower]
