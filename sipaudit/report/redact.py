@@ -33,7 +33,7 @@ _KEPT_ADDRESSES = frozenset({"0.0.0.0", "::", "255.255.255.255"})  # they name n
 _KEPT_PARAMETERS = frozenset({"lr", "ob", "transport", "user", "method", "ttl", "expires", "rport", "q"})
 _HIDDEN_PARAMETERS = frozenset({"tag", "branch", "+sip.instance", "reg-id", "maddr", "received"})  # their names stay
 _SCHEMES = frozenset({"sip", "sips", "tel", "http", "https", "urn", "mailto", "cid", "data"})
-_TRANSPORTS = frozenset({"udp", "tcp", "tls", "ws", "wss", "sctp", "tls-sctp", "phone", "ip"})
+TRANSPORTS = frozenset({"udp", "tcp", "tls", "ws", "wss", "sctp", "tls-sctp", "phone", "ip"})
 _NUMERIC = re.compile(r"[0-9.]{1,10}")
 _PRODUCT = re.compile(r"\(?[A-Za-z][A-Za-z0-9_-]{0,40}[/:][A-Za-z0-9._-]{1,40}\)?")
 _DIGITS_OF_SOMEBODY = re.compile(r"[0-9]{6,}")
@@ -125,7 +125,7 @@ class Pseudonyms:
     def _parameter(self, text: str) -> str:
         name, equals, value = (part.strip() for part in text.partition("="))
         known = name.lower()
-        if known in _KEPT_PARAMETERS and (not value or _NUMERIC.fullmatch(value) or value.lower() in _TRANSPORTS):
+        if known in _KEPT_PARAMETERS and (not value or _NUMERIC.fullmatch(value) or value.lower() in TRANSPORTS):
             return name + equals + value
         if known not in _HIDDEN_PARAMETERS | _KEPT_PARAMETERS:
             return self.token(text.strip())

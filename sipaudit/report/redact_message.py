@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sipaudit.reasons import REASONS
 from sipaudit.report.exhibits import PlacedMessage
 from sipaudit.report.ladder import LadderRow
-from sipaudit.report.redact import Pseudonyms, maybe
+from sipaudit.report.redact import TRANSPORTS, Pseudonyms, maybe
 from sipaudit.report.redact_report import Redaction
 from sipaudit.sip.message import Address, Malformed, Message, Request, Via
 from sipaudit.sip.text import decode
@@ -33,11 +33,12 @@ _AGENTS = frozenset({"user-agent", "server"})
 _NUMBERS = frozenset({"max-forwards", "expires", "min-expires", "rseq", "session-expires", "min-se", "retry-after",
                       "timestamp", "mime-version"})
 _PLAIN = frozenset({
-    "cseq", "content-type", "allow", "supported", "require", "proxy-require", "unsupported", "accept",
+    "content-type", "allow", "supported", "require", "proxy-require", "unsupported", "accept",
     "accept-encoding", "accept-language", "allow-events", "event", "subscription-state", "rack", "date",
     "content-disposition", "content-encoding", "privacy", "priority"})
 _HARMLESS = re.compile(r"[A-Za-z0-9 ,:;=/.*+_-]{0,200}")
-_SOMEBODY = re.compile(r"[0-9A-Fa-f]{12}|[0-9]{11,}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_SOMEBODY = re.compile(r"[0-9A-Fa-f]{12}|[0-9]{11,}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|::|(?:[0-9A-Fa-f]{1,4}:){3}")
+_STATUS = re.compile(r"[1-6][0-9]{2}")
 _LEADING_NUMBER = re.compile(r"[0-9.]{1,16}(?:\s*;\s*refresher=ua[cs])?")
 _DIGEST_PLAIN = frozenset({"algorithm", "qop", "stale", "nc"})
 _DIGEST_NAMES = _DIGEST_PLAIN | {"username", "realm", "nonce", "uri", "response", "cnonce", "opaque", "domain",
@@ -45,7 +46,7 @@ _DIGEST_NAMES = _DIGEST_PLAIN | {"username", "realm", "nonce", "uri", "response"
 _PAIR = re.compile(r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)\s*+=\s*+("(?:[^"\\]|\\.)*"|[^\s,"]*)')
 _MEMBER = re.compile(r'\s*((?:"(?:[^"\\]|\\.)*"|<[^>]*>?|[^,"<])*)')
 _NAME_ADDR = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^"<])*)<([^>]*)>(.*)', re.DOTALL)
-_VIA_MEMBER = re.compile(r"(\s*SIP\s*/\s*2\.0\s*/\s*[A-Za-z]+\s+)([^;]*)(.*)", re.DOTALL | re.IGNORECASE)
+_VIA_MEMBER = re.compile(r"(SIP\s*/\s*2\.0\s*/\s*)([^\s;/]+)\s+([^;]*)(.*)", re.DOTALL | re.IGNORECASE)
 _SDP_KEPT = frozenset("vtmrbz")
 _SDP_ATTRIBUTES = frozenset({"rtpmap", "fmtp", "ptime", "maxptime", "sendrecv", "sendonly", "recvonly", "inactive"})
 _SDP_ADDRESS = re.compile(r"(IN IP[46] )(\S+)")
@@ -101,13 +102,17 @@ class MessageRedaction:
                        destination=self._names.endpoint(row.destination), text=text)
 
     def _via_value(self, via: Via) -> Via:
-        return replace(via, host=self._names.host(via.host), branch=self._names.token(via.branch), received=None)
+        return replace(via, transport=self._transport(via.transport), host=self._names.host(via.host),
+                       branch=self._names.token(via.branch), received=None)
 
     def _party(self, party: Address) -> Address:
         return Address(self._names.parsed_uri(party.uri), maybe(self._names.token, party.tag), party.expires)
 
     def _method(self, method: str) -> str:
         return method if method.isalpha() and len(method) <= 16 else self._names.word(method)
+
+    def _transport(self, transport: str) -> str:
+        return transport if transport.lower() in TRANSPORTS else self._names.word(transport)
 
     # -- as text
 
@@ -122,8 +127,8 @@ class MessageRedaction:
 
     def _start(self, line: str) -> str:
         words = line.split(" ")
-        if words[0].upper() == "SIP/2.0" and len(words) > 1 and words[1].isdigit():
-            return f"SIP/2.0 {words[1]} {reason(int(words[1][:3]))}"
+        if words[0].upper() == "SIP/2.0" and len(words) > 1 and _STATUS.fullmatch(words[1]):
+            return f"SIP/2.0 {words[1]} {reason(int(words[1]))}"
         if len(words) == 3 and words[2].upper() == "SIP/2.0":
             return f"{self._method(words[0])} {self._names.uri(words[1])} SIP/2.0"
         return self._names.word(line)
@@ -134,7 +139,7 @@ class MessageRedaction:
         if name == "content-length":
             return f"{shown}: {length}"
         hide = self._reader(name)
-        return f"X-Redacted: {self._names.token(line)}" if hide is None else f"{shown}: {hide(value)}"
+        return f"X-Redacted: {self._names.token(line)}" if hide is None else f"{shown}: {hide(value) if value else ''}"
 
     def _reader(self, name: str) -> Callable[[str], str] | None:
         """How a header is hidden; None for one that is not known."""
@@ -148,6 +153,8 @@ class MessageRedaction:
             return self._digest
         if name in _AGENTS:
             return self._names.agent
+        if name == "cseq":
+            return self._cseq
         if name in _NUMBERS:
             return self._number
         return self._plain if name in _PLAIN else None
@@ -155,10 +162,14 @@ class MessageRedaction:
     def _number(self, value: str) -> str:
         """The number; a comment behind it may say anything."""
         found = _LEADING_NUMBER.match(value)
-        return found[0] if found else self._names.token(value)
+        return found[0] if found and not _SOMEBODY.search(found[0]) else self._names.token(value)
+
+    def _cseq(self, value: str) -> str:
+        number, *method = value.split(None, 1)
+        return " ".join([self._number(number), *map(self._method, method)])
 
     def _plain(self, value: str) -> str:
-        return value if _HARMLESS.fullmatch(value) and not _SOMEBODY.search(value) else self._names.token(value)
+        return value if _names_nobody(value) else self._names.token(value)
 
     def _vias(self, value: str) -> str:
         return ", ".join(map(self._via, _members(value)))
@@ -167,7 +178,8 @@ class MessageRedaction:
         found = _VIA_MEMBER.fullmatch(value)
         if found is None:
             return self._names.token(value)
-        return found[1].strip() + " " + self._names.endpoint(found[2].strip()) + self._parameters(found[3])
+        place = self._names.endpoint(found[3].strip())
+        return f"{found[1]}{self._transport(found[2])} {place}{self._parameters(found[4])}"
 
     def _parameters(self, text: str) -> str:
         """`;name=value` after an address or a Via."""
@@ -187,7 +199,8 @@ class MessageRedaction:
         return f"{shown}<{self._names.uri(found[2])}>{self._parameters(found[3])}"
 
     def _digest(self, value: str) -> str:
-        scheme, _, rest = value.strip().partition(" ")
+        scheme, *_ = value.split(None, 1)
+        rest = value[len(scheme):]
         pairs = [f'{name}="{self._digest_value(name.lower(), text.strip(chr(34)))}"' for name, text in
                  _PAIR.findall(rest) if name.lower() in _DIGEST_NAMES]
         return f"{scheme if scheme.lower() == 'digest' else self._names.token(value)} {', '.join(pairs)}".rstrip()
@@ -217,8 +230,8 @@ class MessageRedaction:
         if letter == "c":
             return f"c={self._sdp_address(value)}"
         if letter == "a":
-            return line if value.partition(":")[0] in _SDP_ATTRIBUTES and _HARMLESS.fullmatch(value) else ""
-        return line if letter in _SDP_KEPT and _HARMLESS.fullmatch(value) else ""
+            return line if value.partition(":")[0] in _SDP_ATTRIBUTES and _names_nobody(value) else ""
+        return line if letter in _SDP_KEPT and _names_nobody(value) else ""
 
     def _sdp_address(self, value: str) -> str:
         found = _SDP_ADDRESS.match(value)
@@ -228,6 +241,11 @@ class MessageRedaction:
 def reason(status: int) -> str:
     """What a response code is called; the phrase on the wire may say anything."""
     return REASONS.get(status, "Redacted")
+
+
+def _names_nobody(value: str) -> bool:
+    """Whether it holds neither what may be an address or a number, nor more than plain words are made of."""
+    return _HARMLESS.fullmatch(value) is not None and not _SOMEBODY.search(value)
 
 
 def _unfolded(head: bytes) -> list[str]:

@@ -304,6 +304,35 @@ def test_every_header_is_hidden_and_the_message_stays_one() -> None:
     assert shown.from_ == replace(now.from_, display=None)
 
 
+@pytest.mark.parametrize("line", [
+    "SIP/2.0 ²00 OK", f"SIP/2.0 {USER} OK", f"Expires: {USER}", "Max-Forwards: 10.77.66.55", "Event: fd77::6655",
+    "Accept: fd77:6655:0:0:0:0:0:1", f"Via: SIP/2.0/{MAC} h", f"CSeq: 1 {MAC}", f"CSeq: {USER}", "CSeq:",
+    "Authorization:", 'Authorization: Digest\tusername="geheim", nonce="geheim"', "Authorization: Digest\tgeheim",
+])
+def test_nothing_gets_through_where_something_else_is_expected(line: str) -> None:
+    start = "BYE sip:a SIP/2.0\r\n" if ":" in line else ""
+    hidden = HIDING.text(f"{start}{line}\r\n\r\n".encode())
+    assert not [original for original in (*ORIGINALS, "6655") if original.encode() in hidden.lower()]
+
+
+@pytest.mark.parametrize("line", [f"rtpmap:96 H{MAC}/90000", f"fmtp:96 {USER}", "ptime:10.77.1.1"])
+def test_an_attribute_of_a_medium_that_may_name_somebody_is_left_out(line: str) -> None:
+    hidden = HIDING.text(ODD.replace("rtpmap:0 PCMU/8000", line).replace("\n", "\r\n").encode())
+    assert b"a=" not in hidden.partition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize(("was", "now"), [
+    ("SIP/2.0/UDP ", "SIP/2.0/TLS-SCTP "), ("INVITE", "NEW!"), ("7 INVITE", "7\tINVITE"), ("Digest ", "Digest\t"),
+])
+def test_an_unusual_message_says_in_the_evidence_what_it_says_in_the_table(was: str, now: str) -> None:
+    wire = ODD.replace(was, now).replace("\n", "\r\n").encode()
+    written, shown = parse(HIDING.text(wire)), HIDING.message(parse(wire))
+    assert isinstance(written, Request)
+    assert isinstance(shown, Request)
+    assert (written.via.transport, written.cseq, written.method) == (shown.via.transport, shown.cseq, shown.method)
+    assert written.credentials[0].realm == HIDING.redaction.names.word("geheimrealm")
+
+
 def test_what_is_no_message_is_written_anew_as_well(tmp_path: Path) -> None:
     story = Story()
     quoted = story.udp(0, PHONE, S, b"OPTIONS sip:geheim SIP/2.0\r\n\r\n")
