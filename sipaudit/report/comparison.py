@@ -169,5 +169,4 @@ def _findings(screen: Screen, title: str, findings: list[Finding]) -> None:
         screen.say(f"{finding.id} {finding.severity}  {finding.rule}  {finding.line or ''}".rstrip(),
                    style=STYLES[finding.severity])
         screen.say(f"observed: {finding.observed}", indent=4)
-    if len(findings) > FINDINGS_SHOWN:
-        screen.say(f"{len(findings) - FINDINGS_SHOWN} more: see --format json.")
+    screen.more(len(findings) - FINDINGS_SHOWN, "finding")

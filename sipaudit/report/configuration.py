@@ -83,8 +83,7 @@ def render_check(found: Checked, width: int, color: bool, program: str) -> str:
     issues = _alike(worst)
     for issue in issues[:FINDINGS_SHOWN]:
         _issue(screen, issue)
-    if left := sum(map(len, issues[FINDINGS_SHOWN:])):
-        screen.say(f"{grouped(left)} more: see --format json.")
+    screen.more(sum(map(len, issues[FINDINGS_SHOWN:])), "finding")
     if counted := counting(worst):
         screen.title("What they mean, and what to do")
         for rule in dict.fromkeys(finding.rule for finding in counted):
@@ -130,8 +129,7 @@ def _others(screen: Screen, others: Sequence[Finding], observed: str) -> None:
         place = _places(one)[0]
         said = "" if one.observed == observed else f" {one.observed}"
         screen.say(f"also at:  {place.file}:{place.line}{said}", indent=4)
-    if len(others) > ALIKE_SHOWN:
-        screen.say(f"          and {count_of(len(others) - ALIKE_SHOWN, 'more place')}: see --format json.", indent=4)
+    screen.more(len(others) - ALIKE_SHOWN, "place", indent=14)
 
 
 def _places(finding: Finding) -> list[Place]:

@@ -83,8 +83,7 @@ def show(screen: Screen, compared: list[ComparedIncidents]) -> None:
     screen.table(
         ("kind", "where", "run", *NUMBERS), [row for one in compared[:SHOWN] for row in _rows(one)],
         right=frozenset(NUMBERS), least=("lines", "calls lost", "failed", "where"))
-    if len(compared) > SHOWN:
-        screen.say(f"{len(compared) - SHOWN} more: see --format json.")
+    screen.more(len(compared) - SHOWN, "place")
 
 
 def _rows(one: ComparedIncidents) -> Iterator[tuple[object, ...]]:

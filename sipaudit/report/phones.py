@@ -80,8 +80,7 @@ def _moves(screen: Screen, report: Report, domain: str | None, called: Callable[
         (when(move.time), _aor(line, domain), brief(line.phone), move.kind,
          f"{called(move.from_)} → {called(move.to)}", move.cause) for move, line in moves[:MOVES_SHOWN]],
         least=("phone", "cause", "kind"))
-    if len(moves) > MOVES_SHOWN:
-        screen.say(f"{count_of(len(moves) - MOVES_SHOWN, 'more move')}: see --format json.")
+    screen.more(len(moves) - MOVES_SHOWN, "move")
 
 
 def _servers(screen: Screen, report: Report) -> None:

@@ -65,6 +65,11 @@ class Screen:
             line.rstrip()
             self._console.print(_styled(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
 
+    def more(self, count: int, noun: str, where: str = "--format json", *, of_which: str = "", indent: int = 0) -> None:
+        """`12 more moves: see --format json.`: how many are not shown, and where they are; nothing where all are."""
+        if count > 0:
+            self.say(f"{count_of(count, f'more {noun}')}{of_which}: see {where}.", indent=indent)
+
     def raw(self, text: str, style: str = "") -> None:
         """One line as it is, neither wrapped nor cut."""
         self._console.print(_styled(text, style), no_wrap=True, overflow="ignore", crop=False)

@@ -26,6 +26,7 @@ EVENTS_SHOWN = 3
 OPEN_SHOWN = 3
 CAPTURES_SHOWN = 3
 EVIDENCE_SHOWN = 4
+ALL = "-o DIR or --format json"   # where all that is not shown stands
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
@@ -55,7 +56,7 @@ def _incidents(screen: Screen, report: Report, clock: tzinfo) -> None:
     screen.table(("id", "kind", "where", "from", "to", "lines", "findings"),
                  [_incident_row(incident, counted, names, when) for incident in shown],
                  right=frozenset({"lines", "findings"}), least=("findings", "lines", "to", "where"))
-    _more(screen, len(report.incidents) - len(shown), "incident")
+    screen.more(len(report.incidents) - len(shown), "incident", ALL)
 
 
 def _incident_row(incident: Incident, counted: set[str], names: dict[str, str], when: TimeText) -> tuple[object, ...]:
@@ -63,11 +64,6 @@ def _incident_row(incident: Incident, counted: set[str], names: dict[str, str], 
     end = "open" if incident.end is None else when(incident.end)
     return (incident.id, incident.kind, where, when(incident.start), end, len(incident.lines),
             len(counted.intersection(incident.findings)))
-
-
-def _more(screen: Screen, count: int, noun: str) -> None:
-    if count > 0:
-        screen.say(f"{count_of(count, f'more {noun}')}: see -o DIR or --format json.")
 
 
 def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
@@ -85,8 +81,7 @@ def _findings(screen: Screen, report: Report, clock: tzinfo) -> None:
                      [_finding_row(finding, when) for finding in worst[in_full:FINDINGS_SHOWN]],
                      least=("incident", "severity", "time"))
     rest = Counter(finding.rule for finding in worst[FINDINGS_SHOWN:])
-    if rest:
-        screen.say(f"{grouped(rest.total())} more ({_most(rest)}): see -o DIR or --format json.")
+    screen.more(rest.total(), "finding", ALL, of_which=f" ({_most(rest)})")
 
 
 def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
@@ -138,7 +133,7 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
         within = when_of(report, clock)
         rows = [(_moment(event.time, seen, within, clock), event.what) for event in events[:EVENTS_SHOWN]]
         screen.table(("time", "what"), rows)
-        _more(screen, len(events) - EVENTS_SHOWN, "event")
+        screen.more(len(events) - EVENTS_SHOWN, "event", ALL)
 
 
 def _moment(time: float, seen: Sequence[float], within: TimeText, clock: tzinfo) -> str:
@@ -154,10 +149,8 @@ def _undecided(screen: Screen, report: Report) -> None:
     ordered = by_reason(report)
     for reason, rules in ordered[:OPEN_SHOWN]:
         screen.say(f"{count_of(rules.total(), 'check')}: {reason} ({_most(rules)}). {ADVICE[reason]}")
-    rest = sum(rules.total() for _, rules in ordered[OPEN_SHOWN:])
-    if rest:
-        screen.say(f"{count_of(rest, 'more check')} for {count_of(len(ordered) - OPEN_SHOWN, 'more reason')}: see -o "
-                   "DIR or --format json.")
+    reasons = count_of(len(ordered) - OPEN_SHOWN, "more reason")
+    screen.more(sum(rules.total() for _, rules in ordered[OPEN_SHOWN:]), "check", ALL, of_which=f" for {reasons}")
 
 
 def _most(rules: Counter[str]) -> str:
@@ -211,7 +204,7 @@ def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
     for capture in report.captures[:CAPTURES_SHOWN]:
         for sentence in health(capture, clock):
             screen.say(sentence)
-    _more(screen, len(report.captures) - CAPTURES_SHOWN, "capture")
+    screen.more(len(report.captures) - CAPTURES_SHOWN, "capture", ALL)
 
 
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:

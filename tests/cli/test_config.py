@@ -107,7 +107,7 @@ class TestCheck:
     def test_a_thousand_findings_do_not_flood_the_terminal(self, sipaudit_command: Command, tmp_path: Path) -> None:
         said = {f"reg__1__server__{server}__failOver__x{number}": 1 for server in range(1, 7) for number in range(99)}
         result = sipaudit_command("config", "check", one(tmp_path, **said))
-        assert "\n94 more: see --format json.\n" in result.out
+        assert "\n94 more findings: see --format json.\n" in result.out
 
     def test_what_stands_in_the_files_of_many_phones_is_told_once(
             self, sipaudit_command: Command, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ class TestCheck:
         assert "\n0004f2000001.cfg:1  error  config-missing-file\n" in said
         assert "\n    also at:  0004f2000002.cfg:1\n" in said   # where it is the same
         assert "\n    also at:  phone-0004f2000002.cfg:1 It is 2, which acts as 60.\n" in said
-        assert ("\n              and 2 more places: see --format json.\n"
+        assert ("\n              2 more places: see --format json.\n"
                 "    line:     sip:1@10.0.0.1 and 5 more\n" in said)
 
     def test_what_a_file_says_cannot_move_the_cursor(self, sipaudit_command: Command, tmp_path: Path) -> None:

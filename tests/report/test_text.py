@@ -285,11 +285,11 @@ def test_what_is_too_much_to_be_shown_is_counted_and_what_is_shown_is_not() -> N
 
     rule = report.findings[0].rule
     for render, told, shown, more in (
-        (in_text, with_findings, text.FINDINGS_SHOWN, f"\n2 more (2 {rule}): see -o DIR or --format json."),
+        (in_text, with_findings, text.FINDINGS_SHOWN, f"\n2 more findings (2 {rule}): see -o DIR or --format json."),
         (in_text, with_incidents, text.INCIDENTS_SHOWN, "\n2 more incidents: see -o DIR or --format json."),
         (in_ticket, with_findings, markdown.FINDINGS_SHOWN, "\n2 more are in findings.csv."),
         (in_ticket, with_incidents, markdown.INCIDENTS_SHOWN, "\n- and 2 more, see report.json"),
-        (compared, with_findings, comparison.FINDINGS_SHOWN, "\n2 more: see --format json."),
+        (compared, with_findings, comparison.FINDINGS_SHOWN, "\n2 more findings: see --format json."),
     ):
         assert more in render(told(shown + 2))
         assert more.partition("2")[2] not in render(told(shown))   # as ` more are in findings.csv.`
