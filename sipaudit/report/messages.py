@@ -76,16 +76,16 @@ class Rows:
         """All rows, in pieces, with these names; no more can be added."""
         import pyarrow as pa
 
-        if self._waiting:
-            self._lay_down()
-        if self._writer is None:
-            return
-        self._writer.close()
-        self._file.seek(0)
-        with pa.ipc.open_file(self._file) as reader:
-            for number in range(reader.num_record_batches):
-                yield _with_names(reader.get_batch(number), names)
-        self._file.close()
+        with self._file:
+            if self._waiting:
+                self._lay_down()
+            if self._writer is None:
+                return
+            self._writer.close()
+            self._file.seek(0)
+            with pa.ipc.open_file(self._file) as reader:
+                for number in range(reader.num_record_batches):
+                    yield _with_names(reader.get_batch(number), names)
 
 
 def _with_names(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:

@@ -16,17 +16,17 @@ DECRYPTED = frozenset({"tls", "wss"})
 
 
 class Gathering:
-    """`exhibits` are the messages of the findings that are embedded; `spool` has the packets of the evidence, `parts`
-    the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
+    """`exhibits` are the messages of the findings that are embedded; `spool` takes the packets of the evidence, `parts`
+    has the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
     """
 
-    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace]) -> None:
+    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], spool: Spool) -> None:
         self._run = run
         self._embedded = embedded
         self._evidence = evidence
         self.exhibits: dict[FramePlace, list[Exhibit]] = {}
         self.parts: dict[FramePlace, tuple[int, ...]] = {}
-        self.spool = Spool()
+        self.spool = spool
 
     def gather(self) -> None:
         """The messages and their packets; those of messages of several frames are known only then."""
@@ -68,9 +68,9 @@ class RedactedGathering(Gathering):
     """The same under pseudonyms, gathered while `messages` is run through: packets are written anew, a message each,
     and places have the captures' new names."""
 
-    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], hiding: MessageRedaction
-                 ) -> None:
-        super().__init__(run, embedded, evidence)
+    def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], spool: Spool,
+                 hiding: MessageRedaction) -> None:
+        super().__init__(run, embedded, evidence, spool)
         self._hiding = hiding
         self._names = hiding.redaction.names
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import tzinfo
 from pathlib import Path
 
 from sipaudit.model.values import Report
 from sipaudit.report import document, markdown, table
 from sipaudit.report.comparison import Comparison
-from sipaudit.report.evidence import write_evidence
+from sipaudit.report.evidence import Spool, write_evidence
 from sipaudit.report.exhibits import FramePlace, frames_of, places_of, worst_first
 from sipaudit.report.folder import EVIDENCE, Folder
 from sipaudit.report.messages import batches, write_parquet
@@ -42,26 +43,26 @@ def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | 
         report = hiding.redaction.report(report)
         shown = {finding.id: finding for finding in report.findings}
         proven = [shown[finding.id] for finding in proven]
-    with Folder(wanted.directory) as folder:
-        gathering = _gathered(run, messages, embedded, evidence, folder.path("messages.parquet"))
+    with Folder(wanted.directory) as folder, closing(Spool()) as spool:
+        gathering = _gathered(run, messages, embedded, evidence, spool, folder.path("messages.parquet"))
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
-        write_evidence(proven, gathering.spool, gathering.parts, paths)
+        write_evidence(proven, spool, gathering.parts, paths)
         write_rendered(folder, report, run.brief.zone, run.pack)
         # Wireshark reads what was captured: where that is to be hidden nothing is dissected
-        read = dissections(gathering.spool, worst[:wanted.embed], run.warn) if hiding is None else {}
+        read = dissections(spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
             report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
 
 
 def _gathered(run: Run, messages: FirstRows | MessageRedaction, embedded: set[FramePlace], evidence: set[FramePlace],
-              path: Path) -> Gathering:
+              spool: Spool, path: Path) -> Gathering:
     """Write all messages; what the other files need of the captures."""
     if isinstance(messages, FirstRows):
         messages.write(run, path)
-        plain = Gathering(run, embedded, evidence)
+        plain = Gathering(run, embedded, evidence, spool)
         plain.gather()
         return plain
-    hidden = RedactedGathering(run, embedded, evidence, messages)
+    hidden = RedactedGathering(run, embedded, evidence, spool, messages)
     write_parquet(batches(hidden.messages()), path)
     return hidden
 

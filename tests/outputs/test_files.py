@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,14 @@ def test_csv_has_a_row_a_finding(made: tuple[Report, Path, Path]) -> None:
         assert row["basis"] == ";".join(finding.basis)
         assert json.loads(row["facts"]) == finding.facts
         assert row["evidence"] == ";".join(f"{capture}:{frame.frame}" for frame in frames_of(finding))
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_no_file_is_left_open(made: tuple[Report, Path, Path], tmp_path: Path, redact: bool) -> None:
+    with warnings.catch_warnings(record=True, action="always", category=ResourceWarning) as told:
+        judged(tmp_path, made[2], job={"redact": redact})
+        gc.collect()
+    assert [str(one.message) for one in told] == []
 
 
 def test_the_same_input_makes_the_same_files(made: tuple[Report, Path, Path], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.captures import Workload
 from sipaudit.model.values import Confidence, Frame, Report, Severity
 from sipaudit.pipeline import Job
 from sipaudit.reconstruct.short_road import ShortRoad
+from sipaudit.report.evidence import Spool
 from sipaudit.report.exhibits import Exhibits, frames_of, places_of, worst_first
 from sipaudit.report.messages import batches, write_parquet
 from sipaudit.run import second_pass
@@ -50,8 +52,9 @@ def asked(report: Report) -> list[Frame]:
 
 def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
     """The messages behind the evidence of the `worst` findings."""
-    second = Gathering(run, set(places_of(worst_first(report.findings)[:worst])), set())
-    second.gather()
+    with closing(Spool()) as spool:
+        second = Gathering(run, set(places_of(worst_first(report.findings)[:worst])), set(), spool)
+        second.gather()
     return second.exhibits
 
 
@@ -213,7 +216,7 @@ def test_decrypted_messages_come_as_text(tmp_path: Path) -> None:
     with run.reading.ahead_again() as ahead:
         read = [item for item, *_ in chain.from_iterable(ahead) if isinstance(item, Datagram)]
     wanted = {(str(capture), item.frame) for item in read}
-    second = Gathering(run, wanted, wanted)
+    second = Gathering(run, wanted, wanted, Spool())
     second.gather()
     shown = second.exhibits
     assert [one.text.encode() for place in sorted(shown) for one in shown[place]] == [register(1), answer(1)]
