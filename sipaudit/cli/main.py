@@ -1,5 +1,5 @@
-"""The `sipaudit` command from its first line on: Ctrl-C ends it alike while it loads what it needs and while it works,
-and what a service is told (`live`) counts from here on.
+"""The `sipaudit` command from its first line on: Ctrl-C and SIGTERM end it alike while it loads what it needs and while
+it works, and what a service is told (`live`) counts from here on.
 
 So this file loads next to nothing; the commands are those of `root.py`.
 """
@@ -34,13 +34,14 @@ SOON, LATER = 0.001, 0.01  # seconds
 def main() -> int:
     """Runs the command line; gives the exit code (`exit_codes`)."""
     _open_what_is_closed()
-    if _command() == "live":
-        return _service()
+    handler = signal(SIGTERM, default_int_handler)   # as Ctrl-C: what is half made is taken away
     try:
-        return _run()
+        return _service() if _command() == "live" else _run()
     except KeyboardInterrupt:
         _say_interrupted()
         return INTERRUPTED
+    finally:
+        signal(SIGTERM, handler)
 
 
 def _say_interrupted() -> None:
@@ -65,7 +66,6 @@ def _command() -> str:
 def _service() -> int:
     """`live` ends with 0 when it is told to (contract 1), also before it listens. SIGHUP waits until then: files may
     have been read that have changed since."""
-    handler = signal(SIGTERM, default_int_handler)
     blocked = pthread_sigmask(SIG_BLOCK, {SIGHUP})
     try:
         return _run()
@@ -75,7 +75,6 @@ def _service() -> int:
     finally:
         sigtimedwait({SIGHUP}, 0)   # one that still waits would end the process
         pthread_sigmask(SIG_SETMASK, blocked)
-        signal(SIGTERM, handler)
 
 
 def _forget_what_was_interrupted() -> None:

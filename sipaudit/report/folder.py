@@ -94,15 +94,16 @@ class Folder:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C comes too late now: half of the files would be of this run and half of another."""
+    """Ctrl-C and SIGTERM come too late now: half of the files would be of this run and half of another."""
     if threading.current_thread() is not threading.main_thread():  # where Python hears no signal
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check(directory: str) -> None:

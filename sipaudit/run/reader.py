@@ -83,12 +83,13 @@ class Reader:
         """End it, whatever it does."""
         self._orders.close()
         self.incoming.close()
-        self.process.terminate()
+        self.process.kill()   # it may not yet have put away how SIGTERM is heard here
         self.process.join()
 
     def _serve(self, heard: int, outgoing: int) -> None:
         """What the other process does: read to the end, or until nobody listens."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who listens, and ends this one
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if sys.stdin is not None:
             sys.stdin = open(STDIN, closefd=False)  # noqa: SIM115 - multiprocessing has put /dev/null there
         self._orders.close()

@@ -117,7 +117,9 @@ def test_ctrl_c_while_reading_ends_with_130_and_writes_nothing(tmp_path: Path) -
     assert not out.exists()
 
 
-def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_is_stopped_while_files_are_made_leaves_the_directory_as_it_was(
+        number: signal.Signals, tmp_path: Path) -> None:
     capture, out = tmp_path / "a.pcap", tmp_path / "out"
     frame = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), REGISTER)
     write_pcap(capture, [(1_700_000_000 + second, frame) for second in range(30_000)])
@@ -130,9 +132,9 @@ def test_ctrl_c_while_files_are_made_leaves_the_directory_as_it_was(tmp_path: Pa
     ) as command:
         while command.poll() is None and not list(out.glob(".sipaudit-*")):
             time.sleep(0.002)
-        command.send_signal(signal.SIGINT)
-        said, _ = command.communicate(timeout=60)
-    assert (command.returncode, said) == (130, b"")
+        command.send_signal(number)
+        said, complained = command.communicate(timeout=60)
+    assert (command.returncode, said, complained) == (130, b"", b"sipaudit: interrupted\n")
     left = {str(path.relative_to(out)): path.read_text() for path in out.rglob("*") if path.is_file()}
     assert left == {"report.json": "old", "evidence/f-000001.pcapng": "old"}
     assert sorted(path.name for path in out.iterdir()) == ["evidence", "report.json"]

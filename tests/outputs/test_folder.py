@@ -64,29 +64,29 @@ def test_an_end_in_the_middle_changes_nothing(earlier: Path, tmp_path: Path, err
     assert not (tmp_path / "new").exists()
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """Ctrl-C interrupts, which a shell's jobs in the background ignore."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def stop(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that interrupts; a shell's jobs in the background ignore Ctrl-C."""
+    before = signal.signal(request.param, signal.default_int_handler)
+    yield request.param
+    signal.signal(request.param, before)
 
 
-@pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_while_files_go_to_their_places_comes_too_late(earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_stopped_while_files_go_to_their_places_is_stopped_too_late(
+        stop: signal.Signals, earlier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replace = Path.replace
 
-    def with_ctrl_c(self: Path, target: Path) -> Path:
-        signal.raise_signal(signal.SIGINT)
+    def stopped(self: Path, target: Path) -> Path:
+        signal.raise_signal(stop)
         return replace(self, target)
 
     with Folder(str(earlier)) as written:
         written.path("report.json").write_text("new")
         written.path("report.md").write_text("new")
-        monkeypatch.setattr(Path, "replace", with_ctrl_c)
+        monkeypatch.setattr(Path, "replace", stopped)
     assert {name: text for name, text in tree(earlier).items() if text == "new"}.keys() == {"report.json", "report.md"}
     with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(stop)
 
 
 def test_a_place_that_cannot_be_ours_is_refused(tmp_path: Path) -> None:
