@@ -19,7 +19,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import STDIN, DamagedStreamError, chunks, opened
-from sipaudit.errors import InputError, InputErrors, collecting
+from sipaudit.errors import InputError, InputErrors, collecting, raise_together
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
@@ -86,8 +86,7 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
             (errors if named else found.skipped).append(error)
     if not found.files:
         errors += without_packet
-    if errors:
-        raise errors[0] if len(errors) == 1 else InputErrors(errors)
+    raise_together(errors)
     passed_over = [*without_packet, *found.skipped, *_not_searched(arguments)]
     if not found.files:
         raise InputErrors(list(_no_capture(arguments, found.skipped, passed_over)))
