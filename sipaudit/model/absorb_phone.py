@@ -98,12 +98,24 @@ def _cancelled(reach: Reach, cancel: Sent) -> Reach:
 
 def _resent(reach: Reach, packet: Resent) -> Reach:
     late = reach.late
-    if late:  # still sent again although a later request was answered: it runs on
+    if packet.transaction in reach.ringing:
+        late = _not_heard(reach, packet)
+    elif late:  # still sent again although a later request was answered: it runs on
         late = tuple((request, request.time + SILENCE_MAX if request.transaction == packet.transaction else until)
                      for request, until in late)
     open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
     repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))
     return replace(reach, touched=packet.time, repeated=repeated, late=late)
+
+
+def _not_heard(reach: Reach, packet: Resent) -> tuple[tuple[Sent, float], ...]:
+    """Who goes on sending an INVITE has not heard that it rings (RFC 3261 17.1.1.2): what the capture shows of answers
+    may be lost between tap and phone, the final one as well. It may run out when it is not sent again."""
+    request = next((one for one in reach.waiting if one.transaction == packet.transaction), None)
+    others = tuple(one for one in reach.late if one[0].transaction != packet.transaction)
+    if request is None or len(others) >= LATE_KEPT:
+        return reach.late
+    return *others, (request, _sent_again_by(request, packet.time))
 
 
 def _contacted(reach: Reach, contact: Contacted) -> Reach:
@@ -241,11 +253,16 @@ def _open_until(reach: Reach, answer: Answered, request: Sent) -> float:
     who has not sent it again when the next time had come, twice as late as the last, had ended it before."""
     if request.line == answer.line:
         return request.time
-    lasted = repeated_until(reach, request) - request.time
-    ended = request.time + T1 + 2 * lasted + SLACK_MIN
-    repeats = lasted > 0 and request.transaction not in reach.ringing   # what rings is not sent again
+    repeated = repeated_until(reach, request)
+    ended = _sent_again_by(request, repeated)
+    repeats = repeated > request.time and request.transaction not in reach.ringing   # what rings is not sent again
     given_up = repeats and answer.sent is not None and ended < answer.sent
     return ended if given_up else request.time + SILENCE_MAX
+
+
+def _sent_again_by(request: Sent, repeated: float) -> float:
+    """When a request would have been sent again by, had its phone not given it up: twice as late as the last time."""
+    return request.time + T1 + 2 * (repeated - request.time) + SLACK_MIN
 
 
 def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:
