@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,20 @@ class Store:
         with closing(self.engine.raw_connection()) as old:   # what was moved shall be whole
             old.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.engine.dispose()
-        try:
+        with _away():
             _make_file(self.address, file)
             migration.bring_up(self.engine, make=True, shown=self.address.shown)
-        except InputError as error:
-            raise OSError(str(error)) from None
         self._identity = sqlite_file.identity(file)
         return True
+
+    def try_again(self) -> None:
+        """Before something is written after a failure. A connection to PostgreSQL stays with a server that has become
+        read-only since another one is the first, and a database that was made anew has no tables. Raises OSError, and
+        what the database raises."""
+        if self.address.file is None:
+            self.engine.dispose()
+            with _away():
+                migration.bring_up(self.engine, make=True, shown=self.address.shown)
 
     def was_written(self) -> bool:
         """Whether somebody did, so that what was read may be of before and after."""
@@ -59,6 +67,15 @@ class Store:
     def trouble(self, error: Exception) -> str:
         """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
         return trouble(self.address, error)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    """What the user would be told in the beginning says later that the store cannot be used now."""
+    try:
+        yield
+    except InputError as error:
+        raise OSError(str(error)) from None
 
 
 def trouble(address: Address, error: Exception) -> str:

@@ -69,6 +69,8 @@ class Reach:
     def _write(self, run: RunOf, sayings: Sequence[Saying]) -> None:
         self.asked = time.monotonic()
         try:
+            if self.away is not None:
+                self._store.try_again()
             self._trusted()   # by what was written before
             if self._store.make_sure():
                 LOG.warning("the store %s was moved or removed: another one is written now", self._store.address.shown)

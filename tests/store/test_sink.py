@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from sipaudit.errors import InputError
 from sipaudit.live.storing import store_end
@@ -130,6 +130,43 @@ def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool:
     assert len(found) == 100 + said
     assert sink.standing().dropped == sink.standing().refused == 0
     assert [path.name for path in spool.iterdir()] == ["lock"]
+
+
+def told(url: str, *statements: str) -> None:
+    """Somebody who looks after the server does this to the database of a URL."""
+    server, name = url.rsplit("/", 1)
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement.format(name=name)))
+    engine.dispose()
+
+
+def test_a_session_that_stays_read_only_is_not_kept(postgres: Postgres, spool: Path) -> None:
+    """As one with a server that is not the first any more, behind a proxy."""
+    url = postgres.database()
+    with probe(url, spool) as sink:
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().written == 1)
+        told(url, "ALTER DATABASE {name} SET default_transaction_read_only = on",
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        sink.take(finding(2))
+        eventually(lambda: sink.standing().away_since is not None)
+        time.sleep(0.5)     # it has tried again meanwhile, by a session that is read-only
+        told(url, "ALTER DATABASE {name} RESET default_transaction_read_only")
+        eventually(lambda: sink.standing().away_since is None and sink.standing().written == 2)
+    assert ids(url) == ["f-000001", "f-000002"]
+
+
+def test_a_database_that_is_made_anew_gets_its_tables(postgres: Postgres, spool: Path) -> None:
+    url = postgres.database()
+    with probe(url, spool) as sink:
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().written == 1)
+        told(url, "DROP DATABASE {name} WITH (FORCE)", "CREATE DATABASE {name}")
+        sink.take(finding(2))
+        eventually(lambda: sink.standing().written == 2)
+    assert ids(url) == ["f-000002"]
 
 
 def test_what_waits_at_the_end_is_written_when_a_later_run_finds_the_store(sqlite_url: str, spool: Path) -> None:
