@@ -19,6 +19,7 @@ from sipaudit.store import migration, sqlite_file
 from sipaudit.store.address import Address, parse
 
 PATIENCE = 5.0      # seconds to wait for a connection, or for who else writes into a SQLite store
+LEFT = 16 << 20     # bytes to which the -wal of SQLite shrinks again, once nobody reads what it had before
 STATEMENT = 30_000  # milliseconds after which PostgreSQL gives a writing statement up
 
 
@@ -204,8 +205,8 @@ def _sqlite(address: Address, *, writing: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON") if writing else (
-                "foreign_keys = ON",):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON",
+                       f"journal_size_limit = {LEFT}") if writing else ("foreign_keys = ON",):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -502,6 +502,29 @@ def test_a_store_that_is_moved_or_removed_under_a_run_is_made_anew(
     assert "was moved or removed: another one is written now" in caplog.text
 
 
+def test_what_grew_beside_a_store_while_somebody_read_for_long_shrinks_again(
+        sqlite_url: str, spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipaudit.store.opening.LEFT", 100_000)
+    ahead = tmp_path / "store.db-wal"
+    with probe(sqlite_url, spool) as sink:
+        def put(since: int) -> None:
+            for number in range(since, since + 1000):
+                sink.take(finding(number))
+            eventually(lambda: sink.standing().written >= since + 1000)
+
+        put(0)
+        reader = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM findings").fetchall()
+        for since in range(1000, 6000, 1000):
+            put(since)
+        grown = ahead.stat().st_size
+        reader.close()
+        put(6000)
+        put(7000)
+        assert ahead.stat().st_size < grown / 2
+
+
 def test_where_the_directory_of_a_store_is_gone_what_is_said_waits(sqlite_url: str, tmp_path: Path) -> None:
     place, spool = tmp_path / "place", tmp_path / "spool"
     place.mkdir()
