@@ -162,8 +162,9 @@ def _server(screen: Screen, server: ShownServer) -> None:
     kind = "Outbound proxy" if server.proxy else "Server"
     addresses = ", ".join(server.addresses) or "addresses by DNS"
     ttl = f", TTL {server.dns_ttl} s" if server.dns_ttl is not None else ""
-    screen.say(f"{kind} {server.name or 'not known'}: {addresses}{ttl}. "
-               f"Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
+    known = f"{kind} {server.name}: {addresses}{ttl}" if server.name else \
+        f"{kind} not known: its address, port or transport is missing or not valid"
+    screen.say(f"{known}. Regime {server.regime or 'not known'}, failback mode {server.mode or 'not known'}.")
     rows = [(one.name, one.value, one.origin, one.meaning or None) for one in server.settings]
     screen.table(("setting", "value", "origin", "what it does"), rows, least=("origin",))
     _sources(screen, server)

@@ -132,7 +132,7 @@ def _idle(settings: LineSettings) -> str:
     if settings.number("register") == 0:
         return "An idle phone does not notice a dead server: it has no registration to renew."
     if expires is None or overlap is None:
-        return "When an idle phone notices a dead server cannot be told: its registration period is not known."
+        return "When an idle phone notices a dead server cannot be told: when it renews its registration is not known."
     return (f"An idle phone notices a dead server only when it renews, up to {in_words(renewal(expires, settings))} "
             f"later (if the server grants {expires} s); until then calls to it are lost.")
 

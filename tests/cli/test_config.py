@@ -180,9 +180,17 @@ class TestShow:
     def test_settings_for_all_lines_are_shown_as_such(self, sipaudit_command: Command, tmp_path: Path) -> None:
         lay(tmp_path, site=flat(voIpProt__server__1__failOver__reRegisterOn=1))
         out = sipaudit_command("config", "show", str(tmp_path / "site.cfg")).out
-        assert out.startswith("All lines (any phone)\nServer not known: addresses by DNS. Regime R1")
+        assert out.startswith("All lines (any phone)\nServer not known: its address, port or transport is missing or "
+                              "not valid.")
         out = sipaudit_command("config", "show", str(tmp_path / "site.cfg"), "--format", "json").out
         assert [line["line"] for line in json.loads(out)["lines"]] == [None]
+
+    def test_an_address_is_not_said_to_be_left_to_dns_where_only_the_transport_cannot_be_read(
+            self, sipaudit_command: Command, tmp_path: Path) -> None:
+        path = one(tmp_path, reg__1__server__1__address="10.0.0.1", reg__1__server__1__transport="UDPonly")
+        out = sipaudit_command("config", "show", path).out
+        assert "Server not known: its address, port or transport is missing or not valid." in out
+        assert "DNS" not in out
 
     @pytest.mark.parametrize(("arguments", "said"), [
         (["nowhere.cfg"], "is neither a file or directory nor a MAC"),
