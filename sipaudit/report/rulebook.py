@@ -125,6 +125,8 @@ def checked(files: Iterable[Checked], width: int, color: bool) -> str:
 def _cases(file: Checked) -> str:
     if file.cases is None:
         return ""
+    if not file.cases:
+        return ", without cases"
     if file.failures:
         return f", {len(file.failures)} of {file.cases} cases come out otherwise (- expected, + observed)"
     return f", {file.cases} case{'' if file.cases == 1 else 's'} as expected"

@@ -36,7 +36,7 @@ class Failure(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """One file that can be used; `cases` is None where no cases stand beside it."""
+    """One file that can be used; `cases` is how many stand beside it, None where there is no rule to have any."""
 
     file: str
     what: str
@@ -57,7 +57,7 @@ def check(paths: Iterable[str]) -> list[Checked]:
             with collecting(loader.errors):
                 cases[taken.file] = read_cases(beside)
     loader.done()
-    return [_checked(taken, cases.get(taken.file)) for taken in loader.taken]
+    return [_checked(taken, cases.get(taken.file, [])) for taken in loader.taken]
 
 
 def _rule_file(path: str) -> Path:
@@ -92,9 +92,10 @@ def _cases(root: tree.Sequence, problems: Problems) -> Iterator[RuleCase]:
             fields.wrong("scenario", f"the scenario: {error}", "docs/rules.md describes the language")
 
 
-def _checked(taken: Taken, cases: list[RuleCase] | None) -> Checked:
-    failures = () if taken.rule is None or cases is None else tuple(_failures(taken.rule, cases))
-    return Checked(taken.file, taken.what, None if cases is None else len(cases), failures)
+def _checked(taken: Taken, cases: list[RuleCase]) -> Checked:
+    if taken.rule is None:
+        return Checked(taken.file, taken.what, None, ())
+    return Checked(taken.file, taken.what, len(cases), tuple(_failures(taken.rule, cases)))
 
 
 def _failures(rule: Rule, cases: list[RuleCase]) -> Iterator[Failure]:

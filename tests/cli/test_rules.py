@@ -89,6 +89,14 @@ def test_check_of_good_rules_is_0(sipaudit_command: Command) -> None:
     assert (result.code, result.out) == (0, f"{PREMATURE}: rule premature-failback, 3 cases as expected\n")
 
 
+def test_a_rule_without_cases_is_said_to_have_none(sipaudit_command: Command, tmp_path: Path) -> None:
+    """They may lie beside it under a name that is not read."""
+    (tmp_path / "mine.yaml").write_text(rule_text())
+    (tmp_path / "mine.tests.yaml").write_text("override: {mine: {severity: error}}")
+    assert sipaudit_command("rules", "check", str(tmp_path)).out == (
+        f"{tmp_path}/mine.yaml: rule mine, without cases\n{tmp_path}/mine.tests.yaml: overrides of mine\n")
+
+
 def test_check_of_a_case_that_comes_out_otherwise_is_3(sipaudit_command: Command, tmp_path: Path) -> None:
     cases = PREMATURE.with_suffix(".test.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(PREMATURE.read_text())

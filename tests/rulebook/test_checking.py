@@ -44,7 +44,7 @@ def test_a_rule_without_cases_and_overrides_have_none(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(rule_text())
     (tmp_path / "over.yaml").write_text("override: {mine: {severity: error}}")
     assert [(file.what, file.cases) for file in check([str(tmp_path)])] == [
-        ("rule mine", None), ("overrides of mine", None)]
+        ("rule mine", 0), ("overrides of mine", None)]
 
 
 def test_a_shell_that_names_the_cases_too_means_the_rule(tmp_path: Path) -> None:
