@@ -89,7 +89,7 @@ class Screen:
         shown = _with_room(kept, self.width, least)
         self._draw(shown, _widths(shown, self.width))
         if len(shown) < len(kept):
-            self.say(f"Too narrow for {', '.join(column.name for column in kept if column not in shown)}.")
+            self.say(f"Columns that did not fit: {', '.join(column.name for column in kept if column not in shown)}.")
 
     def _draw(self, columns: Sequence[Column], widths: Sequence[int]) -> None:
         from rich.table import Table
