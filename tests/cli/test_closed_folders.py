@@ -31,9 +31,21 @@ class User(TypedDict, total=False):
 NOBODY: User = {"user": 65_534, "group": 65_534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
+@pytest.fixture(scope="module")
+def runs_as_nobody() -> bool:
+    """Not where Python, or this project, lies below a folder that only root may enter, as what pyenv makes for root."""
+    try:
+        subprocess.run([*COMMAND, "--version"], cwd="/", capture_output=True, check=True, **NOBODY)
+    except (PermissionError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(runs_as_nobody: bool) -> Iterator[Path]:
     """`closed` is a folder that is closed to NOBODY; what it holds is there."""
+    if not runs_as_nobody:
+        pytest.skip("another user may not run this Python")
     folder = Path(tempfile.mkdtemp(prefix="sipaudit-"))   # the folders of pytest are closed as a whole
     folder.chmod(0o755)
     (folder / "closed").mkdir()
@@ -41,20 +53,9 @@ def place() -> Iterator[Path]:
         shutil.copy(SAMPLE / name, folder / "closed")
     shutil.copy(SAMPLE / "capture.pcap", folder)
     (folder / "closed").chmod(0o700 if NOBODY else 0)
-    if not _runs_as_nobody(folder):
-        pytest.skip("another user may not run this Python")
     yield folder
     (folder / "closed").chmod(0o700)
     shutil.rmtree(folder)
-
-
-def _runs_as_nobody(folder: Path) -> bool:
-    """Not where Python, or this project, lies below a folder that only root may enter, as what pyenv makes for root."""
-    try:
-        subprocess.run([*COMMAND, "--version"], cwd=folder, capture_output=True, check=True, **NOBODY)
-    except (PermissionError, subprocess.CalledProcessError):
-        return False
-    return True
 
 
 @pytest.mark.parametrize("words", [
