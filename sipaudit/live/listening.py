@@ -73,8 +73,8 @@ class Listening:
         self._disorder = Disorder(probe.health, log.warning)
         self._systemd = Systemd()
         title = ", ".join(one.path for one in probe.health)
-        self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity),
-                       self._systemd]
+        self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity,
+                                        goes_on=goes_on), self._systemd]
         if self._checkpoint is not None:    # first: what the others have told, a run that goes on must know
             self._sinks.insert(0, self._checkpoint.journal)
         if goes_on:

@@ -37,10 +37,12 @@ def outputs_opened_early(orders: Orders, pack: RulePack, zone: tzinfo) -> list[S
     return sinks
 
 
-def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identity: str) -> list[Sink]:
-    """The others, as the user that we have become. `log`: the last lines of the log. Raises InputError."""
+def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identity: str, *, goes_on: bool
+            ) -> list[Sink]:
+    """The others, as the user that we have become. `log`: the last lines of the log; `goes_on`: whether an earlier
+    process of the run had them. Raises InputError."""
     sinks: list[Sink] = []
-    store = store_end(orders.store, orders.checkpoint, os.environ, identity=identity)
+    store = store_end(orders.store, orders.checkpoint, os.environ, identity=identity, goes_on=goes_on)
     if store is not None:
         sinks.append(store)
     if orders.jsonl is not None:

@@ -16,12 +16,13 @@ SPOOL = "store-spool"
 
 def store_end(
     url: str | None, checkpoint: str | None, environment: Mapping[str, str], *, identity: str | None = None,
+    goes_on: bool = False,
 ) -> StoreSink | None:
     """The sink of `--store URL`; without it that of a service, which has a state directory, else None.
 
     `checkpoint` is what `--checkpoint` names, beside which is kept what the store cannot take at once. `identity` is
     that of the run whose ids go on (`StoreSink.identity`, from the checkpoint); None begins a new run. Raises
-    InputError when the store cannot be opened or made.
+    InputError when the store cannot be opened or made; where an earlier process of the run `goes_on`, it is waited for.
     """
     chosen = default_store(environment) if url is None else url
     if chosen is None:
@@ -29,4 +30,4 @@ def store_end(
     from sipaudit.store.sink import open_sink  # deferred: brings the libraries of databases
 
     place = state_directory(environment) if checkpoint is None else Path(checkpoint).absolute().parent
-    return open_sink(chosen, place / SPOOL, identity=identity)
+    return open_sink(chosen, place / SPOOL, identity=identity, goes_on=goes_on)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from sipaudit.errors import InputError
@@ -25,11 +24,13 @@ STATEMENT = 30_000  # milliseconds after which PostgreSQL gives a writing statem
 
 class Store:
     """A store that was reached; `address` is where. `state` is that of a file that is read as if nobody could write it
-    meanwhile. To be closed."""
+    meanwhile; `fault` is why it could not be reached, where it is to be tried again. To be closed."""
 
-    def __init__(self, address: Address, engine: Engine, state: tuple[int, ...] | None = None) -> None:
+    def __init__(self, address: Address, engine: Engine, state: tuple[int, ...] | None = None,
+                 fault: Exception | None = None) -> None:
         self.address = address
         self.engine = engine
+        self.fault = fault
         self._state = state
         self._identity = None if address.file is None else sqlite_file.identity(address.file)
 
@@ -44,21 +45,26 @@ class Store:
             return False
         with closing(self.engine.raw_connection()) as old:   # what was moved shall be whole
             old.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self.engine.dispose()
-        with _away():
-            _make_file(self.address, file)
-            migration.bring_up(self.engine, make=True, shown=self.address.shown)
-        self._identity = sqlite_file.identity(file)
+        self._open_anew()
         return True
 
     def try_again(self) -> None:
         """Before something is written after a failure. A connection to PostgreSQL stays with a server that has become
         read-only since another one is the first, and a database that was made anew has no tables. Raises OSError, and
         what the database raises."""
-        if self.address.file is None:
-            self.engine.dispose()
-            with _away():
-                migration.bring_up(self.engine, make=True, shown=self.address.shown)
+        if self.address.file is None or self.fault is not None:
+            self._open_anew()
+
+    def _open_anew(self) -> None:
+        self.engine.dispose()
+        try:
+            if self.address.file is not None:
+                _make_file(self.address, self.address.file)
+            migration.bring_up(self.engine, make=True, shown=self.address.shown)
+        except InputError as error:
+            raise OSError(str(error)) from None
+        self.fault = None
+        self._identity = None if self.address.file is None else sqlite_file.identity(self.address.file)
 
     def was_written(self) -> bool:
         """Whether somebody did, so that what was read may be of before and after."""
@@ -68,15 +74,6 @@ class Store:
     def trouble(self, error: Exception) -> str:
         """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
         return trouble(self.address, error)
-
-
-@contextmanager
-def _away() -> Iterator[None]:
-    """What the user would be told in the beginning says later that the store cannot be used now."""
-    try:
-        yield
-    except InputError as error:
-        raise OSError(str(error)) from None
 
 
 def trouble(address: Address, error: Exception) -> str:
@@ -90,15 +87,17 @@ def trouble(address: Address, error: Exception) -> str:
     return safe_text(address.without_secrets(lines[0]))
 
 
-def open_for_writing(url: str) -> Store:
+def open_for_writing(url: str, *, later: bool = False) -> Store:
     """The store, made if it is not there, and brought to the newest form. Raises InputError, and OSError where the disk
-    is full or broken."""
+    is full or broken. `later`: one that cannot be reached now is given with its `fault`, to be tried again."""
     address = parse(url)
     try:
         if address.file is not None:
             _make_file(address, address.file)
         return _opened(address, writing=True)
     except (SQLAlchemyError, OSError, UnicodeDecodeError) as error:
+        if later and isinstance(error, OperationalError | OSError):
+            return Store(address, make_engine(address, writing=True), fault=error)
         raise _unusable(address, error, "name a store that you may write, in a directory that you may write; a file of "
                         "something else is none") from None
 

@@ -69,6 +69,8 @@ class StoreSink:
         self._in_hand: dict[object, Saying] = {}
         self._full = False      # whether the disk of the spool took nothing the last time
         self._reach = Reach(store, again, rest=every)
+        if store.fault is not None:
+            self._reach.fails(store.fault)
         self._dropped = self._told = 0
         self._relief: threading.Thread | None = None
         self._ends = False
@@ -259,10 +261,11 @@ def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
     return replace(said, registration=replace(row, until=until, end="expired" if over else "unknown"))
 
 
-def open_sink(url: str, spool: Path, *, identity: str | None = None) -> StoreSink:
+def open_sink(url: str, spool: Path, *, identity: str | None = None, goes_on: bool = False) -> StoreSink:
     """The sink of a live run: `url` is that of --store, `spool` a directory beside the checkpoint. Raises InputError
-    when the store cannot be opened now; when it goes away later, it is waited for."""
-    store = open_for_writing(url)
+    when the store cannot be opened now, unless the run `goes_on`: its store was there, and is waited for as if it had
+    gone away later."""
+    store = open_for_writing(url, later=goes_on)
     try:
         return StoreSink(store, spool, identity=identity)
     except BaseException:

@@ -132,6 +132,37 @@ def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool:
     assert [path.name for path in spool.iterdir()] == ["lock"]
 
 
+def test_a_run_that_goes_on_begins_without_its_store(postgres: Postgres, tmp_path: Path) -> None:
+    """Who is restarted in mid-outage must see it, though the server of the store is out as well."""
+    url, state = postgres.database(), str(tmp_path / "state")
+    postgres.stop()
+    try:
+        with pytest.raises(InputError, match="cannot be opened"):
+            store_end(url, state, {})
+        sink = store_end(url, state, {}, identity="run", goes_on=True)
+        assert sink is not None
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().spooled == 1)
+    finally:
+        postgres.start()
+    eventually(lambda: sink.standing().written == 1 and sink.standing().away_since is None)
+    sink.close()
+    assert ids(url) == ["f-000001"]
+
+
+def test_a_run_that_goes_on_begins_beside_a_file_that_somebody_holds(sqlite_url: str, tmp_path: Path) -> None:
+    with probe(sqlite_url, tmp_path / "before"):
+        pass
+    with occupied(sqlite_url):
+        sink = store_end(sqlite_url, str(tmp_path / "state"), {}, identity="run", goes_on=True)
+        assert sink is not None
+        sink.take(finding(1))
+        eventually(lambda: sink.standing().spooled == 1)
+    eventually(lambda: sink.standing().written == 1)
+    sink.close()
+    assert ids(sqlite_url) == ["f-000001"]
+
+
 def told(url: str, *statements: str) -> None:
     """Somebody who looks after the server does this to the database of a URL."""
     server, name = url.rsplit("/", 1)
