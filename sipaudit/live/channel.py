@@ -52,7 +52,8 @@ class Patience(NamedTuple):
 class Channel:
     """Notices to one place, in order. `name` is what the log calls it; `send` may take its time.
 
-    `counts`: notices `sent` and `dropped` (older ones, when too many wait; those left at the end), tries that `failed`.
+    `counts`: notices `sent` and `dropped` (older ones, when too many wait; one that is refused; those left at the end),
+    tries that `failed`.
     """
 
     def __init__(self, name: str, send: Send, patience: Patience) -> None:
@@ -111,7 +112,7 @@ class Channel:
             return notice
 
     def _deliver(self, notice: Notice) -> None:
-        pause, is_last = self._patience.first, self._ending
+        pause, is_last, waited = self._patience.first, self._ending, 0
         while not self._attempt(notice):
             self.counts["failed"] += 1
             if is_last:
@@ -120,10 +121,32 @@ class Channel:
             if pause == self._patience.first:
                 log.warning("%s: a notification could not be sent; trying again", self.name)
             is_last = self._pause(pause)
+            waited += pause == self._patience.longest
+            if waited > 1 and not is_last and self._is_refused(notice):
+                return
             pause = min(pause * 2, self._patience.longest)
         self.counts["sent"] += 1
         if pause != self._patience.first:
             log.info("%s: notifications can be sent again", self.name)
+
+    def _is_refused(self, notice: Notice) -> bool:
+        """Whether this one fails though the next gets through: what a service does not take for what it says would keep
+        back all others for ever."""
+        with self._changed:
+            later = self._waiting.popleft() if self._waiting else None
+        if later is None:
+            return False
+        if not self._attempt(later):
+            with self._changed:
+                self._waiting.appendleft(later)
+            return False
+        self.counts["sent"] += 1
+        if self._attempt(notice):
+            self.counts["sent"] += 1
+        else:
+            self.counts.update(failed=1, dropped=1)
+            log.warning("%s: a notification is refused, and dropped, since others are taken", self.name)
+        return True
 
     def _attempt(self, notice: Notice) -> bool:
         try:

@@ -30,6 +30,7 @@ WAIT = 20.0   # seconds until a test gives up
 class Service:
     """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503. `answers` is
     how much it says to each; with `drips` it says, from there on, a byte now and then, as long as somebody listens.
+    Whoever asks by GET is told that all is well.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Service:
         self.asked = 0
         self.answers = self.answered = 0   # of 64 kB each
         self.drips = ""   # in its "head" or its "body"
+        self.moved = 0    # the status that says so, where it has
         self._ends = Event()
         self.got: list[dict[str, Any]] = []
         service = self
@@ -46,11 +48,15 @@ class Service:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 service.asked += 1
                 status = 503 if service.asked <= service.failures else 200
+                if service.moved and not self.path.endswith("/there"):
+                    status = service.moved
                 if status == 200:
                     service.got.append(body)
                 if service.drips == "head":
                     self._drip()
                 self.send_response(status)
+                if status == service.moved:
+                    self.send_header("Location", f"{self.path}/there")
                 self.end_headers()
                 if service.drips == "body":
                     self._drip()
@@ -58,6 +64,10 @@ class Service:
                     for _ in range(service.answers):
                         self.wfile.write(bytes(1 << 16))
                         service.answered += 1
+
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.end_headers()
 
             def _drip(self) -> None:
                 with suppress(OSError):
@@ -157,6 +167,20 @@ def test_an_answer_that_drips_is_waited_for_no_longer_than_any(
     service.drips = ""
     until(lambda: notifier.counts()["sent"] == 3)
     notifier.close()
+
+
+@pytest.mark.parametrize(("moved", "told", "counted"), [
+    (301, 0, "failed"), (302, 0, "failed"), (303, 0, "sent"), (307, 1, "sent"), (308, 1, "sent")])
+def test_what_a_service_that_has_moved_does_not_get_is_not_sent(service: Service, moved: int, told: int, counted: str
+                                                                ) -> None:
+    """Who writes http:// for a service at https:// is asked to come again, and would come without the notice."""
+    service.moved = moved
+    notifier = Notifier([service.url], UTC, patience=QUICK._replace(at_end=0.5))
+    outage(notifier)
+    until(lambda: notifier.counts()[counted] > 0)
+    notifier.close()
+    assert len(service.got) == told
+    assert (notifier.counts()["sent"] > 0) == (counted == "sent")
 
 
 def test_one_service_that_is_away_does_not_hold_up_the_other(service: Service) -> None:
@@ -260,6 +284,31 @@ def test_the_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) ->
     channel.end()
     channel.join(WAIT)
     assert pauses == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_notice_that_is_refused_for_what_it_says_keeps_back_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[str] = []
+    channel = Channel("picky", lambda notice: notice.title != "refused" and not sent.append(notice.title), QUICK)
+    for title in ("refused", "one", "two"):
+        channel.put(Notice(title, "body", None))
+    until(lambda: len(sent) == 2)
+    channel.end()
+    channel.join(WAIT)
+    assert sent == ["one", "two"]
+    assert (channel.counts["sent"], channel.counts["dropped"]) == (2, 1)
+    assert "picky: a notification is refused, and dropped" in caplog.text
+
+
+def test_a_service_that_is_away_for_long_gets_all_of_it_later() -> None:
+    tries, sent = iter(range(1000)), []
+    channel = Channel("away", lambda notice: next(tries) > 40 and not sent.append(notice.title), QUICK)
+    for title in ("one", "two", "three"):
+        channel.put(Notice(title, "body", None))
+    until(lambda: len(sent) == 3)
+    channel.end()
+    channel.join(WAIT)
+    assert sorted(sent) == ["one", "three", "two"]
+    assert (channel.counts["sent"], channel.counts["dropped"]) == (3, 0)
 
 
 def test_a_plugin_that_raises_is_a_failed_try(caplog: pytest.LogCaptureFixture) -> None:
