@@ -29,7 +29,8 @@ def bound_answers() -> None:
     """From now on, in this process."""
     if not hasattr(requests.Response.iter_content, "__wrapped__"):
         requests.Response.iter_content = _beginning(requests.Response.iter_content)  # type: ignore[method-assign]
-        requests.Session.rebuild_method = _kept(requests.Session.rebuild_method)  # type: ignore[method-assign]
+        requests.Session.rebuild_method = _kept(  # type: ignore[method-assign,assignment]
+            requests.Session.rebuild_method)
         HTTPConnection.response_class = _Timed
 
 
