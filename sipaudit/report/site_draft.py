@@ -29,13 +29,14 @@ SEVERAL = """\
 ALONE = """\
   # (?) No other was seen: add the others that the phones have, in their order.
 """
+# No value is proposed: one that nobody looked up would accuse phones that obey theirs. A (?) that is left is refused.
 SETTINGS = """\
-    # settings:                      # uncomment, and write what the phones have; what is left out counts as its default
-    #   reRegisterOn: 1
-    #   failRegistrationOn: 1
-    #   onlySignalWithRegistered: 1
-    #   failBack.mode: duration      # newRequests, DNSTTL, registration or duration
-    #   failBack.timeout: 60         # seconds
+    # settings:                          # uncomment, and write what the phones have: what is left out has its default
+    #   reRegisterOn: (?)                # 0 or 1
+    #   failRegistrationOn: (?)          # 0 or 1
+    #   onlySignalWithRegistered: (?)    # 0 or 1
+    #   failBack.mode: (?)               # newRequests, DNSTTL, registration or duration
+    #   failBack.timeout: (?)            # seconds
 """
 
 

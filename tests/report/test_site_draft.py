@@ -166,10 +166,24 @@ def test_where_it_cannot_be_drafted_that_is_said(tmp_path: Path, options: tuple[
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_left_to_fill_in_can_be_taken_as_it_stands(tmp_path: Path) -> None:
+def uncommented(text: str) -> str:
+    return text.replace("    # settings", "    settings").replace("    #   ", "      ")
+
+
+def test_settings_that_were_filled_in_are_those_of_the_lines(tmp_path: Path) -> None:
     capture = str(SAMPLES / "premature-failback" / "capture.pcap")
     file = drafted(capture, tmp_path)
-    file.write_text(file.read_text().replace("    # settings", "    settings").replace("    #   ", "      "))
+    text = uncommented(file.read_text()).replace("On: (?)", "On: 1").replace("Registered: (?)", "Registered: 1")
+    file.write_text(text.replace("mode: (?)", "mode: duration").replace("timeout: (?)", "timeout: 60"))
     lines = judged(capture, file).lines
     assert {(line.regime, line.mode, line.settings["failBack.timeout"].value) for line in lines} == {
         ("R2", "duration", 60)}
+
+
+def test_settings_that_nobody_filled_in_are_refused(tmp_path: Path) -> None:
+    """Taken as they stand, values of an example would accuse phones that are set otherwise."""
+    capture = str(SAMPLES / "premature-failback" / "capture.pcap")
+    file = drafted(capture, tmp_path)
+    file.write_text(uncommented(file.read_text()))
+    ran = Ran("analyze", capture, "--site", str(file), folder=tmp_path)
+    assert (ran.code, ran.out, ran.err.count("cannot be '(?)'")) == (2, "", 5)
