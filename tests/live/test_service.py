@@ -22,6 +22,7 @@ import pytest
 
 from docs import manpage
 from sipaudit.cli.root import root
+from sipaudit.errors import InputErrors
 from sipaudit.live import privileges
 from sipaudit.live.console import console
 from sipaudit.live.logs import Logs
@@ -109,6 +110,15 @@ def test_what_it_is_started_with_is_understood() -> None:
 def test_the_example_of_a_site_file_is_one() -> None:
     site = load_site(str(SERVICE / "site.yaml"))
     assert list(site.entries) == ["sbc"]
+
+
+def test_settings_of_the_example_are_refused_as_long_as_nobody_filled_them_in(tmp_path: Path) -> None:
+    """Left as they were, they would accuse phones that are set otherwise."""
+    text = (SERVICE / "site.yaml").read_text()
+    (tmp_path / "site.yaml").write_text(text.replace("    # settings:", "    settings:"))
+    with pytest.raises(InputErrors) as caught:
+        load_site(str(tmp_path / "site.yaml"))
+    assert [error.message.endswith("cannot be '(?)'") for error in caught.value.errors] == [True] * 5
 
 
 @pytest.mark.parametrize(("module", "library", "option"), [
