@@ -6,6 +6,7 @@ All errors of a pack are raised together, each with file and line.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sipaudit.yamlfile.wording import suggestion
 
 TEST_SUFFIX = ".test.yaml"
 PACK = "ea66546"
+_REQUIREMENT = re.compile("[RCFB][0-9]+")   # of reference-model.md; anything else a rule of one's own may rest on
 
 
 def pack_folder() -> Path:
@@ -44,6 +46,13 @@ def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
     for named in extra:
         loader.add(Path(named))
     return loader.done()
+
+
+def _check_basis(rule: Rule, fields: Fields) -> None:
+    requirements = read_file(Path(__file__).parent / "terms" / "requirements.yaml", check=False).node.items
+    for name in rule.basis:
+        if _REQUIREMENT.fullmatch(name) and name not in requirements:
+            fields.wrong("basis", f"there is no requirement {name!r}", suggestion(name, sorted(requirements)))
 
 
 def rule_files(folder: Path) -> list[Path]:
@@ -82,6 +91,7 @@ class Loader:
         self._shipped_kinds: dict[str, IncidentKind] = {}
         self._disabled: set[str] = set()
         self._changed: dict[str, str] = {}
+        self._causes: list[tuple[str, str, int]] = []   # a rule that another names, with file and line
 
     def pack(self, folder: Path, *, check: bool) -> None:
         """The pack below all: its folders are the groups, and no id stands in it twice. (`check`) its conditions are
@@ -141,6 +151,8 @@ class Loader:
             self._check_kind(read, fields)
         else:
             self._changed[read.id] = f"{path}:{fields.line('severity')}"
+            self._causes += [(name, str(path), fields.line("consequence_of")) for name in sorted(read.consequence_of)]
+            _check_basis(read, fields)
         fields.problems.raise_any()
         self._disabled.discard(read.id)
         self._keep(read)
@@ -170,6 +182,10 @@ class Loader:
 
     def done(self) -> RulePack:
         """Everything in force; raises InputErrors when anything was wrong."""
+        self.errors += [
+            InputError(f"consequence_of: there is no rule {name!r}", file=file, line=line,
+                       fix=suggestion(name, sorted(self._rules)))
+            for name, file, line in self._causes if name not in self._rules]
         raise_together(self.errors)
         rules = [self._rules[name] for name in sorted(self._rules.keys() - self._disabled)]
         kinds = sorted(self._kinds.keys() - self._disabled)
