@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 _COUNTS: Counter[str] = Counter()
 
@@ -16,6 +19,21 @@ _COUNTS: Counter[str] = Counter()
 def turned_away(kind: str, count: int = 1) -> None:
     """A table of this kind was full: so many entries of it went, or were not taken."""
     _COUNTS[kind] += count
+
+
+def latest(known: tuple[Value, ...], one: Value, most: int, kind: str) -> tuple[Value, ...]:
+    """One more behind those that are known: the last `most` of all."""
+    if len(known) < most:
+        return (*known, one)
+    turned_away(kind)
+    return (*known, one)[-most:]
+
+
+def forget_oldest(table: dict[Any, Any], most: int, kind: str) -> None:
+    """Of a table that may have grown beyond `most`, let go of what is in it longest."""
+    while len(table) > most:
+        del table[next(iter(table))]
+        turned_away(kind)
 
 
 def so_far() -> Counter[str]:

@@ -6,7 +6,7 @@ from sipaudit.capture.content import DNS_PORT
 from sipaudit.capture.dns import parse_dns
 from sipaudit.capture.segments import MODULUS
 from sipaudit.sip.datagram import DnsMessage, Flow
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 BEGUN = 64     # connections of which a message has come in part, of 64 kB at most
 _LENGTH = 2    # bytes before each message that say its length
@@ -36,13 +36,8 @@ class Lookups:
             data = data[end:]
         if data:
             self._begun[flow] = (seq + len(payload)) % MODULUS, data
-            self._keep_few()
+            forget_oldest(self._begun, BEGUN, "lookups")
         return messages
-
-    def _keep_few(self) -> None:
-        if len(self._begun) > BEGUN:
-            del self._begun[next(iter(self._begun))]
-            turned_away("lookups")
 
 
 def is_lookup(flow: Flow) -> bool:

@@ -24,7 +24,7 @@ from sipaudit.model.history import MoveKind, MoveSeen, left_for, when_turned
 from sipaudit.model.packets import MOVERS, success
 from sipaudit.model.reach import LONG_AGO, repeated_until
 from sipaudit.model.state import PhoneState, Stay
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest, turned_away
 
 UNSHOWN_KEPT = 20_000   # lines
 UNSERVED_KEPT = 16      # requests of a line that nobody has answered so far
@@ -102,10 +102,8 @@ class EvidenceWatch:
         asks the same anew, soon and in vain too, shows that nobody answered, where the server answers nobody else. The
         capture may lack one answer, not all."""
         before = self._unshown.pop(event.line, None)
-        if before is None and len(self._unshown) >= UNSHOWN_KEPT:
-            del self._unshown[next(iter(self._unshown))]
-            turned_away("samples")
         self._unshown[event.line] = event
+        forget_oldest(self._unshown, UNSHOWN_KEPT, "samples")
         if before is None or (before.server, before.method) != (event.server, event.method) \
                 or server.answered > before.time or event.time - before.time >= _asks_anew_within(event, subject):
             return

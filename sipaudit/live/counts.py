@@ -18,7 +18,7 @@ from sipaudit.model.sayings import (
     Withdrawn,
 )
 from sipaudit.model.values import Finding, Incident, Severity
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 DECLARED = 200        # servers of the site file with a label of their own
 SERVERS = 50          # other servers with one: these anybody on the wire can make up
@@ -120,7 +120,5 @@ class Counts:
             return False
         self._ranks.pop(name, None)
         self._ranks[name] = rank
-        if len(self._ranks) > REMEMBERED:
-            del self._ranks[next(iter(self._ranks))]
-            turned_away("said")
+        forget_oldest(self._ranks, REMEMBERED, "said")
         return True

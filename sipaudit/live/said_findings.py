@@ -14,7 +14,7 @@ from sipaudit.model.values import Finding
 from sipaudit.rulebook.fault import Fault, left_standing
 from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.telling import finding_of
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely happened once more
 FOLLOWED = 5_000     # the latest findings of which more may be said
@@ -57,9 +57,7 @@ class SaidFindings:
         same = next((told for told in self._told.values() if told.id == finding.id), None)
         if same is None:
             self._before[_name(finding)] = finding
-            if len(self._before) > FOLLOWED:
-                del self._before[next(iter(self._before))]
-                turned_away("said")
+            forget_oldest(self._before, FOLLOWED, "said")
         else:
             same.said = finding
 
@@ -91,9 +89,7 @@ class SaidFindings:
         for fault in faults.since(self._next):
             self._next = fault.number + 1
             self._told[fault.number] = Told(fault, now + LOSS_REACH, loss=loss)
-        while len(self._told) > FOLLOWED:
-            del self._told[next(iter(self._told))]
-            turned_away("said")
+        forget_oldest(self._told, FOLLOWED, "said")
         stand, self.fresh = {}, False
         for number, told in self._told.items():
             if now <= told.until:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sipaudit.incidents.draft import EVIDENCE_KEPT, HAPPENINGS_KEPT, Draft
 from sipaudit.model.sayings import IncidentSaid, Saying, Withdrawn
 from sipaudit.model.values import Incident
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 AGAIN_AFTER = 10.0   # seconds between two sayings of an incident that merely grew
 FOLLOWED = 2_000     # the latest incidents of which more may be said
@@ -43,9 +43,7 @@ class SaidIncidents:
         told = self._told.get(incident.id)
         if told is None:
             self._before[incident.id] = incident
-            if len(self._before) > FOLLOWED:
-                del self._before[next(iter(self._before))]
-                turned_away("said")
+            forget_oldest(self._before, FOLLOWED, "said")
         else:
             told.said = incident
 
@@ -100,9 +98,7 @@ class SaidIncidents:
             if end is None or end >= since:
                 yield Withdrawn(now, name, EXPLAINED)
         yield from self._give_up(now)
-        while len(self._told) > FOLLOWED:
-            del self._told[next(iter(self._told))]
-            turned_away("said")
+        forget_oldest(self._told, FOLLOWED, "said")
 
     def set_back(self) -> None:
         """The clock was set back: what was said is of another time."""

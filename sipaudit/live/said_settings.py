@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.sayings import FindingSaid
 from sipaudit.model.values import Finding, Place
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 SAID_KEPT = 20_000  # findings that are known to have been said
 
@@ -37,9 +37,7 @@ class SaidSettings:
     def said_before(self, finding: Finding) -> None:
         """This was said."""
         self._told[_key(finding)] = finding
-        if len(self._told) > SAID_KEPT:
-            del self._told[next(iter(self._told))]
-            turned_away("said")
+        forget_oldest(self._told, SAID_KEPT, "said")
 
     def stand(self, now: float) -> Iterator[FindingSaid]:
         """Issues as they were said last."""

@@ -21,7 +21,7 @@ from sipaudit.model.sayings import (
 from sipaudit.model.values import Incident, LineSummary
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest, turned_away
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -116,9 +116,7 @@ class Standing:
             self.open.pop(incident.id, None)
         else:
             self.open[incident.id] = incident
-            if len(self.open) > OPEN:
-                del self.open[next(iter(self.open))]
-                turned_away("shown")
+            forget_oldest(self.open, OPEN, "shown")
 
 
 def keep(kept: dict[K, T], name: K, value: T, limit: int) -> None:

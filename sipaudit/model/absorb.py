@@ -19,7 +19,7 @@ from sipaudit.model.packets import ALIVE, NOTHING_NEW, success, tells_failure
 from sipaudit.model.reach import LONG_AGO, Reach
 from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import BOOT_SILENCE
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest
 
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
@@ -47,9 +47,7 @@ def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineSt
 def _line_resolved(line: LineState, event: EntryChanged) -> LineState:
     if event.asked:
         return replace(line, asked=(*line.asked[-ASKED_KEPT + 1:], event.time))
-    if len(line.answers) >= ANSWERS_KEPT:
-        turned_away("line-state")
-    return replace(line, answers=(*line.answers[-ANSWERS_KEPT + 1:], event),
+    return replace(line, answers=latest(line.answers, event, ANSWERS_KEPT, "line-state"),
                    reordered=event if event.reordered else line.reordered,
                    asked=tuple(time for time in line.asked if time < event.time - ANSWERED_WITHIN))
 
@@ -126,9 +124,7 @@ def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Bindi
     for index, known in enumerate(bindings):
         if known.server == binding.server:
             return (*bindings[:index], binding, *bindings[index + 1:])
-    if len(bindings) >= BINDINGS_KEPT:
-        turned_away("line-state")
-    return (*bindings[-BINDINGS_KEPT + 1:], binding)
+    return latest(bindings, binding, BINDINGS_KEPT, "line-state")
 
 
 def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> LineState:

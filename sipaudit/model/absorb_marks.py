@@ -8,7 +8,7 @@ from sipaudit.model.events import Answered, Failed, Received, Sent
 from sipaudit.model.packets import ASKS_AGAIN, MOVERS, is_own, success, turned_to
 from sipaudit.model.reach import REQUEST_LASTS, Evidence, Reach
 from sipaudit.model.state import FailedMark, LineState, PhoneState, Stay
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest
 
 CHALLENGES_KEPT = 4
 OFFERS_KEPT = 8
@@ -95,9 +95,8 @@ def _tried(mark: FailedMark, answer: Answered) -> bool:
 
 def challenged(line: LineState, answer: Answered) -> LineState:
     """A server asks for credentials; the oldest challenge is forgotten when too many wait for theirs."""
-    if len(line.challenges) >= CHALLENGES_KEPT:
-        turned_away("line-state")
-    return replace(line, challenges=(*line.challenges[-CHALLENGES_KEPT + 1:], answer), challenger=answer.server)
+    challenges = latest(line.challenges, answer, CHALLENGES_KEPT, "line-state")
+    return replace(line, challenges=challenges, challenger=answer.server)
 
 
 def offered(line: LineState, received: Received) -> LineState:
@@ -105,6 +104,4 @@ def offered(line: LineState, received: Received) -> LineState:
     counts = received.method == "INVITE" or (received.in_dialog and received.call is not None)
     if not counts or line.mark(received.server) is None:
         return line
-    if len(line.offered) >= OFFERS_KEPT:
-        turned_away("line-state")
-    return replace(line, offered=(*line.offered[-OFFERS_KEPT + 1:], received))
+    return replace(line, offered=latest(line.offered, received, OFFERS_KEPT, "line-state"))

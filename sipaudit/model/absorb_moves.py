@@ -26,7 +26,7 @@ from sipaudit.model.events import Answered
 from sipaudit.model.packets import DIALOG_INITIATING, NOTHING_NEW, against
 from sipaudit.model.state import LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import FLAPPING_WITHIN, LATE_FROM, SILENCE_MAX, UNDECLARED_EARLIEST
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest, turned_away
 
 MOVES_KEPT = 4         # moves kept for one line
 MOVES_WITHIN = 2 * FLAPPING_WITHIN   # seconds: three moves within that span, and three that end with the last but one
@@ -104,9 +104,7 @@ def noted(stay: Stay | None, answer: Answered) -> Stay | None:
     # what came of the last is as open as it was: the first and the last of each server are kept
     first = next((one for one in stay.others if one.server == last.server), None)
     others = tuple(one for one in stay.others if one.server != last.server or one is first)
-    if len(others) >= OTHERS_KEPT:
-        turned_away("line-state")
-    return replace(stay, aside=answer, others=(*others[-OTHERS_KEPT + 1:], last))
+    return replace(stay, aside=answer, others=latest(others, last, OTHERS_KEPT, "line-state"))
 
 
 def _moved(line: LineState, phone: PhoneState, stay: Stay | None, answer: Answered, track: Track) -> Stay | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -23,7 +24,7 @@ from sipaudit.model.reach import REQUEST_LASTS, Reach, repeated_until
 from sipaudit.model.state import Call, PhoneState
 from sipaudit.model.timers import LATE_FROM, SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import call_runs_out
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest, turned_away
 
 WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
@@ -31,6 +32,8 @@ REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
 REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
+
+Failure = TypeVar("Failure", Answered, Failed)
 
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
@@ -68,9 +71,7 @@ def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
     for index, known in enumerate(reaches):
         if known.server == reach.server:
             return (*reaches[:index], reach, *reaches[index + 1:])
-    if len(reaches) >= REACHES_KEPT:
-        turned_away("line-state")
-    return (*reaches[-REACHES_KEPT + 1:], reach)
+    return latest(reaches, reach, REACHES_KEPT, "line-state")
 
 
 def _sent(reach: Reach, request: Sent) -> Reach:
@@ -138,9 +139,8 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
         return PhoneState(phone.reaches, phone.lost, others, _over(phone, known, change.time), phone.started)
     up, answered = (change.time, change) if change.state == "up" else (None, None)
     call = Call(change.call, change.line, change.server, known.began if known else change.time, up, answered)
-    if len(others) >= CALLS_KEPT:
-        turned_away("line-state")
-    return PhoneState(phone.reaches, phone.lost, (*others[-CALLS_KEPT + 1:], call), phone.quiet, phone.started)
+    calls = latest(others, call, CALLS_KEPT, "line-state")
+    return PhoneState(phone.reaches, phone.lost, calls, phone.quiet, phone.started)
 
 
 def _over(phone: PhoneState, call: Call | None, noticed: float) -> float:
@@ -177,9 +177,7 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
         doubtful = tuple(old for old in doubtful if old.line != answer.line or old.method != answer.method
                          or not _disproves(answer, old.time))
     if doubt:
-        if len(doubtful) >= EVIDENCE_KEPT:
-            turned_away("samples")
-        doubtful = (*doubtful[:EVIDENCE_KEPT - 1], answer)
+        doubtful = _evident(doubtful, answer)
     ringing = tuple(number for number in reach.ringing if number != answer.transaction) if reach.ringing else ()
     later = _later(reach, answer) if doubt else reach.later
     called = reach.called
@@ -292,7 +290,11 @@ def _disproves(answer: Answered, since: float) -> bool:
 
 
 def _failed(reach: Reach, failure: Failed) -> Reach:
-    if len(reach.hard) >= EVIDENCE_KEPT:
+    return replace(reach, hard=_evident(reach.hard, failure), broke=failure.time)
+
+
+def _evident(known: tuple[Failure, ...], one: Failure) -> tuple[Failure, ...]:
+    """What speaks against the server, with one more: of too many the first ones, and the last."""
+    if len(known) >= EVIDENCE_KEPT:
         turned_away("samples")
-    hard = (*reach.hard[:EVIDENCE_KEPT - 1], failure)
-    return replace(reach, hard=hard, broke=failure.time)
+    return (*known[:EVIDENCE_KEPT - 1], one)

@@ -21,7 +21,7 @@ from sipaudit.model.packets import (
 from sipaudit.model.reach import speaks_against
 from sipaudit.model.state import Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import SILENCE_MAX, UNDECLARED_EARLIEST
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest, turned_away
 
 OVERLAP_MAX = 120.0    # seconds of expires.overlap, which few sites set beyond its default of 60
 RENEWAL_SLACK = 5.0    # seconds by which a timer may run early
@@ -67,9 +67,7 @@ def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
         stay = replace(stay, opened=packet.time)
     if packet.method != "INVITE" or not packet.call_id or not (stay.failed or stay.tries):
         return stay
-    if len(stay.called) >= CALLS_KEPT:
-        turned_away("line-state")
-    return replace(stay, called=(*stay.called[-CALLS_KEPT + 1:], packet.call_id))
+    return replace(stay, called=latest(stay.called, packet.call_id, CALLS_KEPT, "line-state"))
 
 
 def _is_at(stay: Stay | None, packet: Sent) -> bool:

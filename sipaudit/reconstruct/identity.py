@@ -15,7 +15,7 @@ from sipaudit.sip.datagram import Flow
 from sipaudit.sip.message import Address, Request, Uri
 from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.sip.uri import is_name
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import latest
 
 ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
@@ -33,10 +33,8 @@ def note_guise(line: Line, guise: Guise) -> None:
     changed = line.address is not None and (line.user_agent, line.contact_port) in (seen[-1], (None, seen[-1][1]))
     if weak(phone) and (guise in seen or not changed):
         phone.unsure = SEVERAL
-    others = [known for known in seen if known != guise]
-    if len(others) >= GUISES:
-        turned_away("phone-state")
-    phone.guises = (*others[-GUISES + 1:], guise)
+    others = tuple(known for known in seen if known != guise)
+    phone.guises = latest(others, guise, GUISES, "phone-state")
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from sipaudit.reconstruct.phones import Phone
 from sipaudit.reconstruct.transactions import Transaction, proves
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Challenge, Request
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 CHALLENGE_ANSWERED_WITHIN = 2.0   # seconds in which a phone answers a challenge, also on a slow path
 UNASKED_KEPT = 1_000
@@ -22,10 +22,8 @@ UNASKED_KEPT = 1_000
 def note_unasked(memory: Memory, phone: Phone, item: Datagram, request: Request) -> None:
     """Remember when a REGISTER came right behind one that has no answer yet, and its credentials; by phone, Call-ID and
     CSeq."""
-    if len(memory.unasked) >= UNASKED_KEPT:
-        del memory.unasked[next(iter(memory.unasked))]
-        turned_away("phone-state")
     memory.unasked[phone.number, request.call_id, request.cseq.number] = item.time, request.credentials
+    forget_oldest(memory.unasked, UNASKED_KEPT, "phone-state")
 
 
 def challenged(memory: Memory, phone: Phone, transaction: Transaction, item: Datagram,

@@ -7,7 +7,6 @@ the same moment, but are told different TTLs, from which their timers count.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.records import TARGET, Data, SetKey, serves
 from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import Datagram, DnsMessage, DnsRecord, Item
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 SETS_KEPT = 16   # of what one host was told
 
@@ -42,13 +41,6 @@ Lives = Mapping[SetKey, Life]   # of the record sets that one host was told
 NOTHING_TOLD: Lives = {}
 
 
-def make_room(table: dict[Any, Any], limit: int) -> None:
-    """For one more of what was asked and told; what is in the table longest goes."""
-    if len(table) >= limit:
-        turned_away("lookups")
-        del table[next(iter(table))]
-
-
 def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
     """Remember what this answer says, with all that its host was told before."""
     sets: dict[SetKey, list[DnsRecord]] = {}
@@ -57,9 +49,9 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
             sets.setdefault((record.name, record.type), []).append(record)
     for key, records in sets.items():
         told.pop(key, None)
-        make_room(told, SETS_KEPT)
         ttls = [record.ttl for record in records]
         told[key] = Life(answer.time, min(ttls), max(ttls), records[0].data, answer.capture, answer.frame)
+        forget_oldest(told, SETS_KEPT, "lookups")
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:

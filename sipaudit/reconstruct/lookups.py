@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from sipaudit.model.settings import EntryServer
-from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Lives, make_room, note_told
+from sipaudit.reconstruct.lives import NOTHING_TOLD, Life, Lives, note_told
 from sipaudit.reconstruct.names import Names
 from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.records import FAMILIES, TARGET, SetKey, family_of, plain_name, srv_domain, srv_owners
 from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
+from sipaudit.turned_away import forget_oldest
 
 Question = tuple[str, str, str]   # who asks, for which name, for records of which type
 
@@ -78,11 +79,8 @@ class Lookups:
         return self.lives.get(host, NOTHING_TOLD)
 
     def _tell(self, answer: DnsMessage) -> None:
-        told = self.lives.get(answer.client)
-        if told is None:
-            make_room(self.lives, TOLD_KEPT)
-            told = self.lives[answer.client] = {}
-        note_told(told, answer)
+        note_told(self.lives.setdefault(answer.client, {}), answer)
+        forget_oldest(self.lives, TOLD_KEPT, "lookups")
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
         """The answers by which names do not resolve for this host, as far as it may remember them."""
@@ -96,8 +94,8 @@ class Lookups:
         self.singles.pop(asked, None)
         addresses = {str(record.data) for record in answer.records if record.type in FAMILIES}
         if answer.type in FAMILIES and len(addresses) == 1 and self._lacks_list(*asked):
-            make_room(self.singles, REFUSED_KEPT)
             self.singles[asked] = addresses.pop()
+            forget_oldest(self.singles, REFUSED_KEPT, "lookups")
 
     def _lacks_list(self, client: str, name: str) -> bool:
         """Whether this host asked for the servers that a name lists, and was told of none."""
@@ -106,11 +104,10 @@ class Lookups:
 
     def _refuse(self, answer: DnsMessage) -> None:
         names = self._refused.pop(answer.client, {})
-        make_room(self._refused, REFUSED_KEPT)
-        if answer.name not in names:
-            make_room(names, REFUSED_NAMES)
         names[answer.name] = answer
+        forget_oldest(names, REFUSED_NAMES, "lookups")
         self._refused[answer.client] = names
+        forget_oldest(self._refused, REFUSED_KEPT, "lookups")
 
     def waits(self, client: str, state: EntryState, names: Names) -> bool:
         """Whether this host has no answer to a question after records of which the entry was read."""
@@ -139,8 +136,8 @@ class Lookups:
 
     def _begin(self, question: Question, time: float) -> None:
         self._open.pop(question, None)
-        make_room(self._open, OPEN_KEPT)
         self._open[question] = Series(time)
+        forget_oldest(self._open, OPEN_KEPT, "lookups")
 
 
 def is_refusal(answer: DnsMessage) -> bool:

@@ -25,7 +25,7 @@ from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction, Transac
 from sipaudit.reconstruct.views import View
 from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest, latest
 
 SERVERS = 64   # that lines have in one tuple for all (`_alone`)
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
@@ -133,13 +133,11 @@ class Memory:
 
     def may_ask_again(self, phone: Phone, transaction: Transaction, challenges: tuple[Challenge, ...]) -> None:
         """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
-        again = phone.again
-        if again is None:
-            again = phone.again = {}
-        elif len(again) >= AGAIN_KEPT:
-            del again[next(iter(again))]
-            turned_away("phone-state")
-        again[transaction.call_id] = MayAskAgain(
+        if phone.again is None:
+            phone.again = {}
+        else:
+            forget_oldest(phone.again, AGAIN_KEPT - 1, "phone-state")
+        phone.again[transaction.call_id] = MayAskAgain(
             transaction.cseq, transaction.method, transaction.number, transaction.leg, challenges,
             transaction.method == "REGISTER" and transaction.asked == 0)
 
@@ -207,10 +205,8 @@ class Memory:
 
     def _turns_to(self, line: Line, flow: Flow, view: View) -> None:
         """The line sends to its server for the first time, or over this transport."""
-        if len(line.ways) >= ROUTES:
-            turned_away("phone-state")
-        line.ways = (*line.ways[-ROUTES + 1:], flow)
-        line.servers = (*line.servers[-ROUTES + 1:], line.server) if line.servers else _alone(line.server)
+        line.ways = latest(line.ways, flow, ROUTES, "phone-state")
+        line.servers = (*line.servers, line.server)[-ROUTES:] if line.servers else _alone(line.server)
         for state in view.states:
             if flow.transport not in state.spoken:
                 state.spoken |= {flow.transport}
@@ -249,9 +245,7 @@ class Memory:
     def heard(self, line: Line, server: str) -> None:
         """This server was seen speaking to the line."""
         if server not in line.heard:
-            if len(line.heard) >= ROUTES * 2:
-                turned_away("phone-state")
-            line.heard = (*line.heard[-ROUTES * 2 + 1:], server) if line.heard else _alone(server)
+            line.heard = latest(line.heard, server, ROUTES * 2, "phone-state") if line.heard else _alone(server)
             line.owner.heard = True
 
     # -- loss ----------------------------------------------------------------------------------------------------

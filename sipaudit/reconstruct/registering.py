@@ -18,7 +18,7 @@ from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.message import Address, Request
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 NEVER_USED = None, ""
 CARRIES, LOGS_OUT = 4, 8   # bits of `Phone.counts`, beside `memory.FROM_ONE`
@@ -131,9 +131,7 @@ class Registering:
         if last is not None:
             line.cseq, line.asked = last, line.first
             return False
-        if len(call_ids) > KEPT_CALL_IDS + len(phone.lines):
-            del call_ids[next(iter(call_ids))]
-            turned_away("phone-state")
+        forget_oldest(call_ids, KEPT_CALL_IDS + len(phone.lines), "phone-state")
         return True
 
     def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:

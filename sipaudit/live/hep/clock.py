@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeVar
 
 from sipaudit.capture.health import CaptureHealth
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 AHEAD = 5.0  # seconds by which an agent's clock may be before ours: what NTP leaves, and more
 BEHIND = 86_400.0  # seconds that a message may be late; also how far a replay may step
@@ -127,7 +127,5 @@ class Clock:
 
 def _keep(table: dict[Agent, Value], agent: Agent, value: Value) -> None:
     """Remember it, and forget another agent's when there are too many."""
-    if agent not in table and len(table) >= AGENTS:
-        del table[next(iter(table))]
-        turned_away("agents")
     table[agent] = value
+    forget_oldest(table, AGENTS, "agents")

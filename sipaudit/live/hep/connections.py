@@ -15,7 +15,7 @@ from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.hep.framing import Packets
 from sipaudit.live.hep.shipped import Shipped
 from sipaudit.sip.datagram import Item
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import forget_oldest
 
 CONNECTIONS = 256
 ACCEPTED_AT_ONCE = 16  # a TLS handshake costs a millisecond
@@ -254,10 +254,8 @@ class ConnectionSource(Shipped):
 
     def _stays_away(self, host: str, tick: float) -> None:
         self.blind += tick - self._left.pop(host)
-        if len(self._gone) >= HOSTS:
-            del self._gone[next(iter(self._gone))]
-            turned_away("agents")
         self._gone[host] = tick
+        forget_oldest(self._gone, HOSTS, "agents")
 
     def _is_back(self, host: str, tick: float) -> None:
         away = tick - self._gone.pop(host, self._left.pop(host, tick))
