@@ -8,7 +8,7 @@ them), so there are never more of them than the program has tables.  The counts 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -19,6 +19,14 @@ _COUNTS: Counter[str] = Counter()
 def turned_away(kind: str, count: int = 1) -> None:
     """A table of this kind was full: so many entries of it went, or were not taken."""
     _COUNTS[kind] += count
+
+
+def has_room(table: Sized, most: int, kind: str) -> bool:
+    """Whether a table of at most `most` has room for one more, which else is turned away."""
+    if len(table) < most:
+        return True
+    turned_away(kind)
+    return False
 
 
 def latest(known: tuple[Value, ...], one: Value, most: int, kind: str) -> tuple[Value, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sipaudit.capture import linktypes
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 CLOCK_STEPS_KEPT = 100
 AWAY_KEPT = 1_000  # more than end in one batch of packets with something between them
@@ -72,10 +72,8 @@ class CaptureHealth:
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:
         """Note a step of the capture's clock, within bounds."""
-        if len(self.clock_steps) < CLOCK_STEPS_KEPT:
+        if has_room(self.clock_steps, CLOCK_STEPS_KEPT, "clock-steps"):
             self.clock_steps.append((frame, time, seconds))
-        else:
-            turned_away("clock-steps")
 
     def was_away(self, away: Away) -> None:
         """Note a pause in which the capture saw nothing, within bounds."""

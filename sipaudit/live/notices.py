@@ -22,7 +22,7 @@ from sipaudit.report.names import short_names
 from sipaudit.report.screen import count_of, shortened
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 SETTLING = 5.0        # seconds until an incident is told: the first phones are not yet all
 OVER = 30.0           # seconds without change until its end is believed
@@ -158,10 +158,8 @@ class Notices:
             self._waiting.pop(finding.id, None)
         elif waits is not None:
             waits.finding = finding
-        elif not known.told and len(self._waiting) < FINDINGS:
+        elif not known.told and has_room(self._waiting, FINDINGS, "notices"):
             self._waiting[finding.id] = _Waiting(finding, self._now)
-        elif not known.told:
-            turned_away("notices")
 
     def _incident(self, incident: Incident) -> None:
         followed = self._incidents.get(incident.id)

@@ -21,7 +21,7 @@ from sipaudit.model.sayings import (
 from sipaudit.model.values import Incident, LineSummary
 from sipaudit.report.names import short_names
 from sipaudit.report.screen import brief
-from sipaudit.turned_away import forget_oldest, turned_away
+from sipaudit.turned_away import forget_oldest, has_room
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -50,9 +50,8 @@ class WorkingLines:
         self.forget(*key)
         if line.working is None:
             return
-        if len(self._server) >= self._limit:
+        if not has_room(self._server, self._limit, "shown"):
             self.untold += 1
-            turned_away("shown")
             return
         self._server[key] = line.working
         self.by_server[line.working] += 1
@@ -121,7 +120,5 @@ class Standing:
 
 def keep(kept: dict[K, T], name: K, value: T, limit: int) -> None:
     """Put what is shown into a table of at most `limit`: what is new is turned away where that is full."""
-    if name in kept or len(kept) < limit:
+    if name in kept or has_room(kept, limit, "shown"):
         kept[name] = value
-    else:
-        turned_away("shown")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from enum import StrEnum
 from math import inf
 from typing import Protocol
@@ -19,7 +19,7 @@ from sipaudit.model.replay import Step
 from sipaudit.model.state import TRACK_OF, Binding, LineState, PhoneState, Stay, Track
 from sipaudit.model.timers import NO_EXPIRY, SILENCE_MAX, T1, TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.model.values import Move
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 CODES = frozenset({"503", "other-response"})   # causes of moves that are answers
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
@@ -111,11 +111,12 @@ class History:
 
     def _stayed(self, before: Stay, after: Stay, step: Step, context: Context) -> None:
         if before.server != after.server:
-            if has_room(self.moves):
+            if has_room(self.moves, ROWS_KEPT, "history"):
                 self.moves += (_move(before, after, context.profile()),)
         elif isinstance(step.event, Sent) and before.tries is not after.tries:
             failed = against(step.phone.reach(before.server), step.event.time, UNDECLARED_EARLIEST)
-            if not failed and has_room(self.tries):  # after a failure it is a failover on its way, not a try to return
+            # after a failure it is a failover on its way, not a try to return
+            if not failed and has_room(self.tries, ROWS_KEPT, "history"):
                 self.tries += (TrySeen(step.event),)
 
     def _settle_tries(self, event: ModelEvent, phone: PhoneState) -> None:
@@ -137,7 +138,7 @@ class History:
         self.earlier = tuple(one for one in self.earlier if one.server != server)
         if row.end is None:
             self.earlier += (row,)
-        elif has_room(self.ended):
+        elif has_room(self.ended, ROWS_KEPT, "history"):
             self.ended += (row,)
 
     def _whole(self, row: RegistrationSeen) -> RegistrationSeen:
@@ -164,7 +165,7 @@ class History:
         """Nothing was seen for a while until `now`, or the phone has started anew: what became of the registrations
         that lived is not known."""
         for binding in state.bindings:
-            if binding.granted is not None and has_room(self.ended):
+            if binding.granted is not None and has_room(self.ended, ROWS_KEPT, "history"):
                 row = self._whole(_row(binding, now, track is Track.REGAINED))
                 self.ended += (row if row.end is not None else replace(row, until=now, end="unknown"),)
 
@@ -189,14 +190,6 @@ def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float
             one.result = "answered" if success(event.status) else "refused"
     elif event.time - asked.time > TRY_LASTS:
         one.result = "timeout"
-
-
-def has_room(rows: Sized) -> bool:
-    """Whether one more may be kept."""
-    if len(rows) < ROWS_KEPT:
-        return True
-    turned_away("history")
-    return False
 
 
 def track_of(profile: Profile) -> Track:

@@ -7,7 +7,7 @@ from sipaudit.reconstruct.bounds import SOURCE_LINES
 from sipaudit.reconstruct.phones import Phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.sip.datagram import Sought
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 LOOKED_EVERY = 10.0      # seconds: what a router seeks concerns all its phones, and is not told at every packet
 SOUGHT_KEPT = 16  # of routers in that time, each of one server
@@ -29,10 +29,8 @@ class Carriers:
         if not 0 <= item.time - self._looked < LOOKED_EVERY:
             self._looked, self._sought = item.time, set()
             self._macs = {mac for phone in phones for mac in _macs_of(phone)}
-        if router not in self._macs or (router, item.target) in self._sought:
-            return []
-        if len(self._sought) >= SOUGHT_KEPT:
-            turned_away("neighbours")
+        if router not in self._macs or (router, item.target) in self._sought \
+                or not has_room(self._sought, SOUGHT_KEPT, "neighbours"):
             return []
         self._sought.add((router, item.target))
         return [phone for phone in phones if router in _macs_of(phone)]

@@ -11,7 +11,7 @@ from sipaudit.reconstruct.records import SetKey, contradict, family_of, plain_na
 from sipaudit.reconstruct.room import Room
 from sipaudit.reconstruct.views import EntryState, View
 from sipaudit.sip.datagram import DnsMessage, Flow
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room, turned_away
 
 
 class Entries:
@@ -84,8 +84,7 @@ class Entries:
         host = flow.destination_host
         if view.declared or host in view.hosts:
             return view
-        if len(view.states) >= VIEW_ENTRIES:
-            turned_away("phone-state")
+        if not has_room(view.states, VIEW_ENTRIES, "phone-state"):
             return view
         state = self._chain_of(host, flow.destination_port, flow.transport)
         return view if state is None else self._view((*view.states, state), declared=False)

@@ -22,7 +22,7 @@ from sipaudit.rulebook.reached import Checks, ChecksOfLines, LineOfPhone, line_o
 from sipaudit.rulebook.repetition import Repetitions
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.telling import facts_of, finding_of, in_order
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 EVIDENCE_KEPT = 20
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
@@ -127,9 +127,7 @@ class Faults:
         fault.severity = max(fault.severity, grade, reached or grade, key=lambda severity: severity.rank)
         fault.times += 1
         for event in (*observation.proof, observation.event):
-            if len(fault.evidence) >= EVIDENCE_KEPT:
-                turned_away("samples")
-            else:
+            if has_room(fault.evidence, EVIDENCE_KEPT, "samples"):
                 frame = subject.frame(event)
                 fault.evidence.setdefault((frame.capture, frame.frame or frame.time), frame)
 

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from sipaudit.incidents.watch import Watch
 from sipaudit.model.answers import is_weighty, went_its_way
 from sipaudit.model.events import Answered
-from sipaudit.model.history import MoveKind, MoveSeen, cause_of, has_room
+from sipaudit.model.history import ROWS_KEPT, MoveKind, MoveSeen, cause_of
 from sipaudit.model.packets import ALIVE, against, grants_nothing, success
 from sipaudit.model.reach import Evidence
 from sipaudit.model.state import PhoneState
 from sipaudit.model.timers import TRY_LASTS, UNDECLARED_EARLIEST
 from sipaudit.run.line_replay import LineReplay
+from sipaudit.turned_away import has_room
 
 
 class Whereabouts:
@@ -125,6 +126,6 @@ def _moves(where: Whereabouts, index: int, answer: Answered, failed: Sequence[Ev
     asked = [one for one in phone.reach(answer.server).unsettled if one.transaction == answer.transaction]
     move = MoveSeen(answer.time, _first(where.challenged, answer), MoveKind.FALLBACK, source, answer.server,
                     cause_of(failed) if failed else "unknown", (*failed[:3], *asked[:1], answer))
-    if has_room(where.moves):
+    if has_room(where.moves, ROWS_KEPT, "history"):
         where.moves += (move,)
     return move

@@ -35,7 +35,7 @@ CAPS = {   # of modules, with the kind that they count
     "incidents.seconds": ("watched-minutes", "SECONDS_KEPT"), "incidents.outage": ("watched-calls", "ATTEMPTS_KEPT"),
     "incidents.untold": ("samples", "UNHEARD_KEPT"),
 }
-COUNT = ("turned_away", "latest", "forget_oldest")   # the functions that count
+COUNT = ("turned_away", "has_room", "latest", "forget_oldest")   # the functions that count
 
 
 def life() -> Story:

@@ -12,7 +12,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.errors import PERMIT, InputError
 from sipaudit.live.descriptors import none_is_left
 from sipaudit.live.follow.file import Followed, Inode, Opening, opening
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room, turned_away
 
 FILES = 10_000  # looked at in the directory
 OPEN = 64  # files to be read that are kept open: while they are, they can be deleted without harm
@@ -270,11 +270,9 @@ class Directory:
         return waiting
 
     def _complain(self, what: str, sentence: str) -> None:
-        if what not in self._warned and len(self._warned) < WARNED:
+        if what not in self._warned and has_room(self._warned, WARNED, "followed"):
             self._warned.add(what)
             self._warn(sentence)
-        elif what not in self._warned:
-            turned_away("followed")
 
 
 def _is_there(file: Followed) -> bool:
