@@ -14,7 +14,7 @@ from sipaudit.model.profile import Profile
 from sipaudit.model.state import LineState, Track
 from sipaudit.model.values import Frame
 from sipaudit.rulebook.reached import Party
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room, turned_away
 
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
@@ -118,10 +118,8 @@ class Draft:
 
     def happened(self, time: float, what: str) -> None:
         """An entry of its timeline (seconds since the epoch)."""
-        if len(self.happenings) < HAPPENINGS_KEPT:
+        if has_room(self.happenings, HAPPENINGS_KEPT, "samples"):
             self.happenings.append((time, what))
-        else:
-            turned_away("samples")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""

@@ -24,7 +24,7 @@ from sipaudit.model.history import MoveKind, MoveSeen, left_for, when_turned
 from sipaudit.model.packets import MOVERS, success
 from sipaudit.model.reach import LONG_AGO, repeated_until
 from sipaudit.model.state import PhoneState, Stay
-from sipaudit.turned_away import forget_oldest, turned_away
+from sipaudit.turned_away import forget_oldest, has_room, turned_away
 
 UNSHOWN_KEPT = 20_000   # lines
 UNSERVED_KEPT = 16      # requests of a line that nobody has answered so far
@@ -125,8 +125,7 @@ class EvidenceWatch:
     def _not_served(self, event: Sent) -> None:
         """A request ran out, which its phone went on sending, of a line that nobody was seen to answer yet: once
         somebody does, it is known that nobody had, and that the captures would show it."""
-        if len(self.unserved) >= UNSHOWN_KEPT and event.line not in self.unserved:
-            turned_away("samples")
+        if event.line not in self.unserved and not has_room(self.unserved, UNSHOWN_KEPT, "samples"):
             return
         kept = self.unserved.setdefault(event.line, [])
         kept.append(event)

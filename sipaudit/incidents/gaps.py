@@ -9,7 +9,7 @@ from sipaudit.incidents.draft import Draft, Watched, let_go
 from sipaudit.incidents.spells import Spell, found_no_answer, tell
 from sipaudit.model.events import Answered, Failed, Sent
 from sipaudit.model.state import Binding, PhoneState
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 AWAY = 120.0          # seconds of silence after which a phone may have been off: a retry comes within a minute (B3)
 CONNECTS = 2.0        # seconds before a request in which its phone looks up and connects for it
@@ -94,10 +94,8 @@ class Gaps:
     @staticmethod
     def _keep(table: dict[int, float], number: int, time: float) -> None:
         """Remember a time of a line, within bounds."""
-        if number in table or len(table) < OPEN_KEPT:
+        if number in table or has_room(table, OPEN_KEPT, "watched-lines"):
             table[number] = time
-        else:
-            turned_away("watched-lines")
 
     def granted(self, subject: Watched, time: float) -> None:
         """A REGISTER of the line was granted."""
@@ -144,10 +142,8 @@ class Gaps:
     def _begin(self, spell: Spell, bindings: Iterable[Binding], request: Sent | Failed) -> None:
         self.begun += 1
         spell.met(bindings, request)
-        if len(self.open) < OPEN_KEPT:
+        if has_room(self.open, OPEN_KEPT, "watched-lines"):
             self.open[spell.subject.number] = spell
-        else:
-            turned_away("watched-lines")
 
     def _end(self, spell: Spell, time: float) -> None:
         """A spell is over; one without any length was none."""
@@ -155,11 +151,9 @@ class Gaps:
         spell.end = time
         if time <= spell.start:
             return
-        if len(self._over) < SPELLS_KEPT:
+        if has_room(self._over, SPELLS_KEPT, "watched-lines"):
             self._over.append(spell)
             self._latest[spell.subject.number] = spell
-        else:
-            turned_away("watched-lines")
 
     def spells(self) -> Iterator[Spell]:
         """All spells, those that last included."""

@@ -13,7 +13,7 @@ from sipaudit.model.events import ModelEvent
 from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import LineSettings, Regime
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room, turned_away
 
 LINES_KEPT = 100_000
 LAST_MOVE = "last move"   # how the timeline of flapping calls it, after which it may go on still
@@ -38,8 +38,7 @@ class Flapping:
     def moved(self, subject: Watched, move: MoveSeen) -> None:
         """A line moved."""
         times = self._times.get(subject.number, ())
-        if not times and len(self._times) >= LINES_KEPT:
-            turned_away("watched-lines")
+        if not times and not has_room(self._times, LINES_KEPT, "watched-lines"):
             return
         times = self._times[subject.number] = (*times, move.time)[-self._moves:]
         key = subject.entry or " ".join(sorted((move.source, move.target)))
@@ -58,8 +57,7 @@ class Flapping:
         """A line has moved often since `first`. Whether there was room: without an entry each two servers are a key."""
         often = self._often.get(key)
         if often is None:
-            if len(self._often) >= LINES_KEPT:
-                turned_away("watched-lines")
+            if not has_room(self._often, LINES_KEPT, "watched-lines"):
                 return False
             often = self._often[key] = {}
         often[subject.number] = first, subject, move.evidence[-1]

@@ -15,7 +15,7 @@ from sipaudit.incidents.servers import ServerWatch
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.reach import LONG_AGO
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
 SETTLED_AFTER = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
@@ -97,11 +97,9 @@ class Outage(Draft):
 
     def failed(self, attempt: Attempt, sent: float) -> None:
         """A call that could not be made because of it; `sent` is when its request was."""
-        if len(self.attempts) < ATTEMPTS_KEPT:
+        if has_room(self.attempts, ATTEMPTS_KEPT, "watched-calls"):
             attempt.blame(self.server)
             self.attempts.append((attempt, sent))
-        else:
-            turned_away("watched-calls")
 
     def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool) -> None:
         """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another

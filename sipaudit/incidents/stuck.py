@@ -16,7 +16,7 @@ from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import Mode, Regime, ServerEntry
 from sipaudit.model.state import Call, PhoneState, Stay
 from sipaudit.model.timers import renewal
-from sipaudit.turned_away import turned_away
+from sipaudit.turned_away import has_room
 
 RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
 IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
@@ -146,8 +146,7 @@ class StaleNames:
         entry = subject.profile().entry
         if entry is None:
             return
-        if subject.number not in self._listed and len(self._listed) >= LINES_KEPT:
-            turned_away("watched-lines")
+        if subject.number not in self._listed and not has_room(self._listed, LINES_KEPT, "watched-lines"):
             return
         listed = self._listed.setdefault(subject.number, {})
         now = dict.fromkeys(server.key for server in entry.servers)
@@ -155,10 +154,8 @@ class StaleNames:
             self._vanished(event, subject, [key for key in listed if key not in now])
         for key in now:
             self.gone.get(subject.number, {}).pop(key, None)
-            if len(listed) < LISTED_KEPT:
+            if key in listed or has_room(listed, LISTED_KEPT, "watched-lines"):
                 listed[key] = None
-            elif key not in listed:
-                turned_away("watched-lines")
 
     def release(self, lines: Set[int]) -> None:
         """These lines were forgotten."""
