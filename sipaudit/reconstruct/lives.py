@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from sipaudit.model.events import EntryChanged
 from sipaudit.reconstruct.names import ENDS, Names
 from sipaudit.reconstruct.phones import Line
-from sipaudit.reconstruct.records import TARGET, Data, SetKey, serves
+from sipaudit.reconstruct.records import Data, SetKey, serves, sets_of
 from sipaudit.reconstruct.views import EntryState
-from sipaudit.sip.datagram import Datagram, DnsMessage, DnsRecord, Item
+from sipaudit.sip.datagram import Datagram, DnsMessage, Item
 from sipaudit.turned_away import forget_oldest
 
 SETS_KEPT = 16   # of what one host was told
@@ -43,11 +43,7 @@ NOTHING_TOLD: Lives = {}
 
 def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
     """Remember what this answer says, with all that its host was told before."""
-    sets: dict[SetKey, list[DnsRecord]] = {}
-    for record in answer.records[:SETS_KEPT]:
-        if record.type in TARGET:
-            sets.setdefault((record.name, record.type), []).append(record)
-    for key, records in sets.items():
+    for key, records in sets_of(answer.records[:SETS_KEPT]).items():
         told.pop(key, None)
         ttls = [record.ttl for record in records]
         told[key] = Life(answer.time, min(ttls), max(ttls), records[0].data, answer.capture, answer.frame)

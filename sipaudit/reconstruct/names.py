@@ -16,7 +16,6 @@ from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.settings import DEFAULT_PORTS, EntryServer
 from sipaudit.reconstruct.records import (
     FAMILIES,
-    TARGET,
     Data,
     RecordSet,
     SetKey,
@@ -24,6 +23,7 @@ from sipaudit.reconstruct.records import (
     plain_name,
     ranked,
     service_of,
+    sets_of,
     srv_domain,
     srv_transport,
     target_of,
@@ -104,11 +104,8 @@ class Names:
 
     def learn(self, answer: DnsMessage) -> list[SetKey]:
         """Take in an answer; returned are the sets whose members are new or others than before."""
-        grouped: dict[SetKey, list[DnsRecord]] = {}
-        for record in answer.records[:RECORDS]:
-            if record.type in TARGET:
-                grouped.setdefault((record.name, record.type), []).append(record)
-        return [key for key, records in grouped.items() if self._store(key, records[:MEMBERS], answer)]
+        return [key for key, records in sets_of(answer.records[:RECORDS]).items()
+                if self._store(key, records[:MEMBERS], answer)]
 
     def _store(self, key: SetKey, records: list[DnsRecord], answer: DnsMessage) -> bool:
         data = tuple(record.data for record in records)

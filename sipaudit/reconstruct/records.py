@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sipaudit.model.reach import LONG_AGO
-from sipaudit.sip.datagram import Flow
+from sipaudit.sip.datagram import DnsRecord, Flow
 
 SetKey = tuple[str, str]  # owner name, type
 Data = str | tuple[int | str, ...]
@@ -47,6 +47,15 @@ class RecordSet(Struct, frozen=True):
 
 # Where in a record stands what it points at; None where it is nothing else.
 TARGET = {"A": None, "AAAA": None, "CNAME": None, "SRV": 3, "NAPTR": 4}
+
+
+def sets_of(records: Iterable[DnsRecord]) -> dict[SetKey, list[DnsRecord]]:
+    """Records that lead anywhere, those of one name and type together."""
+    sets: dict[SetKey, list[DnsRecord]] = {}
+    for record in records:
+        if record.type in TARGET:
+            sets.setdefault((record.name, record.type), []).append(record)
+    return sets
 
 
 def target_of(kind: str, data: Data) -> str:
