@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from sipaudit.model.absorb_marks import challenged, mark_answered, mark_sent, mark_set, offered
 from sipaudit.model.absorb_moves import noted, stays_answered
+from sipaudit.model.absorb_phone import in_its_place
 from sipaudit.model.absorb_stays import Stays, all_touched
 from sipaudit.model.answers import is_late
 from sipaudit.model.events import CHALLENGES, Answered, Booted, EntryChanged, ModelEvent, Received, Resent, Sent
@@ -121,10 +122,7 @@ def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Bindi
     """The bindings with this one in the place of its server's; the oldest is forgotten when there are too many."""
     if len(bindings) == 1 and bindings[0].server == binding.server:
         return (binding,)
-    for index, known in enumerate(bindings):
-        if known.server == binding.server:
-            return (*bindings[:index], binding, *bindings[index + 1:])
-    return latest(bindings, binding, BINDINGS_KEPT, "line-state")
+    return in_its_place(bindings, binding, BINDINGS_KEPT)
 
 
 def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> LineState:

@@ -21,7 +21,7 @@ from sipaudit.model.events import (
 )
 from sipaudit.model.packets import MOVERS, tells_failure
 from sipaudit.model.reach import REQUEST_LASTS, Reach, repeated_until
-from sipaudit.model.state import Call, PhoneState
+from sipaudit.model.state import Binding, Call, PhoneState
 from sipaudit.model.timers import LATE_FROM, SILENCE_MAX, SLACK_MIN, T1
 from sipaudit.model.unanswered import call_runs_out
 from sipaudit.turned_away import latest, turned_away
@@ -33,7 +33,8 @@ CALLS_KEPT = 32        # calls kept for one phone that are not over
 REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 
-Failure = TypeVar("Failure", Answered, Failed)
+Failure = TypeVar("Failure", bound=Answered | Failed)
+OfServer = TypeVar("OfServer", bound=Binding | Reach)
 
 
 def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
@@ -63,15 +64,16 @@ def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
     """The phone's state with what it has learned of one server now."""
     reaches = phone.reaches
     alone = len(reaches) == 1 and reaches[0].server == reach.server   # nearly always
-    return PhoneState((reach,) if alone else _replaced(reaches, reach), phone.lost, phone.calls, phone.quiet,
-                      phone.started)
+    return PhoneState((reach,) if alone else in_its_place(reaches, reach, REACHES_KEPT), phone.lost,
+                      phone.calls, phone.quiet, phone.started)
 
 
-def _replaced(reaches: tuple[Reach, ...], reach: Reach) -> tuple[Reach, ...]:
-    for index, known in enumerate(reaches):
-        if known.server == reach.server:
-            return (*reaches[:index], reach, *reaches[index + 1:])
-    return latest(reaches, reach, REACHES_KEPT, "line-state")
+def in_its_place(known: tuple[OfServer, ...], one: OfServer, most: int) -> tuple[OfServer, ...]:
+    """What is known of servers, with this one in the place of its server's; of more than `most` the oldest goes."""
+    for index, other in enumerate(known):
+        if other.server == one.server:
+            return (*known[:index], one, *known[index + 1:])
+    return latest(known, one, most, "line-state")
 
 
 def _sent(reach: Reach, request: Sent) -> Reach:
