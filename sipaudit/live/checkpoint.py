@@ -249,7 +249,7 @@ class _Reader(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, probe: Probe) -> None:
         super().__init__(file)
         self._probe = probe
-        self._rules = {rule.id: rule for rule in probe.pack.rules}
+        self._rules = {rule.id: rule for rule in probe.brief.pack.rules}
 
     def persistent_load(self, name: Any) -> Any:
         if name == _PROBE:

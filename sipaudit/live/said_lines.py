@@ -142,7 +142,7 @@ class SaidLines:
         for call in line.spans or ():
             if call.over is not None and call.over > since:
                 told.called = max(told.called, call.over)
-                yield CallSaid(now, line.aor, line.owner.address, call_of(call, probe.auditor))
+                yield CallSaid(now, line.aor, line.owner.address, call_of(call, probe.naming))
 
     def _of_replay(self, now: float, told: Told, replay: LineReplay, at_last: bool) -> Iterator[Saying]:
         index = replay.index

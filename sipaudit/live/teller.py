@@ -96,7 +96,7 @@ class Teller:
         yield from self._of_minutes(now, at_last)
         before, self._events = self._events, set(self._probe.known_events)
         yield from (EventSaid(now, event) for event in dict.fromkeys(self._probe.known_events) if event not in before)
-        for note in self._probe.pack.notes:
+        for note in self._probe.brief.pack.notes:
             if note not in self._notes:
                 self._notes.append(note)
                 yield NoteSaid(now, note)

@@ -83,12 +83,6 @@ class Memory:
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
 
-    def forget_calls(self, before: float) -> None:
-        """Forget the calls that were over before then (seconds since the epoch)."""
-        for line in self.registry.lines.values():
-            if line.spans:
-                line.forget_calls(before)
-
     def tighten(self, bounds: Bounds) -> None:
         """Other bounds from now on."""
         self.bounds = bounds

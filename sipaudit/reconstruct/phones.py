@@ -157,7 +157,8 @@ class Line:
     @property
     def identity(self) -> LineIdentity:
         """What the site file can match it by."""
-        return LineIdentity(self.user, self.domain, self.aor, self.owner.host, self.user_agent, self.model, self.mac)
+        return LineIdentity(self.user, self.domain, self.aor, self.owner.host, self.user_agent, self.model,
+                            self.owner.mac)
 
     @property
     def contact(self) -> str | None:
@@ -169,10 +170,6 @@ class Line:
         if uri.host != self.contact_host:
             uri = Uri("sip", self.contact_user, self.contact_host or "", self.contact_port)
         return address_of_record(uri)
-
-    @property
-    def mac(self) -> str | None:
-        return self.owner.mac
 
     @property
     def model(self) -> str | None:

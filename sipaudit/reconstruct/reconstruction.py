@@ -56,16 +56,13 @@ class Reconstruction:
     """
 
     __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_long", "_memory", "_newest",
-                 "_note", "_requests", "_responses", "_short", "_was_silent", "lines", "phones", "pieced", "servers",
-                 "traffic")
+                 "_note", "_short", "_was_silent", "lines", "phones", "pieced", "servers", "traffic")
 
     def __init__(self, knowledge: Knowledge, *, note: Note | None = None, bounds: Bounds = FILE_BOUNDS) -> None:
         self._note = note
         self._memory = memory = Memory(knowledge, bounds)
-        self._requests = Requests(memory)
-        self._responses = Responses(memory)
-        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = (   # of what nobody notes
-            {Request: self._requests.take, Response: self._responses.take} if note is None else {})
+        self._long: dict[type, Callable[[Datagram, Any], Transaction | Leg | None]] = {
+            Request: Requests(memory).take, Response: Responses(memory).take}
         self._beside = Beside(memory)
         self._short = ShortRoad(memory) if note is None else NotedRoad(memory, note)
         self._four = FourInARow(memory)
@@ -114,7 +111,7 @@ class Reconstruction:
         if short is not None and short(item, message, form):  # type: ignore[arg-type]
             return out
         long = self._long.get(type(message))
-        if long is None:
+        if long is None or self._note is not None:
             self._take(item, message, form)
             return out
         placed = long(item, message)  # type: ignore[arg-type]
@@ -175,7 +172,12 @@ class Reconstruction:
         if message is None:
             message = parse(item.payload)
         self._memory.repeated = False
-        placed = self._message(item, message)
+        long, placed = self._long.get(type(message)), None
+        if long is not None:
+            placed = long(item, message)
+        elif not item.cut:   # what the snap length cut is not malformed
+            for defect in message.defects:
+                tally(self._memory.traffic.malformed, defect)
         if self._note is not None:
             self._note(item, message, whose(item, message, placed), self._memory.repeated)
         if form is not None:
@@ -217,22 +219,15 @@ class Reconstruction:
     def forget(self, before: float, unheard: float | None = None) -> None:
         """Forget the calls that were over before that time, and the lines of which nothing was seen since `unheard`
         (both seconds since the epoch)."""
-        self._memory.forget_calls(before)
+        for line in self.lines.values():
+            if line.spans:
+                line.forget_calls(before)
         if unheard is not None:
             self._memory.registry.population.forget(unheard)
 
     def tighten(self, bounds: Bounds) -> None:
         """Other bounds from now on: what is beyond them is forgotten at once, the least known first."""
         self._memory.tighten(bounds)
-
-    def _message(self, item: Datagram, message: Message) -> Transaction | Leg | None:
-        if isinstance(message, Request):
-            return self._requests.take(item, message)
-        if isinstance(message, Response):
-            return self._responses.take(item, message)
-        for defect in () if item.cut else message.defects:  # what the snap length cut is not malformed
-            tally(self._memory.traffic.malformed, defect)
-        return None
 
     @property
     def evicted(self) -> dict[str, int]:

@@ -49,7 +49,7 @@ def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
 
 
 def _check_basis(rule: Rule, fields: Fields) -> None:
-    requirements = read_file(Path(__file__).parent / "terms" / "requirements.yaml", check=False).node.items
+    requirements = read_file(Path(__file__).parent / "terms" / "requirements.yaml").node.items
     for name in rule.basis:
         if _REQUIREMENT.fullmatch(name) and name not in requirements:
             fields.wrong("basis", f"there is no requirement {name!r}", suggestion(name, sorted(requirements)))

@@ -13,7 +13,7 @@ from sipaudit.model.events import NO_LINE, Answered, Booted, Lost, ModelEvent, R
 from sipaudit.model.observations import Observation, Verdict
 from sipaudit.model.proofs import next_deadline, settle
 from sipaudit.model.replay import step
-from sipaudit.model.state import NOBODY, NOTHING, PhoneState
+from sipaudit.model.state import NOBODY, NOTHING
 from sipaudit.model.values import Reason
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.rulebook.fault import LOSS_ALLOWED
@@ -22,7 +22,7 @@ from sipaudit.rulebook.rules import IncidentKind, Rule
 from sipaudit.run.calls import CallFollowers
 from sipaudit.run.deadlines import Deadlines
 from sipaudit.run.fallbacks import Fallbacks
-from sipaudit.run.line_replay import LineReplay
+from sipaudit.run.line_replay import LineReplay, Shared
 from sipaudit.run.naming import Naming
 from sipaudit.run.passing import Passing
 from sipaudit.run.profiles import Profiles
@@ -40,22 +40,23 @@ class Auditor:
     full table makes room for what is new.
     """
 
-    __slots__ = ("_deadlines", "_followers", "_lines", "_naming", "_passed", "_passing", "_phones", "_renewals",
-                 "_timed", "calls", "fallbacks", "faults", "loss", "profiles", "registrations", "replays", "since",
-                 "watch")
+    __slots__ = ("_deadlines", "_followers", "_lines", "_passed", "_passing", "_phones", "_renewals", "_timed", "calls",
+                 "fallbacks", "faults", "loss", "naming", "profiles", "registrations", "replays", "since", "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
-                 kinds: Iterable[IncidentKind], *, since: float, loss: Callable[[], float], rolling: bool) -> None:
-        self._phones: dict[int, PhoneState] = {}
-        self.profiles = Profiles(self._phones)
+                 profiles: Profiles, kinds: Iterable[IncidentKind], *, since: float, loss: Callable[[], float],
+                 rolling: bool) -> None:
+        self._phones = profiles.phones
+        self.profiles = profiles
         self.faults = Faults(rules)
-        self.replays = Replays(lines, phones, naming, self.profiles.full, self._lost_from_sight)
+        self.replays = Replays(lines, phones)
         self.watch = Watch(kinds, self.replays.of_line, self._is_lossy, rolling=rolling)
+        self.replays.shared = Shared(naming, profiles.full, self.watch.lost_from_sight)
         self.fallbacks = Fallbacks(self.watch)
         self.since = since
         self.loss = loss
         self._lines = lines
-        self._naming = naming
+        self.naming = naming
         self._deadlines = Deadlines(self._phones, self._say)
         self._timed = self._deadlines.by_phone
         self.registrations = Registrations(lines, self.replays, self._phones, self._timed, self.faults, self.watch,
@@ -239,10 +240,6 @@ class Auditor:
                 "renewals": len(registrations.under_way), "findings": len(self.faults.done),
                 "checks": len(self.faults.checks), "history": rows, **self.watch.open}
 
-    def server(self, key: str) -> str:
-        """The server as the report names it."""
-        return self._naming.server(key)
-
     def _take_phone(self, event: ModelEvent) -> None:
         before, replays = self._phones.get(event.phone, NOBODY), self.replays.of_phone(event.phone)
         self._phones[event.phone] = absorb_phone(before, event)
@@ -260,9 +257,6 @@ class Auditor:
             if not event.possible:   # its registrations are no state of the line any more, but they were
                 replay.own_history().view_begins(replay.state, event.time, replay.track)
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
-
-    def _lost_from_sight(self, server: str, time: float) -> bool:
-        return self.watch.lost_from_sight(server, time)
 
 
 def _evicted(waiting: Observation) -> Observation:

@@ -47,11 +47,11 @@ def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | 
         gathering = _gathered(run, messages, embedded, evidence, spool, folder.path("messages.parquet"))
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, spool, gathering.parts, paths)
-        write_rendered(folder, report, run.brief.zone, run.pack)
+        write_rendered(folder, report, run.brief.zone, run.brief.pack)
         # Wireshark reads what was captured: where that is to be hidden nothing is dissected
         read = dissections(spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
-            report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.pack))
+            report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.brief.pack))
 
 
 def _gathered(run: Run, messages: FirstRows | MessageRedaction, embedded: set[FramePlace], evidence: set[FramePlace],

@@ -13,23 +13,21 @@ from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.run.line_replay import LineReplay
 
 
-def _seen_whole(_: Line) -> bool:
-    return False
-
-
 class Profiles:
     """What is learnt of all lines alike. `began` is since when the captures show all, `steps` tells where a clock was
-    set, `unconnected` whether the captures lack the connections of a line. `phones` are the states of phones."""
+    set, `unconnected` whether the captures lack the connections of a line. `phones` are the states of phones that were
+    written down."""
 
-    __slots__ = ("_phones", "_tolerances", "_tolerances_of", "began", "steps", "unconnected")
+    __slots__ = ("_steps", "_tolerances", "_tolerances_of", "_unconnected", "began", "phones")
 
-    def __init__(self, phones: Mapping[int, PhoneState]) -> None:
-        self._phones = phones
+    def __init__(self, began: float, steps: Callable[[], tuple[tuple[int, int, float], ...]],
+                 unconnected: Callable[[Line], bool]) -> None:
+        self.began = began
+        self._steps = steps
+        self._unconnected = unconnected
         self._tolerances = Tolerances()
         self._tolerances_of: Mapping[str, Tolerances] = {}
-        self.began = 0.0
-        self.steps: Callable[[], tuple[tuple[int, int, float], ...]] = tuple
-        self.unconnected: Callable[[Line], bool] = _seen_whole
+        self.phones: dict[int, PhoneState] = {}
 
     def obey(self, tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
         """From now on these tolerances are in force; single expectations may have their own."""
@@ -38,13 +36,13 @@ class Profiles:
     def full(self, replay: LineReplay) -> Profile:
         """The profile with what grows while the capture is read."""
         plain, record = replay.profile(), replay.record
-        connects, unconnected = record.flow is not None and record.flow.transport != "udp", self.unconnected(record)
+        connects, unconnected = record.flow is not None and record.flow.transport != "udp", self._unconnected(record)
         return replace(
             plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
             may_be_two=record.owner.may_be_two(record), encrypted=record.owner.encrypted,
             connected=connects and not unconnected, unconnected=unconnected,
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
-            steps=self.steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
+            steps=self._steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
             tolerances_of=self._tolerances_of,
             fallback=replay.fallback, crossed=record.view.crossed,
         )
@@ -55,6 +53,6 @@ class Profiles:
         if phone.twin is None or entry is None:
             return False
         number, since = phone.twin
-        here, there = self._phones.get(phone.number, NOBODY), self._phones.get(number, NOBODY)
+        here, there = self.phones.get(phone.number, NOBODY), self.phones.get(number, NOBODY)
         return any(there.reach(server.key).touched >= since > here.reach(server.key).touched
                    for server in entry.servers)

@@ -6,30 +6,26 @@ applies (reference-model.md 1, *server entry*), so each entry that a line used h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sipaudit.model.events import ModelEvent
-from sipaudit.model.profile import Profile
 from sipaudit.reconstruct.phones import Line, Phone
 from sipaudit.reconstruct.several import several
 from sipaudit.run.line_replay import LineReplay, Shared
-from sipaudit.run.naming import Naming
 
 OUTSIDE = -1       # index of the replay for servers outside of all entries of the line
 
 
 class Replays:
-    """Made as events ask for them. `lines` and `phones` are reconstruction's, `full` gives a line's profile with
-    what grows while the capture is read, `lost_from_sight` says whether a server may have been out of the tap's sight.
-    `dispersed` are the lines that have more than one."""
+    """Made as events ask for them. `lines` and `phones` are reconstruction's; `dispersed` are the lines that have more
+    than one."""
 
-    __slots__ = ("_by_line", "_lines", "_phones", "_shared", "dispersed")
+    __slots__ = ("_by_line", "_lines", "_phones", "dispersed", "shared")
 
-    def __init__(self, lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
-                 full: Callable[[LineReplay], Profile], lost_from_sight: Callable[[str, float], bool]) -> None:
+    def __init__(self, lines: dict[int, Line], phones: dict[int, Phone]) -> None:
         self._lines = lines
         self._phones = phones
-        self._shared = Shared(naming, full, lost_from_sight)
+        self.shared: Shared   # set before the first event: some of it asks replays in its turn
         self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
         self.dispersed: set[int] = set()
 
@@ -41,7 +37,7 @@ class Replays:
         """The one to which an event of a line belongs."""
         replays = self._by_line.get(event.line)
         if replays is None:
-            first = self._by_line[event.line] = LineReplay(self._lines[event.line], self._index(event), self._shared)
+            first = self._by_line[event.line] = LineReplay(self._lines[event.line], self._index(event), self.shared)
             return first
         if type(replays) is LineReplay:
             server = getattr(event, "server", None)
@@ -53,7 +49,7 @@ class Replays:
         for replay in replays:
             if replay.index == index:
                 return replay
-        made = LineReplay(self._lines[line], index, self._shared)
+        made = LineReplay(self._lines[line], index, self.shared)
         self._by_line[line] = (*replays, made)
         self.dispersed.add(line)
         return made

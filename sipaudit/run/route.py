@@ -19,7 +19,6 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.reconstruct.reconstruction import FILE_BOUNDS, Reconstruction
 from sipaudit.reconstruct.servers import Server
 from sipaudit.reconstruct.whose import Note
-from sipaudit.rulebook.rules import RulePack
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.brief import Brief
 from sipaudit.run.budget import Budget
@@ -27,6 +26,7 @@ from sipaudit.run.holes import hole
 from sipaudit.run.issue_findings import issue_findings
 from sipaudit.run.lost import lost
 from sipaudit.run.naming import Locate, Naming
+from sipaudit.run.profiles import Profiles
 from sipaudit.run.summary import capture_summary
 from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram, Item
@@ -69,26 +69,21 @@ class Route:
         servers = self.reconstruction.servers
         self.naming = Naming([safe_path(one.path) for one in health], self.server, servers.knows, servers.connects,
                              self.skew, self._frames, place)
+        profiles = Profiles(first, self._steps, self._unconnected)
+        profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.auditor = Auditor(brief.pack.rules, self.reconstruction.lines, self.reconstruction.phones, self.naming,
-                               brief.pack.incidents, since=span.start, loss=self.loss, rolling=budget is not None)
+                               profiles, brief.pack.incidents, since=span.start, loss=self.loss,
+                               rolling=budget is not None)
         if budget is not None:
             self.reconstruction.when_dropped(self.auditor.release)
             self.tighten(budget)
         self.settled = Settled()
-        profiles = self.auditor.profiles
-        profiles.began, profiles.steps, profiles.unconnected = first, self._steps, self._unconnected
-        profiles.obey(brief.site.tolerances, brief.pack.tolerances_of(brief.site.tolerances))
         self.reconstruction.when_silent(self._after_silence)
 
     def reconstructing(self, note: Note | None) -> Reconstruction:
         """A reconstruction at its beginning, which numbers phones and lines as every other one of this route does."""
         bounds = FILE_BOUNDS if self._budget is None else self._budget.reconstruct
         return Reconstruction(self.brief.declared, note=note, bounds=bounds)
-
-    @property
-    def pack(self) -> RulePack:
-        """The rules in force."""
-        return self.brief.pack
 
     def follow(self, item: Item | Repeat, message: Message | None, form: Form | None = None) -> Sequence[ModelEvent]:
         """One item, from reconstruction to judgement. The events that it made."""

@@ -165,7 +165,7 @@ class Run(Route):
         findings, idle = self.brief.suppressions.mark(report.findings, self._first)
         for sentence in idle:
             self.warn(sentence)
-        return replace(report, findings=findings, notes=list(self.pack.notes))
+        return replace(report, findings=findings, notes=list(self.brief.pack.notes))
 
     def _with_incidents(self, report: Report) -> Report:
         """The report with its incidents, under which the findings stand that they explain, and with its minutes."""

@@ -31,6 +31,7 @@ from sipaudit.reconstruct.phones import CallSeen, Line
 from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.run.auditor import Auditor
 from sipaudit.run.line_replay import NO_HISTORY, LineReplay
+from sipaudit.run.naming import Naming
 from sipaudit.safe_text import safe_path
 from sipaudit.times import Span
 
@@ -126,7 +127,7 @@ def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
     if place is not None:
         moves += [move_of(move, replays[0]) for move in place.moves if span.holds(move.time)]
     moves.sort(key=lambda move: move.time)
-    calls = [call_of(call, auditor) for call in line.spans if _within(call, span)] if line.spans else []
+    calls = [call_of(call, auditor.naming) for call in line.spans if _within(call, span)] if line.spans else []
     return _line_summary(line, auditor, replays, states, moves, tries, registrations, calls)
 
 
@@ -140,7 +141,7 @@ def _line_summary(
     undecided = checks.open if checks else NOTHING_OPEN
     entries = line.view.names
     return LineSummary(
-        line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.mac, user_agent=line.user_agent,
+        line=line.aor, phone=line.owner.address, contact=line.contact, mac=line.owner.mac, user_agent=line.user_agent,
         model=line.model, firmware=line.firmware, label=line.declaration.label, group=line.declaration.group,
         entry=entries[0] if entries else None, entries=entries,
         regime=settings.regime, mode=settings.mode, working=_working(line, auditor, main, states),
@@ -197,10 +198,10 @@ def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
     )
 
 
-def call_of(call: CallSeen, auditor: Auditor) -> CallSpan:
+def call_of(call: CallSeen, naming: Naming) -> CallSpan:
     """A call as reports tell it."""
     return CallSpan(from_=_time(call.began), up=_time(call.up), until=_time(call.over),
-                    server=auditor.server(call.server), tries=call.tries)
+                    server=naming.server(call.server), tries=call.tries)
 
 
 def _within(call: CallSeen, span: Span) -> bool:

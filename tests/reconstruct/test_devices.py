@@ -75,7 +75,7 @@ def test_a_mac_that_is_learnt_later_is_asked_for_in_the_site_file() -> None:
     phone.user_agent = f"{AGENT}_{MAC}"
     phone.register(20)
     assert {line.declaration.label for line in desk.rec.lines.values()} == {"found"}
-    assert {line.mac for line in desk.rec.lines.values()} == {MAC}
+    assert {line.owner.mac for line in desk.rec.lines.values()} == {MAC}
     assert desk.phone.declared
 
 

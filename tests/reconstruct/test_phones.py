@@ -17,7 +17,7 @@ def test_a_phone_is_named_by_its_user_agent() -> None:
     desk = Desk()
     Handset(desk, user_agent="PolycomSoundStationIP-SSIP_6000-UA/3.3.5.0247_0004f2f18103").register(0)
     line, phone = desk.line, desk.phone
-    assert (line.model, line.firmware, line.mac) == ("SSIP_6000", "3.3.5.0247", "0004f2f18103")
+    assert (line.model, line.firmware, line.owner.mac) == ("SSIP_6000", "3.3.5.0247", "0004f2f18103")
     assert phone.vendor is Vendor.MODELLED
 
 
