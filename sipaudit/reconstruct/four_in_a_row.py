@@ -96,7 +96,7 @@ class FourInARow:
         memory.transactions.add(second, True)
         first.seen, second.seen = begun + two.time, begun + time
         line.cseq += 2
-        line.last, line.asked, phone.last = time, asked, asked
+        line.last, line.asked, line.spoke, phone.last = time, asked, asked, asked
         renewal = Renewal(
             one.capture, one.frame, sent, number, asking.asked, call_id, status, two.time, two.frame, asked,
             three.frame, number + 1, three.nonce == two.nonce != "", time, last.frame, granting.granted or 0.0)

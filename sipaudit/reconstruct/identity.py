@@ -19,7 +19,9 @@ from sipaudit.turned_away import latest
 
 ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
+APART = "several lines with one private address, never seen from one port, and neither instance nor MAC to part them"
 SHARED = "one AOR and Contact registered under two Call-IDs at a time, and neither instance nor MAC to part the two"
+LINE_LASTS = 3600.0   # seconds since its last request for which a line counts as its phone's: what Polycoms ask for
 
 
 def note_guise(line: Line, guise: Guise) -> None:
@@ -49,15 +51,15 @@ def weak(phone: Phone) -> bool:
 
 
 def in_turns(line: Line) -> bool:
-    """Whether this line and another of its phone have registered with one server in turns from two ports, or by two
-    links. A NAT that maps a phone's port anew does so for all its lines; of two phones that look the same behind it, or
-    that have one address in two networks of which the capture shows both, each has its own."""
+    """Whether this line and another of its phone have asked one server in turns from two ports, or by two links. A NAT
+    that maps a phone's port anew does so for all its lines; of two phones that look the same behind it, or that have
+    one address in two networks of which the capture shows both, each has its own."""
     if not weak(line.owner):
         return False
-    flow, taken, asked = line.flow, line.taken, line.asked
+    flow = line.flow
     return flow is not None and flow.transport == "udp" and any(
         other.flow is not None and other.flow.destination == flow.destination and _came_otherwise(other.flow, flow)
-        and other.asked > taken and asked > other.taken for other in line.owner.lines[:SOURCE_LINES])
+        and other.spoke > line.taken and line.spoke > other.taken for other in line.owner.lines[:SOURCE_LINES])
 
 
 def _came_otherwise(one: Flow, other: Flow) -> bool:
@@ -73,6 +75,34 @@ def _are_apart(one: str | None, other: str | None) -> bool:
     or all."""
     return one != other and None not in (one, other) and not f".{one}".endswith(f".{other}") \
         and not f".{other}".endswith(f".{one}")
+
+
+def note_apart(line: Line) -> None:
+    """Note whether the line, which has turned to another server or port, shows that its phone may be two; or is one
+    after all."""
+    phone = line.owner
+    if phone.unsure is None:
+        if weak(phone) and _is_apart(line):
+            phone.unsure = APART
+    elif phone.unsure == APART and not any(map(_is_apart, phone.lines[:SOURCE_LINES])):
+        phone.unsure = None
+
+
+def _is_apart(line: Line) -> bool:
+    """Whether this line and another have asked one server, but never from one port: they may be two phones with one
+    private address behind a carrier's NAT, to which each has a port of its own. Or the NAT forgot the port of a phone
+    between its lines; that shows when they ask again."""
+    return line.flow is not None and any(
+        other.flow is not None and other.flow.source != line.flow.source
+        and line.spoke - other.spoke <= LINE_LASTS and _only_apart(line.ways, other.ways)
+        for other in line.owner.lines[:SOURCE_LINES])
+
+
+def _only_apart(ways: Sequence[Flow], others: Sequence[Flow]) -> bool:
+    """Whether two lines have asked one server by UDP, and none from one port."""
+    both = [(one.source, other.source) for one in ways for other in others
+            if one.destination == other.destination and one.transport == other.transport == "udp"]
+    return bool(both) and all(one != other for one, other in both)
 
 
 def parted(source: Source, contact: Address, device: Device) -> Phone | None:

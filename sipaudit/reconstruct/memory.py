@@ -10,7 +10,7 @@ from sipaudit.reconstruct.bounds import AGAIN_KEPT, MID_LIFE, ROUTES, SWEEP, Bou
 from sipaudit.reconstruct.calls import Calls
 from sipaudit.reconstruct.dialogs import Leg
 from sipaudit.reconstruct.entries import Entries
-from sipaudit.reconstruct.identity import SEVERAL, in_turns
+from sipaudit.reconstruct.identity import SEVERAL, in_turns, note_apart
 from sipaudit.reconstruct.knowledge import Knowledge
 from sipaudit.reconstruct.lives import entry_noticed, told_at_once
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
@@ -187,7 +187,8 @@ class Memory:
             self.catch_up(line, item)
         elif registers and view.declared and host not in view.hosts:
             line.strayed = True
-        if line.flow is not None and len(line.owner.lines) > 1 and in_turns(line):
+        several = len(line.owner.lines) > 1
+        if several and line.flow is not None and in_turns(line):
             line.owner.unsure = SEVERAL
         line.flow, line.taken = flow, item.time
         server = view.key(flow.destination, host, flow.destination_port)
@@ -196,6 +197,8 @@ class Memory:
         ways = line.ways
         if not ways or all(used.destination != flow.destination or used.transport != flow.transport for used in ways):
             self._turns_to(line, flow, view)
+        if several:
+            note_apart(line)
 
     def _turns_to(self, line: Line, flow: Flow, view: View) -> None:
         """The line sends to its server for the first time, or over this transport."""

@@ -79,15 +79,16 @@ class Line:
     (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.
 
     Reconstruction's own: `by_name` whether it registered with a name, no address; `asked` when it last sent a REGISTER,
-    and `said` what that said; `flow` since `taken` and `server` since `turned` where it sends to, `ways` and `servers`
-    where it ever did; `view` what it has of its entries, as of `revision`; `held` its events until it is a phone's.
+    `said` what that said, `spoke` when it last began a request; `flow` since `taken` and `server` since `turned` where
+    it sends to, `ways` and `servers` where it ever did; `view` what it has of its entries, as of `revision`; `held` its
+    events until it is a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
                  "contact_user", "cseq", "declaration", "device", "domain", "first", "flow", "follower", "heard",
                  "held", "last", "number", "owner", "phone", "proven", "registered", "renewals", "revision", "said",
-                 "server", "servers", "since", "spans", "strayed", "taken", "turned", "uri", "user", "user_agent",
-                 "view")
+                 "server", "servers", "since", "spans", "spoke", "strayed", "taken", "turned", "uri", "user",
+                 "user_agent", "view")
     ways = Several[Flow]()
 
     def __init__(self, number: int, owner: Phone, aor: str, user: str, domain: str, time: float) -> None:
@@ -122,7 +123,7 @@ class Line:
         self.flow: Flow | None = None
         self.server = ""
         self.taken = self.turned = time
-        self.asked = time
+        self.asked = self.spoke = time
         self.since = LONG_AGO
         self.servers: tuple[str, ...] = ()
         self.ways = ()
@@ -213,8 +214,7 @@ class Phone:
     may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
     (`memory.FROM_ONE`), and what it does with those of its REGISTERs (`registering.CARRIES`); `twin` is the number of
     the phone that this device is at another address, and since when both are known, None where it is seen at one.
-    `held` is None once it is known to be a phone; `unproven` of its lines, which may be thousands, were granted nothing
-    so far.
+    `held` is None once it is known to be a phone; `unproven` of its lines were granted nothing so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",

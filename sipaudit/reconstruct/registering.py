@@ -75,7 +75,7 @@ class Registering:
         elif follows is None and time - line.asked <= CHALLENGE_ANSWERED_WITHIN and request.credentials:
             note_unasked(memory, phone, item, request)
         line.cseq = cseq
-        line.asked = phone.last = line.last = time
+        line.asked = line.spoke = phone.last = line.last = time
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
             number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
@@ -102,7 +102,7 @@ class Registering:
         follows, _, proves = memory.follows(phone, request, FETCH) if phone.again else FIRST_SENDING
         if request.call_id == line.call_id:
             line.cseq, line.asked = cseq, item.time
-        phone.last = line.last = item.time
+        phone.last = line.last = line.spoke = item.time
         memory.numbers = number = memory.numbers + 1
         transaction = Transaction(
             number, key, cseq, request.call_id, FETCH, item.flow, line, phone, line.server, True, item.time, False,

@@ -106,7 +106,7 @@ class Requests:
             if leg is not None and leg.number is None:
                 leg.life = max(leg.life, 2.0 * (asked or 0))
         transaction = self._new(item, request, key, phone, line, server, leg, asked, from_phone=True)
-        phone.last = line.last = time
+        phone.last = line.last = line.spoke = time
         in_dialog = transaction.in_dialog
         event = Sent(
             time, item.capture, item.frame, phone.number, line.number, server, method, transaction.number, in_dialog,

@@ -127,7 +127,7 @@ class ShortRoad:
         except KeyError:
             tally(methods, "REGISTER")
         line.cseq = cseq
-        line.asked = line.last = phone.last = time
+        line.asked = line.spoke = line.last = phone.last = time
         memory.transactions.add(Transaction(
             number, key, cseq, call_id, "REGISTER", flow, line, phone, server, True, time, False, memory.clock, asked,
             contact, asking.target, asking.to_tag,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stories import Court, Handset, S, Story
+from tests.stories import Court, Handset, P, S, Story
 from tests.traps.ground import accused, handset, minute, returns
 
 BEHIND = "203.0.113.9"
@@ -59,6 +59,47 @@ def test_two_lines_of_one_phone_whose_nat_forgot_its_port(court: Court, regime: 
     lines[0].hang_up(420, asked)
     found = accused(court(story, minute(regime)))
     assert [said.split()[1] for said in found] == ["failback-during-call"]
+
+
+def beside_a_call(court: Court, regime: str, ports: tuple[int, int], comes: str) -> list[str]:
+    """Two lines with one private address behind a NAT, each registered once. The first moves to S and is in a call
+    there from 305 to 420; meanwhile the second comes to S, as it may, and goes back."""
+    story = Story()
+    lines = [Handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10")
+             for user, port in zip(("1001", "1002"), ports, strict=True)]
+    first, second = lines
+    first.register(0)
+    if comes == "moves":
+        second.register(-1)
+    time = first.register(first.silence(300), S)
+    asked = first.ask(time, S, "INVITE")
+    first.told(time + 1, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
+    first.acknowledge(time + 1.1, asked)
+    if comes == "moves":
+        second.fail_over(312)
+    else:
+        second.register(312 if comes == "appears" else second.silence(312, P, "REGISTER"), S)
+    if comes == "both ask again":
+        for number, line in enumerate(lines):
+            line.place = (BEHIND, 20009)
+            line.register(340 + number, S)
+    returns(second, regime, 382)
+    first.hang_up(420, asked)
+    return [said.split()[1] for said in accused(court(story, minute(regime)))]
+
+
+@pytest.mark.parametrize("comes", ["appears", "fails", "moves"])
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_two_phones_with_one_private_address_that_hardly_speak(court: Court, regime: str, comes: str) -> None:
+    """They register each once and from its own port, so that not even their turns tell them apart."""
+    assert beside_a_call(court, regime, (20001, 20002), comes) == []
+    assert beside_a_call(court, regime, (20001, 20001), comes) == ["failback-during-call"]
+
+
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_one_phone_whose_nat_forgot_its_port_between_its_lines(court: Court, regime: str) -> None:
+    """Both ask again from one port, which shows it."""
+    assert beside_a_call(court, regime, (20001, 20002), "both ask again") == ["failback-during-call"]
 
 
 @pytest.mark.parametrize("port", [20001, 20002])
