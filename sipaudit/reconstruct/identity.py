@@ -52,12 +52,14 @@ def weak(phone: Phone) -> bool:
 
 def in_turns(line: Line) -> bool:
     """Whether this line and another of its phone have asked one server in turns from two ports, or by two links. A NAT
-    that maps a phone's port anew does so for all its lines; of two phones that look the same behind it, or that have
-    one address in two networks of which the capture shows both, each has its own."""
+    that maps a phone's port anew does so for all its lines, and behind it they share a connection; of two phones that
+    look the same there, or that have one address in two networks of which the capture shows both, each has its own.
+    """
     if not weak(line.owner):
         return False
     flow = line.flow
-    return flow is not None and flow.transport == "udp" and any(
+    natted = line.contact_host != line.owner.host
+    return flow is not None and (natted or flow.transport == "udp") and any(
         other.flow is not None and other.flow.destination == flow.destination and _came_otherwise(other.flow, flow)
         and other.spoke > line.taken and line.spoke > other.taken for other in line.owner.lines[:SOURCE_LINES])
 

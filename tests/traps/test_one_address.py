@@ -8,13 +8,14 @@ from tests.stories import Court, Handset, P, S, Story
 from tests.traps.ground import accused, handset, minute, returns
 
 BEHIND = "203.0.113.9"
+any_transport = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
-def two(first: int, second: int) -> tuple[Handset, Handset]:
+def two(first: int, second: int, transport: str = "udp") -> tuple[Handset, Handset]:
     """Two lines behind a NAT, with one private address and from these ports; they find P silent, one after the other.
     The first is in a call from 350 on."""
     story = Story()
-    lines = [handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10")
+    lines = [handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10", transport=transport)
              for user, port in (("1001", first), ("1002", second))]
     for number, line in enumerate(lines):
         line.register(20 + number)
@@ -30,15 +31,17 @@ def two(first: int, second: int) -> tuple[Handset, Handset]:
     return lines[0], lines[1]
 
 
+@any_transport
 @pytest.mark.parametrize("regime", ["R2", "R3"])
-def test_two_phones_with_one_private_address_behind_one_nat(court: Court, regime: str) -> None:
-    """A carrier's NAT: to one server each has a port of its own, and they speak in turns."""
-    assert accused(court(two(20001, 20002)[0].story, minute(regime))) == []
+def test_two_phones_with_one_private_address_behind_one_nat(court: Court, regime: str, transport: str) -> None:
+    """A carrier's NAT: to one server each has a port of its own, or a connection, and they speak in turns."""
+    assert accused(court(two(20001, 20002, transport)[0].story, minute(regime))) == []
 
 
+@any_transport
 @pytest.mark.parametrize("regime", ["R2", "R3"])
-def test_two_lines_of_one_phone_behind_a_nat(court: Court, regime: str) -> None:
-    found = accused(court(two(20001, 20001)[0].story, minute(regime)))
+def test_two_lines_of_one_phone_behind_a_nat(court: Court, regime: str, transport: str) -> None:
+    found = accused(court(two(20001, 20001, transport)[0].story, minute(regime)))
     assert [said.split()[1] for said in found] == ["failback-during-call"]
 
 
