@@ -18,7 +18,7 @@ from sipaudit.run.replays import Replays
 from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
 from tests.roads import judged_alike
-from tests.stories import BRANCH, MINUTE, R2, Handset, P, S, Story, site
+from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Story, site
 
 SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
 
@@ -65,6 +65,36 @@ def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path) -> None:
     phone.replies(10.1, phone.called(10, P, "OPTIONS", call_id="alive"), 200)
     report = judged_alike(tmp_path, story, site(R2 | MINUTE), Replays, "is_idle")
     assert report.lines[0].working is None
+
+
+def test_a_renewal_without_an_answer_is_counted_at_the_end_though_another_phone_has_asked_since(tmp_path: Path) -> None:
+    """It is followed only then, behind what was asked after it."""
+    story = Story()
+    phone, other = Handset(story), Handset(story, user="1002", place=("10.1.0.6", 5060))
+    for one in (phone, other):
+        one.register(0)
+        one.register(1800)
+    phone.ask(3500, P, "REGISTER", expires=3600)
+    other.ask(3600, P, "INVITE")
+    report = Court(tmp_path).report(story, site(R2 | MINUTE))
+    assert [minute.unanswered for minute in report.minutes if minute.unanswered] == [1]
+
+
+@pytest.mark.parametrize("road", SHORT_ROADS)
+def test_what_came_of_a_try_is_known_after_a_while_whatever_the_line_does_then(
+    tmp_path: Path, road: tuple[ModuleType | type, str]
+) -> None:
+    story = Story()
+    phone = Handset(story)
+    phone.register(0, S)
+    tried = phone.silence(300, P, "REGISTER")
+    phone.register(tried, S)
+    if road == SHORT_ROADS[0]:
+        phone.register(tried + 60, S)
+    else:
+        phone.replies(tried + 60.1, phone.called(tried + 60, S, "OPTIONS", call_id="alive"), 200)
+    report = judged_alike(tmp_path, story, site(R2 | MINUTE), *road)
+    assert [one.result for one in report.lines[0].tries] == ["timeout"]
 
 
 def _nobody(renewals: Renewals, renewal: Renewal) -> None:

@@ -98,6 +98,7 @@ class Detectors:
 
     def finish(self, now: float) -> None:
         """The captures have ended at `now`."""
+        self.requests.sort()
         self.pass_time(now)
         self._look_for_silence(now)
         if self.outages is not None:

@@ -105,6 +105,12 @@ class OpenRequests:
         if waiting is not None:
             waiting.repeated = packet.time
 
+    def sort(self) -> None:
+        """The oldest first again: a renewal that began before others may only now be followed."""
+        in_order = sorted(self._open.items(), key=lambda item: item[1].request.time)
+        self._open.clear()
+        self._open.update(in_order)
+
     def due(self, now: float) -> list[OpenRequest]:
         """Those that have not been answered for as long as their phones wait; they wait no longer."""
         self.next_look = now + LOOK_EVERY

@@ -116,6 +116,7 @@ class Registrations:
             return False
         replay, phone = self._replays.only(event.line), self._phones.get(event.phone)
         if replay is None or phone is None or replay.waiting or event.phone in self._timed \
+                or (replay.kept is not None and replay.kept.is_trying) \
                 or not begins(replay.written, phone, event, replay.profile):
             return False
         renewals = self._may_renew(event, replay)

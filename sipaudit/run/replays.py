@@ -67,12 +67,14 @@ class Replays:
 
     def is_idle(self, line: int, server: str) -> bool:
         """Whether a request of the server to the line, or the phone's answer, changes nothing of what is known of both:
-        nothing waits, and nothing is held against any server (`model.absorb`, `model.stakes`)."""
+        nothing waits, nothing is held against any server (`model.absorb`, `model.stakes`), and no try's result is
+        due (`History`)."""
         replay = self._by_line.get(line)
         if type(replay) is not LineReplay:
             return False
-        written = replay.written
-        return not (replay.waiting or written.failed or written.offered or replay.index) and replay.follows(server)
+        written, kept = replay.written, replay.kept
+        return not (replay.waiting or written.failed or written.offered or replay.index
+                    or (kept is not None and kept.is_trying)) and replay.follows(server)
 
     def only(self, line: int) -> LineReplay | None:
         """The one replay of a line; None if there are more, or none."""
