@@ -117,7 +117,7 @@ from sipaudit.model.conditions.trust import (
     nothing_missing,
 )
 from sipaudit.model.conditions.unseen import no_move_there, no_move_unseen
-from sipaudit.model.conditions.whereabouts import not_back_yet, stay_was_seen, still_working
+from sipaudit.model.conditions.whereabouts import left_for_nothing, not_back_yet, stay_was_seen, still_working
 from sipaudit.model.observations import Verdict
 from sipaudit.model.settings import Mode, Regime
 
@@ -184,7 +184,7 @@ OVERDUE = (first_try, no_leap_ahead, timer_known, no_boot_since, list_unchanged,
 OVERDUE_CALL = (*OVERDUE, not_for_the_challenger, served_later)
 # The line itself moves to the request's server: nothing but a failure could explain it.
 OF_ITS_OWN = (refreshes_nothing, registers_at_one, not_either_way, no_call_there, not_the_challenger, order_unchanged,
-              stay_was_seen, no_boot_unserved, still_working, no_move_there, nothing_missing, judgeable_by_anyone)
+              stay_was_seen, no_boot_unserved, no_move_there, nothing_missing, judgeable_by_anyone)
 
 REQUEST, HERE, AWAY, ANYWHERE = Trigger.REQUEST, Where.HERE, Where.AWAY, Where.ANYWHERE
 FORBIDDEN, EARLY, MISSING, UNEXPECTED = Verdict.FORBIDDEN, Verdict.EARLY, Verdict.MISSING, Verdict.UNEXPECTED
@@ -216,16 +216,16 @@ MUST_NOT = (
     # -- failover
     Row("stay-while-it-works", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against),
-        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, *OF_ITS_OWN)),
+        when=(no_try_before, no_equal_failed, not_turned_away, no_dial_plan, left_for_nothing, *OF_ITS_OWN)),
     Row("next-in-order", "F1", UNEXPECTED, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, after_a_failure, between_untouched),
-        when=OF_ITS_OWN),
+        when=(still_working, *OF_ITS_OWN)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, HERE, ALL, ANY_MODE,
         reach=(deregisters, try_is_open),
         when=(registers_on, several_servers, no_boot_unserved, nothing_missing, judgeable)),
     Row("keep-secondary", "F11", FORBIDDEN, REQUEST, AWAY, ALL, ANY_MODE,
         reach=(moves_on, same_entry, lower_server, nothing_against, after_a_failed_try),
-        when=(not_turned_away, *OF_ITS_OWN, judgeable)),
+        when=(not_turned_away, still_working, *OF_ITS_OWN, judgeable)),
     Row("credentials-to-challenger", "F13", FORBIDDEN, Trigger.CREDENTIALS, ANYWHERE, ALL, ANY_MODE,
         reach=(challenged_elsewhere,), when=(credentials_bound, of_one_entry, nothing_missing, judgeable)),
     Row("steady", "F11", UNEXPECTED, Trigger.MOVE, ANYWHERE, ALL, ANY_MODE,

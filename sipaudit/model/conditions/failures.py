@@ -263,13 +263,20 @@ def retry_after(case: Case, server: str) -> bool:
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
+def has_returned(case: Case) -> bool:
+    """Whether the line's last move was no failover (F13 speaks of the first new request after one): it went up, away
+    from a server that had not failed."""
+    stay = case.stay
+    return not stay.failed and case.profile.leads_up(stay.origin or "", stay.server)
+
+
 def not_the_challenger(case: Case) -> Ground:
     """F13: the first new request after a failover may go to the server that challenged last; so may that with which the
     line leaves a server that has failed."""
     challenger, stay = case.line.challenger, case.stay
     if challenger is None or challenger != case.request.server:
         return HOLDS
-    first_since = stay.opened is None and stay.first is not None
+    first_since = stay.opened is None and stay.first is not None and not has_returned(case)
     optimizes = case.regime is not Regime.R0 or case.profile.settings.number("authOptimizedInFailover") != 0
     moves = optimizes and challenger != stay.server and after_a_failure(case) is not FAILS
     return FAILS if first_since or moves else HOLDS

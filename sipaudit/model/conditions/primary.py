@@ -6,7 +6,7 @@ from math import inf
 
 from sipaudit.model.case import FAILS, HOLDS, Case, Ground, holds_if
 from sipaudit.model.conditions.busy import waits_for
-from sipaudit.model.conditions.failures import diverted, retry_after
+from sipaudit.model.conditions.failures import diverted, has_returned, retry_after
 from sipaudit.model.conditions.servers import primary_key
 from sipaudit.model.conditions.trust import no_boot_since, served_after
 from sipaudit.model.conditions.unseen import lacking
@@ -72,6 +72,8 @@ def _was_given_up(case: Case, reach: Reach, request: Sent) -> bool:
     """Whether the line has left the server for its working one because this was in vain there (F1), or has waited for
     it as long as for that."""
     stay, turned = case.stay, case.stay.first
+    if _went_on(case, reach, request):
+        return True
     if turned is None or stay.origin != reach.server or stay.unsure or request.line != case.event.line:
         return False
     if any(isinstance(one, Failed) and one.time >= request.time and one.transaction in (None, request.transaction)
@@ -80,6 +82,15 @@ def _was_given_up(case: Case, reach: Reach, request: Sent) -> bool:
     waits = [turned.time - one.time for one in stay.failed if isinstance(one, Sent) and _turned_with(turned, one, stay)
              and (one.line, one.method) == (request.line, request.method)]
     return request in stay.failed and case.now - request.time > max(waits, default=inf)
+
+
+def _went_on(case: Case, reach: Reach, request: Sent) -> bool:
+    """Whether the line went on to its working server, which has not failed, with a call that was in vain there (F11).
+    """
+    stay, line = case.stay, case.event.line
+    return request.call_id != "" and request.call_id in stay.called and request.line == line \
+        and stay.server != reach.server and not any(
+            evidence(case.phone.reach(stay.server), case.now, case.profile.earliest_silence))
 
 
 def answered_unseen(case: Case, reach: Reach) -> Sent | None:
@@ -167,7 +178,7 @@ def _opened_before(case: Case) -> bool:
     capture may be the one that the failover diverted."""
     stay = case.stay
     if stay.first is not None:
-        return stay.opened is not None
+        return stay.opened is not None or has_returned(case)
     if stay.server == primary_key(case):
         return True  # no failover is outstanding
     return stay.opened is not None and stay.opened > case.profile.covered_from + SAME_NUMBER

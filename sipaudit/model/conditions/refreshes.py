@@ -37,13 +37,26 @@ def refreshes_nothing(case: Case) -> Ground:
     if unseen and binding.granted is None:
         return Ground(reason=lacking(case, unseen[0]))
     if binding.granted is None:  # what was never granted, or was ended there and is asked for again
-        return HOLDS if _asked_in_vain(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
+        made_anew = _asked_in_vain(case, binding) or _is_empty(binding)
+        return HOLDS if made_anew else Ground(reason=Reason.READINGS_DIFFER)
     if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
         return HOLDS  # F8: what a failover made invalid is not refreshed
     renews = binding.until > case.now or binding.register is not None
-    if renews and _moves_by_it(case, binding):
-        return HOLDS
-    return FAILS if renews else Ground(reason=Reason.READINGS_DIFFER)
+    if renews:
+        return HOLDS if _moves_by_it(case, binding) else FAILS
+    return HOLDS if _is_made_anew(case, binding) else Ground(reason=Reason.READINGS_DIFFER)
+
+
+def _is_empty(binding: Binding) -> bool:
+    """Whether a boot that was seen has left no registration there (reference-model.md 1, *boot*)."""
+    return binding == Binding(binding.server)
+
+
+def _is_made_anew(case: Case, binding: Binding) -> bool:
+    """Whether the line let go of what has run out there (F7): it registered elsewhere after that, and left this as it
+    was, so that it is not renewed late."""
+    return any(one.server != binding.server and one.granted is not None and one.granted.request_time > binding.until
+               and case.now - one.granted.time > WORKS_WITHIN for one in case.line.bindings)
 
 
 def _moves_by_it(case: Case, binding: Binding) -> bool:

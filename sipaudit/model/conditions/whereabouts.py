@@ -118,6 +118,25 @@ def still_working(case: Case) -> Ground:
                                 if one.server == there or one.method not in NOTHING_NEW))
 
 
+def left_for_nothing(case: Case) -> Ground:
+    """F1: the line works where its stay is, or has left that for no failure already: if the REGISTER with which it
+    turned to the lower server had brought it there, that would be the same fault."""
+    groundless = _turned_for_nothing(case)
+    return _not_moved_by(case, (one for one in case.stay.asides if one not in groundless
+                                and (one.server == case.request.server or one.method not in NOTHING_NEW)))
+
+
+def _turned_for_nothing(case: Case) -> list[Answered]:
+    """The REGISTERs answered by the request's server since the line turned to it, where it was registered with its own
+    all the while: the last 200 there, which need not have registered anything (F6), is from before."""
+    away, here = case.stay.away, case.line.binding(case.stay.server)
+    if away is None or here is None or here.granted is None or here.granted.time > away.time \
+            or grants_nothing(here.granted):
+        return []
+    return [one for one in case.stay.asides if one.server == case.request.server and one.method == "REGISTER"
+            and one.request_time >= away.time]
+
+
 def _not_moved_by(case: Case, answers: Iterable[Answered]) -> Ground:
     """Whether none of these answers has moved the line, as far as the sources tell."""
     if all(_moves_nothing(case, answer) for answer in answers):

@@ -43,7 +43,7 @@ WRONGS = (
     Wrong("accepted-from-failed-server", "takes a call from a failed server", ("R2",),
           habits={"timeout": 900, "expires": 3600, "attempt_unlocks": True}, plan={"far_calls": 15.0}, found=0.9),
     Wrong("failover-without-failure", "goes to the next server though its own answers", modes=LATER,
-          also=("secondary-abandoned", "premature-failback"), near=60.0, found=0.8),
+          also=("secondary-abandoned", "premature-failback"), near=120.0, found=0.8),
     Wrong("failover-skipped-server", "passes the next server over", servers=3, found=0.9, near=10.0),
     Wrong("failover-missing", "asks the dead server again and again", near=10.0),
     Wrong("premature-failback", "comes back before its time", modes=LATER,
