@@ -8,6 +8,7 @@ from math import inf
 from sipaudit.incidents.metrics import moved_in, percentile, turned_in
 from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.model.events import Answered, Failed, FailureKind
+from sipaudit.model.timers import SILENCE_MAX
 
 # how entries end, after the server's name
 ANSWERS_AGAIN = " answers again"
@@ -108,19 +109,36 @@ def _silent_since(outage: Outage) -> float | None:
 
 
 def _is_late(outage: Outage) -> bool:
-    return len(outage.late) >= MOSTLY_LATE * len(outage.first) > 0
+    return len(_given_up(outage)) >= MOSTLY_LATE * len(outage.first) > 0
+
+
+def _given_up(outage: Outage) -> list[tuple[float, float]]:
+    """When what was answered too late was sent, and answered. Who has nowhere to go sends its request again and again
+    (RFC 3261 17.1.1.2), and may be answered as soon as the server is back: if no more is asked in vain after the first
+    of these answers, those count whose phones had turned away by then, or can no longer have sent it."""
+    late = outage.late
+    if any(answered < outage.last for _, answered in late.values()):
+        return list(late.values())
+    turned: dict[int, float] = {}
+    for line, time in outage.turned.items():
+        if line in outage.lines:
+            owner = outage.lines[line].owner
+            turned[owner] = min(time, turned.get(owner, time))
+    return [(sent, answered) for phone, (sent, answered) in late.items()
+            if sent <= turned.get(phone, inf) < answered or answered > sent + SILENCE_MAX]
 
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
     """That it answers what its phones have given up already: late, or all of it as soon as it can."""
     if outage.is_by_turns or not _is_late(outage):
         return
-    sends, answers = zip(*outage.late.values(), strict=True)
+    late = _given_up(outage)
+    sends, answers = zip(*late, strict=True)
     asked = max(sends) - min(sends)
     if asked >= A_WHILE and max(answers) - min(answers) <= AT_ONCE * asked:
         yield min(answers), f"{server}{HUNG}"
     else:
-        median = percentile([time - sent for sent, time in outage.late.values()], 50) or 0.0
+        median = percentile([time - sent for sent, time in late], 50) or 0.0
         yield min(answers), too_late(server, median)
 
 

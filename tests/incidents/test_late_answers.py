@@ -192,3 +192,27 @@ def test_how_long_a_call_rings_does_not_count_as_lateness(tower: Tower) -> None:
     tower.see(story)
     said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
     assert said.startswith("10.0.0.1 answered too late (after 4.0 s, median) from ")
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_what_is_sent_again_until_the_server_is_back_is_not_answered_too_late(tower: Tower, goes: bool) -> None:
+    """The link of all phones is cut for 15 s, and they have nowhere else to go: each answer is one to a sending of just
+    now. Who has gone elsewhere by then was answered too late."""
+    story = Story()
+    phones = registered(story, 12)
+    for number, phone in enumerate(phones[:10]):
+        asked, after = phone.ask(300 + number, P, "INVITE"), [0.5, 1.5, 3.5]
+        while number + after[-1] < 15:
+            after.append(after[-1] + 4)
+        for wait in after:
+            phone.again(300 + number + wait, asked)
+        if goes:
+            phone.register(300 + number + 5, S)
+        phone.told(300 + number + after[-1] + 0.004, asked, 486)
+    phones[11].register(400)
+    end(story, 500)
+    tower.see(story, only="server-outage")
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))
+    assert said[0].startswith("10.0.0.1 answered too late (after ") is goes
+    assert said[0].startswith("10.0.0.1 did not answer from 12:05:00 to 12:05:15.") is not goes
+    assert not any("hung" in sentence for sentence in said)
