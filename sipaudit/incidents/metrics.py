@@ -11,6 +11,7 @@ from sipaudit.incidents.outage import FailedAttempt, Outage
 from sipaudit.incidents.spells import Spell
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen, when_turned
+from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.timers import SILENCE_MAX
 
 PERCENTILES = (("p50", 50), ("p95", 95), ("max", 100))
@@ -36,7 +37,7 @@ def of_outage(outage: Outage, everyone: Iterable[Watched], spells: Iterable[Spel
     asking = {outage.lines[number].owner for number in outage.asked if number in outage.lines}
     detect = [max(turned - since, 0.0) for turned, subject, move in turned_in(outage)
               if (since := _since(outage, subject, move, asking)) is not None]
-    recover = [max(move.time - since, 0.0) for subject, move in moves
+    recover = [max(served - since, 0.0) for served, subject, move in served_in(outage)
                if (since := _since(outage, subject, move, asking)) is not None]
     metrics: dict[str, float | None] = {}
     for name, seconds in zip(TIMES, (detect, recover), strict=True):
@@ -55,13 +56,16 @@ def of_outage(outage: Outage, everyone: Iterable[Watched], spells: Iterable[Spel
 def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
     """The first failover of each line that left the server because it was out, in order of time: while it was, or once
     a request that had been sent until then had run out."""
-    moves = [(subject, move) for subject, move in outage.moves.values() if _left_in(outage, move)]
+    moves = [(subject, move) for subject, move in outage.moves.values() if _left_in(outage, subject, move)]
     return sorted(moves, key=lambda pair: (pair[1].time, pair[0].number))
 
 
-def _left_in(outage: Outage, move: MoveSeen) -> bool:
+def _left_in(outage: Outage, subject: Watched, move: MoveSeen) -> bool:
     if outage.start <= when_turned(move) <= outage.until:
         return True
+    came = max((other.time for other in subject.history.moves if other.time < move.time), default=LONG_AGO)
+    if came >= outage.until:
+        return False   # it has come since: what had run out there before did not drive it away
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
     return any(sent is not None and outage.start <= sent <= outage.until for sent in sends)
 
@@ -79,6 +83,21 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
     turned += [(time, outage.lines[number], None) for number, time in outage.turned.items()
                if number in outage.lines and number not in moved and time <= outage.until]
     return sorted(turned, key=lambda one: one[0])
+
+
+def served_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
+    """When each line was first served by another server: with its move, or the registration that it found there of
+    which nobody knows where it had worked before."""
+    served: list[tuple[float, Watched, MoveSeen | None]] = [
+        (move.time, subject, move) for subject, move in moved_in(outage)]
+    for turned, subject, move in turned_in(outage):
+        if move is None and working_at(subject, turned) != outage.server:
+            granted = (*(row.since for row in subject.history.ended if row.server != outage.server),
+                       *(one.since.time for one in subject.state.bindings
+                         if one.since is not None and one.server != outage.server))
+            first = min((time for time in granted if time >= turned), default=None)
+            served += [] if first is None else [(first, subject, None)]
+    return served
 
 
 def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:

@@ -190,7 +190,7 @@ class Outages:
         """An outage since `start`, of these phones so far."""
         one = next(iter(failing.values()))
         outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
-        outage.last_answer = server.answered if server.answered < start else None
+        outage.last_answer = server.answered_before(start)
         outage.comes_after(self._closed.get(server.key))
         outage.takes_calls = self.untold.heard_since(server.key, start)
         for phone, each in failing.items():

@@ -146,6 +146,14 @@ class ServerWatch:
         if not self.pinged or sent - self.pinged[-1][0] >= APART:
             self.pinged.append((sent, time, phone))
 
+    def answered_before(self, time: float) -> float | None:
+        """When it last answered anybody, as far as that was before this time; LONG_AGO where nobody was seen to be
+        answered before. None where others were answered since, and it is not known any more who was before."""
+        if self.answered < time:
+            return self.answered
+        forgets = any(len(kept) == kept.maxlen for kept in (self.lives, self.registered, self.pinged))
+        return None if forgets or any(answered < time for _, answered, _ in self._answers()) else LONG_AGO
+
     def first_life_after(self, time: float) -> float | None:
         """The first answer after this time that is remembered."""
         return min((answered for _, answered, _ in self._answers() if answered > time), default=None)

@@ -29,7 +29,9 @@ def _seen(tower: Tower) -> None:
 def test_the_turn_to_the_second_server_is_timed(tmp_path: Path) -> None:
     tower = Tower(tmp_path)
     _seen(tower)
-    assert tower.of("server-outage").metrics["time_to_detect_p50"] == pytest.approx(5.5, abs=0.02)
+    metrics = tower.of("server-outage").metrics
+    assert metrics["time_to_detect_p50"] == pytest.approx(5.5, abs=0.02)
+    assert metrics["time_to_recover_max"] == pytest.approx(5.511, abs=0.02)   # with the 200 (contract.md 3)
 
 
 @pytest.mark.parametrize(("apart", "every"), [(1, 60), (3, 60), (8, 170)])
@@ -44,6 +46,8 @@ def test_who_has_nowhere_to_turn_tells_of_it_once_answered(tmp_path: Path, apart
     story.murmur(0, 600)
     tower = Tower(tmp_path)
     assert tower.see(story) == ["server-outage 10.0.0.1 10.000-310.004 20"]
+    said = words_of(tower.report, UTC).of(tower.of("server-outage"))[0]
+    assert said.endswith(" from 12:00:10, or before, to 12:05:10.")
     assert tower.see(story.without(lambda packet: packet.source == P)) == []
 
 

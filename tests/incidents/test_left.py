@@ -9,7 +9,7 @@ import pytest
 
 from sipaudit.report.verdict import sentences
 from tests.incidents.ground import Tower, end, registered
-from tests.stories import CHALLENGE, MINUTE, R0, R2, Handset, P, S, Story
+from tests.stories import CHALLENGE, GIVES_UP, MINUTE, R0, R2, Handset, P, S, Story
 
 
 def is_refused(phone: Handset, time: float, status: int, method: str = "REGISTER") -> None:
@@ -121,3 +121,23 @@ def test_a_server_that_grants_no_time_is_why_they_left(tower: Tower) -> None:
     assert said(tower, story, settings={**R2, **MINUTE}) == [
         "4 phones left 10.0.0.1 from 12:05:00 to 12:05:03 because of what it answered: 200 to REGISTER, with a "
         "registration of no time."]
+
+
+def test_who_comes_to_a_server_once_it_is_back_does_not_leave_it_for_its_outage(tower: Tower) -> None:
+    """The link of all phones is cut: P, with which they work, and S are lost to them. A REGISTER finds S again, and the
+    next call goes to P first (B1), though no call that S let run out has been made good there."""
+    story = Story()
+    phones = registered(story, 4)
+    for number, phone in enumerate(phones):
+        for time in (300 + number, 400 + number):
+            phone.silence(time, P)
+            phone.silence(time + GIVES_UP, S)
+        phone.silence(480 + number, P, "REGISTER")
+        phone.register(480 + number + GIVES_UP, S)
+        phone.call(520 + number, P)
+    end(story, 700)
+    tower.see(story, {**R0})
+    outages = {incident.server: incident for incident in tower.report.incidents if incident.kind == "server-outage"}
+    primary, second = outages["10.0.0.1:5060/udp"], outages["10.0.0.2:5060/udp"]
+    assert (primary.metrics["lines_moved"], primary.metrics["time_to_recover_p50"]) == (4, 185.511)
+    assert (second.metrics["lines_moved"], second.metrics["time_to_detect_p50"]) == (0, None)
