@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any
 
-from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go, was_registered
+from sipaudit.incidents.draft import TOGETHER, Drafts, Watched, let_go
+from sipaudit.incidents.spells import was_there
 from sipaudit.incidents.timers import Timers
 from sipaudit.model.conditions.trust import LOSS_REACH
 from sipaudit.model.events import CHALLENGES, Answered, CallChanged, Received, Replied, Sent
@@ -44,11 +45,11 @@ class CallUp:
 
     def may_be_over(self, time: float) -> bool:
         """Whether nothing shows that the call was still up then: its far end has hung up, or since its last message an
-        outage has taken it, its phone has (maybe) started anew, or the line's registrations have run out, as those of a
-        phone that is off."""
+        outage has taken it, its phone has (maybe) started anew, or the line does not renew its registration any more,
+        as that of a phone that is off."""
         boot = self.subject.state.boot
         return self.hung_up or self.taken > self.last or (boot is not None and boot.time > self.last) \
-            or not was_registered(self.subject, time)
+            or not was_there(self.subject, time)
 
 
 class Attempt:

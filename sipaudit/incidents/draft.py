@@ -69,12 +69,6 @@ class Watched(Party, Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
-def was_registered(subject: Watched, time: float) -> bool:
-    """Whether not all registrations of the line had run out by then, as those of a phone that is off have."""
-    held = [binding.until for binding in subject.state.bindings if binding.granted is not None]
-    return not held or max(held) >= time
-
-
 def works_with(subject: Watched, server: str | None) -> bool:
     """Whether the line works with that server now."""
     stay = subject.state.stays[subject.track]

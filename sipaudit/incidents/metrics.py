@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from math import ceil
 
-from sipaudit.incidents.draft import Watched, was_registered
+from sipaudit.incidents.draft import Watched
 from sipaudit.incidents.gaps import lapsed
 from sipaudit.incidents.outage import FailedAttempt, Outage
-from sipaudit.incidents.spells import Spell
+from sipaudit.incidents.spells import Spell, was_there
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.history import MoveSeen, when_turned
 from sipaudit.model.reach import LONG_AGO
@@ -143,7 +143,7 @@ def _sent_in_vain(item: ModelEvent, outage: Outage) -> float | None:
 def _stayed(outage: Outage, everyone: Iterable[Watched]) -> int:
     """How many lines worked with the server when it failed, and did not leave it: not those of phones that were off."""
     return sum(subject.number not in outage.moves and working_at(subject, outage.start) == outage.server
-               and was_registered(subject, outage.start) for subject in everyone)
+               and was_there(subject, outage.start) for subject in everyone)
 
 
 def working_at(subject: Watched, time: float) -> str | None:

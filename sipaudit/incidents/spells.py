@@ -9,7 +9,7 @@ from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import DEFAULT_EXPIRES, first_renewal
+from sipaudit.model.timers import DEFAULT_EXPIRES, RENEWAL_LATE, first_renewal
 
 CREDENTIALS_WITHIN = 5.0   # seconds within which a phone sends credentials, and has an answer to them
 CAUSES_KEPT = 8       # of one line
@@ -104,3 +104,23 @@ def found_no_answer(binding: Binding, asked: Sent, request: Sent | Failed, subje
 def renewed_after(binding: Binding, subject: Watched) -> float:
     """Seconds after which what was granted there is renewed, on any firmware, at the earliest."""
     return first_renewal(binding.expires or DEFAULT_EXPIRES, subject.profile().settings)
+
+
+def was_there(subject: Watched, time: float) -> bool:
+    """Whether the line was not without a registration then, or overdue with its renewal, as that of a phone that is
+    off."""
+    over = [row for row in subject.history.ended if row.since <= time]
+    held = [one for one in subject.state.bindings
+            if one.granted is not None and one.since is not None and one.since.time <= time]
+    if not over and not held:
+        return True   # nothing is known of it so far
+    return any(row.until is None or row.until >= time for row in over) \
+        or any(time <= min(one.until, _renews_by(one, subject)) for one in held)
+
+
+def _renews_by(binding: Binding, subject: Watched) -> float:
+    """When the line has renewed what it holds there, at its own pace: that of one which registers twice as it starts is
+    none."""
+    if binding.granted is None:
+        return inf
+    return max(binding.due, binding.granted.time + renewed_after(binding, subject)) + RENEWAL_LATE
