@@ -79,6 +79,13 @@ class Failing:
         """Whether that server has served the phone what it asked since then."""
         return any(subject.state.served_since(server, time) for subject in self.subjects)
 
+    def had_been_served(self, vain: InVain, server: str, since: float) -> bool:
+        """Whether that server had done for the phone since then what it now asks in vain; anything, if nobody knows
+        what that is. That it took a call does not say that it would have registered the phone then."""
+        if vain.method is None:
+            return self.served_since(server, since)
+        return vain.had_been_served(server, since) or (vain.method == "REGISTER" and self.registered_at(server, since))
+
     def since(self, answered: float, earliest: float) -> float:
         """The first unanswered send that belongs together with the last: after the server's last answer to anybody, or
         else not before `earliest`."""

@@ -137,7 +137,7 @@ class Outage(Draft):
         if phone in self.first:
             if vain.had_been_served(server.key, self.first[phone]):
                 self.turns.again.add(phone)
-        elif self.some.meanwhile is not None and failing.served_since(server.key, self.start):
+        elif self.some.meanwhile is not None and failing.had_been_served(vain, server.key, self.start):
             self.some.joined.add(phone)
 
     @property

@@ -301,3 +301,21 @@ def test_it_goes_on_though_only_one_of_few_phones_asks_again(tower: Tower) -> No
     for number, phone in enumerate(phones):
         phone.register(395 + number)
     assert outages(tower, story, R2) == ["server-outage 10.0.0.1 300.000-395.004 3"]
+
+
+def test_of_a_site_whose_registers_run_out_it_ends_with_the_first_that_is_answered(tower: Tower) -> None:
+    """A firewall lets its calls pass, and they are answered all the while (R0): that a phone could call before it had
+    to renew does not say that it had the server then, and lost it later."""
+    story = Story()
+    phones = registered(story, 20, apart=1.0, granted=300)
+    for time in range(300, 1100, 15):
+        phones[10 + time // 15 % 10].register(time + 7)
+    for number, phone in enumerate(phones[:10]):
+        for time in range(310 + 20 * number if number < 2 else 430 + 20 * number, 800, 60 if number < 2 else 200):
+            phone.call(time - 20, P, 5.0)
+            phone.register(phone.silence(time, P, "REGISTER"), S)
+            phone.call(time + 30, P, 5.0)
+    for number, phone in enumerate(reversed(phones[:10])):
+        phone.register(860 + 15 * number, P)
+    end(story, 1100)
+    assert tower.see(story, {**R0}, only="server-outage") == ["server-outage 10.0.0.1 310.000-860.004 10"]
