@@ -107,8 +107,9 @@ class Outage(Draft):
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
             self.hush.answers_late(sent, time)
-        if (disproves or late) and phone in self.first:
-            self.served[phone] = time
+        for one in (self, *self.turns.earlier) if disproves or late else ():
+            if phone in one.first:
+                one.served[phone] = time
         self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:

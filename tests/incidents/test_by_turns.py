@@ -138,3 +138,25 @@ def test_of_one_that_answered_some_whom_it_left_alone_later_it_is_not_said_that_
     assert tower.see(story, only="server-outage") == ["server-outage 10.0.0.1 300.000-520.004 8"]
     assert words_of(tower.report, UTC).of(tower.of("server-outage"))[0] == (
         "10.0.0.1 answered only a part of what 8 phones asked from 12:05:00 to 12:08:40.")
+
+
+@pytest.mark.parametrize("seed", [5, 7, 8, 11, 12, 15])
+def test_who_was_answered_between_detects_it_anew(tower: Tower, seed: int) -> None:
+    """What is one incident began as several: who was answered in one of them, in which it had asked nothing in vain,
+    begins anew all the same. Every phone calls each 100 s, half of the first, third and fifth of these calls are
+    dropped, and a phone leaves with the last of its own."""
+    story = Story()
+    phones = registered(story, 20, apart=1.0)
+    lost = [time for time in at_random(seed, 0.5) if (time - FAULT) // 100 % 2 == 0]
+    last = {(time - FAULT) // 5 * 7 % 20: time for time in lost}
+    for time in range(FAULT, WELL, 5):
+        number = (time - FAULT) // 5 * 7 % 20
+        if time in lost:
+            gave_up = phones[number].silence(time)
+            if last[number] == time:
+                phones[number].register(gave_up, S)
+        elif time < last.get(number, time + 1):
+            phones[number].call(time, seconds=3)
+    outages(tower, story, R2)
+    found = [one.metrics for one in tower.report.incidents if one.kind == "server-outage"]
+    assert {metrics["time_to_detect_max"] for metrics in found} == {5.5}
