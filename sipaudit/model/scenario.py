@@ -28,7 +28,7 @@ belongs to the last request of its method at its server unless it says `#7`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -54,6 +54,11 @@ from sipaudit.model.settings import EntryServer, LineSettings, Origin, ServerEnt
 RULE = "----"
 HEADERS = frozenset({"entry", "settings", "agent", "ttl", "covered", "heard", "show"})
 CALL_STATES = ("ringing", "up", "over")
+# The words that may stand behind each kind of event, beside its number; a misspelt one would make another story.
+REQUEST = ("dialog", "expires", "fresh", "anew", "follows", "proves", "emergency", "addressed", "call", "id", "to")
+RESPONSE = ("expires", "own", "retry-after", "dialog", "call")
+OF_SERVER = ("dialog", "call")   # a request of a server, and the phone's answer
+NAMES = ("ttl", "until", "reordered", "asked", "others", "turned")
 DEFAULT_COVER = 100_000.0  # a scenario starts with a capture that has long been running, unless it says `covered:`
 
 
@@ -152,8 +157,17 @@ class _Reader:
         }
         return readers[actor](time, words[2:])
 
-    def _options(self, words: list[str]) -> dict[str, str]:
-        return {key: value for key, _, value in (word.partition("=") for word in words)}
+    def _options(self, words: list[str], known: Sequence[str] = ()) -> dict[str, str]:
+        options = {key: value for key, _, value in (word.partition("=") for word in words)}
+        for word in options:
+            if word not in known and not word.startswith("#"):
+                raise ValueError(f"{word!r} is none of {', '.join(('#NUMBER', *known))}")
+        return options
+
+    def _server(self, name: str) -> str:
+        if name not in self.names:
+            raise ValueError(f"{name!r} is no server of `entry:`")
+        return self.names[name]
 
     def _number(self, options: dict[str, str]) -> int | None:
         return next((int(key[1:]) for key in options if key.startswith("#")), None)
@@ -161,7 +175,7 @@ class _Reader:
     def _phone_sends(self, time: float, words: list[str]) -> ModelEvent:
         if words[1].isdigit():
             return self._replied(time, words)
-        server, method, options = self.names[words[0]], words[1], self._options(words[2:])
+        server, method, options = self._server(words[0]), words[1], self._options(words[2:], REQUEST)
         number = self._number(options) or self.last + 1
         before = self.open.get((server, method))
         asked = float(options["expires"]) if "expires" in options else 3600.0 if method == "REGISTER" else None
@@ -190,7 +204,7 @@ class _Reader:
         return self.open.get((server, method)) if number is None else self.by_number.get(number)
 
     def _resent(self, time: float, words: list[str]) -> ModelEvent:
-        server, method = self.names[words[0]], words[1]
+        server, method = self._server(words[0]), words[1]
         request = self._request(server, method, self._options(words[2:]))
         if request is None:
             raise ValueError("nothing was sent before that could be sent again")
@@ -199,7 +213,8 @@ class _Reader:
     def _phone_receives(self, time: float, words: list[str]) -> ModelEvent:
         if not words[1].isdigit():
             return self._received(time, words)
-        server, status, method, options = self.names[words[0]], int(words[1]), words[2], self._options(words[3:])
+        server, status, method = self._server(words[0]), int(words[1]), words[2]
+        options = self._options(words[3:], RESPONSE)
         request = self._request(server, method, options)
         sent = request if isinstance(request, Sent) else None
         own = {"no": False, "none": None}.get(options.get("own", ""), True) if method == "REGISTER" else None
@@ -214,38 +229,40 @@ class _Reader:
         )
 
     def _received(self, time: float, words: list[str]) -> ModelEvent:
-        options = self._options(words[2:])
+        options = self._options(words[2:], OF_SERVER)
         number = self._number(options) or self.last + 1
-        received = Received(time, 0, self.frame, 0, 0, self.names[words[0]], words[1], number,
+        received = Received(time, 0, self.frame, 0, 0, self._server(words[0]), words[1], number,
                             in_dialog="dialog" in options, call=_call(options))
         self._remember(received)
         return received
 
     def _replied(self, time: float, words: list[str]) -> ModelEvent:
-        server, method, options = self.names[words[0]], words[2], self._options(words[3:])
+        server, method, options = self._server(words[0]), words[2], self._options(words[3:], OF_SERVER)
         request = self._request(server, method, options)
         return Replied(time, 0, self.frame, 0, 0, server, method, request.transaction if request else 0,
                        int(words[1]), in_dialog="dialog" in options, call=_call(options))
 
     def _failed(self, time: float, words: list[str]) -> ModelEvent:
-        server = self.names[words[0]]
+        server = self._server(words[0])
         sent = [request.time for request in self.open.values() if isinstance(request, Sent)
                 and request.server == server]
         return Failed(time, 0, self.frame, 0, 0, server, FailureKind(words[1]), max(sent, default=time))
 
     def _contacted(self, time: float, words: list[str]) -> ModelEvent:
-        return Contacted(time, 0, self.frame, 0, 0, self.names[words[0]], ContactKind(words[1]))
+        return Contacted(time, 0, self.frame, 0, 0, self._server(words[0]), ContactKind(words[1]))
 
     def _noted(self, time: float, words: list[str]) -> ModelEvent:
-        what, options = words[0], self._options(words[1:])
+        what = words[0]
         if what == "boot":
-            return Booted(time, 0, self.frame, 0, 0, possible="seen" not in options)
+            return Booted(time, 0, self.frame, 0, 0, possible="seen" not in self._options(words[1:], ("seen",)))
         if what == "lost":
             why = " ".join(word for word in words[1:] if not word.startswith("since="))
-            return Lost(time, 0, self.frame, 0, 0, why, float(options["since"]) if "since" in options else None)
+            since = next((float(word.partition("=")[2]) for word in words if word.startswith("since=")), None)
+            return Lost(time, 0, self.frame, 0, 0, why, since)
         if what == "call":
-            return self._call_changed(time, words, options)
+            return self._call_changed(time, words, self._options(words[3:]))
         if what == "dns":
+            options = self._options(words[1:], NAMES)
             low, _, high = options["ttl"].partition("..")
             until = float(options.get("until", time + float(low)))
             return EntryChanged(time, 0, self.frame, 0, 0, "sbc", until, float(low), float(high or low),
@@ -257,7 +274,7 @@ class _Reader:
         server, state = words[1:3]
         if state not in CALL_STATES:
             raise ValueError(f"a call is {', '.join(CALL_STATES[:-1])} or {CALL_STATES[-1]}")
-        return CallChanged(time, 0, self.frame, 0, 0, self.names[server], self._number(options) or 0, state)
+        return CallChanged(time, 0, self.frame, 0, 0, self._server(server), self._number(options) or 0, state)
 
 
 def _call(options: dict[str, str]) -> int | None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from sipaudit.errors import collecting
 from sipaudit.model.scenario import Scenario, parse
+from sipaudit.rulebook.facts import SETTINGS
 from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, pack_folder
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
@@ -17,6 +18,7 @@ from sipaudit.yamlfile.fields import Fields
 from sipaudit.yamlfile.files import read_bytes
 from sipaudit.yamlfile.problems import Problems
 from sipaudit.yamlfile.reader import Reader
+from sipaudit.yamlfile.wording import suggestion
 
 
 class RuleCase(Struct, frozen=True):
@@ -87,9 +89,13 @@ def _cases(root: tree.Sequence, problems: Problems) -> Iterator[RuleCase]:
         if not fields.text("scenario") or not isinstance(story, tree.Scalar):
             continue
         try:
-            yield RuleCase(fields.text("case"), parse(story.text), f"{problems.file}:{node.line}")
+            scenario = parse(story.text)
         except (ValueError, KeyError, IndexError) as error:
             fields.wrong("scenario", f"the scenario: {error}", "docs/rules.md describes the language")
+            continue
+        for name in scenario.profile.settings.values.keys() - SETTINGS:
+            fields.wrong("scenario", f"the scenario: there is no setting {name!r}", suggestion(name, sorted(SETTINGS)))
+        yield RuleCase(fields.text("case"), scenario, f"{problems.file}:{node.line}")
 
 
 def _checked(taken: Taken, cases: list[RuleCase]) -> Checked:

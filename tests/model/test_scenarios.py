@@ -47,6 +47,10 @@ def test_scenario_written_out_reads_as_the_same_events(path: Path) -> None:
     "300 * reboot",             # no such note
     "300 ! P silence",          # no such failure
     "300 * call P #1 up",       # what it is stands behind the server
+    "300 > P REGISTER expirs=60",    # a misspelt word would make another story of it
+    "300 < P 200 REGISTER fresh",
+    "300 < P NOTIFY id=c1",
+    "300 * dns ttl=20 order",
 ])
 def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(line)):

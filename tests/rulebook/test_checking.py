@@ -58,7 +58,10 @@ def test_a_shell_that_names_the_cases_too_means_the_rule(tmp_path: Path) -> None
     ("- case: no scenario", ":1: the key 'scenario' is missing"),
     ("- case: x\n  scenari: |\n    0 > P INVITE\n", ":2: unknown key 'scenari'"),
     ("- case: x\n  scenario: [0]\n", ":2: scenario must be a text, not a list (write words"),
-    ("- case: x\n  scenario: |\n    entry: P\n    0 > Q INVITE\n", ":2: the scenario: cannot read"),
+    ("- case: x\n  scenario: |\n    entry: P\n    0 > Q INVITE\n",
+     ":2: the scenario: cannot read '0 > Q INVITE': 'Q' is no server of `entry:`"),
+    ("- case: x\n  scenario: |\n    entry: P\n    settings: reRegisterON=1\n    0 > P INVITE\n",
+     ":2: the scenario: there is no setting 'reRegisterON' (did you mean 'reRegisterOn'?)"),
     ("- case: x\n  scenario: |\n    entry: P\n    ttl: long\n", ":2: the scenario: invalid literal"),
     ("- case: x\n  scenario: |\n    entry: P=nowhere\n", ":2: the scenario: invalid literal"),
 ], ids=str)
