@@ -18,7 +18,7 @@ from sipaudit.run.replays import Replays
 from tests.lives import LIVES, declared, lived, told
 from tests.model.fleet.story import plain
 from tests.roads import judged_alike
-from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Story, site
+from tests.stories import BRANCH, MINUTE, R2, Court, Handset, P, S, Story, handsets, site
 
 SHORT_ROADS = [(registrations, "begins"), (Replays, "is_idle")]
 
@@ -76,6 +76,20 @@ def test_a_renewal_without_an_answer_is_counted_at_the_end_though_another_phone_
         one.register(1800)
     phone.ask(3500, P, "REGISTER", expires=3600)
     other.ask(3600, P, "INVITE")
+    report = Court(tmp_path).report(story, site(R2 | MINUTE))
+    assert [minute.unanswered for minute in report.minutes if minute.unanswered] == [1]
+
+
+def test_so_it_is_before_a_hole_in_the_capture(tmp_path: Path) -> None:
+    story = Story()
+    phones = handsets(story, range(11, 16))
+    for phone in phones:
+        phone.granted = 120
+        phone.register(0)
+        phone.register(60)
+    phones[0].ask(110, P, "REGISTER", expires=120)
+    phones[1].call(115, P, 1.0)
+    phones[1].register(4000)
     report = Court(tmp_path).report(story, site(R2 | MINUTE))
     assert [minute.unanswered for minute in report.minutes if minute.unanswered] == [1]
 

@@ -96,11 +96,15 @@ class Detectors:
         for waiting in self.requests.due(now):
             self._evidence.ran_out(waiting)
 
+    def _look_once_more(self, now: float) -> None:
+        """The same of all requests, for the last time: renewals that began before others are only now followed."""
+        self.requests.sort()
+        self._look_for_silence(now)
+
     def finish(self, now: float) -> None:
         """The captures have ended at `now`."""
-        self.requests.sort()
         self.pass_time(now)
-        self._look_for_silence(now)
+        self._look_once_more(now)
         if self.outages is not None:
             self.outages.finish(now, self.tally.servers)
 
@@ -147,6 +151,7 @@ class Detectors:
     def view_begins(self, now: float) -> None:
         """Nothing was seen for a while until `now`: what was asked before may have been answered, and who held a server
         for failed may have found it."""
+        self._look_once_more(self.timers.now)
         self.tally.view_begins(self.timers.now, now)
         self.requests.clear()
         self._evidence.view_begins()
