@@ -14,16 +14,15 @@ from sipaudit.model.state import PhoneState
 GOES_ON = 96.0   # seconds in which a try goes on, or a line that was not logged out
 
 
-def _time_acquits(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
-    return Outcome.ACQUITTED
+Deadline = Callable[[Observation, Awaited, PhoneState], News]
 
 
-def _time_condemns(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
-    return Outcome.CONDEMNED
+def _always(outcome: Outcome) -> Deadline:
+    """Of a sign that was seen by then, or never is."""
+    return lambda _one, _awaited, _phone: outcome
 
 
-def _time_doubts(_one: Observation, _awaited: Awaited, _phone: PhoneState) -> News:
-    return Outcome.DOUBTED
+ACQUITS, CONDEMNS, DOUBTS = _always(Outcome.ACQUITTED), _always(Outcome.CONDEMNED), _always(Outcome.DOUBTED)
 
 
 def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> News:
@@ -49,8 +48,8 @@ def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) 
     return Outcome.ACQUITTED if awaited.until >= last else replace(awaited, until=last)
 
 
-DEADLINES: dict[Sign, Callable[[Observation, Awaited, PhoneState], News]] = {
-    Sign.WAITED: _time_acquits, Sign.ANSWERED: _time_acquits, Sign.REFUSED: _time_condemns,
-    Sign.CALL: _time_acquits, Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: _time_acquits,
-    Sign.REGISTERS: _time_of_registers, Sign.STAYS: _time_acquits, Sign.BEGAN: _time_doubts,
+DEADLINES: dict[Sign, Deadline] = {
+    Sign.WAITED: ACQUITS, Sign.ANSWERED: ACQUITS, Sign.REFUSED: CONDEMNS, Sign.CALL: ACQUITS,
+    Sign.SILENCE: _time_of_silence, Sign.WORKS_ON: ACQUITS, Sign.REGISTERS: _time_of_registers, Sign.STAYS: ACQUITS,
+    Sign.BEGAN: DOUBTS,
 }
