@@ -4,59 +4,39 @@ from __future__ import annotations
 
 import re
 from shlex import quote
+from typing import NamedTuple
 
 from sipaudit.errors import InputError
 
 HEAD = 512   # bytes, as much as knowing them takes
 
-_CAPTURE = re.compile(rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|M<\xb2\xa1|\xa1\xb2<M|4\xcd\xb2\xa1|\xa1\xb2\xcd4|\n\r\r\n")
-_COMPRESSED = re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|BZh|\xfd7zXZ|PK\x03\x04")
-_REPORT = re.compile(rb'\s*\{\s*"schema"\s*:\s*"sipaudit\.report/')
-_XML = re.compile(rb"(\xef\xbb\xbf)?\s*<[?!A-Za-z]")
-_SITE_FILE = re.compile(rb"^(entries|lines)\s*:", re.MULTILINE)
-_STORE = b"SQLite format 3\0"
+
+class Kind(NamedTuple):
+    """A kind of file: how it begins, what is said of it, and what reads it (`{}`: what `named` makes of its path)."""
+
+    begins: re.Pattern[bytes]
+    what: str
+    fix: str
+    named: str = "{}"
 
 
-def a_capture(head: bytes, path: str) -> InputError | None:
-    """What to say of a capture, or of what is compressed as captures are, where something else is wanted."""
-    if _CAPTURE.match(head):
-        return InputError("is a capture", fix=f"read it with: sipaudit analyze {quote(path)}", file=path)
-    if _COMPRESSED.match(head):
-        fix = f"uncompress it first; if it is a capture, read it with: sipaudit analyze {quote(path)}"
-        return InputError("is compressed", fix=fix, file=path)
+_PCAP = re.compile(rb"\xd4\xc3\xb2\xa1|\xa1\xb2\xc3\xd4|M<\xb2\xa1|\xa1\xb2<M|4\xcd\xb2\xa1|\xa1\xb2\xcd4|\n\r\r\n")
+CAPTURE = Kind(_PCAP, "is a capture", "read it with: sipaudit analyze {}")
+COMPRESSED = Kind(re.compile(rb"\x1f\x8b|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|BZh|\xfd7zXZ|PK\x03\x04"), "is compressed",
+                  "uncompress it first; if it is a capture, read it with: sipaudit analyze {}")
+REPORT = Kind(re.compile(rb'\s*\{\s*"schema"\s*:\s*"sipaudit\.report/'), "is a report that sipaudit wrote",
+              "show it with: sipaudit report {}")
+STORE = Kind(re.compile(rb"SQLite format 3\0"), "is an SQLite file", "show a store with: sipaudit report {}",
+             "sqlite:///{}")
+PROVISIONING = Kind(re.compile(rb"(\xef\xbb\xbf)?\s*<[?!A-Za-z]"), "is XML, as provisioning files are",
+                    "name those with --config")
+SITE = Kind(re.compile(rb"(?s:.*\n)?(entries|lines)\s*:"), "is a site file", "name it with --site")
+NO_SETTINGS = (CAPTURE, COMPRESSED, REPORT, STORE)   # where a file of settings is wanted
+
+
+def known_as(head: bytes, path: str, *kinds: Kind) -> InputError | None:
+    """What to say of a file that is of one of these kinds, where something else is wanted."""
+    for kind in kinds:
+        if kind.begins.match(head):
+            return InputError(kind.what, fix=kind.fix.format(quote(kind.named.format(path))), file=path)
     return None
-
-
-def a_report(head: bytes, path: str) -> InputError | None:
-    """What to say of a `report.json` where something else is wanted."""
-    if _REPORT.match(head):
-        fix = f"show it with: sipaudit report {quote(path)}"
-        return InputError("is a report that sipaudit wrote", fix=fix, file=path)
-    return None
-
-
-def a_store(head: bytes, path: str) -> InputError | None:
-    """What to say of an SQLite file where something else is wanted."""
-    if head.startswith(_STORE):
-        fix = f"show a store with: sipaudit report {quote(f'sqlite:///{path}')}"
-        return InputError("is an SQLite file", fix=fix, file=path)
-    return None
-
-
-def a_provisioning_file(head: bytes, path: str) -> InputError | None:
-    """What to say of XML where YAML is wanted."""
-    if _XML.match(head):
-        return InputError("is XML, as provisioning files are", fix="name those with --config", file=path)
-    return None
-
-
-def a_site_file(head: bytes, path: str) -> InputError | None:
-    """What to say of a site file where a provisioning file is wanted."""
-    if _SITE_FILE.search(head):
-        return InputError("is a site file", fix="name it with --site", file=path)
-    return None
-
-
-def what_else(head: bytes, path: str) -> InputError | None:
-    """What to say of any of these where a file of settings is wanted."""
-    return a_capture(head, path) or a_report(head, path) or a_store(head, path)

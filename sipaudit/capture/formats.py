@@ -57,7 +57,7 @@ def not_a_capture(head: bytes, path: str) -> InputError:
     """What the content is instead, and what to do."""
     if not head:
         return InputError("is empty (0 bytes)", fix="was the capture stopped before its first packet?", file=path)
-    if error := mistaken.a_report(head, path) or mistaken.a_store(head, path):
+    if error := mistaken.known_as(head, path, mistaken.REPORT, mistaken.STORE):
         return error
     for magic, (what, fix) in _OTHER_FORMATS.items():
         if head.startswith(magic):

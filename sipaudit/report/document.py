@@ -110,7 +110,8 @@ def _content(place: Path) -> bytes:
     try:
         with place.open("rb") as file:
             head = file.read(mistaken.HEAD)
-            if error := mistaken.a_capture(head, str(place)) or mistaken.a_store(head, str(place)):
+            kinds = mistaken.CAPTURE, mistaken.COMPRESSED, mistaken.STORE
+            if error := mistaken.known_as(head, str(place), *kinds):
                 raise error
             return head + file.read()
     except OSError as error:

@@ -24,9 +24,10 @@ def read_bytes(path: Path, what: str) -> bytes:
         if isinstance(error, IsADirectoryError):
             fix = "name a YAML file; a provisioning directory is named with --config"
         raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None
-    if other := mistaken.what_else(content[:mistaken.HEAD], str(path)):
+    head = content[:mistaken.HEAD]
+    if other := mistaken.known_as(head, str(path), *mistaken.NO_SETTINGS):
         raise InputError(f"{other.message} and cannot be {what}", fix="name a YAML file", file=other.file)
-    if other := mistaken.a_provisioning_file(content[:mistaken.HEAD], str(path)):
+    if other := mistaken.known_as(head, str(path), mistaken.PROVISIONING):
         raise InputError(f"{other.message}, and cannot be {what}", fix=other.fix, file=other.file)
     if len(content) <= MAX_BYTES and _is_binary(content[:_HEAD]):
         raise InputError(f"this is no text and cannot be {what}", fix="name a YAML file", file=str(path))

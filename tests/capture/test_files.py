@@ -105,7 +105,7 @@ def test_a_copy_of_a_capture_is_told_and_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("begins", [*PCAP_MAGICS, SECTION_MAGIC], ids=bytes.hex)
 def test_what_is_read_as_a_capture_is_called_one_where_another_file_is_wanted(begins: bytes) -> None:
-    known = mistaken.a_capture(begins, "a.pcap")
+    known = mistaken.known_as(begins, "a.pcap", *mistaken.NO_SETTINGS)
     assert known is not None
     assert known.message == "is a capture"
 
@@ -113,7 +113,7 @@ def test_what_is_read_as_a_capture_is_called_one_where_another_file_is_wanted(be
 @pytest.mark.parametrize("packed", [gzip.compress(b"", mtime=0), zstandard.compress(b""), b"\x04\x22\x4d\x18"],
                          ids=["gzip", "zstd", "lz4"])
 def test_what_is_uncompressed_is_called_compressed_there(packed: bytes) -> None:
-    known = mistaken.a_capture(packed, "a.gz")
+    known = mistaken.known_as(packed, "a.gz", *mistaken.NO_SETTINGS)
     assert compression(packed) is not None
     assert known is not None
     assert known.message == "is compressed"

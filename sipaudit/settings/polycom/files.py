@@ -76,8 +76,7 @@ def _read(path: Path, layer: str) -> ConfigFile:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
-    head = data[:mistaken.HEAD]
-    if other := mistaken.what_else(head, name) or mistaken.a_site_file(head, name):
+    if other := mistaken.known_as(data[:mistaken.HEAD], name, *mistaken.NO_SETTINGS, mistaken.SITE):
         raise other
     if len(data) > MAX_BYTES:
         problems.stop(None, f"larger than {MAX_BYTES >> 20} MB", "a provisioning file is far smaller: is this one?")
