@@ -19,9 +19,9 @@ from sipaudit.run.budget import SHARES
 COUNT = 1_500
 START = 1_700_000_000.0
 FILLS = {  # the table that each flood is to be divided by, and the share of the budget that this is
-    "call_ids": ("hidden", "hidden"), "branches": ("transactions", "strange"), "aors": ("hidden", "hidden"),
-    "granted": ("lines", "lines"), "accomplices": ("lines", "lines"), "calls": ("dialogs", "lines"),
-    "connections": ("streams", "streams"), "names": ("names", "names"),
+    "call_ids": ("hidden", "hidden"), "branches": ("transactions", "strange_transactions"),
+    "aors": ("hidden", "hidden"), "granted": ("lines", "lines"), "accomplices": ("lines", "lines"),
+    "calls": ("dialogs", "lines"), "connections": ("streams", "streams"), "names": ("names", "names"),
 }
 
 

@@ -7,9 +7,10 @@ Every table gets a share of the memory, and as many things as fit in it at what 
 from __future__ import annotations
 
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sipaudit.capture.bounds import CaptureBounds
 from sipaudit.incidents.draft import DRAFTS_KEPT
@@ -20,6 +21,8 @@ from sipaudit.reconstruct.bounds import Bounds
 EVENTS_HELD = 16    # events kept for a candidate; one that registers has told of itself in four
 LEAST = 64   # things for which every table has room
 
+Known = TypeVar("Known", bound=Bounds | CaptureBounds)
+
 
 class Share(NamedTuple):
     """The share of the memory in percent, and the bytes that one thing takes, as `python -m bench.bounds` measures it.
@@ -29,13 +32,14 @@ class Share(NamedTuple):
     each: int
 
 
-SHARES = {
+HIDDEN = ("candidates", "strange_lines")   # which have one share
+SHARES = {   # by the name of the bound
     "lines": Share(23, 12_000),        # a phone with one line, its replays, and what incidents know of it
     "hidden": Share(7, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
     "transactions": Share(13, 1_500),
-    "strange": Share(5, 1_500),        # transactions of strangers
+    "strange_transactions": Share(5, 1_500),
     "legs": Share(7, 2_500),
-    "strange-legs": Share(2, 2_500),
+    "strange_legs": Share(2, 2_500),
     "sights": Share(2, 400),
     "servers": Share(1, 1_000),
     "names": Share(3, 2_000),
@@ -46,11 +50,11 @@ SHARES = {
     "duplicates": Share(2, 3_000),     # packets that may be mirrored twice, in two generations
     "findings": Share(4, 9_000),
     "incidents": Share(2, 30_000),
-    "watched-servers": Share(3, 6_000),
-    "watched-requests": Share(3, 1_500),  # one, and a call, and an attempt to call
-    "lines-read": Share(6, 1),         # bytes of the parser's memory of header lines
-    "stream-bytes": Share(4, 2),       # a byte may lie in the room of two
-    "fragment-bytes": Share(1, 2),
+    "watched_servers": Share(3, 6_000),
+    "watched_requests": Share(3, 1_500),  # one, and a call, and an attempt to call
+    "lines_read": Share(6, 1),         # bytes of the parser's memory of header lines
+    "stream_bytes": Share(4, 2),       # a byte may lie in the room of two
+    "fragment_bytes": Share(1, 2),
 }
 
 
@@ -70,33 +74,18 @@ class Budget(Struct, frozen=True):
 def budget(size: float, decoders: int = 1) -> Budget:
     """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need), those of
     `decoders` such decoders together. No table gets more than it has for files."""
-    files, captures = Bounds(), CaptureBounds()
-
     def count(name: str, most: float, among: int = 1) -> int:
-        share = SHARES[name]
+        share = SHARES["hidden" if name in HIDDEN else name]
         return int(max(min(size * share.percent / 100 / share.each / among, most), LEAST))
 
+    def within(bounds: Known, among: int = 1) -> Known:
+        return replace(bounds, **{name: count(name, getattr(bounds, name), among)
+                                  for name in bounds.__struct_fields__ if name in SHARES or name in HIDDEN})
+
     return Budget(
-        Bounds(
-            transactions=count("transactions", files.transactions),
-            strange_transactions=count("strange", files.strange_transactions), legs=count("legs", files.legs),
-            strange_legs=count("strange-legs", files.strange_legs), lines=count("lines", files.lines),
-            candidates=count("hidden", files.candidates), strange_lines=count("hidden", files.strange_lines),
-            held=EVENTS_HELD, servers=count("servers", files.servers), sights=count("sights", files.sights),
-            names=count("names", files.names), chains=count("chains", files.chains),
-            devices=count("devices", files.devices),
-        ),
-        CaptureBounds(
-            streams=count("streams", captures.streams, decoders),
-            stream_bytes=count("stream-bytes", captures.stream_bytes, decoders),
-            flows=count("flows", captures.flows, decoders), fragments=captures.fragments,
-            fragment_bytes=count("fragment-bytes", captures.fragment_bytes, decoders),
-            duplicates=count("duplicates", captures.duplicates, decoders),
-        ),
-        findings=count("findings", 100_000), incidents=count("incidents", DRAFTS_KEPT),
-        watched_servers=count("watched-servers", SERVERS_KEPT), watched_requests=count("watched-requests", OPEN_KEPT),
-        lines_read=count("lines-read", 64 << 20),
-    )
+        within(Bounds(held=EVENTS_HELD)), within(CaptureBounds(), decoders), count("findings", 100_000),
+        count("incidents", DRAFTS_KEPT), count("watched_servers", SERVERS_KEPT), count("watched_requests", OPEN_KEPT),
+        count("lines_read", 64 << 20))
 
 
 AMPLE = budget(inf)
