@@ -56,10 +56,6 @@ def _timeout(settings: LineSettings) -> str:
     return f"that is {in_words(seconds)} after a move" if seconds else "never, until the server in use fails in turn"
 
 
-def _register(settings: LineSettings) -> str:
-    return "the line registers" if settings.number("register") else "the line does not register"
-
-
 def _interval(settings: LineSettings) -> str:
     milliseconds = settings.number("retryTimeOut")
     if not milliseconds:
@@ -77,6 +73,7 @@ def _proxy(settings: LineSettings) -> str:
 
 
 SWITCHES = {   # what 1 means, and what anything else does
+    "register": ("the line registers", "the line does not register"),
     "reRegisterOn": (
         "after a failover the line registers with the next server before it uses it",
         "servers share registrations: after a failover the next server is used without registering there"),
@@ -98,8 +95,7 @@ TIMES = {
 }
 MEANINGS: dict[str, Callable[[LineSettings], str]] = {
     "failRegistrationOn": _fail_registration, "onlySignalWithRegistered": _only_signal, "failBack.mode": _mode,
-    "failBack.timeout": _timeout, "register": _register, "retryTimeOut": _interval, "retryMaxCount": _retries,
-    "useOutboundProxy": _proxy,
+    "failBack.timeout": _timeout, "retryTimeOut": _interval, "retryMaxCount": _retries, "useOutboundProxy": _proxy,
 }
 SUBJECTS = {   # of those that only name something
     "address": "the server that the line is configured for", "outboundProxy.address": "the outbound proxy",
@@ -142,13 +138,15 @@ def _return(settings: LineSettings, entry: ServerEntry | None) -> Iterator[str]:
     if mode is None:
         yield "When the line returns to the first server cannot be told: its failBack.mode is not known."
         return
-    registers = "" if regime is None else " with a REGISTER" if regime in (Regime.R2, Regime.R3) else " with a call"
+    invalidates = regime in (Regime.R2, Regime.R3)
+    how = "" if regime is None else " with a REGISTER" if invalidates else " with a call"
     if mode is Mode.NEW_REQUESTS:
         yield "It returns with the next call that the first server answers."
     elif mode is Mode.REGISTRATION:
         yield f"It returns when the registration at the server in use is renewed ({_renewal(settings)})."
     else:
-        yield f"It returns{registers} {_when(settings, mode, entry)}" + _while_busy(regime) + "."
+        busy = ", when the phone is idle" if invalidates else ""   # B5: its REGISTER waits for that
+        yield f"It returns{how} {_when(settings, mode, entry)}{busy}."
 
 
 def _renewal(settings: LineSettings) -> str:
@@ -166,8 +164,3 @@ def _when(settings: LineSettings, mode: Mode, entry: ServerEntry | None) -> str:
     if timeout is None:
         return "after a timeout that is not known"
     return f"{in_words(timeout)} after the move" if timeout else "only when the server in use fails in its turn"
-
-
-def _while_busy(regime: Regime | None) -> str:
-    """B5: the REGISTER of a return waits for the phone to be idle."""
-    return ", when the phone is idle" if regime in (Regime.R2, Regime.R3) else ""
