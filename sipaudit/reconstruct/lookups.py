@@ -61,7 +61,8 @@ class Lookups:
         if is_refusal(answer) or (answer.type == "SRV" and not answer.records):
             self._refuse(answer)
         elif answer.records:
-            self._tell(answer)
+            note_told(self.lives.setdefault(answer.client, {}), answer)
+            forget_oldest(self.lives, TOLD_KEPT, "lookups")
             if answer.client in self._refused:
                 self._refused[answer.client].pop(answer.name, None)
             self._resolved(answer)
@@ -77,10 +78,6 @@ class Lookups:
     def told(self, host: str) -> Lives:
         """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
         return self.lives.get(host, NOTHING_TOLD)
-
-    def _tell(self, answer: DnsMessage) -> None:
-        note_told(self.lives.setdefault(answer.client, {}), answer)
-        forget_oldest(self.lives, TOLD_KEPT, "lookups")
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
         """The answers by which names do not resolve for this host, as far as it may remember them."""

@@ -13,7 +13,7 @@ must not lead everybody's timers years ahead.  So a listener is one of two thing
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.turned_away import forget_oldest
@@ -24,8 +24,6 @@ LATE = 5.0  # seconds from which on a message is late
 LATE_ALIKE, LATE_MESSAGES = 30.0, 20  # seconds and messages for which an agent is late by the same (within LATE)
 AGREED = 20  # messages in a row that say that a replay has leapt indeed
 AGENTS = 1024  # agents with wrong clocks that are remembered
-
-Value = TypeVar("Value")
 
 LATE_KIND, CLOCK_KIND = "hep-late", "hep-clock"
 
@@ -97,7 +95,8 @@ class Clock:
             if shift is not None or LATE < late <= BEHIND:
                 self._health.clock_step(frame, now, late - (shift or 0.0))
             shift = late
-            _keep(self._shifts, agent, shift)
+            self._shifts[agent] = shift
+            forget_oldest(self._shifts, AGENTS, "agents")
         return told + shift
 
     def _is_behind(self, agent: Agent, late: float, now: float) -> bool:
@@ -106,7 +105,8 @@ class Clock:
         lateness = _Lateness(now, late, late, 1) if known is None else known.and_(late)
         if lateness.most - lateness.least > LATE:
             lateness = _Lateness(now, late, late, 1)
-        _keep(self._late, agent, lateness)
+        self._late[agent] = lateness
+        forget_oldest(self._late, AGENTS, "agents")
         return lateness.messages >= LATE_MESSAGES and now - lateness.since >= LATE_ALIKE
 
     def _replayed(self, told: float, frame: int) -> float:
@@ -123,9 +123,3 @@ class Clock:
             return told
         self._health.content[CLOCK_KIND] += 1
         return newest
-
-
-def _keep(table: dict[Agent, Value], agent: Agent, value: Value) -> None:
-    """Remember it, and forget another agent's when there are too many."""
-    table[agent] = value
-    forget_oldest(table, AGENTS, "agents")
