@@ -50,6 +50,14 @@ class InputErrors(InputError):
         return self.message
 
 
+def unreadable(error: OSError, file: object, fix: str, what: str = "") -> InputError:
+    """That a file, which is `what`, cannot be read; `fix` says what to do about it where the file is not closed to us.
+    """
+    reason = (error.strerror or "unreadable").lower()
+    return InputError(f"{what} cannot be read: {reason}".lstrip(), file=str(file),
+                      fix=PERMIT if isinstance(error, PermissionError) else fix)
+
+
 @contextmanager
 def collecting(errors: list[InputError]) -> Iterator[None]:
     """Keeps the input errors of what runs inside, so that the next thing is read all the same."""

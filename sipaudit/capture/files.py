@@ -19,7 +19,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 from sipaudit.capture.records import Records
 from sipaudit.capture.streams import STDIN, DamagedStreamError, chunks, opened
-from sipaudit.errors import InputError, InputErrors, collecting, raise_together
+from sipaudit.errors import InputError, InputErrors, collecting, raise_together, unreadable
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
@@ -228,8 +228,7 @@ def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFi
             head = stream.read(formats.MAGIC)
             stream.seek(0)
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", fix="name a capture, or a pipe that gives one",
-                             file=path) from error
+            raise unreadable(error, path, "name a capture, or a pipe that gives one") from error
         size = os.fstat(stream.fileno()).st_size
         packed = formats.compression(head) is not None
         reader, batch = _first_packet(chunks(stream, path), path, health, packed=packed)

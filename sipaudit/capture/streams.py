@@ -14,7 +14,7 @@ from select import select
 from typing import IO, Any, Protocol, cast
 
 from sipaudit.capture.formats import GZIP, LZ4, MAGIC, ZSTD, compression
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.mistaken import HEAD
 
 CHUNK = 1 << 20  # bytes of a capture at a time
@@ -81,7 +81,7 @@ def opened(path: str) -> Iterator[BufferedReader]:
     except FileNotFoundError as error:
         raise InputError("does not exist", fix="check the spelling of the path", file=path) from error
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", fix="check its permissions", file=path) from error
+        raise unreadable(error, path, "check the path") from error
     with stream:
         yield stream
 

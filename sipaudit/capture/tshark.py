@@ -29,7 +29,7 @@ from sipaudit.capture.intake import Intake
 from sipaudit.capture.merging import Source, in_order
 from sipaudit.capture.pcapng import PcapngRecords
 from sipaudit.capture.prefilter import Prefilter
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.sip.datagram import Datagram
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check_keylog(path: str) -> None:
         with Path(path).open("rb") as stream:
             start = stream.read(_READ)
     except OSError as error:
-        raise InputError(f"the TLS key log cannot be read: {error.strerror}", fix=fix, file=path) from error
+        raise unreadable(error, path, fix, "the TLS key log") from error
     if not _KEYLOG_LINE.search(start):
         raise InputError("this is not a TLS key log", fix=fix, file=path)
 

@@ -9,7 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.live.channel import Channel, Patience, Send, sender
 from sipaudit.live.notices import Notice, Notices
 from sipaudit.model.sayings import Saying
@@ -146,8 +146,7 @@ def _in_file(path: str) -> list[tuple[str, str | None, int | None]]:
         with Path(path).open("rb") as stream:
             text = stream.read(URL_FILE_BYTES + 1)
     except OSError as error:
-        raise InputError(f"--notify: cannot be read: {error.strerror}", fix="name a file of URLs, one a line",
-                         file=path) from error
+        raise unreadable(error, path, "name a file of URLs, one a line", "--notify:") from error
     if len(text) > URL_FILE_BYTES:
         raise InputError("--notify: is too long for a file of URLs", fix="write one URL a line", file=path)
     lines = enumerate(text.decode("utf-8", "replace").splitlines(), 1)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sipaudit import mistaken, safe_json
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.model.values import SCHEMA, Frame, Place, Report, read_proof
 from sipaudit.report.screen import shortened
 
@@ -115,7 +115,7 @@ def _content(place: Path) -> bytes:
                 raise error
             return head + file.read()
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", fix=REMEDY) from error
+        raise unreadable(error, place, REMEDY) from error
 
 
 def to_jsonl(report: Report) -> Iterator[bytes]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
 
-from sipaudit.errors import PERMIT, InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.sip.message import Uri
 from sipaudit.sip.uri import read_uri, uri_text
 
@@ -47,9 +47,7 @@ def read_key(path: str | None) -> bytes:
     try:
         key = Path(path).read_bytes()
     except OSError as error:
-        if isinstance(error, PermissionError):   # of a key that is there another one must not be made
-            fix = PERMIT
-        raise InputError(f"the key cannot be read: {error.strerror}", fix=fix, file=path) from error
+        raise unreadable(error, path, fix, "the key") from error
     if len(key) < SHORTEST_KEY:
         raise InputError(f"a key has at least {SHORTEST_KEY} bytes, this one has {len(key)}", fix=fix, file=path)
     return key

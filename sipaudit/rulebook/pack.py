@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from sipaudit.errors import PERMIT, InputError, collecting, raise_together
+from sipaudit.errors import InputError, collecting, raise_together, unreadable
 from sipaudit.rulebook.incident_file import read_incident
 from sipaudit.rulebook.overrides import Override, read_overrides
 from sipaudit.rulebook.rule_file import RuleFile
@@ -67,8 +67,7 @@ def closed_folders(folder: Path) -> list[InputError]:
     refused: list[OSError] = []
     for _ in os.walk(folder, onerror=refused.append):
         pass
-    return [InputError(f"cannot be read: {(error.strerror or 'unreadable').lower()}", fix=PERMIT,
-                       file=str(Path(error.filename))) for error in refused]
+    return [unreadable(error, Path(error.filename), "check the folder") for error in refused]
 
 
 class Taken(Struct, frozen=True):

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sipaudit.errors import PERMIT, InputError, raise_together
+from sipaudit.errors import InputError, raise_together, unreadable
 from sipaudit.model.settings import LineIdentity
 from sipaudit.settings import yealink
 from sipaudit.settings.catalogue import DEFAULTS
@@ -230,8 +230,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
         if path.exists():
             return [_file(path, reader)]
     except PermissionError as error:
-        reader.errors.append(InputError("cannot be read: permission denied", fix=PERMIT,
-                                        file=str(error.filename or path)))
+        reader.errors.append(unreadable(error, error.filename or path, "check the path"))
         return []
     except (OSError, ValueError):  # a name longer than the file system bears
         pass

@@ -6,7 +6,7 @@ from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 
 from sipaudit import mistaken
-from sipaudit.errors import PERMIT, InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.yamlfile.tree import MAX_BYTES
 
 _HEAD, _BINARY = 64, 4   # of the first bytes so many are zero in captures; in a text one may be by mistake
@@ -18,12 +18,9 @@ def read_bytes(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason, fix = (error.strerror or "unreadable").lower(), "check its name"
-        if isinstance(error, PermissionError):   # to `live`, which has become another user, also when it reads it again
-            fix = PERMIT
-        if isinstance(error, IsADirectoryError):
-            fix = "name a YAML file; a provisioning directory is named with --config"
-        raise InputError(f"{what} cannot be read: {reason}", fix=fix, file=str(path)) from None
+        is_folder = isinstance(error, IsADirectoryError)
+        fix = "name a YAML file; a provisioning directory is named with --config" if is_folder else "check its name"
+        raise unreadable(error, path, fix, what) from None
     head = content[:mistaken.HEAD]
     if other := mistaken.known_as(head, str(path), *mistaken.NO_SETTINGS):
         raise InputError(f"{other.message} and cannot be {what}", fix="name a YAML file", file=other.file)

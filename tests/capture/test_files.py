@@ -183,7 +183,7 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
     path = tmp_path / "locked.pcap"
     path.write_bytes(capture(1))
     path.chmod(0)
-    assert "cannot be read: Permission denied" in refused([path])
+    assert "cannot be read: permission denied" in refused([path])
 
 
 def test_a_directory_without_captures(tmp_path: Path) -> None:

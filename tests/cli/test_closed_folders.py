@@ -88,11 +88,15 @@ def test_a_closed_folder_itself_is_called_closed(place: Path, words: str) -> Non
     assert refused.stderr == f"sipaudit: {said}"
 
 
-def test_a_key_that_is_closed_is_not_to_be_made_anew(place: Path) -> None:
-    """It is the one by which earlier files were redacted."""
-    words = ["analyze", "capture.pcap", "--redact", "--redact-key", "closed/site.yaml"]
-    refused = subprocess.run([*COMMAND, *words], cwd=place, capture_output=True, text=True, check=False, **NOBODY)
-    assert refused.stderr == ("sipaudit: closed/site.yaml: the key cannot be read: Permission denied "
+@pytest.mark.parametrize(("words", "what"), [
+    ("report shut", ""), ("analyze capture.pcap --tls-keylog shut", " the TLS key log"),
+    ("analyze capture.pcap --redact --redact-key shut", " the key"),   # a new one would not be that of earlier files
+])
+def test_of_what_is_closed_no_other_is_to_be_named_or_made(place: Path, words: str, what: str) -> None:
+    (place / "shut").touch(0o600 if NOBODY else 0)
+    refused = subprocess.run([*COMMAND, *words.split()], cwd=place, capture_output=True, text=True, check=False,
+                             **NOBODY)
+    assert refused.stderr == (f"sipaudit: shut:{what} cannot be read: permission denied "
                               "(give the user who runs sipaudit the permission to read it)\n")
 
 
@@ -100,7 +104,8 @@ def test_to_a_program_that_is_an_input_error(place: Path) -> None:
     code = ("import sipaudit\ntry: sipaudit.analyze('closed/capture.pcap')\n"
             "except sipaudit.InputError as error: print(error)")
     said = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True, **NOBODY)
-    assert said.stdout == "closed/capture.pcap: cannot be read: Permission denied (check its permissions)\n"
+    assert said.stdout == ("closed/capture.pcap: cannot be read: permission denied "
+                           "(give the user who runs sipaudit the permission to read it)\n")
 
 
 @pytest.mark.skipif(not NOBODY, reason="only root can become another user")

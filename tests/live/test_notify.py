@@ -365,7 +365,7 @@ def test_urls_can_be_in_a_file_with_its_own_rights(service: Service, tmp_path: P
     ("# nothing\n", r"notify: --notify: holds no URL"),
     ("json://a\n\nnonsense\n", r"notify:3: this is no URL that Apprise can use"),
     ("x" * 70_000, r"too long"),
-    (None, r"cannot be read: No such file"),
+    (None, r"cannot be read: no such file"),
 ])
 def test_a_file_that_is_wrong_is_refused_with_its_line(content: str | None, complaint: str, tmp_path: Path) -> None:
     file = tmp_path / "notify"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sipaudit.capture.bounds import FOR_FILES, CaptureBounds
 from sipaudit.capture.hep import PORT
-from sipaudit.errors import InputError
+from sipaudit.errors import InputError, unreadable
 from sipaudit.live.hep.connections import ConnectionSource
 from sipaudit.live.hep.datagrams import DatagramSource
 
@@ -109,8 +109,7 @@ def _tls(url: str, cert: str | None, keyfile: str | None) -> ssl.SSLContext:
             with open(path, "rb"):  # noqa: PTH123 - ssl tells of a missing file without its name
                 pass
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", fix="check the path and who may read it",
-                             file=path) from error
+            raise unreadable(error, path, "check the path") from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from sipaudit import mistaken
-from sipaudit.errors import InputError, collecting
+from sipaudit.errors import InputError, collecting, unreadable
 from sipaudit.safe_text import safe_path
 from sipaudit.settings import yealink
 from sipaudit.settings.issues import SettingIssue, Statement
@@ -75,7 +75,7 @@ def _read(path: Path, layer: str) -> ConfigFile:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        problems.stop(None, f"cannot be read: {(error.strerror or 'unreadable').lower()}", "check its permissions")
+        raise unreadable(error, name, "check the path") from None
     if other := mistaken.known_as(data[:mistaken.HEAD], name, *mistaken.NO_SETTINGS, mistaken.SITE):
         raise other
     if len(data) > MAX_BYTES:
