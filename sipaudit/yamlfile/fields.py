@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from sipaudit.yamlfile.problems import Problems
-from sipaudit.yamlfile.reader import Network, Reader
+from sipaudit.yamlfile.reader import Network, Reader, place_of
 from sipaudit.yamlfile.tree import Mapping, Node, Scalar, Sequence
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -33,7 +33,7 @@ class Fields:
 
     def place(self, key: str) -> str:
         """`severities[0].when`: how messages call the field."""
-        return f"{self._where}.{key}" if self._where else key
+        return place_of(self._where, key)
 
     def wrong(self, key: str, message: str, fix: str) -> None:
         """Something is wrong with what a key holds."""

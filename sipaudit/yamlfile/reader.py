@@ -53,9 +53,9 @@ class Reader:
 
     def refuse_unknown(self, mapping: Mapping, where: str, names: Names[str]) -> None:
         """Keys other than these are problems; `where` is "" at the top of a file."""
-        place = f"{where}: " if where else ""
+        of = f"{where}: " if where else ""
         for key in [key for key in mapping.items if key not in names]:
-            self.problems.add(mapping.key_lines[key], f"{place}unknown key {quoted(key)}", suggestion(key, names))
+            self.problems.add(mapping.key_lines[key], f"{of}unknown key {quoted(key)}", suggestion(key, names))
 
     def sequence(self, node: Node, where: str, example: str) -> tuple[Node, ...]:
         if isinstance(node, Sequence):
@@ -127,6 +127,11 @@ class Reader:
             self.problems.add(node.line, f"{where}: {quoted(text)} has bits set beyond its mask", fix)
             return None
         return network
+
+
+def place_of(where: str, key: str) -> str:
+    """`lines[0].match`: how messages call a field of the mapping at the place `where`, "" at the top of a file."""
+    return f"{where}.{key}" if where else key
 
 
 def number_in(text: str, low: float, high: float) -> float | None:

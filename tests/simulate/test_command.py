@@ -63,28 +63,30 @@ def test_another_seed_is_another_story(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "said"), [
     ("", "the plan is empty"),
+    ("- a list\n", "plan.yaml:1: the plan must be a mapping (write its keys: seed, start,"),
+    ("sevrers: {}\n", "plan.yaml:1: unknown key 'sevrers' (did you mean 'servers'?)"),
     ("servers: {a: {address: 10.0.0.1}}\n", "plan.yaml:1: the plan has no 'entries'"),
     ("servers:\n  a: {adress: 10.0.0.1}\n", "plan.yaml:2: servers.a: unknown key 'adress' (did you mean 'address'?)"),
     ("servers:\n  a: {address: sbc1}\n", "plan.yaml:2: servers.a.address: 'sbc1' is no IP address"),
     ("servers:\n  a:\n    address: 10.0.0.1\n    faults:\n      - {kind: silence}\n",
      "plan.yaml:5: servers.a.faults[0].kind cannot be 'silence' (did you mean 'silent'?)"),
-    ("entries:\n  'a b': {servers: [sbc]}\n", "plan.yaml:2: the plan.entries: 'a b' is no name"),
-    ("tap: {loss: 5}\n", "plan.yaml:1: the plan.tap.loss cannot be '5' (write a share from 0 to 1)"),
-    ("start: yesterday\n", "plan.yaml:1: the plan.start: 'yesterday' is no moment"),
+    ("entries:\n  'a b': {servers: [sbc]}\n", "plan.yaml:2: entries: 'a b' is no name"),
+    ("tap: {loss: 5}\n", "plan.yaml:1: tap.loss cannot be '5' (write a share from 0 to 1)"),
+    ("start: yesterday\n", "plan.yaml:1: start: 'yesterday' is no moment"),
     ("start: 2200-01-01T00:00:00Z\n", "is no moment from 1970 to 2099"),
     ("phones:\n  - entry: sbc\n    settings: {reRegisterOn: 2}\n",
-     "plan.yaml:3: the plan.phones[0].settings.reRegisterOn cannot be '2' (write a whole number from 0 to 1)"),
+     "plan.yaml:3: phones[0].settings.reRegisterOn cannot be '2' (write a whole number from 0 to 1)"),
     ("phones:\n  - entry: sbc\n    deviates: [premature-fallback]\n",
-     "plan.yaml:3: the plan.phones[0].deviates[0] cannot be 'premature-fallback' (did you mean 'premature-failback'?)"),
-    ("phones:\n  - {entry: sbc, count: many}\n", "the plan.phones[0].count cannot be 'many'"),
-    ("phones:\n  - {entry: sbc, user: 0100}\n", "the plan.phones[0].user cannot be '0100'"),
+     "plan.yaml:3: phones[0].deviates[0] cannot be 'premature-fallback' (did you mean 'premature-failback'?)"),
+    ("phones:\n  - {entry: sbc, count: many}\n", "phones[0].count cannot be 'many'"),
+    ("phones:\n  - {entry: sbc, user: 0100}\n", "phones[0].user cannot be '0100'"),
 ], ids=lambda value: value[:40])
 def test_what_is_wrong_with_a_plan_is_said_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     written = tmp_path / "plan.yaml"
     written.write_text(text)
     code, errors = run(written, "-o", tmp_path / "out.pcap")
     assert code == 2
-    assert said.replace("servers.a", "the plan.servers.a") in errors
+    assert said in errors
     assert [path.name for path in tmp_path.iterdir()] == ["plan.yaml"]
 
 

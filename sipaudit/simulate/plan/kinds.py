@@ -10,12 +10,13 @@ from collections.abc import Sequence as Names
 from datetime import datetime
 from typing import Any
 
-from sipaudit.yamlfile.reader import Reader
+from sipaudit.yamlfile.reader import Reader, place_of
 from sipaudit.yamlfile.tree import Mapping, Node, Sequence
 from sipaudit.yamlfile.wording import printable, quoted
 
 Kind = Callable[[Reader, Node, str], Any]
-"""Reads the node that stands at a place (`phones[0].boot`); None when it cannot be used, which it has then said."""
+"""Reads the node that stands at a place (`phones[0].boot`, "" for the plan itself); None when it cannot be used, which it
+has then said."""
 
 _WORD = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _A_WORD = "use letters, digits, dots and hyphens, at most 64"
@@ -118,14 +119,15 @@ def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str]
     """A mapping with these keys, made into a value by `make`; hyphens and dots of keys become underscores."""
 
     def read(reader: Reader, node: Node, where: str) -> Any:
+        name = where or "the plan"
         if not isinstance(node, Mapping):
-            reader.problems.add(node.line, f"{where} must be a mapping", "write its keys: " + ", ".join(fields))
+            reader.problems.add(node.line, f"{name} must be a mapping", "write its keys: " + ", ".join(fields))
             return None
         known = reader.known(node, where, list(fields))
-        values = {key: fields[key](reader, value, f"{where}.{key}") for key, value in known.items()}
+        values = {key: fields[key](reader, value, place_of(where, key)) for key, value in known.items()}
         missing = [key for key in needed if key not in values]
         for key in missing:
-            reader.problems.add(node.line, f"{where} has no '{key}'", f"add '{key}:'")
+            reader.problems.add(node.line, f"{name} has no '{key}'", f"add '{key}:'")
         if missing or any(values[key] is None for key in needed):
             return None
         given = {_attribute(key): value for key, value in values.items() if value is not None}

@@ -135,7 +135,7 @@ def read_plan(path: str) -> Plan:
     root = read_tree(read_bytes(Path(path), "the plan"), problems)
     if root is None:
         problems.stop(None, "the plan is empty", "see docs/simulate.md for an example")
-    plan: Plan | None = _PLAN(Reader(problems), root, "the plan")
+    plan: Plan | None = _PLAN(Reader(problems), root, "")
     if plan is not None:
         plan = _placed(replace(plan, name=Path(path).name))
         _check(problems, plan)
