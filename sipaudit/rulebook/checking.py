@@ -10,7 +10,7 @@ from msgspec import Struct
 from sipaudit.errors import collecting
 from sipaudit.model.scenario import Scenario, parse
 from sipaudit.rulebook.facts import SETTINGS
-from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, pack_folder
+from sipaudit.rulebook.pack import TEST_SUFFIX, Loader, Taken, what_ships
 from sipaudit.rulebook.rules import Rule
 from sipaudit.rulebook.trial import judge_scenario
 from sipaudit.yamlfile import tree
@@ -48,8 +48,7 @@ class Checked(Struct, frozen=True):
 
 def check(paths: Iterable[str]) -> list[Checked]:
     """Check rule files, and the files of folders. Raises InputErrors with every fault of every file."""
-    loader = Loader()
-    loader.pack(pack_folder(), check=False)
+    loader = Loader(what_ships())
     for path in dict.fromkeys(_rule_file(path) for path in paths):
         loader.add(path)
     cases: dict[str, list[RuleCase]] = {}

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -41,11 +43,54 @@ def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
     Raises InputErrors with every fault found. Conditions are checked now but for those of the pack that ships, which
     its tests have checked: so no typing error can hide until an outage.
     """
-    loader = Loader()
-    loader.pack(pack_folder(), check=False)
+    loader = Loader(what_ships())
     for named in extra:
         loader.add(Path(named))
     return loader.done()
+
+
+class Pack(Struct, frozen=True):
+    """What a folder of rules holds, each kind by id."""
+
+    rules: dict[str, Rule]
+    kinds: dict[str, IncidentKind]
+
+
+def what_ships() -> Pack:
+    """The pack that ships, read once: to read it takes longer than many a capture."""
+    return _read_once(pack_folder())
+
+
+@cache
+def _read_once(folder: Path) -> Pack:
+    return read_pack(folder, check=False)
+
+
+def read_pack(folder: Path, *, check: bool) -> Pack:
+    """A pack below all: its folders are the groups, and no id stands in it twice. `check` compiles its conditions.
+    Raises InputErrors with every fault found."""
+    files = rule_files(folder)
+    if not files:
+        raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))
+    errors: list[InputError] = []
+    pack = Pack({}, {})
+    for path in files:
+        with collecting(errors):
+            _take_new(pack, path, check=check)
+    raise_together(errors)
+    return pack
+
+
+def _take_new(pack: Pack, path: Path, *, check: bool) -> None:
+    fields = read_file(path)
+    read = read_rule(path, fields, {}, check=check)
+    known: dict[str, Any] = pack.kinds if isinstance(read, IncidentKind) else pack.rules
+    if read.id and read.id != path.stem:
+        fields.wrong("id", f"the id {read.id!r} is not the file's name", "rename one of them")
+    if read.id in known:
+        fields.wrong("id", f"the rule {read.id!r} stands in {known[read.id].file}, too", "give one of them another id")
+    known[read.id] = read
+    fields.problems.raise_any()
 
 
 def _check_basis(rule: Rule, fields: Fields) -> None:
@@ -79,41 +124,17 @@ class Taken(Struct, frozen=True):
 
 
 class Loader:
-    """Gathers rules by id, later ones over earlier ones, and every error on the way."""
+    """Gathers rules by id over those of a pack, later ones over earlier ones, and every error on the way."""
 
-    def __init__(self) -> None:
+    def __init__(self, pack: Pack) -> None:
         self.errors: list[InputError] = []
         self.taken: list[Taken] = []
-        self._rules: dict[str, Rule] = {}
-        self._kinds: dict[str, IncidentKind] = {}
-        self._shipped: dict[str, Rule] = {}
-        self._shipped_kinds: dict[str, IncidentKind] = {}
+        self._rules = dict(pack.rules)
+        self._kinds = dict(pack.kinds)
+        self._shipped = pack
         self._disabled: set[str] = set()
         self._changed: dict[str, str] = {}
         self._causes: list[tuple[str, str, int]] = []   # a rule that another names, with file and line
-
-    def pack(self, folder: Path, *, check: bool) -> None:
-        """The pack below all: its folders are the groups, and no id stands in it twice. (`check`) its conditions are
-        compiled."""
-        files = rule_files(folder)
-        if not files:
-            raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))
-        for path in files:
-            with collecting(self.errors):
-                self._take_new(path, read_file(path), check)
-        self._shipped, self._shipped_kinds = dict(self._rules), dict(self._kinds)
-
-    def _take_new(self, path: Path, fields: Fields, check: bool) -> None:
-        read = read_rule(path, fields, {}, check=check)
-        rules: Mapping[str, Rule | IncidentKind] = self._rules
-        known = self._kinds if isinstance(read, IncidentKind) else rules
-        if read.id and read.id != path.stem:
-            fields.wrong("id", f"the id {read.id!r} is not the file's name", "rename one of them")
-        if read.id in known:
-            fields.wrong("id", f"the rule {read.id!r} stands in {known[read.id].file}, too",
-                         "give one of them another id")
-        self._keep(read)
-        fields.problems.raise_any()
 
     def _keep(self, read: Rule | IncidentKind) -> None:
         if isinstance(read, IncidentKind):
@@ -202,18 +223,18 @@ class Loader:
 
     def _limits(self, kinds: Iterable[str], rules: Iterable[Rule]) -> Iterator[str]:
         """What is looked for within other limits: that nothing of it was found says less, or more, than it would."""
-        counted = [name for name in kinds if self._kinds[name].thresholds != self._shipped_kinds[name].thresholds]
+        counted = [name for name in kinds if self._kinds[name].thresholds != self._shipped.kinds[name].thresholds]
         if counted:
             yield f"Thresholds changed by --rules: {', '.join(counted)}."
         timed = [rule.id for rule in rules
-                 if rule.id in self._shipped and rule.tolerance != self._shipped[rule.id].tolerance]
+                 if rule.id in self._shipped.rules and rule.tolerance != self._shipped.rules[rule.id].tolerance]
         if timed:
             yield f"Tolerances changed by --rules: {', '.join(timed)}."
 
     def _raised(self, rules: list[Rule]) -> Iterator[str]:
         """A severity above the pack's, in sentences for the report."""
         for rule in rules:
-            shipped = self._shipped.get(rule.id)
+            shipped = self._shipped.rules.get(rule.id)
             if shipped is None or rule.id not in self._changed:
                 continue
             now, before = rule.levels, shipped.levels

@@ -10,7 +10,7 @@ from sipaudit.model.observations import Fact, Observation, Verdict
 from sipaudit.model.settings import LineSettings
 from sipaudit.model.values import Finding, Frame
 from sipaudit.rulebook.faults import Faults
-from sipaudit.rulebook.pack import Loader, load_pack, pack_folder
+from sipaudit.rulebook.pack import Loader, load_pack, pack_folder, read_pack
 from sipaudit.rulebook.rules import Rule, RulePack
 
 PREMATURE = next(pack_folder().rglob("premature-failback.yaml"))
@@ -49,8 +49,7 @@ def rule_text(name: str = "mine", takes: str = "failback-before-due", more: str 
 
 def pack_in(folder: Path, *over: Path) -> RulePack:
     """The rules of a folder in the place of those that ship, with every condition checked, and what lies over them."""
-    loader = Loader()
-    loader.pack(folder, check=True)
+    loader = Loader(read_pack(folder, check=True))
     for path in over:
         loader.add(path)
     return loader.done()
