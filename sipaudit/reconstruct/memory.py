@@ -187,8 +187,8 @@ class Memory:
             self.catch_up(line, item)
         elif registers and view.declared and host not in view.hosts:
             line.strayed = True
-        several = len(line.owner.lines) > 1
-        if several and line.flow is not None and in_turns(line):
+        beside = line.flow is not None and len(line.owner.lines) > 1   # of most lines no flow but one is ever seen
+        if beside and in_turns(line):
             line.owner.unsure = SEVERAL
         line.flow, line.taken = flow, item.time
         server = view.key(flow.destination, host, flow.destination_port)
@@ -197,7 +197,7 @@ class Memory:
         ways = line.ways
         if not ways or all(used.destination != flow.destination or used.transport != flow.transport for used in ways):
             self._turns_to(line, flow, view)
-        if several:
+        if beside:
             note_apart(line)
 
     def _turns_to(self, line: Line, flow: Flow, view: View) -> None:
