@@ -47,6 +47,7 @@ NOT_ON_THE_WIRE = {
     "premature-an-overtaken-call-is-late": "an answer to nothing that was seen is no packet of the line",
     "premature-unseen-call-and-another": "one packet of so few is more than half a percent",
     "unregistered-found-by-an-unseen-request": "an answer to nothing that was seen is no packet of the line",
+    "credentials-challenger-closed-by-the-phone": "a connection that only ends is begun as well, which is a contact",
     "primary-r0-optimized-unknown": "a settings block declares what it leaves out, too",
 }
 

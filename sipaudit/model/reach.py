@@ -86,12 +86,13 @@ def evidence(reach: Reach, now: float, earliest: float) -> Iterator[Evidence]:
             yield request
 
 
-def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 0.0) -> bool:
+def speaks_against(reach: Reach, now: float, earliest: float, *, rings: float = 0.0, closes: bool = True) -> bool:
     """Whether anything may be held against the server at `now`, be it never so little: what F2-F4 leave open, a
-    connection that ended, a call that has rung for `rings` seconds, or was overtaken by others.
+    connection that ended (without `closes`: in another way than by whoever had opened it), a call that has rung for
+    `rings` seconds, or was overtaken by others.
     """
     since = LONG_AGO if reach.answered is None else reach.answered.time
-    closed = LONG_AGO < reach.closed >= since
+    closed = LONG_AGO < (reach.closed if closes else min(reach.closed, reach.broke)) >= since
     rung = any(request.transaction in reach.ringing and now - request.time >= rings for request in reach.waiting)
     overtaken = any(until == request.time and now - request.time <= _runs_on(request, reach)
                     for request, until in reach.late)

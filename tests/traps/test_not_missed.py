@@ -104,6 +104,39 @@ def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
         [f"{RETURN + 0.03:.3f}", "secondary-abandoned", "1001", "10.0.0.2"]]
 
 
+@pytest.mark.parametrize("regime", ["R2", "R3"])
+def test_the_answer_to_another_line_ends_no_try(court: Court, regime: str) -> None:
+    """F11: line 1 is back already when line 2, whose own REGISTER at P has no answer yet, gives up its binding at S."""
+    story = Story()
+    second = moved(regime, story, user="1002", contact="sip:1002@10.1.0.5")
+    first = moved(regime, story, contact="sip:1001@10.1.0.5")
+    tried = second.ask(RETURN, P, "REGISTER", expires=3600, headers=CREDENTIALS)
+    first.register(RETURN + 0.01, P)
+    second.told(RETURN + 0.15, second.ask(RETURN + 0.1, S, "REGISTER", expires=0), 200)
+    second.told(RETURN + 0.9, tried, 200, headers=f"Contact: <{second.contact}>;expires=3600\r\n")
+    second.call(RETURN + 10, P)
+    assert [said.split()[:4] for said in accused(court(story, minute(regime)))] == [
+        [f"{RETURN + 0.1:.3f}", "secondary-abandoned", "1002", "10.0.0.2"]]
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["waits still", "has its answer"])
+def test_what_another_line_asks_the_challenger_takes_no_credentials_there(court: Court, answered: bool) -> None:
+    """F13: line 2 registers at P between the challenge to line 1 and the credentials, which go to S."""
+    story = Story()
+    first, second = (handset(story, user=user, contact=f"sip:{user}@10.1.0.5", challenges=False)
+                     for user in ("1001", "1002"))
+    first.told(300.004, first.ask(300, P, "REGISTER", expires=3600), 401, headers=CHALLENGE)
+    other = second.ask(300.006, P, "REGISTER", expires=3600)
+    if answered:
+        second.told(300.010, other, 200, headers=f"Contact: <{second.contact}>;expires=3600\r\n")
+    first.told(300.024, first.ask(300.02, S, "REGISTER", expires=3600, headers=CREDENTIALS), 403)
+    if not answered:
+        second.told(300.03, other, 200, headers=f"Contact: <{second.contact}>;expires=3600\r\n")
+    first.register(301, P)
+    assert [said.split()[:4] for said in accused(court(story, minute("R1")))] == [
+        ["300.020", "credentials-to-wrong-server", "1001", "10.0.0.2"]]
+
+
 @pytest.mark.parametrize(("regime", "rule"), [("R0", UNTRIED), ("R1", OVERDUE), ("R2", OVERDUE), ("R3", OVERDUE)])
 @pytest.mark.parametrize("heals", [False, True], ids=["does not resolve", "resolves again"])
 def test_a_name_that_resolves_again_excuses_nothing(court: Court, regime: str, rule: str, heals: bool) -> None:

@@ -13,7 +13,7 @@ from sipaudit.model.conditions.whereabouts import left_servers
 from sipaudit.model.events import Answered, Sent
 from sipaudit.model.observations import Awaited, Sign
 from sipaudit.model.proofs import LOG_OUT
-from sipaudit.model.reach import LONG_AGO, evidence, speaks_against
+from sipaudit.model.reach import LONG_AGO, Reach, evidence, speaks_against
 from sipaudit.model.settings import Mode, Regime
 from sipaudit.model.state import Binding, Call
 from sipaudit.model.timers import FLAPPING_WITHIN, TRY_LASTS
@@ -91,7 +91,7 @@ def try_is_open(case: Case) -> Ground:
     if last is None or last.server == case.request.server:
         return FAILS
     if speaks_against(case.phone.reach(stay.server), case.now, case.profile.earliest_silence,
-                      rings=RINGS_WELL):
+                      rings=RINGS_WELL, closes=False):
         return FAILS  # it leaves a server that has failed
     if stay.away is None or stay.away.time > last.time:
         return FAILS  # the line has been back since
@@ -102,8 +102,10 @@ def try_is_open(case: Case) -> Ground:
 
 def _waits_for_answer(case: Case, request: Sent) -> bool:
     """A challenge is no final answer: the re-send with credentials, which may still be to come, goes on with the try.
+    Nor is what another line was answered meanwhile.
     """
-    waiting = case.phone.reach(request.server).waiting
+    reach = case.phone.reach(request.server)
+    waiting = [*reach.waiting, *(one for one, until in reach.late if until > case.now)]
     challenged = any(one.transaction == request.transaction for one in case.line.challenges)
     return challenged or any(one.method == request.method and one.line == request.line and one.time >= request.time
                              for one in waiting)
@@ -221,10 +223,17 @@ def challenged_elsewhere(case: Case) -> Ground:
     if challenge is None or challenge.server == request.server or request.goes_its_way:
         return FAILS
     reach = case.phone.reach(challenge.server)
-    if reach.touched > challenge.time or speaks_against(
-            reach, case.now, case.profile.earliest_silence, rings=RINGS_WELL):
+    if (reach.touched > challenge.time and not _touched_by_another(reach, request.line)) or speaks_against(
+            reach, case.now, case.profile.earliest_silence, rings=RINGS_WELL, closes=False):
         return FAILS
     return Ground(facts={"challenger": challenge.server, "status": challenge.status}, proof=(challenge,))
+
+
+def _touched_by_another(reach: Reach, line: int) -> bool:
+    """Whether the last contact with the server was a request of another line, which takes no credentials there."""
+    last = reach.answered
+    answered = last is not None and last.sent == reach.touched and last.line != line
+    return answered or any(one.time == reach.touched and one.line != line for one in reach.waiting)
 
 
 def of_one_entry(case: Case) -> Ground:

@@ -174,7 +174,7 @@ def _fit(case: Case, key: str, since: float) -> bool:
     """Whether the phone knows nothing bad of the server, and has not turned to it since the failure began."""
     reach = case.phone.reach(key)
     return not reach.waiting and reach.touched < since \
-        and not speaks_against(reach, case.now, case.profile.earliest_silence)
+        and not speaks_against(reach, case.now, case.profile.earliest_silence, closes=False)
 
 
 def _has_served(case: Case, key: str) -> bool:
