@@ -9,7 +9,7 @@ from sipaudit.incidents.draft import Draft, Watched
 from sipaudit.incidents.requests import went_on
 from sipaudit.model.events import Answered, Failed, ModelEvent, Sent
 from sipaudit.model.state import Binding
-from sipaudit.model.timers import DEFAULT_EXPIRES, RENEWAL_LATE, first_renewal
+from sipaudit.model.timers import DEFAULT_EXPIRES, RENEWAL_LATE, first_renewal, renewal
 
 CREDENTIALS_WITHIN = 5.0   # seconds within which a phone sends credentials, and has an answer to them
 CAUSES_KEPT = 8       # of one line
@@ -119,8 +119,9 @@ def was_there(subject: Watched, time: float) -> bool:
 
 
 def _renews_by(binding: Binding, subject: Watched) -> float:
-    """When the line has renewed what it holds there, at its own pace: that of one which registers twice as it starts is
-    none."""
-    if binding.granted is None:
+    """When the line has asked anew for what it holds there, if it goes on: at its own pace, or at that of today's
+    firmware, if it has also registered for other reasons (B3); without end where it has asked."""
+    granted, asked = binding.granted, binding.register
+    if granted is None or (asked is not None and asked.time > granted.time):
         return inf
-    return max(binding.due, binding.granted.time + renewed_after(binding, subject)) + RENEWAL_LATE
+    return max(binding.due, granted.time + renewal(binding.expires, subject.profile().settings)) + RENEWAL_LATE

@@ -51,3 +51,24 @@ def test_who_is_switched_on_again_in_the_morning_was_off_all_the_same(tower: Tow
     tower.see(story)
     metrics = tower.of("server-outage").metrics
     assert (metrics["lines_moved"], metrics["lines_stayed"], metrics["calls_lost"]) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_who_asks_in_vain_is_on_and_who_came_back_between_may_renew_later(tower: Tower, asked: bool) -> None:
+    """The renewal of one was lost on its way, a minute before the outage. Another has registered twice more than it had
+    to: its next renewal comes 240 s later all the same."""
+    story = Story()
+    phones = registered(story, 6, apart=1.0, granted=300)
+    for time in range(RENEWED, 800, RENEWED):
+        for number, phone in enumerate(phones):
+            if time < 720 or number < 4:
+                phone.register(time + number)
+    if asked:
+        phones[4].silence(700, method="REGISTER")
+        phones[5].register(530)
+        phones[5].register(550)
+    goes_dark(story, phones, 765)
+    story.murmur(0, 900)
+    tower.see(story)
+    metrics = tower.of("server-outage").metrics
+    assert (metrics["lines_moved"], metrics["lines_stayed"]) == (3, 3 if asked else 1)
