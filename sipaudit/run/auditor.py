@@ -40,8 +40,9 @@ class Auditor:
     full table makes room for what is new.
     """
 
-    __slots__ = ("_deadlines", "_followers", "_lines", "_passed", "_passing", "_phones", "_renewals", "_timed", "calls",
-                 "fallbacks", "faults", "loss", "naming", "profiles", "registrations", "replays", "since", "watch")
+    __slots__ = ("_anew", "_deadlines", "_followers", "_lines", "_passed", "_passing", "_phones", "_renewals", "_timed",
+                 "calls", "fallbacks", "faults", "loss", "naming", "profiles", "registrations", "replays", "since",
+                 "watch")
 
     def __init__(self, rules: Iterable[Rule], lines: dict[int, Line], phones: dict[int, Phone], naming: Naming,
                  profiles: Profiles, kinds: Iterable[IncidentKind], *, since: float, loss: Callable[[], float],
@@ -66,6 +67,7 @@ class Auditor:
         self._followers = self.calls.followers
         self._passing = Passing(self.faults)
         self._passed = False
+        self._anew = False   # whether the view began anew, so that answers may be to requests from before
 
     def take(self, event: ModelEvent) -> None:
         """One event of one line, or of a whole phone."""
@@ -102,6 +104,9 @@ class Auditor:
         number, faults = event.phone, self.faults
         if number in self._timed:
             self._deadlines.pass_time(number, event.time)
+        if self._anew and type(event) is Answered and not self.profiles.began <= event.request_time <= event.time:
+            self.watch.pass_time(event.time)   # the phone may have given that request up, and moved, before (F2)
+            return
         if event.line == NO_LINE:
             self._take_phone(event)
             return
@@ -166,6 +171,7 @@ class Auditor:
         self.faults.open.clear()
         self.watch.view_begins(now)
         self.profiles.began = now
+        self._anew = True
 
     def set_back(self, before: float, now: float) -> None:
         """The clock was set back, from `before` to `now`. What was said stands; what is known has times from the future

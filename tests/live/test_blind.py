@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from sipaudit.model.sayings import EventSaid
 from tests.live.ear import Ear, findings, incidents
 from tests.live.stories import OFTEN, QUARTER, retries
-from tests.stories import MINUTE, R2, Handset, P, S, Story, handsets, site
+from tests.stories import MINUTE, R0, R2, Handset, P, S, Story, handsets, site
 from tests.traps.ground import handset
 
 
@@ -90,3 +91,36 @@ def test_what_a_port_would_show_that_is_away_is_missed_of_nobody(tmp_path: Path,
         ear.turn(packet.time, read=True)
     ear.turn(850)
     assert set(findings(ear.said)) == rules
+
+
+@pytest.mark.parametrize("how", ["blind", "set back", "set forward", "restarted"])
+def test_a_late_answer_to_a_request_from_before_does_not_show_where_a_line_works(tmp_path: Path, how: str) -> None:
+    """The phone gave that call up and moved before the view began anew. The first server's late 200 made it seem to be
+    there still, and to move half a minute later than it did."""
+    settings = {**R0, **MINUTE}
+    ear, story = Ear(tmp_path, site(settings, P, S)), Story()
+    line, other = Handset(story), Handset(story, "1012")
+    for one in (line, other):
+        one.register(0)
+    given_up = line.ask(203.5, P, "INVITE")
+    for later in (0.5, 1.5, 3.5):
+        line.again(203.5 + later, given_up)
+    line.call(209, S, seconds=3)
+    line.ask(217.5, P, "OPTIONS")
+    line.told(221.8, given_up, 200)
+    other.call(other.silence(230.5, P, "INVITE"), S, seconds=3)
+    line.register(240, P)
+    line.call(256.7, S, seconds=3)
+    line.call(274.3, P, seconds=3)
+    ear.hears(story, until=216)
+    ear.turn(216)
+    if how == "restarted":
+        ear = ear.again(tmp_path, after=0.5)
+    ear.wire.blind = 0.5 if how == "blind" else 0.0
+    ear.set_ahead = {"set back": -300.0, "set forward": 300.0}.get(how, 0.0)
+    for packet in sorted(story.packets, key=lambda packet: packet.time):
+        if packet.time > 216:
+            ear.wire.come([replace(packet, time=packet.time + ear.set_ahead)])
+            ear.turn(packet.time, read=True)
+    ear.finish(330)
+    assert not findings(ear.said)
