@@ -115,8 +115,8 @@ class Reconstruction:
             self._take(item, message, form)
             return out
         placed = long(item, message)  # type: ignore[arg-type]
-        if form is not None:
-            self._know(form, message, placed)  # type: ignore[arg-type]
+        if form is not None and type(placed) is Transaction:
+            self._short.note(form, message, placed)  # type: ignore[arg-type]
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:
@@ -180,13 +180,8 @@ class Reconstruction:
                 tally(self._memory.traffic.malformed, defect)
         if self._note is not None:
             self._note(item, message, whose(item, message, placed), self._memory.repeated)
-        if form is not None:
-            self._know(form, message, placed)  # type: ignore[arg-type]
-
-    def _know(self, form: Form, message: Request | Response, placed: Transaction | Leg | None) -> None:
-        """A message of that form has gone the long way."""
-        if type(placed) is Transaction:
-            self._short.note(form, message, placed)
+        if form is not None and type(placed) is Transaction:
+            self._short.note(form, message, placed)  # type: ignore[arg-type]
 
     def declare(self, knowledge: Knowledge) -> list[int]:
         """Another site file is in force. The numbers of the lines of which it declares something else."""
