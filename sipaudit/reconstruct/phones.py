@@ -267,10 +267,11 @@ class Phone:
     def identity_unsure(self) -> bool:
         return self.unsure is not None
 
-    def may_be_two(self, line: Line) -> bool:
-        """Whether a start of it that is merely possible may be another phone's of this line, with the same address
-        behind a NAT."""
-        return bool(self.counts & BEGINS_AGAIN) and line.contact_host != self.host
+    @property
+    def may_be_two(self) -> bool:
+        """Whether a start of it that is merely possible may be that of another phone of a shared line, with the same
+        address behind a NAT."""
+        return bool(self.counts & BEGINS_AGAIN)
 
     @property
     def lasting(self) -> bool:

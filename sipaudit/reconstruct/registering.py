@@ -68,7 +68,7 @@ class Registering:
             started = self._may_have_started(phone, line, item)
         if fresh:
             if before is not None:
-                note_another(phone, before, started)
+                note_another(line, before, started)
             memory.begins(phone, item, "REGISTER", cseq, line.first)
         elif cseq > line.cseq + 1:
             self._jumps(phone, line, cseq, item)
@@ -160,14 +160,17 @@ class Registering:
         return True
 
 
-def note_another(phone: Phone, supplanted: str, started: bool) -> None:
-    """A line has a Call-ID that was never used before, in the place of this one. A phone keeps one Call-ID for all its
-    REGISTERs of a boot cycle (RFC 3261 10.2), or has another at each server. So if the former was at this server, or
-    went from one to another, and was never logged out, either the phone `started`, or this is another phone of the
-    line (a shared one), wherever nothing but looks would part the two."""
+def note_another(line: Line, supplanted: str, started: bool) -> None:
+    """A line behind a NAT has a Call-ID that was never used before, in the place of this one. A phone keeps one Call-ID
+    for all its REGISTERs of a boot cycle (RFC 3261 10.2), or has another at each server. So if the former was at this
+    server, or went from one to another, and was never logged out, either the phone `started`, or this is another phone
+    of the line (a shared one), wherever nothing but looks would part the two."""
+    phone = line.owner
     assert phone.call_ids is not None
+    if line.contact_host == phone.host or phone.counts & LOGS_OUT or not weak(phone) or phone.mac is not None:
+        return
     stays = phone.call_ids[supplanted][1] == ""
-    if not (stays or phone.counts & CARRIES) or phone.counts & LOGS_OUT or not weak(phone) or phone.mac is not None:
+    if not (stays or phone.counts & CARRIES):
         return
     if started:
         phone.counts |= BEGINS_AGAIN

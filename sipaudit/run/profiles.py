@@ -39,7 +39,7 @@ class Profiles:
         connects, unconnected = record.flow is not None and record.flow.transport != "udp", self._unconnected(record)
         return replace(
             plain, identity_unsure=record.owner.identity_unsure or self._speaks_elsewhere(record.owner, plain.entry),
-            may_be_two=record.owner.may_be_two(record), encrypted=record.owner.encrypted,
+            may_be_two=record.owner.may_be_two, encrypted=record.owner.encrypted,
             connected=connects and not unconnected, unconnected=unconnected,
             list_in_doubt=record.list_in_doubt, covered_from=max(self.began, record.since),
             steps=self._steps(), heard=frozenset(record.heard), lived=record.owner.lived, tolerances=self._tolerances,
