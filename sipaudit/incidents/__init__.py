@@ -1,6 +1,5 @@
-"""From what happens to all lines to what an operator reads: incidents (reference-model.md 7).
+"""Incidents (reference-model.md 7): turns the events of all lines into what an operator reads.
 
-`watch.Watch` is fed while the route is driven, by whom the lines are replayed;
-each kind has a detector of its own, whose thresholds come from the rule pack.
-Everything is bounded: counters by server and minute, and what is open by line.
+`watch.Watch` receives the events while the lines are replayed. Each kind of incident has a detector of its own, whose
+thresholds come from the rule pack. Everything is bounded: counters by server and minute, and open incidents by line.
 """

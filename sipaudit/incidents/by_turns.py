@@ -1,8 +1,8 @@
-"""Servers that answer some of what they are asked, and leave other requests of the same phones without an answer: one
-of several processes behind an address is dead, or packets are dropped at random.
+"""Servers that answer some requests and leave other requests of the same phones without an answer: one of several
+processes behind an address is dead, or packets are dropped at random.
 
-Ten seconds without a request in vain end an outage (reference-model.md 7), and such a server gives them by chance: what
-it does is one incident all the same.
+Ten seconds without an unanswered request end an outage (reference-model.md 7). Such a server has pauses of that length
+by chance, yet its failures are one incident.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from sipaudit.incidents.servers import ServerWatch
 
 SERVED_KEPT = 64     # phones
-EARLIER_KEPT = 16    # outages before one that may have been the same
-SEVERAL = 2          # phones: one may have a path of its own that fails now and then
+EARLIER_KEPT = 16    # earlier outages that may be one with this one
+SEVERAL = 2          # phones: a single one may have a path of its own that fails now and then
 CLOSE = 60.0         # seconds
 
 
 class ByTurns:
-    """What one outage shows of that: `served` which phones were answered in time between requests in vain, and when
-    first, `again` which were, and then asked the same in vain once more; `earlier` the outages before it, and whether
-    some of these were `one` with it."""
+    """What one outage shows of such behaviour. `served`: the phones that were answered in time between unanswered
+    requests, each with the first such time; `again`: those of them that then sent the same in vain once more;
+    `earlier`: the outages before this one; `one`: whether some of these are one with it."""
 
     __slots__ = ("again", "earlier", "one", "served")
 
@@ -33,31 +33,31 @@ class ByTurns:
         self.one = False
 
     def look(self, server: ServerWatch, outage: Outage) -> None:
-        """What was answered meanwhile to requests such as those in vain."""
+        """Note the answers that the server gave meanwhile to requests like the unanswered ones."""
         for answered, phone, method in server.helped:
             if outage.start < answered < outage.last and method in outage.methods and answered not in server.late \
                     and (phone in self.served or len(self.served) < SERVED_KEPT):
                 self.served[phone] = min(answered, self.served.get(phone, answered))
 
     def take_in(self, before: ByTurns) -> None:
-        """An outage before it was one with it."""
+        """Merge in an earlier outage that is one with this one."""
         self.one = True
         self.served = {**self.served, **before.served}
         self.again |= before.again
 
     @property
     def shown(self) -> bool:
-        """Whether that is what the server did."""
+        """Whether the server answered by turns."""
         return self.one or len(self.again) >= SEVERAL
 
     @property
     def since(self) -> float | None:
-        """When it first answered anything between requests in vain."""
+        """When the server first answered anything between unanswered requests."""
         return min(self.served.values(), default=None)
 
 
 def earlier_ones(outage: Outage) -> list[Outage]:
-    """The outages before this one that are one with it, and those between."""
+    """The earlier outages that are one with this one, and those between them."""
     earlier = outage.turns.earlier
     for place, before in enumerate(earlier):
         if _are_one(before, outage) or (before is earlier[-1] and _is_fringe(before, outage)):
@@ -66,9 +66,9 @@ def earlier_ones(outage: Outage) -> list[Outage]:
 
 
 def _are_one(before: Outage, outage: Outage) -> bool:
-    """Whether in both some phones were answered between the requests in vain, some have asked in vain in both, and who
-    was answered in one was not in the other. A link that is cut again has the same phones on its two sides; a server
-    that is gone answers nobody."""
+    """Whether two outages are one: in both, some phones were answered between the unanswered requests; some phones had
+    unanswered requests in both; and phones that were answered in one were not in the other. A link that is cut again
+    has the same phones on its two sides; a server that is gone answers nobody."""
     theirs, own = before.turns.served.keys(), outage.turns.served.keys()
     if not theirs or not own or before.first.keys().isdisjoint(outage.first):
         return False
@@ -76,8 +76,8 @@ def _are_one(before: Outage, outage: Outage) -> bool:
 
 
 def _is_fringe(before: Outage, outage: Outage) -> bool:
-    """Whether one of the two is as short as a few requests that were dropped one after the other, and the other, of a
-    server that answers by turns, lies close by."""
+    """Whether the two lie close together, one of them is as short as a few requests dropped in a row, and the other
+    belongs to a server that answers by turns."""
     if outage.start - before.last > CLOSE:
         return False
     return (before.is_by_turns and outage.end is not None and outage.end - outage.start <= CLOSE) \

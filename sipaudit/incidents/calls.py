@@ -1,4 +1,5 @@
-"""Calls and attempts to call, as incidents need them: what an outage took, and what one end has forgotten."""
+"""Calls and call attempts, as far as incidents need them: which ones an outage cost, and which one end has
+forgotten."""
 
 from __future__ import annotations
 
@@ -19,18 +20,18 @@ from sipaudit.model.timers import SILENCE_MAX
 
 CALLS_KEPT = 100_000
 ATTEMPTS_KEPT = 20_000
-OFFERS_KEPT = 16        # requests of the far end in one call that wait for the phone's answer
+OFFERS_KEPT = 16        # unanswered requests of the far end in one call
 IGNORED_AFTER = SILENCE_MAX   # seconds without an answer to the far end
-SAYS_NOTHING = frozenset({100, *CHALLENGES, 422})   # of whether the call comes through
-GIVEN_UP = 487        # its phone has cancelled it
-WAITED = 10.0         # seconds for which it has waited then, in vain if nobody rang
-REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not who was called
+SAYS_NOTHING = frozenset({100, *CHALLENGES, 422})   # do not show whether the call gets through
+GIVEN_UP = 487        # the phone has cancelled the call
+WAITED = 10.0         # seconds until a CANCEL after which the attempt has failed, if nobody rang
+REFUSED = frozenset({403, 408})   # beside 5xx: the service failed, not the callee
 
 
 class CallUp:
-    """A call that is up: `last` its last message, `left` when its line left its server, with nothing from the phone
-    since; `offers` requests of the far end that the phone has not answered by then; `taken` when its server failed;
-    `hung_up` whether the far end has said goodbye."""
+    """A call that is up. `last`: time of its last message; `left`: when its line left the server, until the phone sends
+    something in the call again; `offers`: requests of the far end that the phone has not answered since; `taken`: when
+    the server failed; `hung_up`: whether the far end has sent BYE."""
 
     __slots__ = ("hung_up", "last", "left", "offers", "server", "subject", "taken")
 
@@ -44,17 +45,17 @@ class CallUp:
         self.offers: dict[int, Received] = {}
 
     def may_be_over(self, time: float) -> bool:
-        """Whether nothing shows that the call was still up then: its far end has hung up, or since its last message an
-        outage has taken it, its phone has (maybe) started anew, or the line does not renew its registration any more,
-        as that of a phone that is off."""
+        """Whether nothing shows that the call was still up at `time`: the far end has hung up; or since the last
+        message an outage has taken the call, or the phone has (maybe) restarted; or the line no longer renews its
+        registration, like that of a phone that is off."""
         boot = self.subject.state.boot
         return self.hung_up or self.taken > self.last or (boot is not None and boot.time > self.last) \
             or not was_there(self.subject, time)
 
 
 class Attempt:
-    """A call that somebody tried to make; `made` whether it came through after all, by whatever server, `blamed` the
-    server whose outage it counts for."""
+    """An attempt to make a call. `made`: whether it got through after all, by whatever server; `blamed`: the server
+    whose outage it counts for."""
 
     __slots__ = ("blamed", "event", "made", "subject")
 
@@ -65,22 +66,23 @@ class Attempt:
         self.blamed: str | None = None
 
     def blame(self, server: str | None) -> None:
-        """It fails for an outage of this server, too. It is one call: it counts where it was tried first."""
+        """Count the attempt for an outage of this server, too. It is one call, and counts at the server that was tried
+        first."""
         if self.blamed is None or server == self.event.server:
             self.blamed = server
 
     def blames(self, server: str | None) -> bool:
-        """Whether it counts for the outage of this server, if it fails at all."""
+        """Whether the attempt counts for this server's outage, if it fails at all."""
         return self.blamed is None or self.blamed == server
 
     def acquit(self, server: str) -> None:
-        """That was none, or not for this call."""
+        """Undo `blame`: there was no outage, or it did not affect this call."""
         if self.blamed == server:
             self.blamed = None
 
     @property
     def failure(self) -> str:
-        """How a timeline says that it could not be made."""
+        """The timeline entry for the failed attempt."""
         whom = "an emergency call" if self.event.emergency else "a call"
         return f"{self.subject.line} could not make {whom}"
 
@@ -101,11 +103,11 @@ class CallWatch:
         self._up: dict[int, CallUp] = {}
         self._attempts: dict[tuple[int, str], Attempt] = {}
         self._by_call: dict[int, Attempt] = {}
-        self._lacks: dict[int, float] = {}   # by phone when the capture lacked a packet of it
-        self._hole = LONG_AGO                # when the last began in which nothing was seen of anybody
+        self._lacks: dict[int, float] = {}   # by phone: when the capture last lacked a packet of it
+        self._hole = LONG_AGO                # when the last gap in the whole capture began
 
     def tighten(self, limit: int) -> None:
-        """Other bounds from now on: so many calls, and so many attempts."""
+        """Lower the bounds: `limit` calls, and as many attempts."""
         self._limit, self._attempts_limit = min(limit, CALLS_KEPT), min(limit, ATTEMPTS_KEPT)
         self.evicted += _cut(self._up, self._limit) + _cut(self._attempts, self._attempts_limit)
         _cut(self._by_call, self._attempts_limit)
@@ -117,7 +119,7 @@ class CallWatch:
         self._lacks = {phone: time for phone, time in self._lacks.items() if time >= before}
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
-        """These lines and phones were forgotten."""
+        """Forget these lines and phones."""
         let_go(phones, self._lacks)
         self._up = {number: call for number, call in self._up.items() if call.subject.number not in lines}
         self._attempts = {key: one for key, one in self._attempts.items() if one.subject.number not in lines}
@@ -126,7 +128,7 @@ class CallWatch:
     # -- calls that are up
 
     def changed(self, event: CallChanged, subject: Watched) -> None:
-        """A call is up, or over. What shows it to be up shows that it could be made, though no answer was seen."""
+        """A call is up, or over. A call that is up was made successfully, even if no answer was captured."""
         if event.state == "over":
             self._up.pop(event.call, None)
         elif event.state == "up" and event.call not in self._up:
@@ -142,8 +144,8 @@ class CallWatch:
         self._lacks[phone] = time
 
     def view_begins(self, hole: float) -> None:
-        """Nothing was seen since `hole`. Calls that were tried, or taken by an outage, a moment before may have come
-        through, or have been heard of, meanwhile."""
+        """The capture shows nothing between `hole` and now. Calls that were attempted, or taken by an outage, just
+        before the gap may have got through, or continued, during it."""
         self._hole = hole
         for call in self._up.values():
             if hole - call.taken < SAME_NUMBER:
@@ -152,8 +154,8 @@ class CallWatch:
             attempt.made = attempt.made or hole - attempt.event.time < SAME_NUMBER
 
     def through(self, server: str, start: float) -> list[CallUp]:
-        """The calls that are up through this server, which has failed at `start`. Of one the capture may lack the end.
-        """
+        """The calls that are up through this server, which failed at `start`; not those whose end the capture may
+        lack."""
         through = [call for call in self._up.values() if call.server == server and not call.may_be_over(start)
                    and max(self._lacks.get(call.subject.owner, LONG_AGO), self._hole) < call.last]
         for call in through:
@@ -161,7 +163,7 @@ class CallWatch:
         return through
 
     def message(self, event: Sent | Answered | Received | Replied) -> None:
-        """A message of a call."""
+        """Handle a message of a call."""
         call = self._up.get(event.call or 0)
         if call is None:
             return
@@ -174,7 +176,7 @@ class CallWatch:
     # -- ghosts
 
     def moved(self, subject: Watched, move: MoveSeen, phone: PhoneState) -> None:
-        """The line left a server: in R2 its calls there end without a word (F9)."""
+        """The line left a server: in R2 its calls there end without a BYE (F9)."""
         if not self._wanted or subject.profile().settings.regime is not Regime.R2:
             return
         for known in phone.calls:
@@ -183,7 +185,7 @@ class CallWatch:
                 call.left = move.time
 
     def _after_the_move(self, call: CallUp, event: Sent | Answered | Received | Replied) -> None:
-        """What the phone says in the call shows that it remembers it; a refusal shows that it does not."""
+        """What the phone sends in the call shows that it remembers the call; a refusal shows that it does not."""
         if isinstance(event, Received):
             if event.method == "CANCEL":
                 return
@@ -218,8 +220,9 @@ class CallWatch:
     # -- attempts
 
     def tried(self, event: Sent, subject: Watched) -> None:
-        """An INVITE that opens a dialog: a new call, or the same once more: with its own Call-ID (RFC 3263 4.3), and
-        whomever a redirection names (RFC 3261 8.1.3.4), or, as some phones do, with a fresh one."""
+        """An INVITE that opens a dialog: a new call, or the same call tried again, with the same Call-ID (RFC 3263
+        4.3), to whichever target a redirection names (RFC 3261 8.1.3.4), or, as some phones do, with a fresh
+        Call-ID."""
         key = (subject.number, event.target or event.call_id)
         attempt = (self._by_call.get(event.call) if event.call else None) or self._attempts.get(key)
         if attempt is None or event.time - attempt.event.time > SAME_NUMBER:
@@ -239,7 +242,8 @@ class CallWatch:
         return self._attempts.get((subject.number, event.target or event.call_id))
 
     def answered(self, event: Answered) -> Attempt | None:
-        """A response to an INVITE that opens a dialog; returned is an attempt that it lets fail."""
+        """Handle a response to an INVITE that opens a dialog. Returns the attempt if this response makes it fail,
+        otherwise None."""
         attempt, status = self._by_call.get(event.call or 0), event.status
         if attempt is None or status in SAYS_NOTHING or 300 <= status < 400:
             return None
@@ -252,8 +256,8 @@ class CallWatch:
 
 
 def comes_through(status: int) -> bool:
-    """Whether a response to an INVITE shows that the call has reached somebody, or that nobody is there. That it is
-    given up does not: if somebody rang, that was answered before."""
+    """Whether a response to an INVITE shows that the call has reached somebody, or that the callee is not available. A
+    cancelled call (487) does not show it: if somebody rang, a provisional response said so before."""
     return not (_fails(status) or status in SAYS_NOTHING or status == GIVEN_UP or 300 <= status < 400)
 
 
@@ -262,7 +266,7 @@ def _fails(status: int) -> bool:
 
 
 def _cut(table: dict[Any, Any], most: int) -> int:
-    """Forget the oldest beyond so many; how many those were."""
+    """Delete the oldest rows beyond `most`; returns how many."""
     gone = list(table)[: max(len(table) - most, 0)]
     for key in gone:
         del table[key]

@@ -1,7 +1,7 @@
-"""What a line does where nothing is wrong, counted: requests that it makes at its working server, and what it hears.
+"""Counts what a line does while nothing is wrong: the requests to its working server, and the answers it receives.
 
-Most of what is no renewal comes here. All that `watch` asks of an event for the sake of lines that move, are refused,
-or lose what they had, needs no asking then: each of the three does what it would do with it, and no more.
+Most events other than renewals come here. `watch` need not check these events for lines that move, are refused, or lose
+a registration: each of the three methods does exactly what `watch` would do, with no checks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sipaudit.model.events import Answered, CallChanged, Sent
 
 
 class Calm:
-    """Follows such events (`model.calling`); `pass_time` is the watch's."""
+    """The follower of such events (`model.calling`); `pass_time` is that of the watch."""
 
     __slots__ = ("_calls", "_evidence", "_requests", "_subscriptions", "_tally", "_timers", "pass_time")
 
@@ -52,7 +52,8 @@ class Calm:
             self._subscriptions.sent(request, subject)
 
     def hears(self, answer: Answered, subject: Watched) -> None:
-        """An answer that leaves the line where it is, to no REGISTER, and no failure. Flat: most events come here."""
+        """An answer that leaves the line where it is: not to a REGISTER, and no failure. Written flat: most events come
+        here."""
         time, status, sent = answer.time, answer.status, answer.sent
         if time > self._timers.now:
             self.pass_time(time)

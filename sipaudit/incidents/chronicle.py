@@ -1,4 +1,4 @@
-"""From drafts to the incidents of a report, and to each finding the incident that it belongs to."""
+"""Turns drafts into the incidents of a report, and links each finding to the incident it belongs to."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from sipaudit.model.state import Binding
 from sipaudit.model.values import Finding, Frame, GroupShare, Happening, Incident, moment
 from sipaudit.rulebook.reached import LineOfPhone
 
-STOP = "known stop"      # how a timeline calls the known event from which times to detect and recover count
-LOG_OUT = " lines log out"   # after how many do in a storm, where that is what it is
-MOSTLY = 0.5             # of its lines
-UNSEEN = "nothing is seen of "   # and a server at which those that missed one may have been served
+STOP = "known stop"      # in a timeline: the known event from which times to detect and recover count
+LOG_OUT = " lines log out"   # after their number, where most of a storm's lines log out
+MOSTLY = 0.5             # of the storm's lines
+UNSEEN = "nothing is seen of "   # before a server that may have served the lines without a capture of it
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
-MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # what nobody is said to have done for these lines
+MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # a server outside the captures may have served these lines after all
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
 PossibleCause = tuple[Draft, Incident, Sequence[Departure]]
@@ -37,9 +37,9 @@ PossibleCause = tuple[Draft, Incident, Sequence[Departure]]
 
 
 class Chronicle:
-    """All incidents of a run. `everyone` gives the lines that count, and is asked only where something is to be worked
-    out, `name` says how a server is called, `holds` whether a time span is reported, `settled` knows what was told of
-    those that are over."""
+    """All incidents of a run. `everyone` returns the lines that count, and is called only when something has to be
+    worked out; `name` gives the display name of a server; `holds` says whether a time span is to be reported; `settled`
+    caches the incidents of drafts that are over."""
 
     def __init__(self, watch: Watch, everyone: Callable[[], Sequence[Watched]], known: KnownEvents,
                  name: Callable[[str], str], holds: Callable[[float, float], bool], settled: Settled | None = None
@@ -66,14 +66,15 @@ class Chronicle:
 
     @cached_property
     def _groups(self) -> Counter[str]:
-        """How many lines each group has."""
+        """The number of lines in each group."""
         return Counter(group for group in {one.number: one.group for one in self._everyone}.values()
                        if group is not None)
 
     # -- drafts
 
     def _told(self, draft: Draft) -> Sequence[Reported]:
-        """The incidents of a draft: one, and with an outage that of its calls; none, where only servers are in it."""
+        """The incidents of a draft: one, and for an outage a second one of its lost calls; none if only servers are in
+        it."""
         now = self._watch.timers.now
         mark = (mark_of(draft, now, self._watch.gaps.begun), self._server(draft))
         kept = self._settled.get(draft, mark)
@@ -92,14 +93,14 @@ class Chronicle:
             yield self._lost_calls(draft)
 
     def _counts(self, draft: Draft) -> bool:
-        """Whether any of its lines is a phone's: a server that was taken for one counts for nothing."""
+        """Whether any of the draft's lines belongs to a phone: a server that was mistaken for one does not count."""
         before = len(draft.lines)
         for number in draft.lines.keys() - self._numbers:
             del draft.lines[number]
         return bool(draft.lines) or not before
 
     def _settle(self, draft: Draft) -> None:
-        """Put in what only the end of the captures tells."""
+        """Add what is known only at the end of the captures."""
         if isinstance(draft, Outage):
             draft.stop = self._known.stop(draft.server, draft.last_answer, draft.start)
             draft.metrics = of_outage(draft, self._everyone, self._watch.gaps.spells(), self._watch.timers.now)
@@ -114,8 +115,9 @@ class Chronicle:
         yield from draft.happenings
 
     def _registered_in(self, storm: Draft) -> None:
-        """The lines of a storm: those that sent a REGISTER then, as far as that is still known, or were granted it."""
-        last = inf if storm.end is None else storm.end - 1   # second of it: at its end the rate was down
+        """Add to a storm its lines: those that sent a REGISTER during it, as far as still known, or were granted
+        one."""
+        last = inf if storm.end is None else storm.end - 1   # its last second: at `end` the rate was down
         watched = self._watch.tally.servers.get(storm.server or "")
         crowd = set() if watched is None else watched.crowd.lines(storm.start, last)
         out: set[int] = set()
@@ -135,7 +137,7 @@ class Chronicle:
             storm.happenings = [(storm.start, f"{len(out)}{LOG_OUT}")]
 
     def _lost_calls(self, outage: Outage) -> Draft:
-        """What the outage took of the calls."""
+        """The calls-lost incident of an outage."""
         calls, attempts = outage.lost_calls, failed_attempts(outage, self._watch.timers.now)
         start = min([*(outage.start for _ in calls[:1]), *(sent for _, sent in attempts)])
         draft = Draft(LOST_CALLS, start, outage.server, outage.entry)
@@ -158,7 +160,7 @@ class Chronicle:
         return None if draft.server is None else self._name(draft.server)
 
     def _incident(self, draft: Draft) -> Incident:
-        """What is told of a draft, not yet numbered."""
+        """The incident as reported, not yet numbered."""
         subjects, end = list(draft.lines.values()), self._end(draft)
         return Incident(
             id="", kind=draft.kind, server=self._server(draft), entry=draft.entry,
@@ -183,14 +185,14 @@ class Chronicle:
         return [Happening(moment(time), what) for time, what in told]
 
     def drafts(self) -> list[Draft]:
-        """What the incidents were made of, in their order."""
+        """The drafts of the incidents, in the same order."""
         return [draft for draft, _ in self._all]
 
     def incidents(self) -> list[Incident]:
         return [incident for _, incident in self._all]
 
     def link(self, findings: Sequence[Finding]) -> tuple[list[Finding], list[Incident]]:
-        """The findings with their incidents, and these with their findings."""
+        """The findings with the ids of their incidents, and the incidents with the ids of their findings."""
         by_line = self._of_lines(set(map(_whose, findings)))
         listed: dict[str, list[str]] = {incident.id: [] for incident in self.incidents()}
         linked = []
@@ -202,7 +204,7 @@ class Chronicle:
         return linked, [replace(incident, findings=listed[incident.id]) for incident in self.incidents()]
 
     def _of_lines(self, wanted: Set[LineOfPhone]) -> dict[LineOfPhone, list[PossibleCause]]:
-        """The incidents that reached these lines, by line."""
+        """By line: the incidents that reached these lines."""
         found: dict[LineOfPhone, list[PossibleCause]] = {}
         for draft, incident in self._all if wanted else ():
             lines = self._settled.lines(draft)
@@ -212,7 +214,7 @@ class Chronicle:
 
 
 def beyond_bounds(watch: Watch) -> list[str]:
-    """What was not kept, in sentences for the report."""
+    """What exceeded the bounds and was dropped, in sentences for the report."""
     said = []
     if watch.drafts.dropped:
         said.append(f"{watch.drafts.dropped} incidents beyond the first {len(watch.drafts.all)} are not reported.")
@@ -222,13 +224,13 @@ def beyond_bounds(watch: Watch) -> list[str]:
 
 
 def _whose(finding: Finding) -> LineOfPhone:
-    """The line that a finding is about; what a provisioning file says is about no phone's."""
+    """The line that a finding is about. A finding about a provisioning file matches no line of a phone."""
     return finding.line or "", finding.phone or ""
 
 
 def _cause(finding: Finding, candidates: list[PossibleCause]) -> str | None:
-    """The incident that a finding belongs to: of its own kind; else the failure of the server that the line has left
-    and not returned to; else what the line was in at that time, the gravest first."""
+    """The id of the incident that a finding belongs to: one of the finding's own kind; otherwise the failure of the
+    server that the line has left and not returned to; otherwise the gravest incident of the line at that time."""
     time = finding.time
     if time is None or not candidates:
         return None
@@ -254,7 +256,8 @@ def _is_last(subject: Watched, left: MoveSeen, time: float) -> bool:
 
 
 def _unseen(draft: Draft) -> list[str]:
-    """The other servers of its entry that no packet shows: the tap may not see them, or nobody turned there."""
+    """The other servers of the draft's entry that no packet shows: the tap may not see them, or no line turned to
+    them."""
     subject = next(iter(draft.lines.values()), None)
     entry = None if subject is None or draft.kind not in MISSED else subject.profile().entry
     if subject is None or entry is None:
@@ -264,7 +267,7 @@ def _unseen(draft: Draft) -> list[str]:
 
 
 def _logs_out(binding: Binding, start: float, end: float) -> bool:
-    """Whether its phone had the registration ended in that time, and has not registered again since."""
+    """Whether the phone removed the binding between `start` and `end`, and has not registered again since."""
     removed = binding.removed
     return removed is not None and removed.asked == 0 and start <= removed.time <= end
 

@@ -1,4 +1,4 @@
-"""The course of an outage, in entries of its timeline."""
+"""The course of an outage, as entries of its timeline."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from sipaudit.incidents.outage import OUTAGE, PARTIAL, Outage
 from sipaudit.model.events import Answered, Failed, FailureKind
 from sipaudit.model.timers import SILENCE_MAX
 
-# how entries end, after the server's name
+# How entries end, after the server's name.
 ANSWERS_AGAIN = " answers again"
-OTHERS = " answers others than REGISTERs"   # of one whose registrar alone is out
-PINGED = " answers OPTIONS"   # of one that answers nothing else, or refuses it
-OTHER_PHONES = " answers other phones"   # of one that some phones alone have lost
-OTHER_REQUESTS = " answers other requests"   # of one that refuses some
+OTHERS = " answers others than REGISTERs"   # where only the registrar is out
+PINGED = " answers OPTIONS"   # where it answers nothing else, or refuses the rest
+OTHER_PHONES = " answers other phones"   # where only some phones have lost it
+OTHER_REQUESTS = " answers other requests"   # where it refuses some
 BY_TURNS = " answers some requests, and others not"
-FREED, OF_THEM = " answers ", " of them again"   # around how many of its phones had lost it for a while only
-NOTHING = " answers nothing any more"   # of one that had let calls alone run out until then, or refused all
-TOO_LATE = " answers too late, after "   # of one that is slow; the median of seconds follows
-HUNG = " answers at once what it had been asked"   # of one that was frozen, and goes on
-BEFORE = " is not seen to answer anybody before"   # of one that may have been out already
+FREED, OF_THEM = " answers ", " of them again"   # around the number of phones that had lost it only for a while
+NOTHING = " answers nothing any more"   # where until then only calls went unanswered, or all was refused
+TOO_LATE = " answers too late, after "   # where it is slow; the median in seconds follows
+HUNG = " answers at once what it had been asked"   # where it was frozen, and goes on
+BEFORE = " is not seen to answer anybody before"   # where it may have been out already
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
-LATER = 60.0       # seconds in which nothing of the kind happens
+LATER = 60.0       # seconds without such an event
 GROUPS_TOLD = 8
-MOSTLY_LATE = 0.5   # of the phones: where fewer are answered at all, it is out
-AT_ONCE = 0.25      # of the seconds in which it was asked: who is slow takes as long to answer
-SOON = 10.0         # seconds before all are answered again: that some were says nothing
-A_WHILE = 10.0      # seconds: what was asked within less may have been answered within less by chance
+MOSTLY_LATE = 0.5   # of the phones: if fewer are answered at all, the server is out
+AT_ONCE = 0.25      # of the time span of the requests: a slow server spreads its answers over as long a time
+SOON = 10.0         # seconds before all are answered again: earlier answers to some within them mean nothing
+A_WHILE = 10.0      # seconds: requests that span less may be answered within less by chance
 
 Happened = tuple[float, str]
 
 
 def course(outage: Outage, server: str) -> Iterator[Happened]:
-    """What happened at this server, and to its lines."""
+    """The timeline entries for the server and its lines."""
     if outage.last_answer == -inf and outage.stop is None:
         yield outage.start, f"{server}{BEFORE}"
     elif outage.last_answer is not None and outage.last_answer != -inf:
@@ -56,15 +56,15 @@ def course(outage: Outage, server: str) -> Iterator[Happened]:
 
 
 def _answered_again(outage: Outage) -> float | None:
-    """When the server first answered anybody after the last that failed, or one whom it concerns; without an end the
-    capture does not show that it stays so."""
+    """When the server first answered anybody, or a phone concerned, after the last failure. For an outage without an
+    end, None: the capture does not show that the server stays up."""
     if outage.end is not None or outage.kind != OUTAGE:
         return outage.end
     return outage.answer if outage.some.meanwhile is None else outage.some.returned
 
 
 def _groups_of(outage: Outage) -> Iterator[Happened]:
-    """Since when it concerned the groups that came to it later: another site, whose link was not cut."""
+    """When each group that was reached later had its first failure: another site, whose link was not cut at first."""
     firsts: dict[str, float] = {}
     for subject in outage.lines.values():
         first = outage.first.get(subject.owner)
@@ -76,7 +76,7 @@ def _groups_of(outage: Outage) -> Iterator[Happened]:
 
 
 def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
-    """What it answered, or whom, though it is out."""
+    """What, or whom, the server answered although it is out."""
     if outage.is_of_registrations and outage.others is not None:
         yield outage.others, f"{server}{OTHERS}"
     elif outage.ends_with_any_call:
@@ -90,14 +90,14 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
     elif outage.some.spared is not None:
         yield outage.some.spared[1], f"{server}{OTHER_PHONES}"
     elif not _is_late(outage):
-        answered = outage.some.meanwhile or outage.service   # to some that it concerned later, too
+        answered = outage.some.meanwhile or outage.service   # some of the phones concerned, and later ones
         if answered is not None and outage.start + A_WHILE <= answered <= outage.last - A_WHILE:
             yield answered, f"{server}{BY_TURNS}"
 
 
 def _silent_since(outage: Outage) -> float | None:
-    """Since when nothing is answered any more, where calls alone ran out until then, all was refused, or all was late:
-    no others either."""
+    """Since when nothing at all is answered, if at first only calls went unanswered, all was refused, or all was late.
+    None if other requests are still answered."""
     if outage.kind == PARTIAL or outage.some.meanwhile is not None:
         return None
     if any(answered < outage.last for _, answered in outage.late.values()):
@@ -113,9 +113,10 @@ def _is_late(outage: Outage) -> bool:
 
 
 def _given_up(outage: Outage) -> list[tuple[float, float]]:
-    """When what was answered too late was sent, and answered. Who has nowhere to go sends its request again and again
-    (RFC 3261 17.1.1.2), and may be answered as soon as the server is back: if no more is asked in vain after the first
-    of these answers, those count whose phones had turned away by then, or can no longer have sent it."""
+    """When requests that were answered too late were sent, and answered. A phone that has no other server retransmits
+    (RFC 3261 17.1.1.2), and may be answered as soon as the server is back. So if nothing goes unanswered after the
+    first of these answers, only those count whose phones had turned away by then, or can no longer have been
+    retransmitting."""
     late = outage.late
     if any(answered < outage.last for _, answered in late.values()):
         return list(late.values())
@@ -129,7 +130,7 @@ def _given_up(outage: Outage) -> list[tuple[float, float]]:
 
 
 def _late(outage: Outage, server: str) -> Iterator[Happened]:
-    """That it answers what its phones have given up already: late, or all of it as soon as it can."""
+    """The entry for a server that answers what its phones have given up: late, or all of it as soon as it can."""
     if outage.is_by_turns or not _is_late(outage):
         return
     late = _given_up(outage)
@@ -143,12 +144,12 @@ def _late(outage: Outage, server: str) -> Iterator[Happened]:
 
 
 def too_late(server: str | None, median: float) -> str:
-    """How a timeline says that a server is slow, and after how many seconds it answers."""
+    """The timeline entry for a slow server, with the median delay of its answers in seconds."""
     return f"{server}{TOO_LATE}{median:.1f} s (median)"
 
 
 def _lines_of(outage: Outage) -> Iterator[Happened]:
-    """The first line that turned away, and the last that has moved."""
+    """The first line that turned away, and the last one that moved."""
     for time, subject, _ in turned_in(outage)[:1]:
         yield time, f"first line turns to another server: {subject.line}"
     moves = moved_in(outage)
@@ -158,10 +159,10 @@ def _lines_of(outage: Outage) -> Iterator[Happened]:
 
 
 def _came_to(outage: Outage) -> str:
-    """What failed first, and how."""
+    """What kind of request failed first, and how."""
     shown = [event for event, _ in outage.evidence if isinstance(event, Answered | Failed)]
     first = next((event for event in shown if event.sent == outage.start), None)
-    if first is None and outage.methods == {None}:   # of each phone its first is shown, which may have come before
+    if first is None and outage.methods == {None}:   # evidence holds each phone's first failure, which may be earlier
         first = next(iter(shown), None)
     if first is None:
         return "request without answer"

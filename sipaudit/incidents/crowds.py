@@ -1,8 +1,7 @@
-"""Which lines registered at a server when many did, so that a storm that is found in the end can say whose it was.
-
-All of the last minute are known; of what was before, only the seconds in which enough came for a storm, and those about
-them, with which a storm begins and ends. Where that is
-too much, too, those in which the fewest came go first: a storm stands out from them.
+"""Which lines registered at a server in busy seconds, so that a storm, once found, can name its lines.
+All lines of the last minute are kept; of earlier times, only the seconds with enough REGISTERs for a storm, and those
+around them, with which a storm begins and ends. If even these are too many, the seconds with the fewest REGISTERs are
+dropped first: a storm stands out from them.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from math import inf
 from sipaudit.turned_away import turned_away
 
 LINES_KEPT = 200_000   # of all servers together; a line counts in each second in which it registered
-SHED = 4               # the part that goes where there are more: making room is dear, and not to be done each minute
-REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are taken for no storm
-ABOUT = 30             # seconds before and after enough came that may be of the same storm
+SHED = 4               # the part dropped when there are more: making room is expensive, and must not happen each minute
+REQUESTS, WITHIN = 20, 5   # fewer REGISTERs in so many seconds are no storm
+ABOUT = 30             # seconds before and after a dense span that may belong to the same storm
 
 
 class Crowd:
-    """Numbers of the lines that sent a server a REGISTER, by second; `count` of them.
-
-    Those before `judged` have been looked at, and lie in arrays but for the last few: eight bytes a line, where a busy
-    server would else be what grows with the length of a capture.
+    """Numbers of the lines that sent a server a REGISTER, by second; `count` is their total.
+    Seconds before `judged` have been thinned, and are stored in arrays except for the last few: eight bytes a line, as
+    otherwise a busy server's table would grow with the length of a capture.
     """
 
     __slots__ = ("_lines", "_sizes", "_times", "count", "judged", "recent")
@@ -35,10 +33,10 @@ class Crowd:
         self.judged = 0
         self._times = array("q")
         self._sizes = array("I")
-        self._lines = array("q")   # of each second so many
+        self._lines = array("q")   # one run per second, `_sizes` long
 
     def note(self, second: int, line: int, times: int = 1) -> None:
-        """A REGISTER of a line, or so many."""
+        """Record a REGISTER of a line, or `times` of them."""
         self.count += times
         lines = self.recent.get(second)
         if lines is None:
@@ -47,7 +45,7 @@ class Crowd:
             lines += [line] * times
 
     def thin(self, now: float) -> None:
-        """Forget the seconds in which not enough came; of the last few this cannot be said yet."""
+        """Forget the seconds that were not busy enough; the last few seconds cannot be judged yet."""
         until = int(now) - WITHIN - ABOUT
         recent = sorted(self.recent)
         kept = _about(recent, self._dense(recent))
@@ -58,7 +56,7 @@ class Crowd:
         self._lay_by(self.judged - WITHIN - ABOUT)
 
     def _lay_by(self, until: int) -> None:
-        """The seconds up to that one share no span with what still comes."""
+        """Pack the seconds up to `until` into arrays: they share no span with what is still to come."""
         for second in [second for second in self.recent if second <= until]:
             lines = self.recent.pop(second)
             self._times.append(second)
@@ -66,7 +64,7 @@ class Crowd:
             self._lines.extend(lines)
 
     def _dense(self, ordered: Iterable[int]) -> set[int]:
-        """Of these seconds those that lie in some span in which enough came."""
+        """Those of these seconds that lie in a span with enough REGISTERs."""
         dense: set[int] = set()
         span: deque[int] = deque()
         count = 0
@@ -80,13 +78,13 @@ class Crowd:
         return dense
 
     def sizes(self) -> Iterator[tuple[int, int]]:
-        """How many came in each second; of one that was laid by, others may have come late."""
+        """The number of REGISTERs in each second; a packed second may appear twice, if some came late."""
         yield from zip(self._times, self._sizes, strict=True)
         for second, lines in self.recent.items():
             yield second, len(lines)
 
     def items(self) -> Iterator[tuple[int, Sequence[int]]]:
-        """The same with the lines."""
+        """Each second with its lines."""
         at = 0
         for second, size in zip(self._times, self._sizes, strict=True):
             yield second, self._lines[at:at + size]
@@ -94,7 +92,7 @@ class Crowd:
         yield from self.recent.items()
 
     def drop(self, seconds: Container[int]) -> int:
-        """Forget these seconds. How many lines those were."""
+        """Forget these seconds; returns how many lines were dropped."""
         before, at = self.count, 0
         times, sizes, lines = array("q"), array("I"), array("q")
         for second, size in zip(self._times, self._sizes, strict=True):
@@ -115,12 +113,12 @@ class Crowd:
             self.drop(over)
 
     def lines(self, start: float, end: float) -> set[int]:
-        """Those of the time from `start` to `end` (seconds since the epoch)."""
+        """The lines between `start` and `end` (seconds since the epoch)."""
         return {line for second, lines in self.items() if start <= second <= end for line in lines}
 
 
 def _about(ordered: Sequence[int], dense: Set[int]) -> set[int]:
-    """Which of these seconds lie close to one of the dense ones."""
+    """Those of these seconds that lie close to a dense one."""
     kept: set[int] = set()
     for way, seconds in ((1, ordered), (-1, reversed(ordered))):
         last: float = inf
@@ -132,7 +130,7 @@ def _about(ordered: Sequence[int], dense: Set[int]) -> set[int]:
 
 
 def shed(crowds: Sequence[Crowd]) -> None:
-    """Keep no more than may be kept of all servers together."""
+    """Reduce all servers together to the bound LINES_KEPT."""
     count = sum(crowd.count for crowd in crowds)
     if count <= LINES_KEPT:
         return

@@ -1,5 +1,5 @@
-"""Connections that servers reset. One that was started anew knows none of its old ones, and serves whoever opens
-another (RFC 9293 3.5.1): that speaks against it only where its phone is not answered for as long as phones wait."""
+"""Connections that servers reset. A restarted server knows none of its old connections, and serves whoever opens a new
+one (RFC 9293 3.5.1). So a reset is evidence of failure only if the phone is not answered for as long as phones wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipaudit.incidents.timers import Timers
 
 
 class CutOff:
-    """Holds back what such a reset says, until it is known whether the phone is answered."""
+    """Holds back the evidence of such a reset until it is known whether the phone is answered."""
 
     __slots__ = ("_outages", "_tally", "_timers")
 
@@ -21,14 +21,14 @@ class CutOff:
         self._outages = outages
 
     def off(self, server: ServerWatch, vain: InVain, time: float) -> None:
-        """A phone's connection was reset, and with it what it had asked."""
+        """A phone's connection was reset, and its pending request with it."""
         if server.cut.setdefault(vain.phone, vain) is vain:
             self._timers.at(time + max(subject.silence for subject in vain.subjects), self._look, (server, vain))
 
     def _look(self, cut: tuple[ServerWatch, InVain]) -> None:
         server, vain = cut
         if server.cut.get(vain.phone) is not vain:
-            return   # it was answered
+            return   # the phone was answered
         del server.cut[vain.phone]
         if self._tally.servers.get(server.key) is server:
             self._outages.fails(server, vain)

@@ -1,4 +1,4 @@
-"""The detectors of incidents, and what is told to all of them: that time passes, what may be forgotten, the end."""
+"""The detectors of incidents, and what all of them are notified of: time passing, what to forget, the end."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ from sipaudit.rulebook.rules import IncidentKind
 class Detectors:
     """All detectors, and what they share. `lossy` says whether the captures lack more packets than evidence by absence
     allows.
-
-    A kind that is not among `kinds` is not looked for; without server-outage there are neither partial outages nor lost
-    calls. (`rolling`) full tables make room for what is new; else they take in nothing more.
+    Kinds that are not in `kinds` are not looked for; without server-outage there are neither partial outages nor lost
+    calls. With `rolling`, full tables make room for new rows; otherwise they accept no more.
     """
 
     __slots__ = ("_evidence", "_flapping", "_lossy", "_names", "_overloads", "_refusals", "_rolling", "_split",
@@ -46,7 +45,7 @@ class Detectors:
         self._begin()
 
     def _begin(self) -> None:
-        """Nothing was seen yet."""
+        """Start empty, as if nothing had been seen."""
         self.tally = Tally(rolling=self._rolling)
         self.drafts = Drafts(rolling=self._rolling)
         self.timers = Timers()
@@ -82,7 +81,7 @@ class Detectors:
     # -- time passes
 
     def pass_time(self, now: float) -> None:
-        """Nothing earlier than `now` (seconds since the epoch) comes any more: what that settles."""
+        """No event before `now` (seconds since the epoch) comes any more: settle what depends on that."""
         timers = self.timers
         if now > timers.now:
             timers.now = now
@@ -92,12 +91,12 @@ class Detectors:
                 timers.pass_time(now)
 
     def _look_for_silence(self, now: float) -> None:
-        """Which requests have not been answered for as long as their phones wait."""
+        """Find the requests that have not been answered for as long as their phones wait."""
         for waiting in self.requests.due(now):
             self._evidence.ran_out(waiting)
 
     def _look_once_more(self, now: float) -> None:
-        """The same of all requests, for the last time: renewals that began before others are only now followed."""
+        """Check all requests for the last time: renewals that began before others may have been added after them."""
         self.requests.sort()
         self._look_for_silence(now)
 
@@ -108,11 +107,11 @@ class Detectors:
         if self.outages is not None:
             self.outages.finish(now, self.tally.servers)
 
-    # -- what need not be remembered, or is no longer true
+    # -- what may be forgotten, or is no longer true
 
     def forget(self, before: float) -> None:
-        """Forget what was over before that time (seconds since the epoch), and was told. What is open is kept, and what
-        may go on with less than half an hour in between."""
+        """Forget what was over before that time (seconds since the epoch) and has been reported. Open incidents are
+        kept, and so are those that may continue after a pause of less than half an hour."""
         out = {} if self.outages is None else self.outages.open
         self.drafts.forget(before)
         self.tally.forget(before, out)
@@ -124,15 +123,14 @@ class Detectors:
                 each.forget(before)
 
     def tighten(self, incidents: int, servers: int, requests: int) -> None:
-        """Other bounds from now on: so many incidents and servers, and so many requests, calls, and attempts to call.
-        """
+        """Set lower bounds: so many incidents and servers, and so many requests, calls, and call attempts."""
         self.drafts.tighten(incidents)
         self.tally.tighten(servers)
         self.requests.tighten(requests)
         self.calls.tighten(requests)
 
     def release(self, lines: Set[int], phones: Set[int]) -> None:
-        """These lines and phones were forgotten, by their numbers: nothing holds them any longer."""
+        """Drop every reference to these lines and phones (numbers), which were forgotten."""
         now = self.timers.now
         self.drafts.release(lines)
         self.tally.release(lines, phones)
@@ -149,8 +147,8 @@ class Detectors:
                 one.release(lines, now)
 
     def view_begins(self, now: float) -> None:
-        """Nothing was seen for a while until `now`: what was asked before may have been answered, and who held a server
-        for failed may have found it."""
+        """Nothing was captured for a while until `now`: earlier requests may have been answered, and phones that held a
+        server for failed may have found it working."""
         self._look_once_more(self.timers.now)
         self.tally.view_begins(self.timers.now, now)
         self.requests.clear()
@@ -162,8 +160,8 @@ class Detectors:
             server.cut.clear()
 
     def set_back(self, now: float) -> None:
-        """The clock was set back to `now`. What was found until then stands as it was last known, and ends with that;
-        what comes is followed as if first seen: times from before would lie in its future."""
+        """The clock was set back to `now`. What was found until then stands as last known, and ends. New events are
+        followed as if nothing had been seen before: earlier times would lie in their future."""
         told = self.all()
         for draft in told:
             draft.close(self.timers.now)
@@ -177,7 +175,7 @@ class Detectors:
     # -- what was found
 
     def all(self) -> list[Draft]:
-        """Every incident that was found by now, of the kinds that are wanted but for lost calls."""
+        """Every incident found so far, of the wanted kinds, except lost calls."""
         found = [*self.drafts.all, *self.gaps.drafts()]
         if self._storms is not None:
             now = self.timers.now
@@ -185,8 +183,9 @@ class Detectors:
         return [draft for draft in found if draft.kind in self.kinds and not self._is_doubtful(draft)]
 
     def lost_from_sight(self, server: str, time: float) -> bool:
-        """Whether the captures may not have shown a server at that time, as they did before: to nobody, or not to all
-        of its phones, since of several, and of more than some packets lack anyway, what they sent about then lacks."""
+        """Whether the captures may have failed to show a server at that time, as they did before: to nobody, or not to
+        all of its phones, since packets sent about then are missing for several phones, and for more than the usual
+        loss allows."""
         known = self.tally.servers.get(server)
         if known is None:
             return False
@@ -194,21 +193,21 @@ class Detectors:
         return unseen >= max(SEVERAL, LOSS_ALLOWED * len(known.served)) or known.is_out_of_sight(time, self.timers.now)
 
     def _is_doubtful(self, draft: Draft) -> bool:
-        """Whether an outage rests on what one phone was not seen to be answered, and the captures lack packets: those
-        of a live run about that time."""
+        """Whether an outage rests on missing answers to one phone while the captures lack packets; in a live run,
+        packets about that time."""
         if not isinstance(draft, Outage) or len(draft.first) >= 2 or draft.sure:
             return False
         return draft.is_doubtful(self._lossy(), self.timers.now) if self._rolling else self._lossy()
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, or turned away, by kind."""
+        """What the bounds evicted or turned away, by kind."""
         return {"incidents": self.drafts.dropped, "watched-servers": self.tally.evicted,
                 "watched-requests": self.requests.evicted, "watched-calls": self.calls.evicted,
                 "timers": self.timers.dropped}
 
     @property
     def open(self) -> dict[str, int]:
-        """How much is remembered now, by kind."""
+        """The current number of rows, by kind."""
         return {"incidents": len(self.drafts.all), "watched-servers": len(self.tally.servers),
                 "watched-requests": len(self.requests), "minutes": len(self.tally.minutes)}

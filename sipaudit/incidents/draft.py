@@ -1,4 +1,4 @@
-"""Incidents in the making, and whose they are."""
+"""Incidents in the making, and the lines that they reached."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ from sipaudit.turned_away import has_room, turned_away
 
 EVIDENCE_KEPT = 20
 DRAFTS_KEPT = 2_000    # incidents of a run
-LATEST = 64            # of these, those that may go on
+LATEST = 64            # the last ones, which may still continue
 HAPPENINGS_KEPT = 100  # of one incident's timeline
 SHED = 8               # a full list sheds an eighth
-TOGETHER = 600.0       # seconds between two happenings at one server that make one incident
+TOGETHER = 600.0       # seconds: happenings at one server that are closer make one incident
 
 
 def let_go(gone: Set[int], *tables: dict[int, Any]) -> None:
-    """Take what is kept of lines, or of phones, that were forgotten out of tables by their numbers."""
+    """Delete the rows of forgotten lines, or phones, from tables that are keyed by their numbers."""
     for table in tables:
         for number in table.keys() & gone:
             del table[number]
 
 
 class Watched(Party, Protocol):
-    """One line at one of its server entries, and how it is named in a report.
-
-    `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries beside this one,
-    `silence` the seconds without an answer after which its phone may hold a server for failed (F2), `belongs` whether
-    its settings let it belong where it works (split-brain), `unread` whether its phone also speaks where nothing can be
-    read, `sees` whether any packet shows a server, `follows` whether
-    one is of its entry, `connects` whether phones speak to one over connections alone.
+    """One line at one of its server entries, and how a report names it.
+    `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries, `silence` the seconds
+    without an answer after which its phone may hold a server for failed (F2), `belongs` whether its settings let it
+    belong where it works (split-brain), `unread` whether its phone also sends where nothing can be read, `sees` whether
+    any packet shows a server, `follows` whether a server is in its entry, `connects` whether phones reach a server over
+    connections alone.
     """
 
     @property
@@ -70,18 +69,17 @@ class Watched(Party, Protocol):
 
 
 def works_with(subject: Watched, server: str | None) -> bool:
-    """Whether the line works with that server now."""
+    """Whether that server is the line's working server now."""
     stay = subject.state.stays[subject.track]
     return stay is not None and stay.server == server
 
 
 class Draft:
-    """An incident as far as it is known. Times in seconds since the epoch; `end` None while it lasts.
-
-    `server` is a key (`host:port`) or None, `lines` those it reached by number, `evidence` the first packets that show
-    it and whose they are, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3, `moves`
-    the failovers away from its server, by line. `quiet` is for how many seconds nothing more of it must be seen before
-    its end is one, `closed` that it is one already.
+    """An incident as far as it is known. Times in seconds since the epoch; `end` is None while it lasts.
+    `server` is a key (`host:port`) or None, `lines` the lines it reached, by number, `evidence` the first packets that
+    show it, with their lines, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3,
+    `moves` the failovers away from its server, by line. `quiet`: seconds without further events after which its end is
+    final; `closed`: whether the end is final already.
     """
 
     quiet = 0.0
@@ -100,7 +98,7 @@ class Draft:
         self.moves: dict[int, tuple[Watched, MoveSeen]] = {}
 
     def add(self, subjects: Iterable[Watched], event: ModelEvent | None = None) -> None:
-        """Lines that it reached, and a packet that shows it."""
+        """Add lines that it reached, and a packet that shows it."""
         for subject in subjects:
             self.lines.setdefault(subject.number, subject)
             if event is not None and len(self.evidence) >= EVIDENCE_KEPT:
@@ -111,54 +109,54 @@ class Draft:
                 event = None
 
     def happened(self, time: float, what: str) -> None:
-        """An entry of its timeline (seconds since the epoch)."""
+        """Add an entry to its timeline (seconds since the epoch)."""
         if has_room(self.happenings, HAPPENINGS_KEPT, "samples"):
             self.happenings.append((time, what))
 
     def release(self, lines: Set[int]) -> None:
-        """These lines were forgotten: what they went through is no longer told of, but for the packets that show it."""
+        """Drop these forgotten lines; the packets that show them stay."""
         let_go(lines, self.lines)
 
     def over(self, now: float) -> float | None:
-        """When it ended, as far as that is known at `now`."""
+        """When it ended, as far as known at `now`; None while it may go on."""
         return None if self.end is None or (now - self.end < self.quiet and not self.closed) else self.end
 
     def settle(self, _now: float) -> bool:
-        """Work out what is known by now; whether that is enough to be told."""
+        """Work out what is known by now; returns whether that is enough to be reported."""
         return True
 
     def unsettled(self, _now: float, _spells: int) -> Sequence[Hashable]:
-        """What may still change in it once it is over; `_spells` counts the times without a registration so far."""
+        """What may still change in it once it is over; `_spells` is the number of spells so far."""
         return ()
 
     def goes_on_after(self, time: float) -> bool:
-        """Whether what is seen after that time may still belong to it, where it has an end so far."""
+        """Whether events after that time may still belong to it, given its end so far."""
         return (self.end or 0.0) + self.quiet >= time
 
     def close(self, now: float) -> None:
-        """Whatever comes is none of it: if it had no end yet, it ends with what was seen of it last."""
+        """Accept nothing more: if it has no end yet, it ends when it was last seen."""
         self.closed = True
         if self.end is None:
             self.end = max(self.seen_last(now), self.start)
 
     def seen_last(self, now: float) -> float:
-        """When it was seen last, while it lasts."""
+        """When it was last seen, while it lasts."""
         return now
 
 
 class Drafts:
-    """All incidents of a run; `dropped` counts those beyond what is kept: the latest, or (`rolling`) those that are
-    over and of the fewest lines."""
+    """All incidents of a run; `dropped` counts those beyond the bound: the latest, or with `rolling` those that are
+    over and have the fewest lines."""
 
     def __init__(self, *, rolling: bool = False) -> None:
         self.all: list[Draft] = []
         self.dropped = 0
         self.limit = DRAFTS_KEPT
         self._rolling = rolling
-        self._turned_away: deque[Draft] = deque(maxlen=LATEST)   # that what comes may belong to
+        self._turned_away: deque[Draft] = deque(maxlen=LATEST)   # later events may belong to these
 
     def open(self, draft: Draft) -> None:
-        """One incident more, where there is room."""
+        """Add an incident, if there is room."""
         if len(self.all) >= self.limit:
             if not self._rolling:
                 self.dropped += 1
@@ -168,7 +166,7 @@ class Drafts:
         self.all.append(draft)
 
     def withdraw(self, draft: Draft) -> None:
-        """It was none."""
+        """Remove an incident that turned out to be none."""
         self._without({draft})
 
     def _shed(self) -> None:
@@ -178,7 +176,7 @@ class Drafts:
         self.dropped += len(least)
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Set another bound."""
         self.limit = limit
         if len(self.all) > limit:
             self._shed()
@@ -196,12 +194,12 @@ class Drafts:
         self.all = [draft for draft in self.all if draft not in gone]
 
     def latest(self) -> Iterator[Draft]:
-        """Those that something new may belong to, the last one first."""
+        """The incidents that a new event may belong to, latest first."""
         return chain(reversed(self._turned_away), reversed(self.all[-LATEST:]))
 
     def series(self, kind: str, server: str | None, entry: str | None, time: float, gap: float) -> Draft:
-        """The incident of this kind there that a happening at `time` belongs to: the last one, if it was not longer
-        than `gap` seconds ago, else a new one. It ends, for now, with this happening."""
+        """The incident of this kind that a happening at `time` belongs to: the last one there, if its end is at most
+        `gap` seconds ago, otherwise a new one. Its end becomes the time of this happening."""
         for draft in self.latest():
             if draft.kind == kind and draft.server == server and draft.entry == entry:
                 if draft.end is not None and time - draft.end <= gap and not draft.closed:

@@ -1,4 +1,4 @@
-"""What speaks against a server, and for it: requests in vain, transport failures, 503 (F2, F3), and answers."""
+"""The evidence for and against servers: unanswered requests, transport failures, 503 (F2, F3), and answers."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from sipaudit.model.state import PhoneState, Stay
 from sipaudit.turned_away import forget_oldest, has_room, turned_away
 
 UNSHOWN_KEPT = 20_000   # lines
-UNSERVED_KEPT = 16      # requests of a line that nobody has answered so far
-SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # that every server answers, so that silence says something
+UNSERVED_KEPT = 16      # requests of a line that was never answered so far
+SILENT_METHODS = frozenset({"REGISTER", "INVITE"})   # every server answers these, so silence is evidence
 BREAKS = frozenset({ContactKind.DROPPED, FailureKind.REFUSED, FailureKind.RESET, FailureKind.TLS})   # of connections
 
 
 class EvidenceWatch:
-    """Tells of it those who look for it. `lost` is by phone from when to when silence says nothing, since the capture
-    lacked one of its packets, `gaps` between which moments (seconds since the epoch) one must have passed that it
-    lacked last, where that is known; `unserved` by line what ran out before anybody was seen to answer the line."""
+    """Passes evidence to the detectors. `lost`: by phone, the time span in which silence means nothing, as the capture
+    lacked one of the phone's packets; `gaps`: by phone, the two times (seconds since the epoch) between which the last
+    missing packet must have passed, where known; `unserved`: by line, the requests that ran out before any answer to
+    the line was seen."""
 
     __slots__ = ("_calls", "_cut", "_outages", "_overloads", "_refusals", "_tally", "_unshown", "gaps", "lost",
                  "unserved")
@@ -48,7 +49,7 @@ class EvidenceWatch:
         self._outages = outages
         self._overloads = overloads
         self._refusals = refusals
-        self._unshown: dict[int, Sent] = {}   # by line the last request that ran out, with nothing to show it
+        self._unshown: dict[int, Sent] = {}   # by line: its last request that ran out over a connection
         self.unserved: dict[int, list[Sent]] = {}
         self.lost: dict[int, tuple[float, float]] = {}
         self.gaps: dict[int, tuple[float, float]] = {}
@@ -60,11 +61,11 @@ class EvidenceWatch:
             self.gaps[lost.phone] = lost.since, lost.time
 
     def unseen(self, time: float) -> int:
-        """Of how many phones packets lack that may have passed about that time."""
+        """For how many phones the capture lacks packets that may have passed about that time."""
         return sum(since <= time <= until + LOSS_REACH for since, until in self.gaps.values())
 
     def forget(self, before: float) -> None:
-        """Forget what lacked before that time."""
+        """Forget the gaps and requests before that time."""
         self.lost = {phone: about for phone, about in self.lost.items() if about[1] >= before}
         self.gaps = {phone: gap for phone, gap in self.gaps.items() if gap[1] >= before}
         self._unshown = {line: request for line, request in self._unshown.items() if request.time >= before}
@@ -76,15 +77,15 @@ class EvidenceWatch:
         let_go(phones, self.lost, self.gaps)
 
     def view_begins(self) -> None:
-        """Nothing was seen for a while: what was asked before may have been answered."""
+        """Nothing was captured for a while: earlier requests may have been answered."""
         self.lost.clear()
         self._unshown.clear()
         self.unserved.clear()
 
-    # -- against it
+    # -- against the server
 
     def ran_out(self, waiting: OpenRequest) -> None:
-        """A request was not answered for as long as phones wait."""
+        """A request has had no answer for as long as phones wait."""
         event = waiting.request
         server = self._tally.server(event.server, event.time)
         self._tally.minute_then(server, event.time).unanswered += 1
@@ -98,9 +99,9 @@ class EvidenceWatch:
             self._ran_out_again(server, event, waiting.subject)
 
     def _ran_out_again(self, server: ServerWatch, event: Sent, subject: Watched) -> None:
-        """Over a connection SIP sends nothing again (F2), though the far end's kernel may acknowledge it: that a line
-        asks the same anew, soon and in vain too, shows that nobody answered, where the server answers nobody else. The
-        capture may lack one answer, not all."""
+        """Over a connection SIP retransmits nothing (F2), though the far end's kernel may acknowledge the data. But if
+        the line soon sends the same request anew, also unanswered, and the server answers nobody else, then nobody
+        answered: the capture may lack one answer, not all."""
         before = self._unshown.pop(event.line, None)
         self._unshown[event.line] = event
         forget_oldest(self._unshown, UNSHOWN_KEPT, "samples")
@@ -112,8 +113,8 @@ class EvidenceWatch:
                 self._came_to_nothing(server, request, subject, sure=False)
 
     def _came_to_nothing(self, server: ServerWatch, event: Sent, subject: Watched, *, sure: bool) -> None:
-        """A REGISTER or INVITE found no answer, and its phone showed that it heard none: it went on sending it, or
-        (`sure`) went elsewhere. An answer that the capture lost shows neither."""
+        """A REGISTER or INVITE had no answer, and its phone behaved as if it received none: it retransmitted, or
+        (`sure`) went elsewhere. If the capture had merely lost an answer, the phone would do neither."""
         since, until = self.lost.get(event.phone, (LONG_AGO, LONG_AGO))
         if server is self._tally.beyond or not _was_served(subject) or since <= event.time <= until:
             return
@@ -123,8 +124,8 @@ class EvidenceWatch:
             self._outages.fails(server, InVain(event.phone, event.method, event.time, event, [subject], sure))
 
     def _not_served(self, event: Sent) -> None:
-        """A request ran out, which its phone went on sending, of a line that nobody was seen to answer yet: once
-        somebody does, it is known that nobody had, and that the captures would show it."""
+        """A request ran out, retransmitted, of a line that was never seen answered. It is held back until the line is
+        answered: then it is known that it had no answer before, and that the captures would show one."""
         if event.line not in self.unserved and not has_room(self.unserved, UNSHOWN_KEPT, "samples"):
             return
         kept = self.unserved.setdefault(event.line, [])
@@ -134,7 +135,7 @@ class EvidenceWatch:
             del kept[1]
 
     def served(self, subject: Watched) -> None:
-        """A line is answered as its phones are by servers that they work with, for the first time."""
+        """The line is answered for the first time as phones are by servers that they work with."""
         for request in self.unserved.pop(subject.number):
             server = self._tally.server(request.server, request.time)
             if not server.counts(request.phone, request.time):
@@ -147,13 +148,13 @@ class EvidenceWatch:
 
     def failed(self, event: Failed, subjects: Sequence[Watched], phone: PhoneState, waiting: OpenRequest | None
                ) -> None:
-        """A transport failure, maybe of a request that was waiting: of the lines that work with that server, or else of
-        all lines of the phone."""
+        """A transport failure, maybe of a request that was pending. It concerns the lines that work with that server,
+        or if there are none, all lines of the phone."""
         server = self._tally.server(event.server, event.sent)
         server.used(event.phone, event.sent)
         named = event.kind is not FailureKind.DNS
         if named:
-            self._tally.minute_then(server, event.sent)   # that somebody tried
+            self._tally.minute_then(server, event.sent)   # creates the minute: somebody tried
         if waiting is not None:
             self._tally.minute_then(server, waiting.request.time).unanswered += 1
             if waiting.request.method == "INVITE":
@@ -165,14 +166,14 @@ class EvidenceWatch:
         vain = InVain(event.phone, None, event.sent, event, there, True)
         if event.kind is not FailureKind.RESET:
             self._outages.fails(server, vain)
-        elif phone.reach(event.server).waiting:   # else it met an answer or a keepalive, and nobody asked anything
+        elif phone.reach(event.server).waiting:   # otherwise an answer or a keepalive was lost, and no request was pending
             self._cut.off(server, vain, event.time)
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
               ) -> None:
-        """A connection broke, or what was sent over it was repeated in vain, or none can be opened: SIP sends nothing
-        again over one (F2), and so it shows that what had waited there long enough, and is no longer among the `open_`,
-        has found no answer."""
+        """A connection broke, data sent over it was retransmitted in vain, or none can be opened. SIP retransmits
+        nothing over a connection (F2), so this shows that the requests which had waited there long enough, and are no
+        longer among the `open_`, had no answer."""
         reach = phone.reach(event.server)
         if event.kind not in BREAKS or not reach.waiting:
             return
@@ -188,7 +189,7 @@ class EvidenceWatch:
                     self._came_to_nothing(server, request, subject, sure=False)
 
     def refused(self, event: Answered, server: ServerWatch, subject: Watched) -> None:
-        """503 counts against a server (F3)."""
+        """A 503 counts against a server (F3)."""
         if self._overloads is not None:
             self._overloads.refused(event, subject)
         server.refusals.append(event.time)
@@ -202,17 +203,18 @@ class EvidenceWatch:
     def left(self, subject: Watched, move: MoveSeen) -> None:
         """A line has failed over."""
         server = self._tally.server(move.source, move.time)
-        for event in move.evidence:   # over TCP nothing is sent again: that the line left shows that it heard nothing
+        for event in move.evidence:   # TCP: no retransmissions, but leaving shows that no answer came
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
                     and not event.in_dialog and event.method in MOVERS and _left_for(event, move) \
-                    and not server.counts(event.phone, event.time, surely=True):   # ICMP, or a reset, has shown it
+                    and not server.counts(event.phone, event.time, surely=True):   # ICMP or a reset has shown it already
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)
 
     def taken_in(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
-        """In R0 a line that had to leave its server has had an answer from another that is no 2xx and no failure: that
-        server works, and has taken it in (section 1, *failover* and *working server*)."""
+        """In R0, a line that had to leave its server has received from another server an answer that is neither a 2xx
+        nor a failure: that server works, and counts as the line's new one (section 1, *failover* and *working
+        server*)."""
         answer = stay.aside
         if answer is None or success(answer.status) or answer.in_dialog or answer.method not in MOVERS:
             return
@@ -221,8 +223,8 @@ class EvidenceWatch:
             self.left(subject, move)
 
     def found(self, subject: Watched, arrived: Answered, phone: PhoneState) -> None:
-        """A line whose beginning nobody saw answered works with a server, by its first answer of all: others of its
-        entry, which it had asked again and again, had not answered, and it has turned away from them."""
+        """A line that was never seen answered now works with a server, by its first answer. Other servers of its entry,
+        to which it had sent requests again and again, had not answered, and it has turned away from them."""
         if arrived.line in self.unserved:
             self.served(subject)
         entry = subject.profile().entry
@@ -235,19 +237,19 @@ class EvidenceWatch:
                     self._turned_away(subject, request, arrived.request_time)
 
     def _turned_away(self, subject: Watched, request: Sent, turned: float) -> None:
-        """A line has asked another server then, since this request of it had found no answer."""
+        """A line has sent a request to another server at `turned`, since this request of it had no answer."""
         server = self._tally.server(request.server, request.time)
         if not server.counts(request.phone, request.time):
             self._came_to_nothing(server, request, subject, sure=True)
         failing = server.failing.get(request.phone)
         first = request.time if failing is None else failing.first
-        if self._outages is not None and turned - first <= LATE:   # else it had left before
+        if self._outages is not None and turned - first <= LATE:   # otherwise it had left before
             self._outages.turned(server, subject, turned)
 
-    # -- for it
+    # -- for the server
 
     def lives(self, event: Answered, server: ServerWatch) -> None:
-        """A final answer outside of dialogs: the server is there."""
+        """A final response outside of dialogs: the server is alive."""
         if event.method == "REGISTER" and event.sent is not None:
             server.lived_registering(event.sent, event.time, event.phone)
         elif event.method == "OPTIONS" and event.sent is not None:
@@ -261,7 +263,7 @@ class EvidenceWatch:
                                    helps=event.status not in CHALLENGES)
 
     def invite_answered(self, event: Answered, server: ServerWatch) -> None:
-        """An answer to a call that somebody tries to make."""
+        """A response to a call attempt."""
         outages = self._outages
         if outages is not None and (outages.open or outages.untold.unheard) and event.status != 503:
             outages.invite_answered(server, event)
@@ -273,13 +275,13 @@ class EvidenceWatch:
 
 
 def _tells_by_silence(request: Sent) -> bool:
-    """Whether every server answers such a request, and a phone that hears nothing leaves its server for it."""
+    """Whether every server answers such a request, and a phone without an answer leaves the server for it."""
     return not request.in_dialog and request.method in SILENT_METHODS
 
 
 def _asks_anew_within(request: Sent, subject: Watched) -> float:
-    """Seconds within which a line that was not answered asks anew: after the retry wait (30 to 60 s, section 3), and
-    sooner than it renews what was granted."""
+    """Seconds within which a line without an answer sends the request anew: after the retry wait (30 to 60 s, section
+    3), and sooner than it would renew its binding."""
     binding = subject.state.binding(request.server)
     if request.method != "REGISTER" or binding is None:
         return LATE + RETRY_WAIT
@@ -287,10 +289,11 @@ def _asks_anew_within(request: Sent, subject: Watched) -> float:
 
 
 def _left_for(request: Sent, move: MoveSeen) -> bool:
-    """Whether the line may have left for this, and not for something later: it does not wait for longer (F2)."""
+    """Whether the line may have left because of this request, and not of a later one: it does not wait longer than LATE
+    (F2)."""
     return 0 <= when_turned(move) - request.time <= LATE
 
 
 def _was_served(subject: Watched) -> bool:
-    """Whether anything was ever seen answering the line: where only one direction is captured, silence says nothing."""
+    """Whether any answer to the line was ever seen: where only one direction is captured, silence means nothing."""
     return any(stay is not None for stay in subject.state.stays)

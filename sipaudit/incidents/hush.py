@@ -1,4 +1,5 @@
-"""Servers that refuse everything with 503, or answer too late, and then say nothing any more: overloaded, and gone."""
+"""Overloaded servers that go silent: they refuse everything with 503, or answer too late, and then answer nothing at
+all."""
 
 from __future__ import annotations
 
@@ -9,13 +10,14 @@ from sipaudit.incidents.failing import InVain
 from sipaudit.model.events import Answered
 from sipaudit.model.reach import LONG_AGO
 
-SEVERAL = 2   # phones: one may have a path of its own that fails
+SEVERAL = 2   # phones: a single one may have a path of its own that fails
 
 
 class Hush:
-    """What one outage shows of that: `spoke` when a request was last sent that it refused, or answered too late,
-    `unanswered` by phone the first one since of which nothing is heard (seconds since the epoch). `late` is when the
-    last one was sent that it answered too late, and when it did: that is how it ends, unless it goes on after that."""
+    """What one outage shows of such behaviour (times in seconds since the epoch). `spoke`: when the last request was
+    sent that was refused, or answered too late; `unanswered`: by phone, the first unanswered request since. `late`:
+    send time and answer time of the last request that was answered too late: that ends the outage, unless it continues
+    afterwards."""
 
     __slots__ = ("late", "spoke", "unanswered")
 
@@ -25,7 +27,7 @@ class Hush:
         self.unanswered: dict[int, float] = {}
 
     def vain(self, vain: InVain) -> None:
-        """A phone asks in vain."""
+        """A request of a phone failed."""
         if self.late is not None and vain.sent > self.late[1]:
             self._speaks(self.late[0])
             self.late = None
@@ -35,7 +37,7 @@ class Hush:
             self.unanswered[vain.phone] = min(vain.sent, self.unanswered.get(vain.phone, vain.sent))
 
     def answers_late(self, sent: float, time: float) -> None:
-        """What was sent then is answered too late."""
+        """A request sent at `sent` was answered too late, at `time`."""
         if self.late is None or sent > self.late[0]:
             self.late = sent, time
 
@@ -46,9 +48,10 @@ class Hush:
 
     @property
     def since(self) -> float | None:
-        """Since when nothing is heard of it any more, where it spoke at first."""
+        """Since when the server has answered nothing at all, if it refused or answered late at first; otherwise
+        None."""
         return min(self.unanswered.values()) if len(self.unanswered) >= SEVERAL and self.spoke > LONG_AGO else None
 
     def release(self, phones: Set[int]) -> None:
-        """These phones were forgotten."""
+        """Forget these phones."""
         let_go(phones, self.unanswered)

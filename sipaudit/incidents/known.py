@@ -1,4 +1,4 @@
-"""What the user knows to have happened (`--event`, the site file's `events:`), and of which server it speaks."""
+"""Events that the user reports (`--event`, the site file's `events:`), and the server that each one names."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sipaudit.model.values import KnownEvent
 
-TO_THE_SECOND = 1.0    # who names a time names a second
-DRAWN_BEFORE = 300.0   # seconds around an incident in which a known event belongs to its timeline
+TO_THE_SECOND = 1.0    # users give times to the second
+DRAWN_BEFORE = 300.0   # seconds around an incident within which a known event belongs to its timeline
 DRAWN_AFTER = 60.0
 
 _WORD = re.compile(r"[\w.:\[\]-]+")
 
 
 class KnownEvents:
-    """The known events. `names` by server key what the server may be called: its name, the name's first label, its
-    address with or without the port."""
+    """The known events. `names`: by server key, the names by which users may call it: its name, the first label of the
+    name, its address with or without the port."""
 
     def __init__(self, events: Iterable[KnownEvent] = (), names: Mapping[str, Iterable[str]] | None = None) -> None:
         self._events = [(event, frozenset(_words(event.what))) for event in events]
@@ -29,8 +29,8 @@ class KnownEvents:
         return (event for event, words in self._events if words & called)
 
     def stop(self, server: str | None, last_answer: float | None, start: float) -> float | None:
-        """When the server really stopped: the last event that names it, before its first unanswered request, and after
-        which it answered nobody; None where there is none, or where others were answered all the while."""
+        """When the server really stopped: the last known event that names it, before its first unanswered request, and
+        after which it answered nobody. None if there is no such event, or if other phones were answered all along."""
         if last_answer is None:
             return None
         times = [event.time for event in self.of(server)
@@ -38,7 +38,8 @@ class KnownEvents:
         return max(times, default=None)
 
     def around(self, server: str | None, start: float, end: float) -> Iterator[KnownEvent]:
-        """What belongs to the timeline of an incident there: events that name its server, or none, at about that time.
+        """The events for the timeline of an incident at a server: those about that time that name this server, or no
+        server.
         """
         of_server = set(self.of(server))
         for event, words in self._events:
@@ -48,7 +49,7 @@ class KnownEvents:
 
 
 def called(key: str, name: str | None) -> set[str]:
-    """What a server may be called by those who know it."""
+    """The names by which users may call a server."""
     host = key.rpartition(":")[0]
     label = (name or "").partition(".")[0]
     return {key, host, host.strip("[]")} | ({name} if name else set()) | ({label} if label and not label.isdigit()

@@ -1,4 +1,4 @@
-"""The numbers of an incident (contract.md 3): seconds to the millisecond, None where there is nothing to count."""
+"""The metrics of an incident (contract.md 3): seconds to the millisecond, None where there is nothing to count."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = (
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
-    """The nearest-rank percentile, None of nothing."""
+    """The nearest-rank percentile; None without values."""
     if not values:
         return None
     return sorted(values)[max(ceil(percent / 100 * len(values)), 1) - 1]
@@ -32,7 +32,7 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
 
 def of_outage(outage: Outage, everyone: Iterable[Watched], spells: Iterable[Spell], now: float
               ) -> dict[str, float | None]:
-    """The metrics of an outage, as far as is known `now`; its `stop` is known by then, if it is."""
+    """The metrics of an outage, as far as known at `now`; its `stop` must be set by then, if it has one."""
     moves = moved_in(outage)
     asking = {outage.lines[number].owner for number in outage.asked if number in outage.lines}
     detect = [max(turned - since, 0.0) for turned, subject, move in turned_in(outage)
@@ -54,8 +54,8 @@ def of_outage(outage: Outage, everyone: Iterable[Watched], spells: Iterable[Spel
 
 
 def moved_in(outage: Outage) -> list[tuple[Watched, MoveSeen]]:
-    """The first failover of each line that left the server because it was out, in order of time: while it was, or once
-    a request that had been sent until then had run out."""
+    """The first failover of each line that left the server because of the outage, ordered by time: during the outage,
+    or later if a request that was sent during it had run out by then."""
     moves = [(subject, move) for subject, move in outage.moves.values() if _left_in(outage, subject, move)]
     return sorted(moves, key=lambda pair: (pair[1].time, pair[0].number))
 
@@ -65,18 +65,19 @@ def _left_in(outage: Outage, subject: Watched, move: MoveSeen) -> bool:
         return True
     came = max((other.time for other in subject.history.moves if other.time < move.time), default=LONG_AGO)
     if came >= outage.until:
-        return False   # it has come since: what had run out there before did not drive it away
+        return False   # it has come back since: what had failed there before did not drive it away
     sends = (_sent_in_vain(item, outage) for item in move.evidence)
     return any(sent is not None and outage.start <= sent <= outage.until for sent in sends)
 
 
 def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
-    """When each line first asked another server during the outage, whether it was taken in there or not."""
+    """When each line first sent a request to another server during the outage, whether that server accepted it or
+    not."""
     turned: list[tuple[float, Watched, MoveSeen | None]] = []
     moves = moved_in(outage)
     for subject, move in moves:
         times = [time for time in (outage.turned.get(subject.number), move.first_packet)
-                 if time is not None and time >= outage.start]   # it may have asked another once before
+                 if time is not None and time >= outage.start]   # it may have tried another server once before
         if times:
             turned.append((min(times), subject, move))
     moved = {subject.number for subject, _ in moves}
@@ -86,8 +87,8 @@ def turned_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
 
 
 def served_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
-    """When each line was first served by another server: with its move, or the registration that it found there of
-    which nobody knows where it had worked before."""
+    """When each line was first served by another server: by its move, or, if it is unknown where it worked before, by
+    the registration it got there."""
     served: list[tuple[float, Watched, MoveSeen | None]] = [
         (move.time, subject, move) for subject, move in moved_in(outage)]
     for turned, subject, move in turned_in(outage):
@@ -101,8 +102,8 @@ def served_in(outage: Outage) -> list[tuple[float, Watched, MoveSeen | None]]:
 
 
 def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
-    """The calls that could not be made, emergency calls first, each with when it was first tried there in the outage;
-    one that came through elsewhere is none, nor is one that may still, or counts for another server's."""
+    """The calls that could not be made, emergency calls first, each with the time of its first try at the server in the
+    outage. Not counted: calls that got through elsewhere, or still may, or that count for another server's outage."""
     failed: dict[int, FailedAttempt] = {}
     for attempt, sent in outage.attempts:
         counts = not attempt.made and attempt.blames(outage.server) and attempt.event.time + SILENCE_MAX <= now
@@ -113,8 +114,8 @@ def failed_attempts(outage: Outage, now: float) -> list[FailedAttempt]:
 
 
 def _since(outage: Outage, subject: Watched, move: MoveSeen | None, asking: Container[int]) -> float | None:
-    """From when a line's time counts: its own first unanswered send to the server; None where it asked nothing there,
-    and its phone, which is one of those `asking`, has another line that had."""
+    """The start of a line's times: its own first failed send to the server. None if the line sent nothing there, while
+    another line of its phone did (`asking`: the phones with such lines)."""
     if outage.stop is not None:
         return outage.stop
     if subject.number in outage.asked:
@@ -134,20 +135,21 @@ def _is_own(item: ModelEvent, subject: Watched) -> bool:
 
 
 def _sent_in_vain(item: ModelEvent, outage: Outage) -> float | None:
-    """When the request was sent that this says to have failed."""
+    """When the request was sent that this event shows to have failed."""
     if not isinstance(item, Sent | Failed | Answered) or item.server != outage.server:
         return None
     return item.time if isinstance(item, Sent) else item.sent
 
 
 def _stayed(outage: Outage, everyone: Iterable[Watched]) -> int:
-    """How many lines worked with the server when it failed, and did not leave it: not those of phones that were off."""
+    """How many lines worked with the server when it failed and did not leave it; lines of phones that were off do not
+    count."""
     return sum(subject.number not in outage.moves and working_at(subject, outage.start) == outage.server
                and was_there(subject, outage.start) for subject in everyone)
 
 
 def working_at(subject: Watched, time: float) -> str | None:
-    """The server that a line worked with at a time, as far as its history tells."""
+    """The line's working server at a time, as far as its history shows."""
     moves = subject.history.moves
     before = [move for move in moves if move.time <= time]
     if before:
@@ -158,4 +160,4 @@ def working_at(subject: Watched, time: float) -> str | None:
     if stay is not None and stay.arrived.time <= time:
         return stay.server
     over = [one for one in subject.history.ended if one.since <= time and (one.until is None or one.until >= time)]
-    return over[-1].server if over else None   # it has started anew since, or was out of sight
+    return over[-1].server if over else None   # the phone has restarted since, or was out of sight

@@ -1,6 +1,6 @@
-"""What each server was asked and answered in each minute.
+"""Requests and answers of each server, counted by minute.
 
-Minutes that are over are packed, a quarter of what their counters take: else they would be what grows with the length
+Minutes that are over are packed to a quarter of the size of their counters: otherwise they would grow with the length
 of a capture.
 """
 
@@ -17,8 +17,8 @@ from sipaudit.turned_away import turned_away
 
 MINUTE = 60.0
 MINUTES_KEPT = 50_000   # of all servers together
-SLOWEST = 40_000        # milliseconds: all that took longer is counted as this
-METHODS_KEPT = 16       # methods of one server and minute told apart; others are `other`
+SLOWEST = 40_000        # milliseconds: longer delays count as this
+METHODS_KEPT = 16       # methods counted apart for one server and minute; the rest are `other`
 
 Counts = tuple[dict[str, int], dict[int, int], dict[int, int], float, int, int]
 _pack = Encoder().encode
@@ -26,8 +26,8 @@ _unpack = Decoder(Counts).decode
 
 
 class Minute:
-    """One server in the minute that begins at `time`. `answers` by class of status, `delays` how many answers took so
-    many milliseconds, `longest` seconds."""
+    """The counters of one server in the minute that begins at `time`. `answers` by status class; `delays`: how many
+    answers took so many milliseconds; `longest` in seconds."""
 
     __slots__ = ("answers", "delays", "end", "longest", "requests", "responses_503", "time", "unanswered")
 
@@ -42,12 +42,12 @@ class Minute:
         self.unanswered = 0
 
     def packed(self) -> bytes:
-        """All but when it was."""
+        """The counters, without the time."""
         return _pack((self.requests, self.answers, self.delays, self.longest, self.responses_503, self.unanswered))
 
     @classmethod
     def unpacked(cls, time: float, packed: bytes) -> Minute:
-        """The minute that began at `time`, as it was when it was packed."""
+        """The minute that began at `time`, unpacked."""
         minute = cls(time)
         requests, answers, delays, minute.longest, minute.responses_503, minute.unanswered = _unpack(packed)
         minute.requests.update(requests)
@@ -56,19 +56,20 @@ class Minute:
         return minute
 
     def asked(self, method: str, count: int = 1) -> None:
-        """So many requests more; methods come from the wire, so after METHODS_KEPT the rest share a name."""
+        """Count so many more requests. Methods come from the wire, so after METHODS_KEPT the rest share a name."""
         if method not in self.requests and len(self.requests) >= METHODS_KEPT:
             method = "other"
         self.requests[method] += count
 
     def answered(self, status: int) -> None:
-        """A response more, by its class."""
+        """Count a response by its status class."""
         self.answers[status // 100] += 1
         if status == 503:
             self.responses_503 += 1
 
     def took(self, seconds: float) -> None:
-        """An answer took so long: to the millisecond below a second, coarser above, so that few counters are enough."""
+        """Count the delay of an answer: to the millisecond below a second, coarser above, so that few counters
+        suffice."""
         step = int(seconds * 1000 + 0.5)
         self.delays[step if 0 <= step < 1000 else _coarse(step)] += 1
         if seconds > self.longest:
@@ -85,7 +86,7 @@ class Minute:
 
 
 def _coarse(step: int) -> int:
-    """Milliseconds that are not counted one by one."""
+    """The coarser step, in milliseconds, for delays that are not counted to the millisecond."""
     return min(step // 100 * 100, SLOWEST) if step > 0 else 0
 
 
@@ -94,7 +95,7 @@ OfServer = dict[float, Minute | bytes]
 
 
 class Minutes:
-    """The minutes of all servers, within bounds; `dropped` says that there were more."""
+    """The minutes of all servers, within bounds; `dropped`: whether there were more."""
 
     __slots__ = ("_beyond", "_count", "dropped")
 
@@ -117,12 +118,12 @@ class Minutes:
             self._count -= 1
 
     def lay_by(self, of_server: OfServer, minute: Minute) -> None:
-        """A server's minute has been over for a while."""
+        """Pack a server's minute that has been over for a while."""
         if of_server.get(minute.time) is minute:
             of_server[minute.time] = minute.packed()
 
     def at(self, of_server: OfServer, time: float) -> Minute:
-        """The minute of a server that holds `time`."""
+        """The minute of a server that contains `time`."""
         start = time // MINUTE * MINUTE
         minute = of_server.get(start)
         if isinstance(minute, bytes):
@@ -138,14 +139,14 @@ class Minutes:
 
 
 def wanted_minutes(of_server: OfServer, wanted: Callable[[float, float], bool]) -> Iterator[Minute]:
-    """A server's minutes that are wanted, by when they began and ended, only to look at."""
+    """The minutes of a server whose beginning and end `wanted` accepts, read-only."""
     for start, minute in of_server.items():
         if wanted(start, start + MINUTE):
             yield Minute.unpacked(start, minute) if isinstance(minute, bytes) else minute
 
 
 def as_reported(minutes: Iterable[tuple[str, Minute]], name: Callable[[str], str]) -> list[ServerMinute]:
-    """The minutes as the report has them, by time and server; `name` says how a server is called."""
+    """The minutes as reported, by time and server; `name` gives the display name of a server."""
     made = [ServerMinute(
         time=minute.time, server=name(server), requests=dict(sorted(minute.requests.items())),
         answers={f"{kind}xx": minute.answers[kind] for kind in sorted(minute.answers)},

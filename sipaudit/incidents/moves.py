@@ -1,4 +1,4 @@
-"""flapping and split-brain: what the moves of an entry's lines come to."""
+"""flapping and split-brain: incidents found from the moves of an entry's lines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sipaudit.model.settings import LineSettings, Regime
 from sipaudit.turned_away import has_room, turned_away
 
 LINES_KEPT = 100_000
-LAST_MOVE = "last move"   # how the timeline of flapping calls it, after which it may go on still
+LAST_MOVE = "last move"   # in the timeline of flapping, which may still go on after it
 TELLING = frozenset({Regime.R0, Regime.R2, Regime.R3})   # regimes in which a line belongs where it works
 
 
 class Flapping:
-    """Lines that move again and again, by server entry (or by pair of servers where no entry is known)."""
+    """Lines that move again and again, by server entry (or by pair of servers if no entry is known)."""
 
     __slots__ = ("_drafts", "_lines", "_moves", "_often", "_open", "_quiet", "_times", "_within")
 
@@ -54,7 +54,8 @@ class Flapping:
         self._may_open(key, subject, move)
 
     def _note(self, key: str, first: float, subject: Watched, move: MoveSeen) -> bool:
-        """A line has moved often since `first`. Whether there was room: without an entry each two servers are a key."""
+        """Note that a line has moved often since `first`. Returns whether there was room: without an entry, each pair
+        of servers is a key."""
         often = self._often.get(key)
         if often is None:
             if not has_room(self._often, LINES_KEPT, "watched-lines"):
@@ -64,7 +65,7 @@ class Flapping:
         return True
 
     def _may_open(self, key: str, subject: Watched, move: MoveSeen) -> None:
-        """Whether enough lines have moved often enough, all within one span."""
+        """Open an incident if enough lines have moved often enough within one span."""
         often = self._often.get(key, {})
         for number in [number for number, (first, _, _) in often.items() if move.time - first > self._within]:
             del often[number]
@@ -88,16 +89,16 @@ class Flapping:
         self._thin(LONG_AGO)
 
     def _thin(self, before: float) -> None:
-        """Of those that move often only lines are left whose moves are remembered, and since then count."""
+        """Keep among the lines that move often only those whose moves are still stored and recent enough to count."""
         self._often = {key: kept for key, often in self._often.items() if (kept := {
             number: one for number, one in often.items()
             if number in self._times and one[0] >= before - self._within})}
 
 
 class Spread:
-    """How the lines of one entry are spread: `home` the server at which they work but for those `elsewhere`, `counts`
-    how many at each server, `since` when two servers have had enough of them, `looks_later` that a timer waits
-    to look again, `draft` the incident that says so."""
+    """How the lines of one entry are spread over servers. `home`: the server at which all lines work but those in
+    `elsewhere`; `counts`: the number of lines at each server; `since`: when two servers came to have enough of them;
+    `looks_later`: whether a timer is set to look again; `draft`: the incident."""
 
     __slots__ = ("counts", "draft", "elsewhere", "home", "lines", "looks_later", "since")
 
@@ -111,24 +112,24 @@ class Spread:
         self.draft: Draft | None = None
 
     def works(self, subject: Watched, server: str) -> None:
-        """A line works with this server now, and was counted with none."""
+        """The line, not counted so far, works with this server now."""
         self.counts[server] += 1
         self.lines[subject.number] = subject
         if server != self.home:
             self.elsewhere[subject.number] = server
 
     def left(self, number: int) -> None:
-        """A line is no longer counted with its server."""
+        """Stop counting a line at its server."""
         self.counts[self.elsewhere.pop(number, self.home)] -= 1
 
     def where(self) -> Iterator[tuple[str, Watched]]:
-        """All lines with their servers."""
+        """All lines, each with its server."""
         home, elsewhere = self.home, self.elsewhere.get
         return ((elsewhere(number, home), subject) for number, subject in self.lines.items())
 
 
 class SplitBrain:
-    """Entries whose lines work with two servers at once."""
+    """Entries whose lines work with two servers at the same time."""
 
     __slots__ = ("_count", "_drafts", "_entries", "_lasting", "_outages", "_servers", "_share", "_timers")
 
@@ -144,8 +145,8 @@ class SplitBrain:
         self._count = 0
 
     def works(self, subject: Watched, server: str, time: float) -> None:
-        """A line works with a server now, one that it did not work with before. Where it may fall back to another
-        entry it says nothing."""
+        """A line now works with a server that it did not work with before. Lines that may fall back to another entry
+        are ignored."""
         entry = subject.entry
         if entry is None or not subject.belongs or subject.fallback:
             return
@@ -178,7 +179,7 @@ class SplitBrain:
                 del self._entries[entry]
 
     def _look(self, entry: str, spread: Spread, time: float) -> None:
-        """Whether the lines are spread over two servers."""
+        """Check whether the lines are spread over two servers."""
         if spread.draft is not None and self._is_of_an_outage(spread, spread.draft):
             self._drafts.withdraw(spread.draft)
             spread.draft, spread.since = None, None
@@ -199,13 +200,13 @@ class SplitBrain:
             self._timers.at(time, self._lasted, entry)
 
     def _is_of_an_outage(self, spread: Spread, draft: Draft) -> bool:
-        """Whether one of the servers had failed already, as was not known then: few asked it."""
+        """Whether one of the servers had already failed, which was not known at the time as few requests went to it."""
         outages = (self._outages.get(server) for server in spread.counts)
         return any(outage is not None and outage.start <= draft.start for outage in outages)
 
     def _two(self, spread: Spread, now: float) -> dict[str, list[Watched]]:
-        """The servers of unequal priority that have enough of the entry's lines, and these lines; only of those that
-        are registered at `now`, and that may not have gone elsewhere unread."""
+        """The servers of unequal priority that have enough of the entry's lines, with these lines; only lines count
+        that are registered at `now` and that may not have gone elsewhere unread."""
         lines = [(server, subject) for server, subject in spread.where()
                  if _is_registered(subject, server, now) and not subject.unread]
         counts = Counter(server for server, _ in lines)
@@ -216,7 +217,7 @@ class SplitBrain:
         return {server: [subject for there, subject in lines if there == server] for server in sorted(most)}
 
     def _lasted(self, entry: str) -> None:
-        """Time has passed since the lines began to be spread: it counts outside of outages."""
+        """A timer after the lines began to be spread: only time outside of outages counts."""
         spread, now = self._entries.get(entry), self._timers.now
         if spread is None:
             return

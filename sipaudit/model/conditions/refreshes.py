@@ -53,10 +53,13 @@ def _is_empty(binding: Binding) -> bool:
 
 
 def _is_made_anew(case: Case, binding: Binding) -> bool:
-    """Whether the line let go of what has run out there (F7): it registered elsewhere after that, and left this as it
-    was, so that it is not renewed late."""
-    return any(one.server != binding.server and one.granted is not None and one.granted.request_time > binding.until
-               and case.now - one.granted.time > WORKS_WITHIN for one in case.line.bindings)
+    """Whether the line let go of what has run out there (F7): it had left that server before, registered elsewhere
+    after that, and left this as it was, so that it is not renewed late. Where it worked on there without a renewal,
+    those may have gone unseen."""
+    away = case.stay.arrived.time if binding.left is None else min(binding.left, case.stay.arrived.time)
+    return away <= binding.until and any(
+        one.server != binding.server and one.granted is not None and one.granted.request_time > binding.until
+        and case.now - one.granted.time > WORKS_WITHIN for one in case.line.bindings)
 
 
 def _moves_by_it(case: Case, binding: Binding) -> bool:
