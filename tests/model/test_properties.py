@@ -34,7 +34,7 @@ ACCUSED = (                # seeds of those that were accused lately
     2103975, 2105961, 2402172, 4017236, 4029555, 5001480, 5004503, 5011566, 5018229,
     5033956, 5043304, 7018631, 7020194, 7026987, 7032457, 7059396, 7063368, 7063901, 7069153,
     305000, 345888, 7072480, 7098448, 7104026, 7141061, 7183975, 7189046, 7305128, 7306307, 9003724,
-    13511618, 15702702,
+    13511618, 15702702, 19020325,
 )
 LIVES = range(3000, 3030)  # seeds of the histories for the other properties
 LATE = 8                   # chunks of histories that are seen from a moment in their middle on
