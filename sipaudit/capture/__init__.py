@@ -1,1 +1,1 @@
-"""From files to datagrams: readers, engines, link layers, reassembly and the health of a capture."""
+"""From capture files to datagrams: readers, engines, link layers, reassembly and the health of a capture."""

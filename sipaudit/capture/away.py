@@ -1,8 +1,8 @@
-"""When a capture was away, told by media that went on meanwhile.
+"""Finds pauses in which a capture missed packets, by RTP streams that went on meanwhile.
 
-RTP numbers its packets one by one (RFC 3550 5.1). Where nothing at all was captured for seconds, and then a stream goes
-on with numbers between which many were sent, it was the capture that saw nothing: a mirror session that was off, a
-tcpdump that was started again. Who rests, on hold or in silence, goes on with the next number.
+RTP numbers its packets consecutively (RFC 3550 5.1). If nothing at all was captured for seconds, and a stream then
+continues with sequence numbers far ahead, the capture itself was interrupted: a mirror session was off, or tcpdump was
+restarted. A stream that paused, on hold or in silence, continues with the next number.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sipaudit.capture.packet import Batch, Run
 from sipaudit.capture.tunnel import TUNNELS, tunnelled
 
 PAUSE = 2.0            # seconds without any packet; a phone moves to another server after three
-_SOME = 16             # packets of a batch, to know whether there are media
-_STRIDE = 256          # packets: where so many take less than a pause, none is among them
+_SOME = 16             # packets of a batch that are sampled to find out whether it has media
+_STRIDE = 256          # packets: if so many span less than PAUSE, there is no pause among them
 _BESIDE = 0.2          # seconds before and after a pause in which streams are looked for; they send every 10 to 60 ms
-_LOOKED_AT = 4_096     # packets on each side
-_MISSING, _BACK = 10, 0xC000   # numbers that lack: fewer may be the network's loss, with more the stream began anew
+_LOOKED_AT = 4_096     # packets examined on each side of a pause, at most
+_MISSING, _BACK = 10, 0xC000   # missing numbers: fewer may be loss in the network, more mean that the stream restarted
 _RTP = Layout(">BBH4xI").unpack_from   # version, marker and payload type, number, SSRC
-_RTP_SHORTEST = 8 + 12                 # with the header of UDP
-_RTCP = range(64, 96)                  # payload types that RTP leaves alone (RFC 5761 4)
+_RTP_SHORTEST = 8 + 12                 # bytes, with the UDP header
+_RTCP = range(64, 96)                  # payload types that RTP avoids because RTCP uses them (RFC 5761 4)
 
 Stream = tuple[bytes, bytes, bytes, int]   # addresses, ports, SSRC
 
@@ -37,11 +37,11 @@ class Pauses:
 
     def __init__(self) -> None:
         self._before: Batch | None = None
-        self._ended = 0   # its last second
+        self._ended = 0   # second of the last packet so far
 
     def away(self, batch: Batch, *, has_media: bool) -> Iterator[Away]:
-        """The pauses that end in this batch, as far as the capture was away in them. Without media looking would be for
-        nothing. A batch has packets."""
+        """The pauses that end in this batch and in which the capture missed packets. Without media there is nothing to
+        judge by, and none is given. The batch must not be empty."""
         seconds = memoryview(batch.rows).cast("I")[::4]
         before, ended = self._before, self._ended
         self._before, self._ended = batch if has_media else None, seconds[-1]
@@ -58,8 +58,8 @@ class Pauses:
 
 
 def longest_rest(batch: Batch, known: int, before: float | None) -> int:
-    """The longest time without a packet, in whole seconds: the longest `known`, or a longer one in this batch or since
-    the packet `before` it."""
+    """The longest time without a packet, in whole seconds: `known` is the longest so far; a longer one may lie within
+    this batch, or between it and the packet before it, captured at `before`."""
     seconds = memoryview(batch.rows).cast("I")[::4]
     longest = known if before is None else max(known, seconds[0] - int(before))
     for begin, end in _strides(seconds):
@@ -69,25 +69,26 @@ def longest_rest(batch: Batch, known: int, before: float | None) -> int:
 
 
 def shows_media(batch: Batch) -> bool:
-    """Whether there are any among some packets of a batch."""
+    """Whether a sample of the packets of a batch contains RTP."""
     packets = batch.run()
     some = packets.chosen(range(0, len(packets), len(packets) // _SOME + 1))
     return any(_media(batch.link_type, packet[3]) for packet in some)
 
 
 def _pauses(seconds: Sequence[int]) -> list[int]:
-    """Which packets come long after the one before them, by whole seconds."""
+    """Positions of packets that come at least PAUSE after the packet before them, by whole seconds."""
     return [place for begin, end in _strides(seconds) if seconds[end] - seconds[begin] >= PAUSE
             for place in range(begin + 1, end + 1) if seconds[place] - seconds[place - 1] >= PAUSE]
 
 
 def _strides(seconds: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first packet and the last of each part of a batch; a part begins with the packet that ends the one before."""
+    """The first and last packet of each part of a batch; each part begins with the last packet of the part before."""
     return pairwise([*range(0, len(seconds) - 1, _STRIDE), len(seconds) - 1])
 
 
 def _judged(before: Run, end: int, after: Run, begin: int) -> Iterator[Away]:
-    """The pause between the packets before `end` of one run and those from `begin` on of another."""
+    """The pause between the packets before `end` in one run and those from `begin` on in another, if the streams on
+    both sides show that the capture missed packets in it."""
     since, until = before.times[end - 1], after.times[begin]
     if until - since < PAUSE:
         return
@@ -99,8 +100,8 @@ def _judged(before: Run, end: int, after: Run, begin: int) -> Iterator[Away]:
 
 
 def _numbers(run: Run, places: range) -> dict[Stream, list[int]]:
-    """The numbers of each stream's packets at these places, those near the first of them; one that was captured twice
-    counts once."""
+    """The sequence numbers of each stream, from the packets at these places within _BESIDE seconds of the first; a
+    packet that was captured twice in a row counts once."""
     found: dict[Stream, list[int]] = {}
     moment = run.times[places[0]]
     for place in places:
@@ -116,8 +117,8 @@ def _numbers(run: Run, places: range) -> dict[Stream, list[int]]:
 
 
 def _lack(earlier: list[int], later: list[int]) -> bool:
-    """Whether numbers lack between these of one stream, the nearest to the pause first on both sides: that it counts
-    one by one is seen on both."""
+    """Whether numbers are missing between these two lists of one stream, each ordered from the pause outwards. Both
+    must show that the stream counts one by one."""
     if len(earlier) < 2 or len(later) < 2 or _steps(earlier[1], earlier[0]) != 1 or _steps(later[0], later[1]) != 1:
         return False
     return _MISSING < _steps(earlier[0], later[0]) < _BACK
@@ -128,7 +129,7 @@ def _steps(number: int, then: int) -> int:
 
 
 def _media(link_type: int, data: bytes) -> tuple[Stream, int] | None:
-    """The stream that a captured packet belongs to, and its number there."""
+    """The RTP stream that a captured packet belongs to, and its sequence number; None for anything else."""
     below = by_link_type(link_type, data)
     for _ in range(TUNNELS + 1):
         below = descend(below)

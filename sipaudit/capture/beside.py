@@ -1,4 +1,4 @@
-"""tshark's messages put beside what our own engine reads of the same capture."""
+"""Merges tshark's messages with what our own engine reads from the same capture."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from sipaudit.capture.disorder import LATE
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Connection, ConnectionKind, Datagram, Flow, Item
 
-LOOK_AHEAD = 5.0  # seconds from a connection's first encrypted record within which a message of it proves the keys
+LOOK_AHEAD = 5.0  # seconds after a connection's first encrypted record: a message within them proves the keys
 AHEAD_KEPT = 20_000  # messages read ahead, at most
 
 
 def merge(
     own: Iterable[Item], extra: Iterator[Datagram], health: Sequence[CaptureHealth] = ()
 ) -> Iterator[Item]:
-    """One stream in the capture's order: by frame within a capture, else by time, as where packets of one were put in
-    order; ours first where they are equal.
+    """One stream in the order of the captures. Items within LATE of each other in one capture are ordered by time and
+    then by frame, as packets a little out of order were sorted; others in one capture by frame; items of different
+    captures by time. Our own item comes first where they are equal.
 
-    Two things are left out: a message that both read, and our note that a connection is encrypted when tshark gives
-    messages of it.  A capture in which that was so for every connection has no encrypted records in its `health`.
+    Two things are left out: a second copy of a message that both engines read, and our item saying that a connection is
+    encrypted if tshark delivers messages of it. If it does for every encrypted connection of a capture, the encrypted
+    TLS records are removed from that capture's `health`.
     """
     ahead = _Ahead(extra)
     read = _Read()
@@ -48,7 +50,7 @@ def merge(
 
 
 class _Read:
-    """What we read ourselves in the latest frame of each capture."""
+    """The payloads that our own engine read in the latest frame of each capture."""
 
     def __init__(self) -> None:
         self._payloads: dict[int, tuple[int, set[bytes]]] = {}
@@ -74,7 +76,7 @@ def _before(message: Datagram, item: Item) -> bool:
 
 
 class _Ahead:
-    """A stream of messages of which the next few seconds can be looked at."""
+    """A stream of messages that can be read up to LOOK_AHEAD seconds ahead."""
 
     def __init__(self, messages: Iterator[Datagram]) -> None:
         self._messages = messages
@@ -91,7 +93,7 @@ class _Ahead:
             del self._conversations[key]
 
     def reads(self, connection: Connection) -> bool:
-        """Whether a message of this connection comes within LOOK_AHEAD."""
+        """Whether a message between these two ends comes within LOOK_AHEAD."""
         key, end = _ends(connection.flow), connection.time + LOOK_AHEAD
         while not self._conversations[key]:
             if len(self._queue) >= AHEAD_KEPT or (self._queue and self._queue[-1].time > end) or not self._fetch():

@@ -6,11 +6,10 @@ from msgspec import Struct
 
 
 class CaptureBounds(Struct, frozen=True):
-    """Counts and bytes that may be set; docs/bounds.md says what each table holds and what goes first.
+    """Configurable limits, as counts and bytes; docs/bounds.md says what each table holds and what is evicted first.
 
-    `stream_bytes` are those of unfinished messages and of segments behind holes, `fragment_bytes` those of incomplete
-    datagrams, `flows` and `duplicates` (packets that may be mirrored twice) those of one generation, of which there are
-    two.
+    `stream_bytes` covers unfinished messages and segments behind holes, `fragment_bytes` incomplete datagrams. `flows`
+    and `duplicates` (packets that may have been captured twice) are per generation; each table has two generations.
     """
 
     streams: int = 65_536

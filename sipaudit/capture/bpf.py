@@ -1,7 +1,7 @@
 """The user's --filter: a BPF expression on the outer packet, as captured.
 
-It is applied to packets, not to the reading: a filter inside libpcap skips packets uncounted, and frame numbers would
-no longer be Wireshark's.
+It is applied to packets after they were read: a filter inside libpcap skips packets without counting them, and frame
+numbers would no longer match Wireshark's.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ class BpfFilter:
     """An expression, compiled once for each link type."""
 
     def __init__(self, expression: str, link_types: Iterable[int] = (linktypes.ETHERNET,)) -> None:
-        """Raises InputError when the expression is none, or none for one of these link types."""
+        """Raises InputError if the expression is invalid, or not applicable to one of these link types."""
         self._expression = expression
         self._programs = {link_type: self._compiled(link_type) for link_type in link_types}
 
     def matching(self, run: Run) -> Run:
-        """The packets that the expression lets through."""
+        """The packets that match the expression."""
         if run.link_type not in self._programs:
             self._programs[run.link_type] = self._compiled(run.link_type)
         matches = self._programs[run.link_type].filter
@@ -42,6 +42,6 @@ class BpfFilter:
 
 
 def unusable(expression: str | None, error: Exception) -> InputError:
-    """What libpcap has against a user's filter."""
+    """The error that reports why libpcap rejects a user's filter."""
     return InputError(f"--filter {expression!r} cannot be used: {error}",
                       fix="write it as for tcpdump, for example: host 10.0.0.1 and not port 22")

@@ -1,4 +1,4 @@
-"""The captures of a run as one stream of items: the way in to this package."""
+"""The captures of a run as one stream of items: the entry point of this package."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from sipaudit.capture.tshark import BEYOND_US, INSTALL_HINT, check_keylog, tshar
 from sipaudit.errors import InputError
 from sipaudit.sip.datagram import Datagram, Item
 
-PART = 512  # packets decoded in one go: who follows what they say in another process need not wait for thousands
+PART = 512  # packets decoded in one go: a process that follows their items need not wait for thousands of packets
 LIBPCAP, TSHARK, AUTO = "libpcap", "tshark", "auto"
-_WITHOUT_KEYS = frozenset(("websocket", "sctp"))  # what the decoder counts as undecoded, and tshark reads as it is
+_WITHOUT_KEYS = frozenset(("websocket", "sctp"))  # counted as undecoded by our decoder; tshark reads them without keys
 
 
 class Captures:
-    """Reads captures and gives what they say about SIP, in the order in which their packets are to be understood.
+    """Reads captures and yields what they say about SIP, in the order in which their packets are to be understood.
 
-    `engine` is libpcap (never tshark), tshark (all messages through it; errors, DNS and connections are still ours) or
-    auto: tshark where it is installed, and beside us, for what we cannot read: TLS whose keys are in the file or in
-    the key log `keylog`, WebSocket, SCTP, captures of a link type that we do not know.  tshark reads the files again:
-    a pipe must have been resolved with `reread`, else it is left to us.
+    `engine` is libpcap (tshark is never used), tshark (all messages come from it; transport errors, DNS and connections
+    still come from our own reader) or auto: tshark, if installed, is used in addition for what our reader cannot read:
+    TLS with keys in the file or in the key log `keylog`, WebSocket, SCTP, captures of an unknown link type.  tshark
+    reads the files a second time: a pipe must have been resolved with `reread`; otherwise only our reader reads it.
 
     `bpf` is a filter on packets as captured; nothing later than `until` (seconds since the epoch) is read; `progress`
-    is told of stored bytes as they are read.  `health` has one entry for each file, in the order given, complete once
-    the stream has ended.  Iterate once.
+    is called with the number of stored bytes as they are read.  `health` has one entry for each file, in the order
+    given, and is complete once the stream has ended.  Iterate once.
 
-    Raises InputError for a filter or key log that is none, for an engine that is missing or cannot read a capture,
+    Raises InputError for an invalid filter or key log, for an engine that is not installed or cannot read a capture,
     and, while reading, for a pipe that carries no capture.
     """
 
@@ -59,7 +59,7 @@ class Captures:
         self._until = until
         self._progress = progress or (lambda _: None)
         self._sip_ports = sip_ports
-        self._open = 0   # captures that are being read; those of a ring are one after the other
+        self._open = 0   # captures being read at present; the files of a ring buffer are read one after the other
         self._pauses = Pauses()
         link_types = {link_type for file in files for link_type in file.link_types}
         self._bpf = None if bpf is None else BpfFilter(bpf, link_types or {linktypes.ETHERNET})
@@ -86,7 +86,7 @@ class Captures:
         return chain.from_iterable(self._items(self._own()))
 
     def _items(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
-        """Several items at a time, for a step of a generator with each would cost as much as all else in this file."""
+        """Yields items in groups: one generator step per item would cost as much as everything else in this file."""
         everything = chain.from_iterable(items for _, items in own)
         if self._engine == TSHARK:
             yield self._with_tshark((item for item in everything if not isinstance(item, Datagram)), None)
@@ -102,7 +102,7 @@ class Captures:
             yield from self._with_tshark_when_needed(own)
 
     def _own(self) -> Iterator[tuple[int, list[Item]]]:
-        """What we read ourselves, run by run, each with the index of its capture."""
+        """The items that our own reader finds, part by part, each part with the index of its capture."""
         decoder = Decoder(self.health)
         decoder.streams.sip_ports.update(self._sip_ports)
         shared = SharedPackets(self.health)
@@ -130,7 +130,7 @@ class Captures:
         self._open -= 1
 
     def _with_tshark_when_needed(self, own: Iterator[tuple[int, list[Item]]]) -> Iterator[Iterable[Item]]:
-        """tshark is started with the first packets that need it: nothing before can be its message."""
+        """Starts tshark only at the first packets that need it: it could not contribute any message before them."""
         for capture, items in own:
             if _WITHOUT_KEYS & self.health[capture].undecoded.keys():
                 yield self._with_tshark(chain(items, chain.from_iterable(items for _, items in own)), BEYOND_US)
@@ -140,7 +140,7 @@ class Captures:
             yield self._with_tshark(iter(()), BEYOND_US)
 
     def _with_tshark(self, own: Iterator[Item], only: frozenset[str] | None) -> Iterator[Item]:
-        """Our items with tshark's messages among them; what it has read is no longer undecoded."""
+        """Our items merged with tshark's messages; what tshark has read is removed from the `undecoded` counts."""
         messages = tshark_stream(
             self._files, self.health, keylog=self._keylog, only=only, until=self._until, bpf=self._bpf
         )

@@ -1,4 +1,4 @@
-"""Single packets of a capture, fetched once more by their numbers: evidence."""
+"""Single packets of a capture, read again by frame number to serve as evidence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sipaudit.sip.datagram import Datagram, DnsMessage, ErrorKind, Item, Transpo
 
 
 def chosen_packets(file: CaptureFile, frames: Collection[int]) -> Iterator[Packet]:
-    """The packets with these numbers (Wireshark's) in the order of the file, each with its length on the wire; the file
-    is read no further than to the last of them.
+    """The packets with these frame numbers (Wireshark's), in file order, each with its length on the wire; the file
+    is read no further than the last of them.
 
-    Our own reader takes them: libpcap's batches do not tell how long a packet was before the snap length cut it.
+    Uses our own reader: libpcap's batches do not contain a packet's length before the snap length truncated it.
     """
     wanted = sorted(set(frames))
     if not wanted:
@@ -32,7 +32,7 @@ def chosen_packets(file: CaptureFile, frames: Collection[int]) -> Iterator[Packe
                 if reader.frames >= wanted[-1] or reader.damaged:
                     return
         except DamagedStreamError:
-            return  # the first pass has said so
+            return  # the first pass has reported it
 
 
 def _of_batch(batch: Batch, wanted: Sequence[int], reader: Records) -> Iterator[Packet]:
@@ -49,8 +49,8 @@ def _of_batch(batch: Batch, wanted: Sequence[int], reader: Records) -> Iterator[
 
 
 def said_alone(packet: Packet) -> Item | None:
-    """What a packet says, where no other is needed to understand it: a datagram, DNS, an error of ICMP. None where
-    there may be more to it (TCP, fragments), or nothing that we can read."""
+    """The item in a packet that can be decoded without other packets: a datagram, a DNS message, an ICMP error. None
+    if it may need other packets (TCP, fragments), or if we can read nothing in it."""
     time, frame, link_type, data, _ = packet   # a first pass does not know the length on the wire either
     items = Decoder([CaptureHealth("")]).decode((time, frame, link_type, data, 0), 0)
     return items[0] if len(items) == 1 and _is_alone(items[0]) else None

@@ -1,4 +1,4 @@
-"""What a UDP payload is when it is no SIP: names for the counters of `CaptureHealth`."""
+"""Classifies UDP payloads that are not SIP, under the names used in the counters of `CaptureHealth`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ _STUN, _RTP, _UDP, _IKE = (Stop(kind, Tally.CONTENT) for kind in ("stun", "rtp-l
 _NAMED_PORTS = {53: "dns", 5353: "mdns", 5355: "mdns", 67: "dhcp", 68: "dhcp", 123: "ntp", 69: "tftp", 514: "syslog",
                 161: "snmp", 162: "snmp", 500: "ike", 1900: "ssdp", 137: "netbios", 138: "netbios"}
 _NAT_T = 4500
-NAMING_PORTS = frozenset((SIP_PORT, SIPS_PORT, _NAT_T, *_NAMED_PORTS))   # by which a payload is told, or counted
-_SHORTEST = len(b"SIP/2.0")  # fewer bytes tell no message, whole or damaged, from the `hello` of some NAT helpers
+NAMING_PORTS = frozenset((SIP_PORT, SIPS_PORT, _NAT_T, *_NAMED_PORTS))   # ports used to classify or count a payload
+_SHORTEST = len(b"SIP/2.0")  # fewer bytes may be a message, whole or damaged, or the `hello` of some NAT helpers
 _STUN_COOKIE = b"\x21\x12\xa4\x42"
 
 
 def is_keepalive(payload: bytes) -> bool:
-    """What holds a NAT binding open on a SIP port: a few bytes, line ends, zeroes (RFC 5626 4.4), or STUN."""
+    """Whether a payload only keeps a NAT binding open on a SIP port: a few bytes, line ends, zeroes (RFC 5626 4.4), or
+    STUN."""
     return len(payload) < _SHORTEST or not payload.strip(b"\r\n\0 ") or is_stun(payload)
 
 
 def is_stun(payload: bytes) -> bool:
-    """RFC 5389 6."""
+    """Whether the header is that of a STUN message (RFC 5389 6)."""
     return payload[4:8] == _STUN_COOKIE and payload[0] < 4
 
 

@@ -1,8 +1,9 @@
-"""From captured packets to what they say about SIP.
+"""Decodes captured packets to the items they carry about SIP.
 
-There are two roads to the same place.  The short one, in `Decoder.run`, is flat, for what nearly every SIP packet is
-(IPv4 without options, whole, UDP or TCP, on Ethernet or Linux cooked, at most two VLAN tags); it decides nothing that
-the other would decide differently, and hands over whenever it is not sure.  The long one peels header after header.
+There are two roads with the same result.  The short road, in `Decoder.run`, is one flat loop for the form of nearly all
+SIP packets (IPv4 without options, unfragmented, UDP or TCP, on Ethernet or Linux cooked, at most two VLAN tags). It
+decides nothing differently from the long road, and hands over whenever it is not sure.  The long road parses header
+after header.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from sipaudit.capture.transports import Transports
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip, surely_sip
 
-ADVANCE = 0.5  # seconds of capture time between two looks at the deadlines of streams, and at what may be a duplicate
+ADVANCE = 0.5  # seconds of capture time between two checks of stream deadlines, and between ageing of `duplicates`
 
 _ETHERTYPES = tuple(number.to_bytes(2, "big") for number in ETHERTYPE_IP)
-_FRAGMENT = 0xBFFF  # any of these bits tells of a fragment, or of a flag that is none: DF is not among them
-_UDP_SHORTEST = 20 + 8 + 14  # the beginning of the payload is part of it
+_FRAGMENT = 0xBFFF  # any of these bits means a fragment, or that the reserved flag is set; DF is not among them
+_UDP_SHORTEST = 20 + 8 + 14  # headers, and the 14 bytes of the payload that are its `beginning`
 _TCP_SHORTEST = 20 + 20
-_NEITHER = -1  # a protocol that is none: the packet takes the long road
+_NEITHER = -1  # not a protocol number: sends the packet down the long road
 _TCP_OFFSET = 0x50  # the offset byte of a header without options
-_TCP_HEADER = Layout(">28xIBBxxH").unpack_from  # from IP on: what is acknowledged, offset, flags, checksum
-_BEGINNINGS = 4096  # beginnings remembered: few for responses, but a request's has some of its URI
+_TCP_HEADER = Layout(">28xIBBxxH").unpack_from  # from the IP header on: acknowledgment number, offset, flags, checksum
+_BEGINNINGS = 4096  # payload beginnings remembered: responses have few, but those of requests include part of the URI
 
 
 class Decoder:
-    """Turns packets into items, and counts in `health[capture]` whatever gives none.
+    """Turns packets into items, and counts in `health[capture]` whatever yields none.
 
-    Packets come in the order in which they are to be understood; `capture` says which capture each is from.
+    Packets must come in the order in which they are to be understood; `capture` is the index of a packet's capture.
     `streams` knows which TCP connections only tshark can read.
     """
 
@@ -54,21 +55,21 @@ class Decoder:
         self._duplicates = transports.duplicates
         self._long_road = LongRoad(health, transports, bounds)
         self.streams = transports.streams
-        self._since = self._until = 0.0  # the capture time in which no deadline of a stream is looked at
-        self._turned = 0.0  # the capture time at which was last looked at what may be a duplicate
-        self._beginnings: set[bytes] = set()  # of payloads that are SIP, whatever follows
+        self._since = self._until = 0.0  # range of capture time in which stream deadlines need not be checked
+        self._turned = 0.0  # capture time at which `duplicates` was last aged
+        self._beginnings: set[bytes] = set()  # payload beginnings that are SIP, whatever follows
         self._links = Links()
 
     def decode(self, packet: Packet, capture: int) -> list[Item]:
-        """What one packet completes: nothing, one message, or several items."""
+        """The items that one packet completes: none, one message, or several."""
         time, frame, link_type, data, wire_length = packet
         return self.run(Run(data, link_type, [time], [frame], [0], [len(data)], wire_length), capture)
 
     def run(self, run: Run, capture: int) -> list[Item]:
-        """What packets complete, one after the other.
+        """The items that the packets of a run complete, in order.
 
-        One loop on purpose: a function called for each packet, or an object made for it, would be dearer than its work.
-        So what is asked of each lies in locals; what others may put in another's place meanwhile is fetched again.
+        This is one loop on purpose: a function call or an object per packet would cost more than the work itself. So
+        the tables that each packet needs are held in locals; those that a call may have replaced are fetched again.
         """
         buffer, link_type = run.buffer, run.link_type
         tags = usual_tags(run)
@@ -87,13 +88,13 @@ class Decoder:
         for time, frame, start, length, (mac, link, total, mark, protocol, ends, first, beginning) in zip(
             run.times, run.frames, run.offsets, run.lengths, heads(run, tags), strict=False
         ):
-            # -- deadlines that are over before this packet
+            # -- stream deadlines that passed before this packet
             if time >= until or time < since:
                 since, until = self._since, self._until = time - ADVANCE, time + ADVANCE
                 if followed:
                     items += streams.advance(time)
 
-            # -- where its IP packet begins and ends, and whether it is a plain one
+            # -- where the IP packet begins and ends, and whether it is a plain one
             at = start + header
             if link not in links:
                 at, (mac, link, total, mark, protocol, ends, first, beginning) = self._links.head(run, start)
@@ -103,7 +104,7 @@ class Decoder:
             ):
                 protocol = _NEITHER
 
-            # -- UDP with a SIP message: taken, unless the same packet was captured a moment ago
+            # -- UDP with a SIP message: accepted, unless the same packet was captured a moment ago
             if (
                 protocol == UDP and first >> 16 == total - 20 and total >= _UDP_SHORTEST
                 and (beginning in beginnings or self._is_message(beginning, buffer[at + 28 : end]))
@@ -124,14 +125,14 @@ class Decoder:
                 add(item)
                 continue
 
-            # -- TCP: a segment by the streams, in short if nothing about it is special
+            # -- TCP: `streams` handles the segment, by their short road if nothing about it is special
             said = None
             if protocol == TCP and total >= _TCP_SHORTEST:
                 ack, offset, flags, check = _TCP_HEADER(buffer, at)
                 body = at + 20 + (offset >> 2 & 60)
                 if offset >= _TCP_OFFSET and body <= end:
                     payload = buffer[body:end]
-                    if not flags & RST:  # which are not looked for: see Transports
+                    if not flags & RST:  # RST is not checked for duplicates: see Transports
                         number = OF_TCP | mark << MARK | first ^ check << 16
                         sighting = time, buffer[at + 12 : body], payload
                         if number in recent or number in older or len(recent) >= bound:
@@ -152,7 +153,7 @@ class Decoder:
                             continue
                     said = streams.not_calm(time, capture, frame, flow, first, ack, flags, payload, False)
 
-            # -- all else: the long road, which may turn the tables of duplicates and flows over, as a segment may
+            # -- everything else: the long road. It may replace the tables of duplicates and flows, as a segment may
             if said is None:
                 packet = time, frame, link_type, buffer[start : start + length], run.wire_length
                 said = self._otherwise(packet, capture)
@@ -163,7 +164,7 @@ class Decoder:
         return items
 
     def tighten(self, bounds: CaptureBounds) -> None:
-        """Other bounds from now on."""
+        """Apply other bounds from now on."""
         self._flows.limit = bounds.flows
         self._duplicates.bound = bounds.duplicates
         self.streams.tighten(bounds.streams, bounds.stream_bytes)
@@ -171,22 +172,22 @@ class Decoder:
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, by kind; `undecoded` of the health counts fragments, and streams of SIP."""
+        """How much the bounds evicted, by kind; the health's `undecoded` counts fragments, and streams of SIP."""
         return {"streams": self.streams.evicted} if self.streams.evicted else {}
 
     @property
     def open(self) -> dict[str, int]:
-        """How much is remembered now, by kind."""
+        """How much is stored now, by kind."""
         return {"streams": len(self.streams), "stream-bytes": self.streams.held,
                 "fragments": len(self._long_road.fragments), "flows": len(self._flows)}
 
     def finish(self) -> list[Item]:
-        """The captures have ended: what streams still hold; incomplete fragments are counted."""
+        """To be called when the captures have ended: the items that streams still hold; counts incomplete fragments."""
         self._long_road.finish()
         return self.streams.finish()
 
     def _otherwise(self, packet: Packet, capture: int) -> list[Item]:
-        """The long road, from behind the link headers of the short one where those are what it knows."""
+        """Take the long road; it starts at the IP header if the link headers are ones that the short road knows."""
         _, _, link_type, data, _ = packet
         at = PLAIN_LINKS.get(link_type)
         if at is None or (link_type == LINUX_SLL and data[2:6] != COOKED_ETHERNET):

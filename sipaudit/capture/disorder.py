@@ -1,8 +1,8 @@
-"""Packets that stand a little out of order in a file, put in the order of their times.
+"""Sorts packets that are slightly out of order in a file by their times.
 
-A card with several receive queues, and a program that captures at several interfaces, write what each of them brings
-when it brings it: an answer may stand before its request, and both are then taken for lost. In the order of the file
-as long as nothing is out of order, so that nearly every capture is read as it is, and costs nothing.
+A card with several receive queues, or a program that captures at several interfaces, writes packets as each queue or
+interface delivers them: a response may precede its request in the file, and both would then be taken for lost. File
+order is used until the first packet is out of order, so that nearly every capture is read as it is, at no cost.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from operator import itemgetter
 from sipaudit.capture.intake import STEP_BACK, Intake
 from sipaudit.capture.packet import Packet, Run
 
-LATE = STEP_BACK   # seconds that a packet may stand behind a later one
-PACKETS_HELD = 65_536      # packets that wait for such a one at most
+LATE = STEP_BACK   # seconds: how much earlier than a packet before it in the file a packet may be
+PACKETS_HELD = 65_536      # packets held back for sorting, at most
 
 _TIME = itemgetter(0)
 
 
 def in_time(intake: Intake, runs: Iterable[Run]) -> Iterator[Run]:
-    """The runs of an intake, from the first that is out of order on in the order of their packets' times. Where a time
-    is earlier than one before by more than LATE, a clock was set back, and the order of the file is kept."""
+    """The runs of an intake; from the first run that is out of order on, packets are sorted by time. Where a time is
+    more than LATE earlier than one before it, a clock was set back, and file order is kept."""
     row: _Row | None = None
     for run in runs:
         if row is None and not intake.is_in_order:
@@ -38,14 +38,14 @@ def in_time(intake: Intake, runs: Iterable[Run]) -> Iterator[Run]:
 
 
 class _Row:
-    """Packets that wait for those which may have to stand before them."""
+    """Packets held back until no earlier one can follow."""
 
     def __init__(self) -> None:
         self._held: list[Packet] = []
         self._newest = -inf
 
     def take(self, run: Run) -> list[Packet]:
-        """Another run: the packets of which it is known now what stands before them."""
+        """Add a run, and release, sorted, the packets before which no other can come any more."""
         known: list[Packet] = []
         for packet in run:
             if packet[0] < self._newest - LATE:
@@ -59,7 +59,7 @@ class _Row:
         return known
 
     def flush(self) -> list[Packet]:
-        """All of them; what comes is behind them."""
+        """Release all packets, sorted; whatever comes later stays behind them."""
         held, self._held, self._newest = sorted(self._held, key=_TIME), [], -inf
         return held
 

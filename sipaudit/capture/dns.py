@@ -1,4 +1,4 @@
-"""Name lookups: which server a name stood for, in which order and for how long (RFC 1035, 2782, 3403)."""
+"""DNS lookups: which servers a name resolved to, in which order and for how long (RFC 1035, 2782, 3403)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SRV, _NAPTR = Layout(">3H").unpack_from, Layout(">HH").unpack_from
 
 
 class _Reading(Struct, frozen=True, gc=False):
-    """A message without its time, place and identification."""
+    """The content of a DNS message, without its ID, time, capture, frame and hosts."""
 
     response: bool
     rcode: int
@@ -41,12 +41,12 @@ def parse_dns(
     payload: bytes, *, time: float, capture: int, frame: int, source_host: str, destination_host: str,
     source_port: int,
 ) -> DnsMessage | None:
-    """A query or answer, with the A, AAAA, SRV, NAPTR and CNAME records of its answer and additional sections.
+    """A query or response, with the A, AAAA, SRV, NAPTR and CNAME records of its answer and additional sections.
 
-    None for what is not a standard query about a name, for a damaged message (in records of other types anything may
-    stand), for an answer that does not come from a DNS port, and for a truncated one: it would pass for a list with
-    fewer servers (its reader asks again by TCP, RFC 1035 4.2.1).  A name that does not exist is an answer too: `rcode`
-    says so.
+    None for anything but a standard query about a name, for a damaged message (records of other types may hold
+    anything), for a response that does not come from a DNS port, and for a truncated one: it would look like a list
+    with fewer servers (the client repeats the query over TCP, RFC 1035 4.2.1).  That a name does not exist is a
+    response too: see `rcode`.
     """
     body = payload[2:]
     reading = _known(body) if len(body) <= MEMO_BYTES else _read(body)
@@ -60,7 +60,7 @@ def parse_dns(
 
 
 def _read(body: bytes) -> _Reading | None:
-    """Read a message without its identification."""
+    """Parse a message from which the ID was removed; None if it is damaged."""
     try:
         return _reading(b"\0\0" + body)   # pointers count from there
     except (DamagedError, IndexError, StructError):
@@ -83,7 +83,7 @@ def _reading(wire: bytes) -> _Reading | None:
 
 
 def _records(wire: bytes, names: Names, at: int, sections: list[int]) -> tuple[tuple[DnsRecord, ...], int]:
-    """The records of the answer and additional sections, in their order, which is the order of the servers; and the
+    """The records of the answer and additional sections, in message order, which is the order of the servers; and the
     upper bits of the response code (RFC 6891 6.1.3)."""
     answers, authorities, additional = sections
     records: list[DnsRecord] = []
@@ -106,7 +106,7 @@ def _records(wire: bytes, names: Names, at: int, sections: list[int]) -> tuple[t
 _known = lru_cache(maxsize=MEMO)(_read)  # questions and cached answers repeat
 
 
-# -- what a record holds, between two places of the message
+# -- the data of a record, between two offsets in the message
 
 Data = str | tuple[int | str, ...]
 

@@ -1,14 +1,14 @@
-"""Names in a DNS message, with the pointers that shorten them (RFC 1035 4.1.4).
+"""Names in a DNS message, with compression pointers (RFC 1035 4.1.4).
 
-Any name may point into any other before it, and a message of 64 kB holds thousands that point at one of 127 labels.
-So what stands at a place is read once only: the work grows with the message, whatever it holds.
+Any name may point into any earlier name, and a message of 64 kB can hold thousands that point at one name of 127
+labels. So the text at each offset is decoded only once: the work is linear in the message's size, whatever it holds.
 """
 
 from __future__ import annotations
 
 import re
 
-POINTER, LABEL = 0xC0, 63      # from the one on, up to the other
+POINTER, LABEL = 0xC0, 63      # length bytes: from POINTER on a pointer, up to LABEL a label
 NAME_BYTES = 255               # of a name on the wire (RFC 1035 2.3.4)
 
 _plain = re.compile(rb"[A-Za-z0-9_-]+").fullmatch
@@ -16,18 +16,18 @@ _ESCAPED = b'"().;\\@$'        # characters that mean something in a zone file (
 
 
 class DamagedError(Exception):
-    """What stands there is no name, or no record."""
+    """The bytes at an offset are not a valid name, or not a valid record."""
 
 
 class Names:
-    """The names of one message. What is no name raises DamagedError, or IndexError at the message's end."""
+    """The names of one message. An invalid name raises DamagedError, or IndexError at the end of the message."""
 
     def __init__(self, wire: bytes) -> None:
         self._wire = wire
         self._known: dict[int, tuple[str, int]] = {}   # the text, and how many bytes it would take without pointers
 
     def at(self, place: int) -> tuple[str, int]:
-        """The name that begins there (lower case, without the final dot, empty for the root), and where it ends."""
+        """The name at `place` (lower case, without the final dot, empty for the root), and the offset behind it."""
         return self._text(place), self._behind(place)
 
     def _text(self, place: int) -> str:
@@ -39,7 +39,7 @@ class Names:
             if size >= POINTER:
                 pieces.append((at, b""))
                 at = (size & 0x3F) << 8 | wire[at + 1]
-                if at >= earliest:   # else there are loops
+                if at >= earliest:   # a pointer must go backwards, or there could be loops
                     raise DamagedError
                 earliest = at
             elif size > LABEL:

@@ -1,4 +1,4 @@
-"""Name lookups by TCP: what did not fit into a datagram is asked for once more (RFC 1035 4.2.1, 4.2.2)."""
+"""DNS lookups over TCP: a response that did not fit into a datagram is queried again (RFC 1035 4.2.1, 4.2.2)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from sipaudit.capture.segments import MODULUS
 from sipaudit.sip.datagram import DnsMessage, Flow
 from sipaudit.turned_away import forget_oldest
 
-BEGUN = 64     # connections of which a message has come in part, of 64 kB at most
-_LENGTH = 2    # bytes before each message that say its length
+BEGUN = 64     # connections with an incomplete message, of 64 kB at most
+_LENGTH = 2    # bytes of the length field before each message
 
 
 class Lookups:
-    """Messages out of the segments of all connections. What comes out of order, or behind a lost segment, is not waited
-    for: the next segment that begins with a message is read."""
+    """DNS messages from the segments of all connections. Segments are not reordered, and lost ones are not waited for:
+    reading resumes at the next segment that begins with a message."""
 
     def __init__(self) -> None:
-        self._begun: dict[Flow, tuple[int, bytes]] = {}   # where the next segment begins, and what came before it
+        self._begun: dict[Flow, tuple[int, bytes]] = {}   # next sequence number, and the bytes of a message so far
 
     def read(self, time: float, capture: int, frame: int, flow: Flow, seq: int, payload: bytes) -> list[DnsMessage]:
         """The messages that a segment completes."""
@@ -41,5 +41,5 @@ class Lookups:
 
 
 def is_lookup(flow: Flow) -> bool:
-    """Whether a connection is with a name server."""
+    """Whether one end of a connection has the DNS port."""
     return DNS_PORT in (flow.source_port, flow.destination_port)

@@ -1,7 +1,8 @@
-"""The same packet captured twice: at a mirror port that sees both sides of a router, or on the `any` interface.
+"""Detects packets captured twice: at a mirror port that sees both sides of a router, or on the `any` interface.
 
-A duplicate is the same IP datagram but for TTL or hop limit, DSCP and header checksum, within 20 ms
-(reference-model.md 5).  A retransmission comes later or has another identification; behind NAT the addresses differ.
+A duplicate is an IP datagram that repeats another within 20 ms and differs at most in TTL or hop limit, DSCP and header
+checksum (reference-model.md 5).  A retransmission comes later or has another IP identification; behind NAT the
+addresses differ.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sipaudit.capture.ip import TCP, UDP
 from sipaudit.sip.datagram import Datagram
 
 WINDOW = 0.020   # seconds
-LEAST = 512   # packets of one generation, before time alone makes it the older one
+LEAST = 512   # packets that a generation must have before time alone makes it the older one
 
 Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
 """What nearly always tells packets apart, and cheaply; where it does not, with all that does."""
@@ -23,7 +24,7 @@ Sighting = tuple[float, *tuple[bytes | str, ...]]
 over UDP the message is remembered itself, which is there anyway (see `udp_sighting`)."""
 Known = Datagram | Sighting
 
-MARK = 18  # bits to shift bytes 4 to 7 in a key: the last 14 of them are 0 where there is no fragment
+MARK = 18  # bits by which bytes 4 to 7 are shifted in a key: their last 14 bits are 0 where there is no fragment
 OF_TCP = 1 << 32 + MARK
 _ENDS = Layout("4s4s2s2s").unpack
 _SHORTEST = 20  # an IPv4 header
@@ -35,11 +36,11 @@ _DSCP6 = 0x0F  # byte 0 of IPv6 holds the upper bits of DSCP beside the version
 
 
 class Duplicates:
-    """Remembers the last packets, at least `LEAST` of them and never more than twice `bound`; between these, those of a
-    while (`pass_time`), for their bytes are what a short capture takes most memory for.
+    """Remembers the last packets, at least `LEAST` and at most twice `bound`; between these limits `pass_time` forgets
+    by age, because the bytes of these packets take most of the memory of a short capture.
 
-    Age decides whether two packets match, not what is remembered: a clock that steps costs the pairs that lie
-    across the step and no others.
+    Whether two packets match depends on the difference of their times, not on what is still stored: a clock step costs
+    only the pairs that lie across the step.
     """
 
     __slots__ = ("bound", "older", "recent")
@@ -57,7 +58,7 @@ class Duplicates:
         """Whether this IP packet (from its header to its end, captured at `time`) is a duplicate."""
         if len(ip) < _SHORTEST:
             return False
-        if len(ip) > _LONG:  # what an interface has put together itself: many of these would take much memory
+        if len(ip) > _LONG:  # reassembled by the interface (offloading): many of these would take much memory
             from hashlib import blake2b  # deferred: OpenSSL comes with it, and most captures have no such packet
 
             ip = ip[:_LONG] + blake2b(ip[_LONG:], digest_size=16).digest()
@@ -75,11 +76,13 @@ class Duplicates:
         return self.repeated(key, (time, ip[28:]))
 
     def repeated(self, key: int | bytes, sighting: Sighting) -> bool:
-        """The same for an IPv4 packet that was taken apart: whole, UDP or TCP, no options, no ECN.
+        """The same as `seen` for an IPv4 packet already parsed: unfragmented, UDP or TCP, no options, no ECN. A packet
+        that is no duplicate is remembered.
 
-        `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with 32 bits of the transport that tell most:
-        of UDP length and checksum, of TCP the sequence number with the checksum in its upper half, and `OF_TCP`. The
-        sighting of UDP is that of `udp_sighting`, of TCP what comes from byte 12 on to the payload, and that.
+        `key` is bytes 4 to 7 (identification, DF), shifted by `MARK`, with the 32 most distinctive bits of the
+        transport header: for UDP length and checksum; for TCP the sequence number with the checksum XORed into its
+        upper half, and `OF_TCP`. The sighting for UDP is that of `udp_sighting`; for TCP it is the bytes from 12 up to
+        the payload, and the payload.
         """
         recent = self.recent
         if key not in recent and key not in self.older and len(recent) < self.bound:
@@ -92,7 +95,7 @@ class Duplicates:
         return False
 
     def pass_time(self) -> None:
-        """A time has passed that is many windows long: of what came before it only the last packets match any more."""
+        """To be called after a time many windows long: of the packets before it, only the last can match any more."""
         if len(self.recent) >= LEAST:
             self._turn()
 
@@ -100,9 +103,10 @@ class Duplicates:
         self.older, self.recent = self.recent, {}
 
     def place(self, key: Key, sighting: Sighting) -> Key | None:
-        """Where to remember such a packet among the `recent`; None if it is a duplicate.
+        """The key under which to store this packet in `recent`; None if it is a duplicate.
 
-        In each generation the first packet of a key stands under it, and others under all that they are.
+        In each generation the first packet with a key is stored under that key, and different packets with the same key
+        under (key, content).
         """
         what = sighting[1:]
         first = self.recent.get(key)
@@ -120,13 +124,13 @@ class Duplicates:
 
 
 def udp_sighting(time: float, ends: bytes, payload: bytes) -> Sighting:
-    """Of a UDP packet with these addresses and ports, packed: what it holds, where it comes from, and where it goes."""
+    """The sighting of a UDP packet: time, payload, source and destination. `ends` is addresses and ports, packed."""
     source, destination, source_port, destination_port = _ENDS(ends)
     return time, payload, end(source, source_port)[2], end(destination, destination_port)[2]
 
 
 def _is(known: Known, what: tuple[bytes | str, ...]) -> bool:
-    """Whether this is what a packet is, but for its time."""
+    """Whether a remembered packet has this content, whatever its time."""
     if isinstance(known, tuple):
         return known[1:] == what
     flow = known.flow
@@ -134,6 +138,6 @@ def _is(known: Known, what: tuple[bytes | str, ...]) -> bool:
 
 
 def _is_plain(ip: bytes) -> bool:
-    """Whether nothing of the IP header tells packets apart but what `repeated` is given."""
+    """Whether `repeated` gets all of the IP header that can distinguish packets: no options, ECN or fragment."""
     total = ip[2] << 8 | ip[3]
     return ip[0] == 0x45 and not ip[1] & _ECN4 and total == len(ip) and not (ip[6] & 0x3F or ip[7])
