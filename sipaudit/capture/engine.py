@@ -1,10 +1,10 @@
-"""The packets of one capture file, in batches: libpcap where it is fast and right, our own reader for the rest.
+"""The packets of one capture file, in batches: read by libpcap where it is correct, by our own reader otherwise.
 
 libpcap (pcapy-ng) reads plain files three times as fast as we do.  It cannot read pipes twice, compressed files, or
-pcapng whose interfaces differ in link type or snap length, and at damage it throws the unfinished batch away: the
-last packets before the capture was cut off, which may be what the user looks for.  Where it gives up, our reader
-starts over and goes on behind what was already given.  Of blocks that are no packets it says nothing, and Wireshark
-numbers some of them: where there are any, our reader reads.
+pcapng whose interfaces differ in link type or snap length. At damage it discards the unfinished batch: the last packets
+before the capture was cut off, which may be what the user is looking for.  When libpcap gives up, our reader starts
+again at the beginning, and yields only packets behind those already yielded.  libpcap does not report blocks that are
+not packets, and Wireshark numbers some of them: a file that has any is read by our reader.
 """
 
 from __future__ import annotations
@@ -21,18 +21,19 @@ from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords, read_closing_s
 from sipaudit.capture.records import Records, note_link_type
 from sipaudit.capture.streams import DamagedStreamError, chunks, opened
 
-BATCH = 4096      # packets: fewer make the mask dearer by a third, more gain nothing
-FIRST_BATCH = 1024   # packets of the first batch, since nobody knows how long they are
-BEGINNING = 1 << 20     # bytes of a pcapng in which blocks are looked for that libpcap passes over
-BATCH_BYTES = 800_000   # of a batch, about: media come in small packets, SIP in long ones, and two or three are held
-_PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to tell how far libpcap is
+BATCH = 4096      # packets: with fewer, the mask costs a third more; with more, nothing is gained
+FIRST_BATCH = 1024   # packets of the first batch: their length is not known yet
+BEGINNING = 1 << 20     # bytes at the start of a pcapng that are searched for blocks that libpcap skips
+BATCH_BYTES = 800_000   # approximate size of a batch: media packets are small, SIP ones long; 2 or 3 batches are held
+_PCAP_HEADER, _RECORD_HEADER = 24, 16  # bytes, to estimate libpcap's position in the file
 
 
 def batches(file: CaptureFile, health: CaptureHealth, progress: Callable[[int], None]) -> Iterator[Batch]:
     """All packets of a file, numbered as Wireshark numbers them.
 
-    What the file says of itself (link types, losses, that it was cut off) is noted in `health`; `progress` is told how
-    many stored bytes were read since it was told last.  Raises InputError for a pipe that carries no capture.
+    What the file reports about itself (link types, losses, that it was cut off) is noted in `health`; `progress` is
+    called with the number of stored bytes read since its last call.  Raises InputError for a pipe that carries no
+    capture.
     """
     position = _Position(progress)
     if file.plain and not _numbers_more(file):
@@ -43,8 +44,8 @@ def batches(file: CaptureFile, health: CaptureHealth, progress: Callable[[int], 
 
 
 def _numbers_more(file: CaptureFile) -> bool:
-    """Whether Wireshark numbers more than packets in a pcapng, as far as its beginning shows: who writes custom blocks
-    or entries of a journal does so from the start."""
+    """Whether a pcapng has blocks other than packets that Wireshark numbers. Only its beginning is checked: programs
+    that write custom blocks or journal entries do so from the start."""
     with opened(file.source) as stream:
         head = stream.read(len(SECTION_MAGIC))
         if head != SECTION_MAGIC:
@@ -55,7 +56,7 @@ def _numbers_more(file: CaptureFile) -> bool:
 
 
 class _Position:
-    """How far a file was read, told in steps."""
+    """Reports to `progress` how far a file was read, as increments."""
 
     __slots__ = ("_progress", "_told")
 
@@ -96,7 +97,7 @@ def _with_libpcap(file: CaptureFile, health: CaptureHealth, position: _Position)
 def _with_our_reader(
     file: CaptureFile, health: CaptureHealth, position: _Position, already: int = 0
 ) -> Iterator[Batch]:
-    """`already`: number of the last frame that was given before."""
+    """Yield the packets behind frame number `already`, the last one that libpcap has yielded."""
     reader: Records | None = None
     with opened(file.source) as stream:
         try:

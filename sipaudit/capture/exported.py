@@ -1,14 +1,14 @@
-"""Exported PDUs (link type 252), as tshark writes them: SIP taken out of whatever carried it.
+"""Reads exported PDUs (link type 252), as tshark writes them: SIP extracted from whatever carried it.
 
-A record is a list of tags (type and length, 16 bit each, big endian; type 0 ends it) and then the bytes of one PDU:
-decrypted, reassembled, without the headers below.  What tshark does with SIP was found by experiment (4.0):
+A record is a list of tags (type and length, 16 bits each, big endian; type 0 ends it), followed by the bytes of one
+PDU: decrypted, reassembled, without lower headers.  How tshark exports SIP was found by experiment (4.0):
 
 - over TLS each chunk of plain text comes as `sip.tcp`, then each message in it as `sip` with the *whole* chunk; an
-  unfinished end comes again with its continuation.  The chunks are read here: tshark's own `sip` records lose a
-  message that follows a keep-alive in one chunk.
+  unfinished message at the end comes again with its continuation.  We read the chunks: tshark's own `sip` records lose
+  a message that follows a keep-alive in the same chunk.
 - HTTP inside TLS comes as `http-over-tls` or `http_tls`: SIP in that connection is WebSocket over TLS.
-- WebSocket without TLS cannot be told from TCP by its tags: the topmost Via says WS there (RFC 7118 5.2), since the
-  Via is written by the sender for this very hop.
+- WebSocket without TLS has the same tags as TCP; it is recognised by WS in the topmost Via (RFC 7118 5.2), which the
+  sender writes for this very hop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.framing import Framer, looks_like_sip
 
 CONVERSATIONS_KEPT = 65_536
-FRAMES_KEPT = 63  # of one message that is not finished yet
+FRAMES_KEPT = 63  # frame numbers remembered of one unfinished message
 
 _NAME, _HEURISTIC = 12, 13
 _SOURCE4, _DESTINATION4, _SOURCE6, _DESTINATION6 = 20, 21, 22, 23
@@ -35,7 +35,8 @@ _VIA = re.compile(rb"\n(?:via|v)[ \t]*:[ \t]*sip[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*(w
 
 
 class Pdu(Struct, frozen=True, gc=False):
-    """One exported PDU. `name` the dissector, `carrier` sctp, tcp or udp; addresses and ports packed, source first."""
+    """One exported PDU. `name` is the dissector's, `carrier` is sctp, tcp or udp; addresses and ports are packed,
+    source first; `frame` is tshark's number."""
 
     name: bytes
     carrier: str
@@ -46,7 +47,7 @@ class Pdu(Struct, frozen=True, gc=False):
 
 
 def decode(data: bytes) -> Pdu | None:
-    """The PDU of a record, None when its tags cannot be read or lack what places it."""
+    """The PDU of a record; None if its tags cannot be read or lack addresses, ports, port type or frame."""
     tags: dict[int, bytes] = {}
     position, end = 0, len(data)
     while position + 4 <= end:
@@ -77,10 +78,10 @@ def _number(tags: dict[int, bytes], tag: int) -> int:
 
 
 class ExportedSip:
-    """SIP messages out of exported PDUs, in the order of the records.
+    """SIP messages from exported PDUs, in the order of the records.
 
-    `only` names the transports wanted (None: all), `frames` the number of each packet that tshark was given, in the
-    order in which it counts them.  A record that cannot be read is counted, never raised.
+    `only` names the transports wanted (None: all); `frames` has the frame number of each packet passed to tshark, in
+    the order in which tshark numbers them.  A record that cannot be read is counted, and raises nothing.
     """
 
     def __init__(
@@ -93,11 +94,11 @@ class ExportedSip:
         self._flows = Flows()
         self._last: tuple[int, bytes] | None = None
         self._last_chunk: tuple[int, bytes, bytes] | None = None
-        self._begun: dict[tuple[bytes, bytes], list[int]] = {}  # frames of a message that TLS has not finished
+        self._begun: dict[tuple[bytes, bytes], list[int]] = {}  # frames of an unfinished message over TLS, by direction
         self._http: set[bytes] = set()  # conversations with HTTP inside TLS
 
     def datagrams(self, packet: Packet) -> Sequence[Datagram]:
-        """The datagrams of one record; none for what is no SIP, is not wanted, or was exported before."""
+        """The datagrams of one record; none if it is not SIP, not wanted, or was exported before."""
         pdu = decode(packet[3])
         if pdu is None or not 0 < pdu.frame <= len(self._frames):
             self._health.undecoded["exported-pdu"] += 1
@@ -110,7 +111,7 @@ class ExportedSip:
         return ()
 
     def _chunk(self, time: float, pdu: Pdu) -> Sequence[Datagram]:
-        """Plain text of a TLS connection: whole messages, and perhaps the beginning of one that comes again."""
+        """A chunk of plain text from TLS: whole messages, and perhaps the beginning of one that will come again."""
         self._last_chunk = (pdu.frame, pdu.addresses, pdu.ports)
         if self._only is not None and "tls" not in self._only:
             return ()
@@ -155,7 +156,7 @@ class ExportedSip:
     def _datagram(
         self, time: float, flow: Flow, number: int, message: bytes, begun: Sequence[int] = ()
     ) -> Datagram:
-        """`number` and `begun` are tshark's numbers of the packets that end and began the message."""
+        """`number` is tshark's number of the packet that ends the message; `begun` are those of its earlier packets."""
         frame = self._frames[number - 1]
         if not begun or begun[0] == number:
             return Datagram(time, self._capture, frame, flow, message)
@@ -179,5 +180,5 @@ def _conversation(pdu: Pdu) -> bytes:
 
 def _remember(known: set[bytes], key: bytes) -> None:
     if len(known) >= CONVERSATIONS_KEPT:
-        known.clear()  # a connection that goes on is remembered again with its next record
+        known.clear()  # a connection still in use is added again with its next record
     known.add(key)

@@ -1,4 +1,4 @@
-"""Packets on their way into tshark's pipe."""
+"""Feeds packets to tshark through a pipe."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _IP4 = b"\x08\x00\x45"
 
 
 class Feed:
-    """Writes packets as a capture of their own, in a thread, since tshark's output has to be read meanwhile.
+    """Writes packets as a new capture, in a thread, because tshark's output must be read at the same time.
 
-    `frames` has the numbers that the packets have in their file, in the order written: tshark calls them 1, 2, 3 ...
-    `without_udp` leaves out UDP that is no tunnel.
+    `frames` has the packets' frame numbers in their file, in the order written; tshark numbers them 1, 2, 3 ...
+    `without_udp` leaves out UDP other than tunnels.
     """
 
     def __init__(self, runs: Iterable[Run], secrets: Sequence[bytes], *, without_udp: bool) -> None:
@@ -41,7 +41,8 @@ class Feed:
         self._thread.start()
 
     def end(self) -> None:
-        """Wait until the writing has ended, which it does when nobody reads any more. Raises what it met."""
+        """Wait until the writing has ended; it also ends if tshark stops reading. Raises the exception that stopped it.
+        """
         if self._thread is not None:
             self._thread.join()
         if self._error is not None:
@@ -52,7 +53,7 @@ class Feed:
             self._write(stream)
         except BrokenPipeError:
             pass  # tshark has ended, or was ended
-        except Exception as error:  # handed on to whoever waits
+        except Exception as error:  # raised by `end`
             self._error = error
         finally:
             with contextlib.suppress(OSError):
@@ -77,7 +78,8 @@ class Feed:
 
 
 def _is_plain_udp(packet: Packet) -> bool:
-    """Whether this is surely an unfragmented UDP datagram that is no tunnel; only plain Ethernet and IPv4 are told."""
+    """Whether this is surely an unfragmented UDP datagram and no tunnel. Recognised only directly on Ethernet and IPv4
+    without options."""
     _, _, link_type, data, _ = packet
     if link_type != linktypes.ETHERNET or data[12:15] != _IP4 or len(data) < 42 or data[23] != UDP:
         return False
@@ -87,7 +89,7 @@ def _is_plain_udp(packet: Packet) -> bool:
 
 
 def secrets_of(file: CaptureFile) -> list[bytes]:
-    """The TLS key logs inside a pcapng; the whole file is read for them when it is known to begin with one."""
+    """The TLS key logs inside a pcapng; the whole file is read for them if it is known to have one."""
     if not file.secrets:
         return []
     secrets: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Flows made once and found again by the bytes of their addresses and ports."""
+"""A cache of flows, looked up by the packed bytes of their addresses and ports."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sipaudit.capture.bounds import FOR_FILES
 from sipaudit.one import one_number, one_text
 from sipaudit.sip.datagram import Flow, endpoint
 
-ENDS_KEPT = 1 << 12  # transport addresses: a server takes part in all flows, a phone in two that begin together
+ENDS_KEPT = 1 << 12  # transport addresses cached: a server's is in all flows, a phone's in two that begin together
 
 _NO_MAC = b"\0\0\0\0\0\0"
 _MAC, _TAG = 6, 4   # bytes
 
 
 class Flows:
-    """A bounded cache in two generations: what is used survives, what is not is gone after `limit` newer flows.
+    """A bounded cache with two generations: flows in use survive, others are gone after `limit` newer flows or more.
 
-    `young` is the new generation, open to the hot path: a key is the addresses, the ports and the sender's MAC with
-    its VLAN tags (or nothing), packed, and for other transports than UDP their name behind it, so that none is taken
-    for another.
+    `young` is the newer generation, public for the hot path. A key consists of the packed addresses, ports, sender's
+    MAC and VLAN tags (or neither), followed by the name of the transport unless it is UDP, so that no two flows share
+    a key.
     """
 
     __slots__ = ("_old", "limit", "young")
@@ -68,20 +68,20 @@ def _made(transport: str, addresses: bytes, ports: bytes, mac: bytes, tags: byte
 
 @lru_cache(ENDS_KEPT)
 def _hardware(mac: bytes) -> str:
-    """A MAC as text, one for all flows of a sender."""
+    """A MAC as text; one string object is shared by all flows of a sender."""
     return mac.hex()
 
 
 @lru_cache(ENDS_KEPT)
 def _vlan(tags: bytes) -> str | None:
-    """The numbers in VLAN tags, the outermost first. Beside a number a tag has a priority, which differs from packet to
-    packet; one that is for the priority alone has the number 0 (IEEE 802.1Q 9.6)."""
+    """The VLAN IDs in tags, outermost first. The priority in a tag differs from packet to packet and is ignored; a tag
+    that carries only a priority has ID 0 (IEEE 802.1Q 9.6) and is left out."""
     numbers = (int.from_bytes(tags[at : at + 2], "big") & 0x0FFF for at in range(2, len(tags), _TAG))
     return ".".join(str(number) for number in numbers if number) or None
 
 
 @lru_cache(ENDS_KEPT)
 def end(address: bytes, port: bytes) -> tuple[str, int, str]:
-    """A transport address: host, port, and both in one."""
-    name, number = one_text(host(address)), one_number(int.from_bytes(port, "big"))   # as the hosts of URIs are
+    """A transport address as text: host, port, and both joined."""
+    name, number = one_text(host(address)), one_number(int.from_bytes(port, "big"))   # shared, as hosts of URIs
     return name, number, endpoint(name, number)

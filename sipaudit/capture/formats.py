@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes; its name says nothing."""
+"""Recognises the format of a file by its first bytes; its name is ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipaudit.capture.pcapng import SECTION_MAGIC, PcapngRecords
 from sipaudit.capture.records import PCAP_MAGICS, PcapRecords, Records
 from sipaudit.errors import InputError
 
-MAGIC = 4  # bytes, as much as knowing ours takes
+MAGIC = 4  # bytes needed to recognise the formats that we read
 GZIP, ZSTD, LZ4 = "gzip", "zstd", "lz4"
 
 _COMPRESSIONS = {b"\x1f\x8b": GZIP, b"\x28\xb5\x2f\xfd": ZSTD, b"\x04\x22\x4d\x18": LZ4}
@@ -28,7 +28,7 @@ _TEXT = frozenset(b"\t\n\r\f\x1b") | frozenset(range(0x20, 0x7F)) | frozenset(ra
 
 
 def compression(head: bytes) -> str | None:
-    """GZIP, ZSTD or LZ4, None for what is not compressed in a way we read."""
+    """GZIP, ZSTD or LZ4; None for anything else."""
     for magic, name in _COMPRESSIONS.items():
         if head.startswith(magic):
             return name
@@ -36,7 +36,7 @@ def compression(head: bytes) -> str | None:
 
 
 def records(head: bytes, health: CaptureHealth) -> Records:
-    """The reader for a capture that begins with `head`. Raises InputError for what is no pcap or pcapng."""
+    """The reader for a capture that begins with `head`. Raises InputError if it is neither pcap nor pcapng."""
     if head[:MAGIC] in PCAP_MAGICS:
         return PcapRecords(health)
     if head[:MAGIC] == SECTION_MAGIC:
@@ -45,8 +45,8 @@ def records(head: bytes, health: CaptureHealth) -> Records:
 
 
 def read(pieces: Iterable[tuple[bytes, int]], health: CaptureHealth) -> Iterator[tuple[Records, list[Batch], int]]:
-    """The pieces of a capture (`streams.chunks`) put through the reader for it: the reader, the packets that a piece
-    completes, and how many stored bytes were read by then. Raises InputError for what is no pcap or pcapng."""
+    """Read a capture piece by piece (`streams.chunks`). Yields for each piece the reader, the packets that the piece
+    completes, and how many stored bytes were read by then. Raises InputError if it is neither pcap nor pcapng."""
     reader: Records | None = None
     for data, stored in pieces:
         reader = reader or records(data, health)
@@ -54,7 +54,7 @@ def read(pieces: Iterable[tuple[bytes, int]], health: CaptureHealth) -> Iterator
 
 
 def not_a_capture(head: bytes, path: str) -> InputError:
-    """What the content is instead, and what to do."""
+    """The error for a file that is no capture: it says what the content is instead, and what to do."""
     if not head:
         return InputError("is empty (0 bytes)", fix="was the capture stopped before its first packet?", file=path)
     if error := mistaken.known_as(head, path, mistaken.REPORT, mistaken.STORE):

@@ -1,8 +1,8 @@
-"""IP fragments put together again, IPv4 and IPv6, within bounds.
+"""Reassembles IP fragments, IPv4 and IPv6, within bounds.
 
-Overlaps: in IPv4 the bytes that came first stay, and later fragments only fill holes; conflicting copies cannot
-rewrite what was seen.  In IPv6 a fragment that overlaps without being an exact repeat discards the datagram, as the
-receiver must (RFC 8200 4.5).
+Overlaps: in IPv4 the bytes received first are kept, and later fragments only fill holes; conflicting copies cannot
+overwrite earlier data.  In IPv6 a fragment that overlaps without being an exact repeat discards the datagram, as the
+receiver must do (RFC 8200 4.5).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.ip import Fragment, IpPacket
 
 LIFETIME = 30.0  # seconds of capture time; receivers wait 15 to 60 (RFC 791 3.2, RFC 8200 4.5)
-PIECES = 256  # fragments of one datagram; 64 KiB in the smallest of real MTUs (576) are 118
+PIECES = 256  # fragments of one datagram at most; 64 KiB at the smallest real MTU (576) make 118
 DATAGRAM_END = 65_535
 
 Key = tuple[int, bytes, bytes, bytes]
@@ -24,8 +24,8 @@ Key = tuple[int, bytes, bytes, bytes]
 
 @dataclass
 class _Pending:
-    """An incomplete datagram. `spans` are (start, end, bytes) in order, without overlap; bytes may be fewer than the
-    span when the snap length cut the fragment.  `dead`: only kept so that its other fragments are dropped as well."""
+    """An incomplete datagram. `spans` are (start, end, bytes) in order, without overlap; there are fewer bytes than the
+    span is long if the snap length cut the fragment.  `dead`: kept only so that further fragments are dropped too."""
 
     time: float
     capture: int
@@ -39,8 +39,8 @@ class _Pending:
 
 
 class Fragments:
-    """Datagrams waiting for their fragments; what never completes is counted as `fragment-expired`, what there was no
-    room for as `fragment-bounds`: the oldest go."""
+    """Datagrams waiting for fragments. Those that are never completed are counted as `fragment-expired`; those evicted
+    for lack of room, the oldest first, as `fragment-bounds`."""
 
     def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds = FOR_FILES) -> None:
         self._health = health
@@ -68,14 +68,14 @@ class Fragments:
         return _assembled(pending, packet), tuple(pending.frames)
 
     def finish(self) -> None:
-        """The captures have ended: count what is still incomplete."""
+        """To be called when the captures have ended: count the datagrams that are still incomplete."""
         while self._pending:
             self._drop_oldest("fragment-expired")
 
     def _insert(
         self, pending: _Pending, frames: tuple[int, ...], packet: IpPacket, fragment: Fragment
     ) -> str | None:
-        """Take one fragment in; the reason when it spoils its datagram."""
+        """Add one fragment; returns the reason if the whole datagram must be given up because of it."""
         start, end = fragment.start, fragment.end
         if start == end or end > DATAGRAM_END or (fragment.more and (end - start) % 8):
             return "fragment-malformed"  # RFC 791 2.3, RFC 8200 4.5
@@ -115,7 +115,7 @@ class Fragments:
         pending.dead, pending.size, pending.spans = True, 0, []
 
     def _expire(self, time: float) -> None:
-        """Drop what is too old, by the capture's clock, in whichever direction that leapt."""
+        """Drop datagrams older than LIFETIME by the capture's clock, whichever way the clock may have jumped."""
         while self._pending:
             if abs(time - next(iter(self._pending.values())).time) <= LIFETIME:
                 return
@@ -143,7 +143,7 @@ def _span_start(span: tuple[int, int, bytes]) -> int:
 
 
 def _holes(spans: list[tuple[int, int, bytes]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """What of start..end no span covers."""
+    """The parts of start..end that no span covers."""
     for left, right, _ in spans:
         if right <= start:
             continue

@@ -1,7 +1,7 @@
-"""The heads of plain packets: IPv4 without options behind Ethernet or Linux cooked, with at most two VLAN tags.
+"""Reads the heads of plain packets: IPv4 without options on Ethernet or Linux cooked, with at most two VLAN tags.
 
-They are read in one go for a run of packets, as if each had as many tags as the first; what stands between MAC and
-length (`Links`) tells of each whether that was right.
+The heads of a run are read in one go, assuming that every packet has as many tags as the first; for each packet the
+bytes between the MAC and the IP length (`Links`) show whether that was right.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sipaudit.capture.packet import Run
 PLAIN_LINKS = {ETHERNET: 14, LINUX_SLL: 16}  # link types read here, and the bytes of their headers without tags
 COOKED_ETHERNET = b"\x00\x01\x00\x06"  # ARPHRD_ETHER with a 6 byte address
 
-_TAGS = 2  # VLAN tags that are passed over
+_TAGS = 2  # VLAN tags skipped, at most
 _VLAN = frozenset(number.to_bytes(2, "big") for number in VLAN_TAGS)
 _IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  # without options and ECN
-_LINKS = 4096  # as many VLANs as there are
+_LINKS = 4096  # entries of `Links.known`: the number of possible VLANs
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
 """Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
@@ -35,7 +35,7 @@ _NO_HEAD: Head = (b"", b"", 0, 0, 0, b"", 0, b"")
 
 
 class Links:
-    """What stands between the MAC and the length of plain packets: `known` grows by what is met."""
+    """`known`: the byte strings found between the MAC and the IP length of plain packets; grows as new ones are met."""
 
     __slots__ = ("known",)
 
@@ -43,7 +43,7 @@ class Links:
         self.known = set(_IP4)
 
     def head(self, run: Run, start: int) -> tuple[int, Head]:
-        """The head of a packet by the tags that it has itself, and where its IP header begins; no head where the packet
+        """The offset of a packet's IP header, and its head, by the tags that it really has; an empty head if the packet
         is not plain. The tags are remembered: in a capture of one VLAN all packets have the same."""
         at, buffer = start + PLAIN_LINKS.get(run.link_type, 0), run.buffer
         tags = tags_at(buffer, at)
@@ -59,7 +59,7 @@ class Links:
 
 
 def heads(run: Run, tags: int) -> Iterator[Head]:
-    """The head of each packet, if it has so many tags; nothing at the end of the buffer, where bytes are missing."""
+    """The head of each packet, assuming `tags` VLAN tags; empty at the end of the buffer if bytes are missing."""
     if run.link_type not in PLAIN_LINKS:
         return repeat(_NO_HEAD)
     layout = _HEADS[run.link_type][tags]
@@ -68,13 +68,13 @@ def heads(run: Run, tags: int) -> Iterator[Head]:
 
 
 def usual_tags(run: Run) -> int:
-    """How many VLAN tags packets of this run have; in most captures all have as many."""
+    """How many VLAN tags the first packet of a run has; in most captures all packets have the same number."""
     at = PLAIN_LINKS.get(run.link_type)
     return 0 if at is None or not run else tags_at(run.buffer, run.offsets[0] + at)
 
 
 def tags_at(data: bytes, at: int) -> int:
-    """How many VLAN tags stand before what begins at `at` without them; two are looked for."""
+    """How many VLAN tags, at most two, precede the IP header, which begins at `at` if there are none."""
     for tags in range(_TAGS):
         if data[at + 4 * tags - 2 : at + 4 * tags] not in _VLAN:
             return tags

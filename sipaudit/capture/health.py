@@ -1,4 +1,4 @@
-"""What a capture lacks, counted while it is read: nothing is dropped silently."""
+"""Counters of what is missing or unreadable in a capture, updated while it is read: nothing is dropped silently."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sipaudit.capture import linktypes
 from sipaudit.turned_away import has_room
 
 CLOCK_STEPS_KEPT = 100
-AWAY_KEPT = 1_000  # more than end in one batch of packets with something between them
+AWAY_KEPT = 1_000  # pauses: more than can end in one batch with packets between them
 
 
 class Away(NamedTuple):
-    """Nothing was captured from `since` to `until` (seconds since the epoch), and so many `streams` went on."""
+    """Nothing was captured from `since` to `until` (seconds since the epoch), but `streams` RTP streams went on."""
 
     since: float
     until: float
@@ -25,19 +25,20 @@ class Away(NamedTuple):
 class CaptureHealth:
     """Counters of one capture file (contract.md 3, `captures[]`).
 
-    `packets` counts every record; `first` and `last` are seconds since the epoch; `undecoded` counts by kind what
-    the decoder gave up on (`ethertype-0x88cc`, `ip-proto-132`, `fragment-expired` ...); `encrypted` by transport the
-    records that could not be read; `snaplen_cut` SIP messages that lost their end to the snap length;
-    `at` the time of the packet that was read last, which may be before `last`;
-    `clock_steps` `(frame, time, seconds)`, the first hundred; `kernel_drops` None where the file does not say,
-    `interface_drops` what a live port's card lost; `content` what the packets were (`rtp-like`, `dns`, `tcp`, `arp`
-    ...), so that a capture without SIP can say what it holds instead; `apart`, by the index of an earlier capture, so
-    many seconds after it this one shows a packet that both show (the first of these packets, and the last); `away` when
-    it saw nothing of media that went on, the last thousand times; `goes_on` that it has packets later than those
-    wanted of it; `late` the packets that stand behind a later one, by `late_by` seconds at most where no clock stepped;
-    `shipped` that it has messages that were taken out of what carried them (HEP); `rest` the longest time in it without
-    any packet, in whole seconds, None where that was not looked for; `agents_apart` how far the clocks are apart, in
-    seconds, of agents (HEP) that see the same.
+    - `packets` counts every record; `first` and `last` are seconds since the epoch; `at` is the time of the packet
+      that was read last, which may be before `last`.
+    - `undecoded` counts by kind what the decoder gave up on (`ethertype-0x88cc`, `ip-proto-132`, `fragment-expired`
+      ...), `encrypted` by transport the records that could not be read, `content` what the packets were (`rtp-like`,
+      `dns`, `tcp`, `arp` ...), so that a report on a capture without SIP can say what it holds instead.
+    - `snaplen_cut`: SIP messages whose end the snap length cut off. `clock_steps`: the first hundred, as
+      `(frame, time, seconds)`. `kernel_drops`: None if the file does not say. `interface_drops`: lost by a live
+      port's card. `shipped`: there are messages extracted from an encapsulation (HEP).
+    - `apart`, by the index of an earlier capture: how many seconds later than that one this capture shows a packet, for
+      the first and the last of the packets that both show. `agents_apart`: seconds between the clocks of HEP agents
+      that see the same messages.
+    - `away`: the last thousand pauses in which the capture missed media that went on. `rest`: the longest time
+      without any packet, in whole seconds; None if not measured. `goes_on`: there are packets later than those wanted.
+    - `late`: packets that follow a later one in the file, by `late_by` seconds at most where no clock stepped.
     """
 
     path: str
@@ -67,7 +68,7 @@ class CaptureHealth:
 
     @property
     def without_connections(self) -> bool:
-        """Whether connections may have been begun, refused and closed of which it shows nothing."""
+        """Whether connections may have been opened, refused and closed without the capture showing it."""
         return self.shipped or linktypes.name(linktypes.EXPORTED_PDU) in self.link_types
 
     def clock_step(self, frame: int, time: float, seconds: float) -> None:

@@ -10,9 +10,9 @@ from msgspec import Struct
 from sipaudit.capture.content import is_keepalive
 from sipaudit.capture.layers import Stop, Tally
 
-PORT, TLS_PORT = 9060, 9061  # where those who collect it listen, by custom
+PORT, TLS_PORT = 9060, 9061  # where HEP collectors listen, by convention
 SIP = 1  # protocol type of chunk 11
-PAYLOAD_BYTES = 1 << 16  # a decompressed payload; SIP over UDP cannot be longer
+PAYLOAD_BYTES = 1 << 16  # of a decompressed payload, at most; SIP over UDP cannot be longer
 TRANSPORTS = {17: "udp", 6: "tcp", 132: "sctp", 22: "tls"}  # 22: what Kamailio writes for TLS, WS and WSS
 
 _MAGIC = b"HEP3"
@@ -57,7 +57,7 @@ def parse_hep(payload: bytes) -> HepPacket | None:
 
 
 def aside(packet: HepPacket) -> Stop | None:
-    """How a packet is counted that brings no SIP message; None for one that does."""
+    """How to count a packet that carries no SIP message; None for one that does."""
     if packet.type != SIP:
         return Stop(f"hep-type-{packet.type}", Tally.CONTENT)
     if packet.transport is None:
@@ -88,7 +88,7 @@ def _parse_hep3(payload: bytes) -> HepPacket | None:
 
 
 def _chunks(payload: bytes, end: int, total: int) -> tuple[dict[int, bytes], bool]:
-    """The first of each chunk type, and whether the capture ends inside the packet."""
+    """The value of the first chunk of each type, and whether the packet is cut off."""
     values: dict[int, bytes] = {}
     at = 6
     for _ in range(_CHUNKS):
@@ -109,7 +109,7 @@ def _number(values: dict[int, bytes], kind: int) -> int:
 
 
 def _time(seconds: int, microseconds: int) -> float:
-    """A fraction that is none never makes a second more."""
+    """Seconds since the epoch; an invalid fraction is limited, so that it never adds a second or more."""
     return seconds + min(microseconds, 999_999) / 1e6
 
 
@@ -118,7 +118,7 @@ def _port(values: dict[int, bytes], kind: int) -> bytes:
 
 
 def _inflate(data: bytes) -> tuple[bytes, bool]:
-    """A zlib stream within PAYLOAD_BYTES, and whether it was whole."""
+    """Decompress a zlib stream, up to PAYLOAD_BYTES; the second value says whether it was complete."""
     stream = zlib.decompressobj()
     try:
         message = stream.decompress(data, PAYLOAD_BYTES)

@@ -1,4 +1,4 @@
-"""Taking a capture in: what is counted of every packet, and which of them go on to be decoded."""
+"""Takes in the packets of a capture: counts all of them, and selects those to be decoded."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch, Run, Span
 from sipaudit.capture.prefilter import Prefilter
 
-STEP_BACK = 0.5  # seconds; less is the jitter of capture queues: programs hand on blocks of up to 0.25 s
-QUEUE = 1.0      # seconds; what lies between may be a slow queue as well, and is both said to be late and to be a step
-LEAP = 86_400.0  # seconds forward without a packet: no phone is silent for a day
-_DISORDER = 1.0  # seconds behind the end asked for in which earlier packets may still come
+STEP_BACK = 0.5  # seconds; less is the jitter of capture queues: programs deliver blocks of up to 0.25 s
+QUEUE = 1.0      # seconds; between STEP_BACK and this it may be a slow queue too: counted both as late and as a step
+LEAP = 86_400.0  # seconds forward without a packet count as a clock step: no phone is silent for a day
+_DISORDER = 1.0  # seconds of reading past `until`, since earlier packets may still come
 
 
 class Intake:
-    """One capture's packets on their way in.
+    """Takes in the packets of one capture.
 
-    `prefilter` is shared by all captures of a run, `bpf` is the user's filter, nothing later than `until` (seconds
-    since the epoch) is taken in or counted. `pauses` has followed the capture that ended where this one begins.
-    `is_in_order` is whether no packet of the run that was given last is earlier than one before it, which may be of a
-    run before.
+    `prefilter` is shared by all captures of a run, `bpf` is the user's filter; packets later than `until` (seconds
+    since the epoch) are neither taken in nor counted. `pauses` has followed the capture that this one continues.
+    `is_in_order`: no packet of the latest run is earlier than any packet before it, in this run or an earlier one.
     """
 
     def __init__(
@@ -35,12 +34,12 @@ class Intake:
         self._bpf = bpf
         self._until = until
         self._before: float | None = None  # time of the packet before
-        self._newest = -inf                # the latest time, since the clock last stepped
+        self._newest = -inf                # the latest time since the clock was last set back
         self._pauses = pauses or Pauses()
         self.is_in_order = True
 
     def runs(self, batches: Iterable[Batch]) -> Iterator[Run]:
-        """What is worth decoding, in runs that are never empty."""
+        """The packets worth decoding, in runs that are never empty."""
         health = self._health
         for batch in batches:
             health.rest = longest_rest(batch, health.rest or 0, self._before)
@@ -55,7 +54,7 @@ class Intake:
                 return
 
     def _taken(self, batch: Batch) -> tuple[Run, bool]:
-        """The packets of a batch that go on, and whether the end asked for has come."""
+        """The packets of a batch to be decoded, and whether reading can stop because `until` has passed."""
         sifted = self._prefilter.sift(batch)
         span = sifted.span
         if self._until is not None and span.latest > self._until:
@@ -67,7 +66,7 @@ class Intake:
         return sifted.packets, False
 
     def _has_media(self, batch: Batch) -> bool:
-        """Whether media were counted, as they are once a batch is decoded; of the first some packets are looked at."""
+        """Whether RTP was counted so far; it is counted only when batches are decoded, so the first one is sampled."""
         health = self._health
         return health.content["rtp-like"] > 0 or (health.packets == batch.length and shows_media(batch))
 
@@ -82,7 +81,7 @@ class Intake:
             self._health.content[kind] += number
 
     def _note(self, span: Span, run: Callable[[], Run]) -> None:
-        """Count packets and their time, and look for steps of the clock; `run` gives packets where one is likely."""
+        """Count packets, note their times and check for clock steps; `run` gives the packets if a step is likely."""
         health = self._health
         health.packets += span.packets
         if health.first is None:
@@ -96,7 +95,7 @@ class Intake:
         self._before = health.at = span.last
 
     def _look_at_times(self, before: float, run: Run) -> None:
-        """For steps of the clock, and packets that come too late."""
+        """Look for clock steps, and for packets that are late."""
         health, newest = self._health, self._newest
         for time, frame in zip(run.times, run.frames, strict=True):
             if not -STEP_BACK <= time - before <= LEAP:

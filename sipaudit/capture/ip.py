@@ -1,4 +1,4 @@
-"""IPv4 and IPv6 headers, with the extension headers between them and the transport."""
+"""Parses IPv4 and IPv6 headers, and the extension headers between them and the transport."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 from sipaudit.capture.layers import TRUNCATED, Stop, Tally
 
 UDP, TCP, ICMP, ICMP6, ESP, AH, FRAGMENT = 17, 6, 1, 58, 50, 51, 44
-EXTENSION_HEADERS = 16  # extension headers followed in one packet; RFC 8200 4.1 knows six kinds, each once or twice
+EXTENSION_HEADERS = 16  # extension headers followed per packet; RFC 8200 4.1 has six kinds, each once or twice
 
 _BAD_HEADER = Stop("ip-header")
 _EXTENSIONS = (0, 43, 60, AH, FRAGMENT)  # 0, 43, 60: hop-by-hop, routing and destination options
@@ -30,8 +30,8 @@ class Fragment(Struct, frozen=True, gc=False):
 class IpPacket(Struct, frozen=True, gc=False):
     """One IP packet or reassembled datagram. `payload` begins with the header of `protocol`.
 
-    `cut`: the snap length removed its end.  `datagram` is the packet as captured, without what the link padded;
-    empty when it was put together from fragments.
+    `cut`: the snap length removed its end.  `datagram` is the packet as captured, without link-layer padding; empty
+    if it was reassembled from fragments.
     """
 
     source: bytes
@@ -44,13 +44,13 @@ class IpPacket(Struct, frozen=True, gc=False):
 
 
 def protocol_stop(number: int) -> Stop:
-    """How a packet with an IP protocol that we do not read is counted."""
+    """How to count a packet with an IP protocol that we do not read."""
     return _PROTOCOL_STOPS.get(number) or Stop(f"ip-proto-{number}")
 
 
 def parse_ip(data: bytes, missing: bool) -> IpPacket | Stop:
-    """An IPv4 or IPv6 packet. `missing`: the snap length cut the frame (decides only where the header gives no length,
-    as segmentation offload leaves it)."""
+    """Parse an IPv4 or IPv6 packet. `missing`: the snap length cut the frame; it matters only if the header has length
+    0, as with segmentation offload."""
     version = data[0] >> 4 if data else 0
     if version == 4:
         return _parse_ip4(data, missing)
@@ -88,9 +88,9 @@ def _parse_ip6(data: bytes, missing: bool) -> IpPacket | Stop:
 
 
 def behind_extensions(packet: IpPacket, declared: int = 0) -> IpPacket | Stop:
-    """The packet with its extension headers (and AH, which hides nothing) skipped, up to a fragment's.
+    """The packet with its extension headers (and AH, which encrypts nothing) skipped, up to a fragment header.
 
-    `declared` is the payload's length by the IP header, which a fragment needs to know its end (IPv6 only).
+    `declared` is the payload length in the IP header, from which the end of a fragment is computed (IPv6 only).
     """
     protocol, payload, at = packet.protocol, packet.payload, 0
     for _ in range(EXTENSION_HEADERS):

@@ -1,10 +1,10 @@
-"""What the kernel may keep back: media, and nothing that could carry SIP.
+"""The kernel filter, which drops media but nothing that could carry SIP.
 
-RTP and RTCP begin with version 2 in their first two bits (RFC 3550 5.1), a byte
-with which no SIP message begins.  Kept back is only what is surely that: UDP
-that is no fragment, directly on IPv4 or IPv6, at no port of DNS or of a tunnel.
-Tags that the network card took off do not matter here; frames that still carry
-them pass whole, and our own mask looks at them.
+RTP and RTCP begin with version 2 in their first two bits (RFC 3550 5.1), and no
+SIP message begins with such a byte.  Only what is surely media is dropped:
+unfragmented UDP directly on IPv4 or IPv6, on no port of DNS or of a tunnel.
+VLAN tags that the network card removed do not matter here; frames that still
+have tags all pass, and our own mask handles them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MEDIA6 = "(ip6 and ip6[6] = 17 and ip6[48] & 0xc0 = 0x80)"
 
 
 def kernel_filter(link_type: int, bpf: str | None) -> str | None:
-    """The filter for a port of this link type, the user's `bpf` included; None: everything passes."""
+    """The filter expression for a live port of this link type, including the user's `bpf`; None: everything passes."""
     if link_type not in (ETHERNET, LINUX_SLL):
         return bpf
     ports = " or ".join(f"port {port}" for port in sorted({DNS_PORT, *TUNNEL_PORTS}))

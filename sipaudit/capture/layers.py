@@ -1,4 +1,4 @@
-"""What peeling one header off a packet can give: what is inside, or why there is no going on."""
+"""The results of peeling one header off a packet: what is inside, or why parsing stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from sipaudit.capture.health import CaptureHealth
 
-KINDS_KEPT = 256   # of what is counted by name: packets may hold any EtherType
+KINDS_KEPT = 256   # names in one counter: packets may hold any EtherType; further kinds count as OTHER
 OTHER = "other"
 
 
@@ -22,8 +22,8 @@ class Tally(StrEnum):
 
 
 class Solicitation(Struct, frozen=True, gc=False):
-    """A host, `asker`, asks its segment for the hardware address of `target`, or is told it (`answers`). Addresses are
-    packed; `mac` is the asker's hardware address, or empty."""
+    """The host `asker` requests the hardware address of `target` on its segment, or receives it (`answers`). Addresses
+    are packed; `mac` is the asker's hardware address, or empty."""
 
     asker: bytes
     target: bytes
@@ -32,8 +32,8 @@ class Solicitation(Struct, frozen=True, gc=False):
 
 
 class Stop(Struct, frozen=True, gc=False):
-    """A packet that gives nothing further; `kind` is the name it is counted under. What one host asks another on its
-    segment is no message, but may stand in the place of one."""
+    """A packet that is not parsed further; `kind` is the name it is counted under. `solicitation`: an address request
+    is no message, but may be the only sign of an attempt to send one."""
 
     kind: str
     tally: Tally = Tally.UNDECODED
@@ -48,9 +48,9 @@ class Stop(Struct, frozen=True, gc=False):
 
 
 class Inner(Struct, frozen=True):
-    """What a header carried. `peel` reads the next one; None: `data` begins with an IP header.
+    """What a header carried. `peel` parses the next header; None: `data` begins with an IP header.
 
-    `mac` is the sender's hardware address where the header had one, else empty; `tags` the VLAN tags behind it.
+    `mac` is the sender's hardware address, empty if the header had none; `tags` are the VLAN tags behind it.
     """
 
     data: bytes
@@ -64,16 +64,16 @@ Peel = Callable[[bytes], Peeled]
 
 TRUNCATED = Stop("truncated-header")
 NESTING = Stop("nesting")
-HEADERS = 16  # link headers peeled in one go: tags, labels and sessions of a real network are four or five
+HEADERS = 16  # link headers peeled at most: a real network has four or five tags, labels and sessions
 
 
 def descend(step: Peeled) -> Peeled:
-    """Peel until an IP header comes, or until there is no going on."""
+    """Peel headers until an IP header is reached, or parsing stops."""
     for _ in range(HEADERS):
         if isinstance(step, Stop) or step.peel is None:
             return step
         below = step.peel(step.data)
-        if isinstance(below, Inner) and not below.mac and step.mac:   # the address outlives the tags behind it
+        if isinstance(below, Inner) and not below.mac and step.mac:   # keep the address across tags
             below = Inner(below.data, below.peel, step.mac, step.tags + below.tags)
         step = below
     return NESTING

@@ -1,6 +1,6 @@
-"""Link layers: from a captured frame to the IP packet inside, one header at a time.
+"""Parses link layers: from a captured frame to the IP packet inside, one header at a time.
 
-Each function takes the bytes behind the header before it.  None raises.
+Each function takes the bytes behind the previous header.  None raises.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from sipaudit.capture.neighbours import of_arp
 ETHERTYPE_IP = (0x0800, 0x86DD)
 ETHERTYPE_BRIDGED = 0x6558  # Transparent Ethernet Bridging (GRE, GENEVE)
 ERSPAN2, ERSPAN3 = 0x88BE, 0x22EB
-VLAN_TAG = b"\x81\x00"   # how the tags begin that are kept, whatever they begin with
-_LENGTHS_END = 0x0600  # below it the field is an 802.3 length, IEEE 802.3 3.2.6
+VLAN_TAG = b"\x81\x00"   # stored as the first bytes of every VLAN tag, whichever EtherType it has
+_LENGTHS_END = 0x0600  # a smaller value in the field is an 802.3 length, IEEE 802.3 3.2.6
 _ARPHRD_ETHER = (1, 772)  # Ethernet, and Linux's loopback, which shows all-zero addresses
 _NULL_FAMILIES = (2, 10, 24, 28, 30)  # AF_INET, AF_INET6 of Linux, NetBSD/OpenBSD, FreeBSD, Darwin
 
@@ -25,7 +25,7 @@ def by_link_type(link_type: int, data: bytes) -> Peeled:
 
 
 def by_ethertype(number: int, data: bytes, mac: bytes = b"", tags: bytes = b"") -> Peeled:
-    """What carries on behind an EtherType."""
+    """The content that follows an EtherType."""
     if number in ETHERTYPE_IP:
         return Inner(data, None, mac, tags)
     if peel := _ETHERTYPES.get(number):
@@ -34,7 +34,7 @@ def by_ethertype(number: int, data: bytes, mac: bytes = b"", tags: bytes = b"") 
 
 
 def ethernet(data: bytes) -> Peeled:
-    """Ethernet II, or 802.3, where a length stands in the place of the EtherType (IEEE 802.3 3.2.6)."""
+    """Ethernet II, or 802.3, which has a length instead of the EtherType (IEEE 802.3 3.2.6)."""
     if len(data) < 14:
         return TRUNCATED
     number = int.from_bytes(data[12:14], "big")
@@ -70,7 +70,7 @@ def six_byte_tag(data: bytes) -> Peeled:
 
 
 def _tag(data: bytes, length: int, tags: bytes = b"") -> Peeled:
-    """A tag of `length` bytes with the EtherType (or 802.3 length) of what follows behind it."""
+    """A tag of `length` bytes, followed by the EtherType (or 802.3 length) of its content."""
     if len(data) < length + 2:
         return TRUNCATED
     number = int.from_bytes(data[length : length + 2], "big")
@@ -80,7 +80,7 @@ def _tag(data: bytes, length: int, tags: bytes = b"") -> Peeled:
 
 
 def mpls(data: bytes) -> Peeled:
-    """Labels down to the bottom of the stack. No field says what follows: the first nibble does (RFC 4928 3)."""
+    """Skip labels down to the bottom of the stack. No field says what follows: its first nibble does (RFC 4928 3)."""
     at = 0
     while at + 4 <= len(data):
         bottom = data[at + 2] & 1
@@ -91,10 +91,10 @@ def mpls(data: bytes) -> Peeled:
 
 
 def _behind_labels(data: bytes) -> Peeled:
-    """An IP packet, or the Ethernet frame of a pseudowire, with a control word (RFC 4448 4.6) or without.
+    """An IP packet, or the Ethernet frame of a pseudowire, with or without a control word (RFC 4448 4.6).
 
-    A control word begins with a nibble of 0, and so do many hardware addresses: it is one when an EtherType that we
-    know stands where it would then have to.
+    A control word begins with a nibble of 0, as do many hardware addresses: it is taken for one if a known EtherType is
+    found at the place where it must then be.
     """
     if not data:
         return TRUNCATED
@@ -115,7 +115,7 @@ def pppoe(data: bytes) -> Peeled:
 
 
 def ppp(data: bytes) -> Peeled:
-    """The protocol field may be one byte when its compression was agreed on (RFC 1661 6.5)."""
+    """PPP. The protocol field may be one byte if its compression was negotiated (RFC 1661 6.5)."""
     if data[:2] == b"\xff\x03":
         data = data[2:]
     if len(data) < 2:
@@ -126,13 +126,13 @@ def ppp(data: bytes) -> Peeled:
         return Inner(data[size:])
     if number in (0x0281, 0x0283):
         return Inner(data[size:], mpls)
-    if number >= 0x8000:  # LCP, PAP, CHAP, IPCP ...: the link speaks of itself
+    if number >= 0x8000:  # LCP, PAP, CHAP, IPCP ...: control of the link itself
         return Stop("ppp", Tally.CONTENT)
     return Stop(f"ppp-0x{number:04x}")
 
 
 def erspan(data: bytes) -> Peeled:
-    """ERSPAN types II and III, told apart by their version (draft-foschiano-erspan-03 4.2, 4.3)."""
+    """ERSPAN types II and III, distinguished by their version field (draft-foschiano-erspan-03 4.2, 4.3)."""
     if len(data) < 8:
         return TRUNCATED
     version = data[0] >> 4
@@ -142,7 +142,7 @@ def erspan(data: bytes) -> Peeled:
         return Stop(f"erspan-version-{version}")
     if len(data) < 12:
         return TRUNCATED
-    at = 20 if data[11] & 1 else 12  # O: a platform's own subheader follows
+    at = 20 if data[11] & 1 else 12  # O flag: a platform-specific subheader follows
     frame_type = data[10] >> 2 & 31
     return Inner(data[at:], None if frame_type == 2 else ethernet)
 

@@ -35,12 +35,12 @@ _DLT = {RAW: RAW_BSD}
 
 
 def canonical(number: int) -> int:
-    """The one number for link types that systems number differently: 12 and 14 are raw IP (101)."""
+    """One number for a link type that systems number differently: 12 and 14 become raw IP (101)."""
     return _RAW_IP.get(number, number)
 
 
 def dlt(link_type: int) -> int:
-    """The number by which libpcap on this kind of system knows a link type of a file."""
+    """The number that libpcap on this kind of system uses for a link type of a file."""
     return _DLT.get(link_type, link_type)
 
 

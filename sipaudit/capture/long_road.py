@@ -1,4 +1,4 @@
-"""The long road: any packet whose headers we know, peeled one after the other."""
+"""The long road: decodes any packet whose headers we know, peeling them one after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sipaudit.sip.datagram import Item
 
 
 class LongRoad:
-    """From link headers through tunnels and fragments to a transport; what leads nowhere is counted."""
+    """Decodes packets from link headers through tunnels and fragments to a transport; counts those that stop before."""
 
     def __init__(self, health: Sequence[CaptureHealth], transports: Transports, bounds: CaptureBounds) -> None:
         self._health = health
@@ -27,16 +27,16 @@ class LongRoad:
         self._neighbours = Neighbours()
 
     def items(self, packet: Packet, capture: int) -> list[Item]:
-        """What one packet completes."""
+        """The items that one packet completes."""
         return self._counted(self._layered(packet, capture), packet, capture)
 
     def items_of_ip(self, packet: Packet, capture: int, at: int, mac: bytes, tags: bytes) -> list[Item]:
-        """The same where the link headers are known: the sender's address and the VLAN tags, and that an IP packet
-        begins at `at`."""
+        """The same if the link headers are already parsed: the sender's MAC, the VLAN tags, and the offset `at` of the
+        IP packet."""
         return self._counted(self._ip(packet, capture, packet[3][at:], mac, tags), packet, capture)
 
     def finish(self) -> None:
-        """The captures have ended: incomplete fragments are counted."""
+        """To be called when the captures have ended: counts incomplete fragments."""
         self.fragments.finish()
 
     def _counted(self, result: Result, packet: Packet, capture: int) -> list[Item]:
@@ -56,7 +56,7 @@ class LongRoad:
         return self._network(Origin(time, capture, frame, (), mac, tags), parse_ip(data, missing), missing)
 
     def _network(self, origin: Origin, ip: IpPacket | Stop, missing: bool) -> Result:
-        """From an IP packet through what it tunnels to a transport. `missing`: the snap length cut the frame."""
+        """Decode an IP packet, through tunnels, down to a transport. `missing`: the snap length cut the frame."""
         for _ in range(TUNNELS + 1):
             if isinstance(ip, Stop):
                 return ip
@@ -79,7 +79,7 @@ class LongRoad:
     def _defragmented(
         self, origin: Origin, ip: IpPacket, fragment: Fragment
     ) -> tuple[IpPacket, tuple[int, ...]] | Stop | None:
-        """The datagram that this fragment completes, with its frames; a fragment mirrored twice counts once."""
+        """The datagram that this fragment completes, with its frames; a fragment captured twice counts once."""
         if self._transports.repeated(origin, ip.datagram):
             return None
         frames = origin.frames or (origin.frame,)
