@@ -60,7 +60,7 @@ def parse_dns(
 
 
 def _read(body: bytes) -> _Reading | None:
-    """Parse a message from which the ID was removed; None if it is damaged."""
+    """Parse a message from which the ID was removed; None as in `parse_dns`."""
     try:
         return _reading(b"\0\0" + body)   # pointers count from there
     except (DamagedError, IndexError, StructError):

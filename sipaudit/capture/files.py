@@ -1,4 +1,4 @@
-"""Which captures the CAPTURE arguments of the command line mean (contract.md 1)."""
+"""Resolves the CAPTURE arguments of the command line to capture files (contract.md 1)."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from sipaudit.errors import InputError, InputErrors, collecting, raise_together,
 
 _STOPPED_EARLY = "was the capture stopped before its first packet, or did its filter match nothing?"
 _COPY_AGAIN = "copy the file again from where it was captured"
-OURS = "evidence"   # what `-o` writes: proof that stands in the captures, too
+OURS = "evidence"   # folder written by `-o`: its packets are in the captures as well
 CAPTURES = re.compile(r"\.p?cap(ng)?\d*(\.(gz|zst|lz4))?$", re.IGNORECASE)
-LOOKED_AT = 100      # entries of a folder
-LISTED = 20          # of what was passed over, where no capture is left
-_PIECE = 4096  # bytes to read at a time while the first packet is looked for
+LOOKED_AT = 100      # entries of a folder that are checked
+LISTED = 20          # skipped files that are listed if no capture is left
+_PIECE = 4096  # bytes to parse at a time when looking for the first packet
 
 
 class _NoPacketError(InputError):
-    """A capture that can be read, and holds nothing."""
+    """The capture can be read, but has no packet."""
 
 
 @dataclass(frozen=True)
 class CaptureFile:
     """A capture that can be read.
 
-    `path` is what the user calls it, `source` what to open (for a pipe that was spooled, the spool); `plain`: a
-    regular file, not compressed; `first`: time of its first packet in seconds since the epoch (a pipe to be read once
-    is not looked at before: None); `link_types` those of the interfaces declared before that packet; `secrets`: the
-    file carries TLS keys; `size` in stored bytes (of a pipe: 0).
+    `path` is the name that the user gave, `source` the path to open (for a spooled pipe, the spool); `plain`: a regular
+    file, not compressed; `first`: time of its first packet in seconds since the epoch (None for a pipe that is read
+    only once, since it is not examined beforehand); `link_types` those of the interfaces declared before that packet;
+    `secrets`: TLS keys were found up to that packet; `size` in stored bytes (of a pipe: 0).
     """
 
     path: str
@@ -56,27 +56,27 @@ class CaptureFile:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The captures in the order given, and what a directory or pattern held besides (with the reason)."""
+    """The captures in the order given, and what was skipped, with the reasons."""
 
     files: list[CaptureFile]
     skipped: list[InputError]
 
 
 def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
-    """The captures meant by files, patterns, directories (one level) and `-`; one named twice counts once, and so does
-    one of which there is a copy.
+    """The captures meant by files, patterns, directories (one level) and `-`. A file named twice, or several copies of
+    one file, count once.
 
-    A pipe is spooled to an unnamed temporary file when it is to be read again (`reread`), or when its place among
-    other captures must be known.  Raises InputError, of all paths named that are no captures, and where no capture
-    with a packet in it is left.
+    A pipe is spooled to an unnamed temporary file if it will be read again (`reread`), or if its place among other
+    captures must be known.  Raises InputError, for all named paths that are no captures together, and if no capture
+    with a packet is left.
     """
-    if not arguments:   # the command line sees to it
+    if not arguments:   # the command line prevents this
         raise InputError("no capture is named", fix="name files, patterns or directories")
     errors: list[InputError] = []
     paths = _meant(arguments, errors)
     spool = reread or len(paths) > 1
     found = _Found()
-    without_packet: list[InputError] = []   # named, as the last file of a ring is by a pattern that the shell expands
+    without_packet: list[InputError] = []   # named, as by a shell's pattern: a ring's last file may be empty
     for path, named in paths:
         try:
             found.take(_capture_file(path, spool))
@@ -94,7 +94,7 @@ def resolve(arguments: Sequence[str], *, reread: bool = False) -> Resolved:
 
 
 def must_be_captures(arguments: Sequence[str]) -> None:
-    """Raises InputError as `resolve` does, of what can be looked at and read all the same later: of no pipe."""
+    """Raises InputError as `resolve` does, but checks only arguments that can be read again later: no pipes."""
     lasting = [argument for argument in arguments
                if _is_regular(argument) or _is_folder(argument) or has_magic(argument)]
     if lasting:
@@ -102,8 +102,8 @@ def must_be_captures(arguments: Sequence[str]) -> None:
 
 
 def _meant(arguments: Sequence[str], errors: list[InputError]) -> list[tuple[str, bool]]:
-    """Each path that the arguments mean once, as it was written first, and whether the user named it. A pattern that
-    means none is an error."""
+    """Each path that the arguments refer to, once and as first written, and whether the user named it. A pattern that
+    matches nothing is added to `errors`."""
     paths: dict[str, tuple[str, bool]] = {}
     for argument in arguments:
         with collecting(errors):
@@ -115,7 +115,8 @@ def _meant(arguments: Sequence[str], errors: list[InputError]) -> list[tuple[str
 
 def _no_capture(arguments: Sequence[str], skipped: Sequence[InputError], passed_over: Sequence[InputError]
                 ) -> Iterator[InputError]:
-    """That nothing is left, and of some of what was passed over why: it may be captures that cannot be read here."""
+    """The errors if no capture is left: that, and for up to LISTED skipped files the reason, since some may be captures
+    that cannot be read here."""
     what = "none of its files is a capture" if skipped else "no file there"
     fix = "name a pcap or pcapng file; folders within a folder are not searched"
     yield InputError(what, fix=fix, file=" ".join(arguments))
@@ -125,7 +126,7 @@ def _no_capture(arguments: Sequence[str], skipped: Sequence[InputError], passed_
 
 
 class _Found:
-    """Captures in their order, each once, and what is passed over."""
+    """The captures found, in order and each once, and what was skipped."""
 
     def __init__(self) -> None:
         self.files: list[CaptureFile] = []
@@ -133,7 +134,7 @@ class _Found:
         self._alike: dict[tuple[int, float | None], list[CaptureFile]] = {}   # by length and first packet
 
     def take(self, file: CaptureFile) -> None:
-        """One more, unless it is a copy of one that is here."""
+        """Add a capture, unless it is a copy of one already found."""
         alike = self._alike.setdefault((file.size, file.first), [])
         copied = next((other for other in alike if _same_content(file, other)), None)
         if copied is None:
@@ -144,19 +145,20 @@ class _Found:
 
 
 def _same_content(one: CaptureFile, other: CaptureFile) -> bool:
-    """Whether two files that are as long, and begin alike, are the same to the byte. Pipes are not looked at."""
+    """Whether two files with the same length and first packet time are identical. Always false for pipes."""
     if not one.size:
         return False
-    from filecmp import cmp  # deferred: seldom is there anything to compare
+    from filecmp import cmp  # deferred: there is seldom anything to compare
 
     try:
         return cmp(one.source, other.source, shallow=False)
-    except OSError:   # whoever reads it says so
+    except OSError:   # reported when the file is read
         return False
 
 
 def _expand(argument: str) -> Iterator[tuple[str, bool]]:
-    """Paths, and whether the user named them; pipes and folders in a directory or pattern were not meant."""
+    """Paths, each with whether the user named it; pipes and folders found in a directory or by a pattern are left out.
+    """
     if _is_folder(argument):
         yield from ((str(entry), False) for entry in sorted(Path(argument).iterdir()) if entry.is_file())
     elif argument != STDIN and has_magic(argument) and not os.path.exists(Path(argument)):  # noqa: PTH110 - the same
@@ -169,7 +171,7 @@ def _expand(argument: str) -> Iterator[tuple[str, bool]]:
 
 
 def _not_searched(arguments: Sequence[str]) -> Iterator[InputError]:
-    """Folders with captures in a folder that was named, of which somebody may think that they were read."""
+    """Reports folders with captures inside a named folder, since the user may believe that they were read."""
     named = {os.path.realpath(argument) for argument in arguments}
     for argument in filter(_is_folder, arguments):
         for folder in sorted(entry for entry in Path(argument).iterdir() if entry.is_dir()):
@@ -179,12 +181,12 @@ def _not_searched(arguments: Sequence[str]) -> Iterator[InputError]:
 
 
 def _is_folder(argument: str) -> bool:
-    path = Path(argument)   # nothing means the folder where we are, as it does to Path
+    path = Path(argument)   # an empty argument means the current folder, as it does to Path
     return argument != STDIN and os.path.isdir(path)  # noqa: PTH112 - Path's raises where a folder above is closed
 
 
 def _holds_captures(folder: Path) -> bool:
-    """By the names of a few of its files: it is not for us to open them."""
+    """Whether a folder holds captures, by the names of its first LOOKED_AT entries: no file is opened."""
     try:
         return any(CAPTURES.search(entry.name) for entry in islice(folder.iterdir(), LOOKED_AT))
     except OSError:
@@ -192,12 +194,12 @@ def _holds_captures(folder: Path) -> bool:
 
 
 def _capture_file(path: str, spool: bool) -> CaptureFile:
-    """The capture at a path. Raises InputError when it is none, or holds no packet."""
+    """The capture at a path. Raises InputError if it is not a capture, or has no packet."""
     if _is_regular(path):
         return examine(path, _again(sys.stdin.fileno()) if path == STDIN else path)  # `< FILE` is a file, too
     if not spool:
         return CaptureFile(path, path)
-    from tempfile import TemporaryFile  # deferred: most captures are no pipes
+    from tempfile import TemporaryFile  # deferred: most captures are not pipes
 
     held = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the CaptureFile
     with opened(path) as stream:
@@ -212,7 +214,7 @@ def _again(descriptor: int) -> str:
 
 
 def _is_regular(path: str) -> bool:
-    """False for pipes and devices; what is not there is left to `open`, which says so."""
+    """False for pipes and devices. True for a path that does not exist: `open` will report it."""
     try:
         status = os.fstat(sys.stdin.fileno()) if path == STDIN else Path(path).stat()
         return stat.S_ISREG(status.st_mode)
@@ -221,7 +223,7 @@ def _is_regular(path: str) -> bool:
 
 
 def examine(path: str, source: str, spool: IO[bytes] | None = None) -> CaptureFile:
-    """Look at a capture up to its first packet. Raises InputError when none comes."""
+    """Examine a capture up to its first packet. Raises InputError if there is none."""
     health = CaptureHealth(path)
     with opened(source) as stream:
         try:
@@ -256,7 +258,7 @@ def _first_packet(pieces: Iterator[tuple[bytes, int]], path: str, health: Captur
 
 
 def no_packet(path: str, reader: Records | None) -> InputError:
-    """Why a capture gave none, once it was read to its end."""
+    """The error that says why a capture had no packet, after it was read to its end."""
     if reader is None:
         return formats.not_a_capture(b"", path)
     if reader.damaged:

@@ -1,8 +1,8 @@
-"""The numpy mask that drops RTP and its like from whole batches.
+"""The numpy mask that drops RTP and similar packets from whole batches.
 
-Dropped is only what the decoder would surely drop, and it is counted as the decoder would count it: UDP, no fragment,
-between ports that mean nothing to us, its first byte none that text, STUN or HEP begins with.  Everything that the
-mask does not fully understand is kept.
+It drops only packets that the decoder would surely drop, and counts them as the decoder would: unfragmented UDP between
+ports that mean nothing to us, with a first byte that does not begin text, STUN or HEP.  Everything that the mask does
+not fully understand is kept.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LINK_HEADERS = {
 }  # fmt: skip
 """Bytes before the IP header, for the link types that the mask knows."""
 _ETHERTYPE_BEFORE = {linktypes.ETHERNET: 2, linktypes.LINUX_SLL: 2, linktypes.LINUX_SLL2: 20}  # bytes before IP
-_IP4_PLAIN = 0x45  # as its first octet: version 4, five words, so no options
+_IP4_PLAIN = 0x45  # first octet: version 4, five words, so no options
 _RTP_HEADER = 12  # bytes, RFC 3550 5.1; a shorter payload is left to the decoder
 _RTP_VERSION = 2
 
@@ -47,7 +47,8 @@ _EVERYWHERE = slice(None)
 
 
 def _layout(*fields: tuple[str, str, int]) -> np.dtype[np.void]:
-    """Name, type and place of each field; the last one is the first octet behind the header of UDP."""
+    """A numpy type from name, type and offset of each field; the last field is the first octet behind the UDP header.
+    """
     names, formats, places = zip(*fields, strict=True)
     return np.dtype({"names": names, "formats": formats, "offsets": places, "itemsize": places[-1] + 1})
 
@@ -62,7 +63,7 @@ _LAYOUTS = {
 
 
 def sift(batch: Batch) -> Sifted:
-    """Drop what is surely not ours."""
+    """Drop the packets of a batch that surely mean nothing to us, and count them."""
     rows = np.frombuffer(batch.rows, np.uint32).reshape(-1, 4)
     dropped, rtp = _dropped(batch, rows)
     kept = np.flatnonzero(~dropped)
@@ -88,7 +89,8 @@ def _span(rows: NDArray[np.uint32]) -> Span:
 
 
 def _where(mask: Mask) -> slice | Places:
-    """Where it holds: everywhere, nearly always, and then nothing need be picked out."""
+    """An index of the places where the mask is true; a slice if it is true everywhere, as nearly always, since that
+    saves a copy."""
     return _EVERYWHERE if mask.all() else np.flatnonzero(mask)
 
 
@@ -117,9 +119,9 @@ def _dropped(batch: Batch, rows: NDArray[np.uint32]) -> tuple[Mask, int]:
 
 
 def _heads(buffer: bytes, layout: np.dtype[np.void], at: Places) -> Heads:
-    """The headers that begin at these places of a buffer: copied in one go, for numpy is slow at numbers that stand
-    anywhere."""
-    plain = f"V{layout.itemsize}"  # which it copies whole, not field by field
+    """The headers that begin at these offsets of a buffer, copied in one go, because numpy is slow at unaligned
+    numbers."""
+    plain = f"V{layout.itemsize}"  # numpy copies this type whole, not field by field
     anywhere: Heads = np.ndarray(max(0, len(buffer) - layout.itemsize + 1), plain, buffer, strides=(1,))
     return anywhere[at].view(layout)
 
@@ -135,18 +137,18 @@ def _ip_headers(octets: NDArray[np.uint8], link_type: int, at: Places) -> tuple[
         if not tagged.any():
             break
         kind = np.where(tagged, _kind(octets, at + 2), kind)
-        at = at + 4 * tagged  # at most 8, and IP, UDP and RTP headers have 40: still within the packet
+        at = at + 4 * tagged  # at most 8 bytes; IP, UDP and RTP headers have 40, so this stays within the packet
     return at, np.where(octets[at] >> 4 == kind, kind, 0)
 
 
 def _kind(octets: NDArray[np.uint8], at: Places) -> NDArray[np.uint8]:
-    """What the EtherTypes at these places mean."""
+    """The meaning (`_KIND`) of the EtherTypes at these offsets."""
     kinds: NDArray[np.uint8] = _KIND[octets[at].astype(np.uint16) << 8 | octets[at + 1]]
     return kinds
 
 
 def _is_udp(heads: Heads, version: int) -> Mask:
-    """Whether it is UDP, no fragment, behind a header without options, and as long as IP says."""
+    """Whether each is unfragmented UDP behind an IP header without options, with the length that IP declares."""
     length = heads["length"]
     is_udp: Mask = (heads["protocol"] == UDP) & (length >= 8 + _RTP_HEADER)
     if version == 6:

@@ -1,4 +1,4 @@
-"""Several captures as one sequence: by time where they overlap, one after the other where they do not."""
+"""Merges several captures into one sequence: by time where they overlap, one after the other where they do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, Protocol, Self, TypeVar, cast
 
 
 class Timed(Protocol):
-    """What comes one after the other: `times` are seconds since the epoch, `part` lies between two positions."""
+    """A sequence of packets: `times` are seconds since the epoch, `part` gives those between two positions."""
 
     @property
     def times(self) -> Sequence[float]: ...
@@ -23,7 +23,7 @@ AnyRun = TypeVar("AnyRun", bound=Timed)
 
 
 class Source(NamedTuple, Generic[AnyRun]):
-    """A capture to come: its index, the time of its first packet, and how to start reading it (never empty runs)."""
+    """A capture not yet opened: its index, the time of its first packet, and how to read it (runs are never empty)."""
 
     capture: int
     first: float
@@ -31,7 +31,7 @@ class Source(NamedTuple, Generic[AnyRun]):
 
 
 class _Reading(Generic[AnyRun]):
-    """A capture that has been begun: the run at hand, and where in it we are."""
+    """A capture being read: the current run, and our position in it."""
 
     def __init__(self, source: Source[AnyRun]) -> None:
         self.capture = source.capture
@@ -47,8 +47,8 @@ class _Reading(Generic[AnyRun]):
         return None if self._run is None else self._run.times[self._position]
 
     def is_moment(self) -> bool:
-        """Whether all its packets are of one time, before any was taken. Where they are more than a run it is not
-        known: no."""
+        """Whether all packets of the capture have the same time; to be called before any is taken. If they are more
+        than one run this is not known, and the answer is no."""
         if self.head() is None:
             return True
         times = cast(AnyRun, self._run).times
@@ -60,7 +60,7 @@ class _Reading(Generic[AnyRun]):
         return following is None
 
     def take(self, limit: float) -> AnyRun:
-        """The packets at hand up to a time; at least the next one, when that is not later."""
+        """The packets of the current run from our position up to the time `limit`, inclusive."""
         begin, run = self._position, cast(AnyRun, self._run)
         end = len(run.times) if limit == inf else bisect_right(run.times, limit, lo=begin)
         self._position = end
@@ -70,9 +70,9 @@ class _Reading(Generic[AnyRun]):
 def in_order(sources: Iterable[Source[AnyRun]]) -> Iterator[tuple[int, AnyRun]]:
     """Runs of packets, each with the index of its capture.
 
-    A capture is opened only when the others have come to its first packet, so a set of ring files needs one open file.
-    Within a capture the order of the file is kept, even where its clock steps back. Of packets of one time, as a coarse
-    clock makes them, those of the capture that began first come first.
+    A capture is opened only when the others have reached the time of its first packet, so a set of ring files needs
+    only one open file. Within a capture file order is kept, even where its clock steps back. Of packets with the same
+    time, as a coarse clock produces them, those of the capture that was begun first come first.
     """
     waiting = sorted(sources, key=lambda source: (source.first, source.capture), reverse=True)
     begun: list[tuple[float, int, _Reading[AnyRun]]] = []
@@ -95,8 +95,8 @@ def in_order(sources: Iterable[Source[AnyRun]]) -> Iterator[tuple[int, AnyRun]]:
 
 
 def _begin(waiting: list[Source[AnyRun]]) -> list[_Reading[AnyRun]]:
-    """Begin the capture that waits at the end of a list, with all that begin at the same time: of these the ones that
-    end at once, too, come first, for in a ring the others follow them, whatever they are called."""
+    """Begin the last capture of the list, and all others that start at the same time. Of these, captures whose packets
+    all have that time come first: in a ring, the others follow them, whatever their names."""
     first = waiting[-1].first
     begun = [_Reading(waiting.pop())]
     while waiting and waiting[-1].first == first:

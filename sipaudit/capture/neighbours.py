@@ -1,7 +1,7 @@
-"""What a host asks its segment before it can send: the hardware address of who shall have the packet.
+"""ARP and neighbour discovery: requests for the hardware address of a destination, which precede the first packet.
 
-Where phone and server share a segment and the server is dead, nothing else is to be seen of an attempt to reach it: no
-packet leaves without an answer. Told is of those that are asked for again, since behind an answer comes the packet.
+If phone and server share a segment and the server is dead, nothing else of an attempt to reach it can be captured: no
+packet is sent until the address is answered. Only repeated requests become items: after an answer the packet follows.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from sipaudit.capture.layers import Solicitation
 from sipaudit.sip.datagram import Item, Sought
 from sipaudit.turned_away import turned_away
 
-ASKED_NEXT = 0.4  # seconds from the first to the next that is no mirror's copy; hosts ask again after one
-RUN = 10.0        # seconds between two that belong to one attempt
-ATTEMPTS_KEPT = 10_000     # attempts that may be in vain
+ASKED_NEXT = 0.4  # seconds after the first request; an earlier one may be a mirror's copy; hosts repeat after a second
+RUN = 10.0        # seconds at most between two requests of one attempt
+ATTEMPTS_KEPT = 10_000     # unanswered attempts
 
 _IP_OVER = b"\x08\x00"
 _REQUEST, _REPLY = 1, 2                        # of ARP
@@ -23,13 +23,13 @@ _NOBODY = (b"\0" * 4, b"\0" * 16)
 
 
 class Neighbours:
-    """Who asks for whom without an answer."""
+    """The unanswered address requests, by asker and target."""
 
     def __init__(self) -> None:
-        self._asked: dict[bytes, tuple[float, float]] = {}   # when first, and when last
+        self._asked: dict[bytes, tuple[float, float]] = {}   # times of the first and the latest request
 
     def take(self, said: Solicitation, time: float, capture: int, frame: int) -> list[Item]:
-        """A question or an answer; an item where a question is asked again in vain."""
+        """Take a request or an answer; gives an item if a request is repeated without having been answered."""
         pair = said.asker + said.target
         first, last = self._asked.pop(pair, (time, time))
         if said.answers:
@@ -44,14 +44,14 @@ class Neighbours:
         return [Sought(time, capture, frame, host(said.asker), host(said.target), said.mac.hex() or None)]
 
     def _make_room(self, now: float) -> None:
-        """The one that was asked for longest ago goes; it counts if its asker may ask again."""
+        """Drop the attempt with the oldest latest request; the loss is counted if its asker may still repeat it."""
         oldest = next(iter(self._asked))
         if 0 <= now - self._asked.pop(oldest)[1] <= RUN:
             turned_away("neighbours")
 
 
 def of_arp(data: bytes) -> Solicitation | None:
-    """What an ARP packet asks or answers (RFC 826); None where it only makes somebody known (RFC 5227)."""
+    """The request or answer in an ARP packet (RFC 826); None for probes and announcements (RFC 5227)."""
     if len(data) < 8 or data[2:4] != _IP_OVER or data[5] != 4:
         return None
     size, kind = data[4], int.from_bytes(data[6:8], "big")
@@ -66,7 +66,7 @@ def of_arp(data: bytes) -> Solicitation | None:
 
 
 def of_discovery(packet: IpPacket, mac: bytes) -> Solicitation | None:
-    """What a packet of neighbour discovery asks or answers (RFC 4861 4.3, 4.4); None for other ICMP."""
+    """The request or answer in a neighbour discovery packet (RFC 4861 4.3, 4.4); None for other ICMP."""
     message = packet.payload
     if len(packet.source) != 16 or len(message) < 24 or message[0] not in (_SOLICITATION, _ADVERTISEMENT):
         return None

@@ -1,4 +1,4 @@
-"""Packets as they come from a file, before anything of them is understood: alone, in batches and in runs."""
+"""Packets as read from a file, before decoding: single, in batches and in runs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Value = TypeVar("Value")
 
 
 class Span(NamedTuple):
-    """When some packets were captured: how many there are, the time of the `first` and the `last` one, the `earliest`
-    and the `latest` time, and whether each is as late as the one before it or later (`ordered`)."""
+    """When some packets were captured: their number, the times of the `first` and the `last` one, the `earliest` and
+    the `latest` time, and whether no packet is earlier than the one before it (`ordered`)."""
 
     packets: int
     first: float
@@ -37,10 +37,10 @@ NO_SPAN = Span(0, 0.0, 0.0, 0.0, 0.0, True)
 
 
 class Run(Struct, frozen=True):
-    """Packets of one link type in the order of their capture, in columns: millions are made, few are looked at twice.
+    """Packets of one link type in capture order, as columns: there are millions, and few are looked at twice.
 
-    `times` and `frames` as in `Packet`; the data of each are `lengths` bytes of `buffer` from its place in `offsets`.
-    `wire_length` is that of each of them.
+    `times` and `frames` are as in `Packet`; a packet's data are `lengths` bytes of `buffer`, starting at its `offsets`.
+    `wire_length` is the same for all of them.
     """
 
     buffer: bytes
@@ -60,7 +60,7 @@ class Run(Struct, frozen=True):
             yield time, frame, link_type, buffer[at : at + length], wire_length
 
     def span(self) -> Span:
-        """The times in brief. There must be packets."""
+        """A summary of the times. The run must not be empty."""
         times = self.times
         ordered = sorted(times)
         return Span(len(times), times[0], times[-1], ordered[0], ordered[-1], ordered == times)
@@ -85,10 +85,10 @@ def _at(column: Sequence[Value], positions: Sequence[int]) -> list[Value]:
 
 
 class Batch(NamedTuple):
-    """Packets that lie one behind the other in `buffer`.
+    """Packets of one link type that lie one behind the other in `buffer`.
 
-    `rows` has four native 32-bit numbers for each: seconds, microseconds, offset in `buffer` and captured length.
-    `first_frame` numbers the first of them, all are of one link type.
+    `rows` has four native 32-bit numbers per packet: seconds, microseconds, offset in `buffer` and captured length.
+    `first_frame` is the frame number of the first packet.
     """
 
     buffer: bytes
@@ -110,7 +110,7 @@ class Batch(NamedTuple):
         return Run(self.buffer, self.link_type, times, frames, rows[2::4], rows[3::4])
 
     def behind(self, frame: int) -> Batch:
-        """The packets behind that frame; perhaps none."""
+        """The packets after that frame number; perhaps none."""
         skipped = max(0, frame + 1 - self.first_frame)
         return self._replace(rows=self.rows[skipped * ROW_SIZE :], first_frame=self.first_frame + skipped)
 
@@ -120,7 +120,7 @@ class Batch(NamedTuple):
 
 
 class Sifted(NamedTuple):
-    """What remains of a batch: `packets`; so many of `rtp` and of other `udp` were dropped; `span` is that of all."""
+    """What remains of a batch: `packets`. `rtp` and other `udp` count the packets dropped; `span` is that of all."""
 
     packets: Run
     rtp: int

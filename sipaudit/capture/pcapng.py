@@ -1,4 +1,4 @@
-"""pcapng (draft-ietf-opsawg-pcapng): sections, interfaces, packets, what was lost, and TLS secrets."""
+"""Reads pcapng (draft-ietf-opsawg-pcapng): sections, interfaces, packets, loss statistics and TLS secrets."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ _SHORTEST_BLOCK, _SHORTEST_PACKET, _PACKET_HEAD, _SIMPLE_HEAD = 12, 32, 28, 12
 _TLS_KEY_LOG = 0x544C534B
 _IF_TSRESOL, _IF_TSOFFSET, _ISB_IFDROP = 9, 14, 5
 _MICRO = 1_000_000
-_BEHIND_PACKETS = (_STATISTICS, 4)  # and name resolution
-_CLOSING = 65_536  # bytes at the end of a file, in which those blocks are looked for
-_EVER = 0xFFFFFFFF  # seconds that a row holds, as libpcap's
+_BEHIND_PACKETS = (_STATISTICS, 4)  # 4: name resolution
+_CLOSING = 65_536  # bytes at the end of a file that are searched for those blocks
+_EVER = 0xFFFFFFFF  # seconds are stored modulo 2^32 in a row, as in libpcap's
 
 
 def read_closing_statistics(stream: BinaryIO, health: CaptureHealth) -> None:
-    """What the interfaces lost, from the blocks behind the last packet, found from the end of the file backwards.
-
-    Each block ends with its length; for readers that pass the statistics over.
+    """Note the packets that the interfaces lost, from the blocks behind the last packet, found from the file's end
+    backwards, since each block ends with its length. For readers that skip statistics blocks, as libpcap does.
     """
     head = stream.read(_SHORTEST_BLOCK)
     order = _BYTE_ORDERS.get(head[8:12])
@@ -53,7 +52,7 @@ def read_closing_statistics(stream: BinaryIO, health: CaptureHealth) -> None:
 
 
 class Interface(NamedTuple):
-    """`units` of a timestamp in a second, `offset` seconds to add, `snaplen` bytes."""
+    """An interface: `units` of a timestamp per second, `offset` in seconds to add, `snaplen` in bytes."""
 
     link_type: int
     units: int
@@ -62,13 +61,13 @@ class Interface(NamedTuple):
 
 
 class PcapngRecords(Records):
-    """Packets of all sections and interfaces; name resolution and unknown blocks are passed over."""
+    """Reads the packets of all sections and interfaces; name resolution and unknown blocks are skipped."""
 
     def __init__(self, health: CaptureHealth) -> None:
         super().__init__(health)
         self._interfaces: list[Interface] = []
-        self._drops: dict[int, int] = {}   # of the section, by interface
-        self._dropped = 0                  # in all of them
+        self._drops: dict[int, int] = {}   # packets lost in the current section, by interface
+        self._dropped = 0                  # packets lost in all sections
         self._secrets_held = 0
         self._packet = struct.Struct("<6I")
         self._rows: list[int] = []
@@ -79,7 +78,7 @@ class PcapngRecords(Records):
         self._wait(_SHORTEST_BLOCK)
 
     def _walk(self, buffer: bytes) -> int:
-        """Block by block; enhanced packets in line, because a capture hardly holds anything else."""
+        """Walk block by block; enhanced packets have a loop of their own, as a capture has hardly anything else."""
         position = self._enhanced_packets(buffer, 0)
         while len(buffer) - position >= _SHORTEST_BLOCK and (length := self._block(buffer, position)):
             position = self._enhanced_packets(buffer, position + length)
@@ -87,7 +86,8 @@ class PcapngRecords(Records):
         return position
 
     def _enhanced_packets(self, buffer: bytes, position: int) -> int:
-        """Packets up to the first block that is none, or is incomplete or untrue; returns where that begins."""
+        """Read enhanced packets up to the first block that is something else, incomplete or invalid; returns where that
+        block begins."""
         add, unpack, interfaces, end = self._rows.extend, self._packet.unpack_from, self._interfaces, len(buffer)
         count, last = len(interfaces), end - _SHORTEST_PACKET
         while position <= last:
@@ -105,12 +105,12 @@ class PcapngRecords(Records):
         return position
 
     def _flush(self, buffer: bytes, link_type: int) -> None:
-        """A batch is of one link type."""
+        """End the current batch, and begin one of this link type: a batch has only one."""
         self._batch(buffer, self._rows, self._rows_link)
         self._rows_link = link_type
 
     def _block(self, buffer: bytes, position: int) -> int:
-        """One block of any kind; its length, or 0 when it is not complete or cannot be true."""
+        """Read one block of any kind; returns its length, or 0 if it is incomplete or invalid."""
         if buffer[position : position + 4] == SECTION_MAGIC:
             order = _BYTE_ORDERS.get(buffer[position + 8 : position + 12], "")
         else:
@@ -131,7 +131,7 @@ class PcapngRecords(Records):
         return 0 if self.damaged else length
 
     def _whole_block(self, kind: int, buffer: bytes, position: int, length: int) -> None:
-        """Any block but a section's, all of which is there."""
+        """Handle a complete block other than a section header."""
         body = buffer[position + 8 : position + length - 4]
         if kind in _FRAMES:
             self._flush(buffer, self._rows_link)
@@ -141,12 +141,12 @@ class PcapngRecords(Records):
         elif kind == _SIMPLE_PACKET:
             self._simple_packet(body, buffer, position)
         elif kind == _PACKET:
-            self._damage()  # true ones were read by the walk
+            self._damage()  # valid ones were read by `_enhanced_packets`
         elif handler := self._handlers.get(kind):
             handler(body)
 
     def _section(self, order: str) -> None:
-        """A section begins: its byte order, and no interface yet."""
+        """Begin a section: set its byte order and forget the interfaces of the one before."""
         self._order = order
         self._packet = struct.Struct(order + "6I")
         self._interfaces = []
@@ -165,7 +165,7 @@ class PcapngRecords(Records):
         self._interfaces.append(Interface(self._link(link_type), units, seconds, snaplen))
 
     def _old_packet(self, body: bytes, buffer: bytes, position: int) -> None:
-        """The Packet Block that the enhanced one replaced."""
+        """The obsolete Packet Block, which the Enhanced Packet Block replaced."""
         if len(body) < 20:
             self._damage()
             return
@@ -180,7 +180,7 @@ class PcapngRecords(Records):
         self._rows += ((seconds + interface.offset) & _EVER, microseconds, position + _PACKET_HEAD, captured)
 
     def _simple_packet(self, body: bytes, buffer: bytes, position: int) -> None:
-        """A packet of the first interface, without a time: it gets 0, as in libpcap."""
+        """A Simple Packet Block: a packet of the first interface, without a time; it gets time 0, as in libpcap."""
         if len(body) < 4 or not self._interfaces:
             self._damage()
             return
@@ -191,7 +191,7 @@ class PcapngRecords(Records):
         self._rows += (0, 0, position + _SIMPLE_HEAD, captured)
 
     def _statistics(self, body: bytes) -> None:
-        """An interface's counters, since it was opened: the last ones are the sum."""
+        """An interface's loss counter: it counts since the interface was opened, so the latest value is the total."""
         if len(body) < 12:
             return
         (number,) = struct.unpack_from(self._order + "I", body)
@@ -211,7 +211,7 @@ class PcapngRecords(Records):
             self.secrets.append(body[8 : 8 + length])
 
     def _options(self, body: bytes, position: int) -> dict[int, bytes]:
-        """Options of a block, by code; of a repeated one the last."""
+        """The options of a block, by code; the last one if a code is repeated."""
         options = {}
         while position + 4 <= len(body):
             code, length = struct.unpack_from(self._order + "HH", body, position)

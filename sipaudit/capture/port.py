@@ -1,4 +1,5 @@
-"""A port of this machine through libpcap: non-blocking, promiscuous, with a large buffer in the kernel."""
+"""Captures live at a network port of this machine, through libpcap: non-blocking, promiscuous, with a large kernel
+buffer."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from sipaudit.capture.kernel_filter import kernel_filter
 from sipaudit.capture.packet import ROW_SIZE, Batch
 from sipaudit.capture.records import MAX_CAPTURED
 
-BUFFER = 64 << 20      # bytes in the kernel: a second of a port at full rate, while something else takes our time
-TIMEOUT = 100          # milliseconds after which the kernel hands over a block that is not full
+BUFFER = 64 << 20      # bytes in the kernel: a second of traffic at full rate, while we are busy elsewhere
+TIMEOUT = 100          # milliseconds after which the kernel delivers a block that is not full
 BATCH = 4096           # packets at a time
 
 
@@ -21,8 +22,7 @@ class PortError(Exception):
 
 
 class Port:
-    """An open port. Frames are numbered from `frames` + 1. Raises PortError, and InputError for a filter that is none.
-    """
+    """An open port. Frames are numbered from `frames` + 1. Raises PortError, and InputError for an invalid filter."""
 
     def __init__(self, name: str, bpf: str | None, frames: int = 0) -> None:
         self.frames = frames
@@ -51,7 +51,7 @@ class Port:
         return int(self._pcap.getfd())
 
     def read(self) -> Batch | None:
-        """Packets that have come, None when there are none now. Raises PortError when the port went down."""
+        """The packets that have arrived; None if there are none now. Raises PortError if the port went down."""
         try:
             buffer, rows = self._pcap.next_batch(BATCH)
         except pcapy.PcapError as error:
@@ -63,7 +63,7 @@ class Port:
         return batch
 
     def drops(self) -> tuple[int, int]:
-        """Packets that the kernel had no room for, and those that the card lost, since the port was opened."""
+        """The numbers of packets lost since the port was opened: for lack of room in the kernel, and by the card."""
         try:
             _, dropped, at_interface = self._pcap.stats()[:3]
         except pcapy.PcapError as error:

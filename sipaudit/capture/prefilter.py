@@ -1,7 +1,7 @@
-"""Whether, and with what, RTP is passed over before it costs anything; the mask itself is in `mask.py`.
+"""Decides whether RTP is dropped before decoding; the mask that does it is in `mask.py`.
 
-numpy is imported only when a capture turns out to be mostly no SIP: for a capture of SIP alone the mask gains nothing,
-and the import costs as much as decoding 100,000 packets.
+numpy is imported only if a capture turns out to be mostly something other than SIP: for a capture of SIP alone the mask
+gains nothing, and the import costs as much as decoding 100,000 packets.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from functools import cache
 
 from sipaudit.capture.packet import Batch, Run, Sifted
 
-LOOK_AFTER = 8_192  # packets of a run
-_LOOKED_AT = 64  # packets of a batch
+LOOK_AFTER = 8_192  # packets read before the first decision
+_LOOKED_AT = 64  # packets of a batch that are sampled
 _ALGEBRA = "OPENBLAS_NUM_THREADS"
 _SMALL = 64  # packets: a smaller batch costs less without the mask
 
 
 class Prefilter:
-    """Made once for a run; sifts batches from the moment that it pays."""
+    """Sifts batches as soon as that pays; one object serves all captures of a run."""
 
     def __init__(self) -> None:
         self.active = False
@@ -34,7 +34,7 @@ class Prefilter:
         return Sifted(run, 0, 0, run.span())
 
     def _consider(self, run: Run) -> None:
-        """Look at a batch that was not sifted; become active when less than a quarter of it is SIP."""
+        """Sample a batch that was not sifted; become active if less than a quarter of it is SIP."""
         self._packets += len(run)
         if self.active or self._packets < LOOK_AFTER or len(run) < _LOOKED_AT:
             return
@@ -44,8 +44,8 @@ class Prefilter:
 
 @cache
 def _mask() -> Callable[[Batch], Sifted]:
-    """The mask. With numpy comes a library for algebra that nobody does here, and starting its threads, one a core,
-    would take as long as all the rest of the import."""
+    """Import the mask. numpy brings a linear algebra library that is not used here; starting its threads, one per core,
+    would take as long as all the rest of the import, so it gets only one."""
     before = os.environ.get(_ALGEBRA)
     os.environ.setdefault(_ALGEBRA, "1")
     try:

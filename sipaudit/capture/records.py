@@ -1,8 +1,8 @@
-"""Capture records from bytes that arrive in pieces: what pcap and pcapng readers share, and pcap.
+"""Reads capture records from bytes that arrive in pieces: the common part of the pcap and pcapng readers, and pcap.
 
-A reader is fed bytes and gives the packets that are complete, so the same code serves pipes, compressed files,
-the tail of a damaged file and a file that still grows.  It holds at most one record beyond what it was fed.
-Nothing raises: a record that cannot be true ends the reading and is counted.
+A reader is fed bytes and returns the packets that are complete, so the same code serves pipes, compressed files,
+the tail of a damaged file and a file that is still growing.  It holds at most one incomplete record.
+Nothing raises: an invalid record ends the reading and is counted.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Batch
 
 MAX_CAPTURED = 262_144  # bytes of a packet; libpcap's and Wireshark's own limit
-MAX_ON_THE_WIRE = 1 << 24  # bytes; a longer packet is none, whatever its record says
+MAX_ON_THE_WIRE = 1 << 24  # bytes; no packet is longer, whatever its record says
 LINK_TYPES_KEPT = 32
-ANOTHER = "capture-behind"   # what was not read of a file, for a capture begins there
+ANOTHER = "capture-behind"   # counts the rest of a file that was not read because a second capture begins there
 
 _PCAP_HEADER = 24
 _MICROSECONDS, _NANOSECONDS, _LONG_RECORDS = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
@@ -36,10 +36,10 @@ def note_link_type(health: CaptureHealth, link_type: int) -> None:
 
 
 class Records:
-    """Feeds bytes to a format's walk and keeps what is not complete yet.
+    """Feeds bytes to the `_walk` of a format and holds incomplete records.
 
-    `frames` is the number of the last packet (Wireshark's), `link_types` those declared so far, `secrets` the TLS key
-    logs found in the file, `damaged` true once a record was found that cannot be true: nothing behind it is read.
+    `frames` is Wireshark's number of the last packet, `link_types` those declared so far, `secrets` the TLS key logs
+    found in the file; `damaged`: an invalid record, or another capture, was found, and nothing behind it is read.
     """
 
     def __init__(self, health: CaptureHealth) -> None:
@@ -71,23 +71,23 @@ class Records:
         return self._batches
 
     def wire_length(self, buffer: bytes, start: int, captured: int) -> int:
-        """How long the packet at `start` of a batch that this reader just gave was on the wire, in bytes; never less
-        than was `captured`.  All formats have it at a fixed place before the packet's bytes."""
+        """The length on the wire, in bytes, of the packet at `start` of a batch that this reader has just returned;
+        never less than `captured`.  All formats have it at a fixed place before the packet's bytes."""
         (length,) = struct.unpack_from(self._order + "I", buffer, start - self._length_before)
         return int(length) if captured <= length <= MAX_ON_THE_WIRE else captured
 
     @property
     def incomplete(self) -> bool:
-        """Whether bytes are held that are no whole record."""
+        """Whether bytes of an incomplete record are held."""
         return bool(self._held)
 
     def finish(self) -> None:
-        """Nothing follows: an incomplete record means that the capture was cut off."""
+        """To be called at the end of the file: an incomplete record means that the capture was cut off."""
         if self.incomplete:
             self.health.truncated = True
 
     def _walk(self, buffer: bytes) -> int:
-        """Give the complete packets of `buffer` to `_batch` and return how many bytes were taken."""
+        """Pass the complete packets of `buffer` to `_batch` and return how many bytes were consumed."""
         raise NotImplementedError
 
     def _batch(self, buffer: bytes, rows: list[int], link_type: int) -> None:
@@ -97,16 +97,17 @@ class Records:
             rows.clear()
 
     def _wait(self, length: int) -> None:
-        """Do not walk again before `length` bytes are held: a long record in small pieces is joined once."""
+        """Do not walk again before `length` bytes are held, so that a long record in small pieces is joined only once.
+        """
         self._need = length
 
     def _damage(self) -> None:
-        """A record that cannot be true: the next one's place is unknown."""
+        """Stop at an invalid record: where the next one begins is unknown."""
         self.damaged = True
         self.health.undecoded["damaged-record"] += 1
 
     def _another(self) -> None:
-        """The header of another capture: Wireshark reads none behind a capture, so nothing there has a number."""
+        """Stop at the header of another capture: Wireshark does not read on there, so nothing behind has a number."""
         self.damaged = True
         self.health.undecoded[ANOTHER] += 1
 
@@ -138,7 +139,7 @@ class PcapRecords(Records):
     def _header(self, buffer: bytes) -> struct.Struct:
         order, magic = PCAP_MAGICS[buffer[:4]]
         (network,) = struct.unpack_from(order + "I", buffer, 20)
-        self._link_type = self._link(network & 0xFFFF)  # the upper half tells of a frame check sequence
+        self._link_type = self._link(network & 0xFFFF)  # the upper half describes the frame check sequence
         self._nanoseconds = magic == _NANOSECONDS
         self._order, self._length_before = order, 12 if magic == _LONG_RECORDS else 4
         return struct.Struct(order + ("III12x" if magic == _LONG_RECORDS else "III4x"))
@@ -155,7 +156,7 @@ class PcapRecords(Records):
                     self._damage()
                 self._wait(after - position)
                 break
-            if not captured and buffer[position:position + 4] in PCAP_MAGICS:   # `cat` has put it behind
+            if not captured and buffer[position:position + 4] in PCAP_MAGICS:   # files joined by `cat`
                 self._another()
                 position = end
                 break

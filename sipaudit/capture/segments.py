@@ -1,7 +1,7 @@
-"""One direction of a TCP connection put back in order (RFC 9293 3.4).
+"""Reorders the segments of one direction of a TCP connection (RFC 9293 3.4).
 
-Sequence numbers become stream offsets that never wrap.  Where segments overlap
-the bytes that were captured first win, as in most receivers.
+Sequence numbers become stream offsets that never wrap.  Where segments overlap,
+the bytes captured first win, as in most receivers.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from bisect import bisect_left, insort
 from typing import NamedTuple
 
 WAITING_LIMIT = 256
-STALE = 1 << 20  # bytes: so far off its stream a segment belongs to another connection
+STALE = 1 << 20  # bytes: a segment this far from its stream belongs to another connection
 MODULUS = 1 << 32
 HALF = 1 << 31
 
 
 def ahead(seq: int, reference: int) -> int:
-    """How far `seq` lies ahead of `reference` on the circle of sequence numbers; negative when behind."""
+    """How far `seq` is ahead of `reference`, modulo the wrap of sequence numbers; negative if behind."""
     return (seq - reference + HALF) % MODULUS - HALF
 
 
 class Segment(NamedTuple):
-    """Captured bytes and their offset in the stream; `cut` when the snap length took their end."""
+    """Captured bytes and their offset in the stream; `cut`: the snap length removed their end."""
 
     offset: int
     payload: bytes
@@ -42,11 +42,11 @@ class Segment(NamedTuple):
 
 
 class Reassembly:
-    """Hands out segments in the order of their bytes.
+    """Returns segments in the order of their bytes.
 
-    `position` is the offset of the next byte wanted; `waiting` holds what came behind a hole, sorted and without
-    overlap, `waiting_bytes` its size.  Segments without payload show a hole as well as others: a pure
-    acknowledgement has the sequence number of the byte that its sender will send next (RFC 9293 3.4).
+    `position` is the offset of the next byte expected; `waiting` holds the segments behind a hole, sorted and without
+    overlap, `waiting_bytes` their size.  Segments without payload reveal a hole too: a pure acknowledgement has the
+    sequence number of the byte that its sender will send next (RFC 9293 3.4).
     """
 
     __slots__ = ("_next_seq", "_torn", "position", "started", "waiting", "waiting_bytes")
@@ -60,7 +60,7 @@ class Reassembly:
         self._torn = False   # the byte at `position` was cut off by the snap length and will not come
 
     def start(self, seq: int) -> None:
-        """The next byte wanted has this sequence number; what waits is forgotten."""
+        """Expect this sequence number next, and forget waiting segments."""
         self.started = True
         self._next_seq = seq
         self._torn = False
@@ -68,7 +68,7 @@ class Reassembly:
         self.waiting_bytes = 0
 
     def abandon(self) -> None:
-        """Forget what waits; the next segment starts the stream again."""
+        """Forget waiting segments; the next segment restarts the stream."""
         self.start(0)
         self.started = False
 
@@ -77,7 +77,7 @@ class Reassembly:
         return self.position + ahead(seq, self._next_seq)
 
     def take(self, seq: int, size: int) -> bool:
-        """Whether a segment is just what is wanted next, and nothing waits; then its bytes are passed."""
+        """Whether a segment is exactly the next one expected, and none waits; if so, `position` moves behind it."""
         if seq != self._next_seq or self.waiting or not self.started:
             return False
         self.position += size  # `_advance`, without a call for each segment
@@ -86,7 +86,7 @@ class Reassembly:
         return True
 
     def put(self, segment: Segment) -> list[Segment]:
-        """Take a segment; all that is now in order, trimmed to what is new."""
+        """Add a segment; returns all segments that are now in order, trimmed to new bytes."""
         if segment.offset == self.position and not self.waiting:
             self._pass(segment)
             return [segment]
@@ -104,11 +104,11 @@ class Reassembly:
 
     @property
     def hopeless(self) -> bool:
-        """Whether waiting for the hole to fill is pointless, or too much already waits."""
+        """Whether the hole cannot be filled any more, or too many segments are waiting."""
         return bool(self.waiting) and (self._torn or len(self.waiting) > WAITING_LIMIT)
 
     def skip_hole(self) -> list[Segment]:
-        """Give up the missing bytes; all that is now in order."""
+        """Give up the missing bytes; returns all segments that are now in order."""
         self._advance(self.hole)
         return self._drain()
 
@@ -122,7 +122,8 @@ class Reassembly:
         self._torn = False
 
     def _drain(self) -> list[Segment]:
-        """Take from the front what is in order; empty segments have served their purpose."""
+        """Remove and return the waiting segments that are in order; empty ones are dropped, as they only marked a hole.
+        """
         waiting, count = self.waiting, 0
         while count < len(waiting) and waiting[count].offset == self.position:
             self._pass(waiting[count])
@@ -133,7 +134,7 @@ class Reassembly:
         return ready
 
     def _insert(self, segment: Segment) -> None:
-        """Keep those parts of a segment that no waiting one covers."""
+        """Add to `waiting` the parts of a segment that no waiting segment covers."""
         kept: list[Segment] = []
         begin, end = segment.offset, segment.end
         for other in self.waiting[max(bisect_left(self.waiting, (begin,)) - 1, 0) :]:

@@ -1,6 +1,6 @@
-"""What shows that a device starts: DHCP (RFC 2131), and the files that a phone fetches (TFTP, HTTP, FTP).
+"""Recognises that a device is starting: by DHCP (RFC 2131), and by the files that a phone fetches (TFTP, HTTP, FTP).
 
-Read is only who asks, and for what; neither answers nor contents.
+Of files, only the requests are read: who fetches which one; neither responses nor contents.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _NAME_LIMIT = 512  # bytes of a request in which the name of its file must end
 _RRQ = b"\0\x01"
 _ASKS = (b"GET ", b"RETR")
 _ASKED = re.compile(rb"(?:GET [^ ?\r\n]*/([^ ?/\r\n]+)(?:\?[^ \r\n]*)? HTTP/1|RETR (?:[^\r\n]*/)?([^/\r\n]+)\r\n)")
-# Of the files that a Polycom asks for as it starts: the master file, its own, the boot loader's and the program's
-# (polycom.md 2). `<mac>-phone.cfg`, directories and logs come and go at other times too.
+# Files that a Polycom requests when it starts: the master file, its own, and those of boot loader and program
+# (polycom.md 2). `<mac>-phone.cfg`, directories and logs are transferred at other times too.
 _FILE = re.compile(r"(?:0{12}\.cfg|([0-9a-f]{12})\.cfg|(?:[0-9a-z-]{1,40}\.)?(?:bootrom|updater|sip)\.(?:ld|ver))\Z")
 _AGENT = re.compile(rb"\r\nUser-Agent: ([^\r\n]{1,256})\r\n", re.IGNORECASE)
 _SERIAL = re.compile(rb"\(SN:([0-9A-Fa-f]{12})\)")
-_UPDATER = b"Type/Updater"  # how the program names itself that runs before the phone's own, at a start only
+_UPDATER = b"Type/Updater"  # User-Agent of the program that runs before the phone's own, only at a start
 
 
 def read_dhcp(payload: bytes, time: float, capture: int, frame: int) -> Start | None:
-    """A DHCP message of a client that has no address yet, or the one that gives it one; None for others.
+    """A DHCP message of a client that has no address yet, or the ACK that assigns one; None for others.
 
-    A client that renews its lease names the address it has (`ciaddr`, RFC 2131 4.3.2): it does not start.
+    A client that renews its lease states its address (`ciaddr`, RFC 2131 4.3.2): it is not starting.
     """
     if len(payload) < _OPTIONS_AT or payload[1:3] != _ETHERNET or payload[_COOKIE_AT:_OPTIONS_AT] != _DHCP_COOKIE:
         return None
@@ -67,12 +67,13 @@ def read_tftp(payload: bytes, time: float, capture: int, frame: int, host: str, 
 
 
 def asks_for_file(payload: bytes) -> bool:
-    """Whether these bytes of a stream may ask for a file: cheap, for it is asked of every foreign segment."""
+    """Whether this segment may request a file; a cheap test, because it is made for every foreign segment."""
     return payload[:4] in _ASKS
 
 
 def read_request(payload: bytes, time: float, capture: int, frame: int, host: str, mac: str | None) -> Start | None:
-    """An HTTP or FTP request for a file of a start, whole in one segment as phones send it."""
+    """An HTTP or FTP request for a file that phones fetch at a start, in a single segment, as phones send it; None for
+    others."""
     asked = _ASKED.match(payload, 0, _NAME_LIMIT)
     if asked is None:
         return None

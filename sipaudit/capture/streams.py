@@ -1,4 +1,4 @@
-"""The bytes of a capture, uncompressed, from whatever holds them."""
+"""Reads the bytes of a capture from a file, a pipe or standard input, and decompresses them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from sipaudit.mistaken import HEAD
 
 CHUNK = 1 << 20  # bytes of a capture at a time
 STDIN = "-"
-SIGNALS_HEARD = 0.5  # seconds: how soon a signal is heard that came just before a read
+SIGNALS_HEARD = 0.5  # seconds until a signal is handled that arrived just before a read
 
 
 class DamagedStreamError(Exception):
-    """Compressed data break off or contradict themselves; what came before was given."""
+    """Compressed data are cut off or corrupt; everything before was already returned."""
 
 
 class Readable(Protocol):
-    """What gives at most `size` bytes, as soon as there are some, and none at the end."""
+    """A source that returns at most `size` bytes as soon as there are any, and none at the end."""
 
     def read1(self, size: int, /) -> bytes: ...
 
 
 class _Stored:
-    """A file or pipe as it is stored: its first bytes can be looked at, and `given` counts what was read."""
+    """A file or pipe as stored: `head` has its first bytes, which are read again, and `given` counts the bytes read."""
 
     def __init__(self, stream: BufferedReader) -> None:
         self._stream = stream
@@ -54,8 +54,8 @@ class _Stored:
 
 
 class _Interruptible(RawIOBase):
-    """Standard input, read so that Ctrl-C is heard: a signal that comes just before a read would else wait until there
-    is something to read, and no one may ever write again."""
+    """Standard input, read so that Ctrl-C always works: otherwise a signal that arrives just before a read would be
+    handled only when there is something to read, and perhaps nothing is ever written again."""
 
     def __init__(self, stream: FileIO) -> None:
         self._stream = stream
@@ -87,15 +87,15 @@ def opened(path: str) -> Iterator[BufferedReader]:
 
 
 def chunks(stream: BufferedReader, path: str) -> Iterator[tuple[bytes, int]]:
-    """The uncompressed bytes, each piece with the number of stored bytes read so far.
+    """The uncompressed bytes in pieces, each with the number of stored bytes read so far.
 
-    Raises DamagedStreamError where compressed data break off, InputError when the library for them is missing.
+    Raises DamagedStreamError if compressed data are cut off or corrupt, InputError if the library for them is missing.
     """
     stored = _Stored(stream)
     source, errors = _uncompressed(stored, path)
     data = _piece(source, errors)
     while 0 < len(data) < MAGIC and (more := _piece(source, errors)):
-        data += more  # the first piece is long enough to know the format by it
+        data += more  # make the first piece long enough to recognise the format
     while data:
         yield data, stored.given
         data = _piece(source, errors)
@@ -109,7 +109,7 @@ def _piece(source: Readable, errors: tuple[type[Exception], ...]) -> bytes:
 
 
 def _uncompressed(stored: _Stored, path: str) -> tuple[Readable, tuple[type[Exception], ...]]:
-    """The stream to read, and what it raises on bad data."""
+    """The stream to read, and the exceptions that it raises on bad data."""
     kind = compression(stored.head)
     if kind == GZIP:
         return cast(Readable, gzip.GzipFile(fileobj=cast(IO[bytes], stored))), (OSError, EOFError, zlib.error)

@@ -1,9 +1,10 @@
-"""How far the clocks of captures are apart, by packets that two of them show.
+"""Measures how far the clocks of captures are apart, by packets that two of them show.
 
-Taps show one packet with other tags, hop limits and checksums; but from its first `SIP/2.0` on, before which there is
-no more than a method and a URI, it is the same, and no other packet is, but for what is sent again. Of a message that
-is sent twice, two captures may show one sending each, as those do that share the packets of one link, or follow each
-other: that is how long a phone waits, and nothing of their clocks. They are told by all else that only one shows.
+Taps show the same packet with different tags, hop limits and checksums; but from its first `SIP/2.0` on, which only
+a method and a URI precede, its bytes are the same in all of them, and differ from all other packets except
+retransmissions. If a message is sent twice, two captures may each show one of the two, as captures that divide the
+packets of one link between them do, or captures that follow each other: the difference is then the retransmission
+interval, and says nothing about their clocks. Such captures are recognised by everything else that only one shows.
 """
 
 from __future__ import annotations
@@ -18,34 +19,34 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.capture.packet import Run
 
 SIP = b"SIP/2.0"
-RUNS_AROUND = 4        # of some thousand packets, before and after two captures are read at once
-PACKETS_KEPT = 8_192    # packets that are remembered; of more, an even choice
-SHOWN_BY = 4    # captures that show one packet, and are told apart
+RUNS_AROUND = 4        # runs (some thousand packets each) examined before and after two captures are read at once
+PACKETS_KEPT = 8_192    # packets remembered; if there are more, an even selection
+SHOWN_BY = 4    # captures remembered that show one packet
 OTHERS = 64     # captures with which one is compared
-SAMPLES = 64    # of two captures: half of them the first, half the last
-FEW = 3         # samples: fewer may be chance
-SURE = 2        # samples, of what each capture shows but once, and further apart than anything is sent again
-SENDINGS = 4    # of one packet, of one capture, that are remembered
-RESENT = 32.0   # seconds in which a message is sent again (RFC 3261 17.1.1.2, 17.1.2.2)
-AGREE = 0.05    # seconds within which two captures show one packet, once their clocks are put right: sooner nothing is
-                # sent again
-HALF, MOST = 0.5, 0.75   # of the samples, which tell one thing: what is sent again is sent to either capture first
-IN_BOTH = 0.25  # of what either shows while both are there; where it is less, all they share may have been sent again
+SAMPLES = 64    # per pair of captures: half of them the first, half the last
+FEW = 3         # samples needed: fewer may be chance
+SURE = 2        # samples that suffice, of packets that each capture shows only once, if further apart than RESENT
+SENDINGS = 4    # transmissions of one packet remembered per capture
+RESENT = 32.0   # seconds during which a message is retransmitted (RFC 3261 17.1.1.2, 17.1.2.2)
+AGREE = 0.05    # seconds within which two captures show one packet, once their clocks are corrected; no retransmission
+                # comes that soon
+HALF, MOST = 0.5, 0.75   # share of samples that must agree: with retransmissions, either capture may show the first one
+IN_BOTH = 0.25  # share of either's packets, while both run, that both must show; else all of these may be retransmitted
 
 
 class SharedPackets:
-    """Compares captures while they are read. What it finds is in the `apart` of the later one's health."""
+    """Compares captures while they are read. The samples are stored in `apart` of the later capture's health."""
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
-        self._seen: dict[int, dict[int, list[float]]] = {}   # by what tells packets apart: when each capture shows it
-        self._choice = 1                               # of so many packets one is remembered, the same ones of each tap
-        self._alone: deque[tuple[int, Run]] = deque(maxlen=RUNS_AROUND)   # not looked at
-        self._looks = 0                                            # runs that will be
+        self._seen: dict[int, dict[int, list[float]]] = {}   # by checksum: when each capture shows the packet
+        self._choice = 1                               # one in so many packets is remembered, the same for every tap
+        self._alone: deque[tuple[int, Run]] = deque(maxlen=RUNS_AROUND)   # runs not yet examined
+        self._looks = 0                                            # how many more runs to examine
 
     def read(self, capture: int, run: Run, *, alone: bool) -> None:
-        """These packets of a capture are read next; (`alone`) no other is being read. What is read alone is looked at
-        only shortly before and after others are: in a ring, where captures follow each other, that is never."""
+        """To be called with each run of a capture; `alone`: no other capture is being read. Runs read alone are
+        examined only shortly before and after others are read, which never happens in a ring."""
         self._alone.append((capture, run))
         self._looks = self._looks - 1 if alone else RUNS_AROUND
         if self._looks > 0:
@@ -64,7 +65,7 @@ class SharedPackets:
                     self._remember(packet, capture, time)
 
     def _remember(self, packet: int, capture: int, time: float) -> None:
-        """A packet is shown by a capture. Where it was sent again, its first sending counts."""
+        """Note that a capture shows a packet at `time`. If it is retransmitted, its first transmission is compared."""
         shown = self._seen.setdefault(packet, {})
         if capture in shown:
             if len(shown[capture]) < SENDINGS:
@@ -81,7 +82,7 @@ class SharedPackets:
             self._seen = {one: times for one, times in self._seen.items() if one % self._choice == 0}
 
     def _compare(self, first: int, later: int, ahead: float) -> None:
-        """The later capture shows a packet so many seconds after the first."""
+        """Add a sample: capture `later` shows a packet `ahead` seconds after capture `first`."""
         apart = self._health[later].apart
         if first not in apart and len(apart) >= OTHERS:
             return
@@ -91,7 +92,7 @@ class SharedPackets:
             del samples[SAMPLES // 2]
 
     def finish(self) -> None:
-        """All was read: what may have been packets that were sent again is taken back."""
+        """To be called when all was read: removes samples that may come from retransmissions."""
         for later, health in enumerate(self._health):
             for first, samples in list(health.apart.items()):
                 told = drift(samples) or (middle(samples),)
@@ -103,8 +104,8 @@ class SharedPackets:
                     del health.apart[first]
 
     def _by_clocks(self, first: int, later: int, samples: Sequence[float]) -> bool:
-        """Whether clocks make these samples: they tell one thing, and the captures show the same packets besides, more
-        than they show at the same time. Of captures that follow each other it must be most packets of both."""
+        """Whether the samples come from a difference of clocks: they agree, and with that difference the captures share
+        enough packets, and more than without any. Captures that follow each other must share most packets of both."""
         ahead = drift(samples, most=MOST)
         if ahead is None:
             return False
@@ -113,32 +114,33 @@ class SharedPackets:
         return enough and max(shares) > max(self._shares(first, later, AGREED))
 
     def _at_once(self, first: int, later: int) -> list[float]:
-        """What two captures show at the same time, as samples."""
+        """Samples from packets that two captures show at the same time."""
         found = (then - time for shown in self._seen.values()
                  for time in shown.get(first, ()) for then in shown.get(later, ()) if abs(then - time) <= AGREE)
         return list(islice(found, SAMPLES))
 
     def _once_in_each(self, first: int, later: int) -> list[float]:
-        """What two captures show once each, as samples: it is not what somebody says over and over in the same words,
-        as who keeps a NAT open may."""
+        """Samples from packets that each of two captures shows once: this excludes messages that are sent over and over
+        with the same bytes, as to keep a NAT binding open."""
         found = (there[0] - here[0] for shown in self._seen.values()
                  if len(here := shown.get(first, [])) == 1 and len(there := shown.get(later, [])) == 1)
         return list(islice(found, SAMPLES))
 
     def _shares(self, first: int, later: int, ahead: Drift) -> tuple[float, float]:
-        """How much of what either shows both show, 0 to 1, if the clock of the later one is so far ahead."""
+        """The share, 0 to 1, of each capture's packets that both show, if the later one's clock is so far `ahead`."""
         back = Drift(-ahead.most, -ahead.least)
         return self._share(first, later, ahead), self._share(later, first, back)
 
     def _share(self, one: int, other: int, ahead: Drift) -> float:
-        """The share, 0 to 1, of what one capture shows that the other shows so many seconds later, too."""
+        """The share, 0 to 1, of the packets of `one` that `other` shows as well, `ahead` seconds later."""
         found = [any(ahead.least - AGREE <= then - time <= ahead.most + AGREE for then in there)
                  for time, there in self._meanwhile(one, other, ahead)]
         return sum(found) / len(found) if found else 0.0
 
     def _meanwhile(self, one: int, other: int, ahead: Drift) -> Iterator[tuple[float, list[float]]]:
-        """What one capture shows while the other is there: each time, with the other's times. Of captures that follow
-        each other it is all: else what is sent again at their border would be all that there is."""
+        """The times of packets that `one` shows while `other` runs, each with the times at which `other` shows the
+        packet. For captures that follow each other, all packets: otherwise retransmissions at their border would be the
+        only ones."""
         health = self._health[other]
         since, until = (health.first or 0.0) - ahead.most, (health.last or 0.0) - ahead.least
         in_turn = not self._overlap(one, other)
@@ -153,7 +155,7 @@ class SharedPackets:
 
 
 class Drift(NamedTuple):
-    """How far one clock is ahead of another, in seconds, while both run."""
+    """The range of how far one clock is ahead of another, in seconds, while both run."""
 
     least: float
     most: float
@@ -163,13 +165,13 @@ AGREED = Drift(0.0, 0.0)
 
 
 def tells(samples: Sequence[float]) -> bool:
-    """Whether there are enough samples to tell clocks by: few will do where nothing else can have made them."""
+    """Whether there are enough samples to judge clocks by: SURE are enough if nothing but clocks can explain them."""
     return len(samples) >= FEW or (len(samples) >= SURE and min(map(abs, samples)) > RESENT and agree(samples, 1.0))
 
 
 def drift(samples: Sequence[float], most: float = HALF) -> Drift | None:
-    """What samples tell of two clocks, where so many of them tell one thing: always, or one thing first and another in
-    the end."""
+    """The difference of two clocks, if a share `most` of the samples agree: all samples with each other, or the first
+    half and the last half each. None if they do not."""
     half = len(samples) // 2
     begins, ends = samples[:half], samples[half:]
     if half >= FEW and agree(begins, most) and agree(ends, most):
@@ -178,11 +180,11 @@ def drift(samples: Sequence[float], most: float = HALF) -> Drift | None:
 
 
 def agree(samples: Sequence[float], most: float) -> bool:
-    """Whether this share of samples tells about the same."""
+    """Whether at least this share of the samples is within AGREE of their median."""
     usual = middle(samples)
     return sum(abs(one - usual) <= AGREE for one in samples) >= most * len(samples)
 
 
 def middle(samples: Sequence[float]) -> float:
-    """The median; of two in the middle the greater, so that it is one of them."""
+    """The median; if two are in the middle, the greater, so that it is one of the samples."""
     return sorted(samples)[len(samples) // 2]

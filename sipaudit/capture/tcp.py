@@ -1,8 +1,7 @@
-"""TCP for SIP: segments in, messages and connection evidence out.
+"""TCP for SIP: turns segments into messages and evidence about connections.
 
-Content decides, not ports: SIP, TLS and WebSocket are known by their first bytes, and everything else is forgotten
-at once.  A stream joined in the middle is taken up at its next start line.  All that is kept is bounded, per stream
-and in total.
+SIP, TLS and WebSocket are recognised by their first bytes, not by ports; everything else is forgotten at once.  A
+stream joined in the middle is read from its next start line on.  All memory is bounded, per stream and in total.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Streams:
     """All TCP connections of the captures.
 
     `sip_ports` are the ports whose connections count as SIP before a message was seen: 5060, 5061, those where SIP
-    was found, and what the caller adds. `calm` takes segments in short.
+    was found, and those that the caller adds. `calm` is the short road for segments.
     """
 
     __slots__ = ("_contents", "_health", "_lifecycle", "_lookups", "_max_streams", "_order", "_table", "calm",
@@ -55,7 +54,7 @@ class Streams:
         self.sip_ports: set[int] = self._contents.sip_ports
 
     def tighten(self, max_streams: int, max_bytes: int) -> None:
-        """Other bounds from now on; bytes beyond them go with the next that come."""
+        """Apply other bounds from now on; bytes beyond them are dropped when the next bytes arrive."""
         self._max_streams = self.calm.room = max_streams
         self._order.most = self.calm.most = max_bytes
         while len(self._table) > max_streams:
@@ -68,14 +67,14 @@ class Streams:
 
     @property
     def held(self) -> int:
-        """Bytes that unfinished messages and segments behind holes take."""
+        """Bytes of memory taken by unfinished messages and segments behind holes."""
         return self._table.held
 
     def segment(
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
         cut: bool,
     ) -> list[Item]:
-        """Take one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length took its end."""
+        """Process one segment. `seq`, `ack`, `flags` as in its header; `cut`: the snap length removed its end."""
         if flags & CONTROL == ACK and not cut:
             taken = self.calm.take(time, capture, frame, flow, seq, ack, payload)
             if taken is not None:
@@ -86,7 +85,7 @@ class Streams:
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
         cut: bool,
     ) -> list[Item]:
-        """The same for a segment that `calm` would not take."""
+        """The same for a segment that `calm` did not take."""
         if payload and not cut and is_lookup(flow):
             return [*self._lookups.read(time, capture, frame, flow, seq, payload),
                     *self._followed(time, capture, frame, flow, seq, ack, flags, payload, cut)]
@@ -96,13 +95,13 @@ class Streams:
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, flags: int, payload: bytes,
         cut: bool,
     ) -> list[Item]:
-        """What a segment says of its connection."""
+        """Process a segment by the state of its connection: the items that it gives."""
         half = self._known(flow)
         if (
             half and flags & CONTROL == ACK and not cut and not half.pair.foreign
             and half.reassembly.take(seq, len(payload))
         ):
-            self._table.use(half, flow, time)  # nearly all are such: the bytes that are wanted next, or none
+            self._table.use(half, flow, time)  # nearly all segments: with the bytes expected next, or none
             half.heard = time
             if ack != half.peer.acked or not half.pair.established:
                 self._lifecycle.acknowledged(half.peer, ack)
@@ -127,16 +126,16 @@ class Streams:
         items = self._lifecycle.repeated(half, time, capture, frame) if is_repeated(half, seq, flags) else []
         items += self._order.skip_read(half.peer) if payload and half.peer.reassembly.waiting else []
         items += self._data(half, time, capture, frame, seq, payload, cut)
-        if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is none of ours
+        if flags & FIN and (half := self._table.find(flow)):  # its bytes may have shown that it is foreign
             items += self._lifecycle.fin(half, Place(0, 0, time, capture, frame))
         return items
 
     def _known(self, flow: Flow) -> Half | None:
-        """The direction that this flow is, calm no longer if it was."""
+        """The direction with this flow, if followed; a calm connection is woken for it."""
         return self._table.find(flow) or self.calm.wake(flow)
 
     def advance(self, time: float) -> list[Item]:
-        """Capture time has come to `time`: what is overdue is said, what is idle forgotten."""
+        """Capture time has reached `time`: report what is overdue, and forget idle connections."""
         items: list[Item] = []
         for pair in self._table.due(time):
             items += self._lifecycle.overdue(pair, time)
@@ -148,26 +147,28 @@ class Streams:
 
     @property
     def followed(self) -> Collection[object]:
-        """The connections that are followed."""
+        """The connections followed at present."""
         return self._table.followed
 
     @property
     def opening(self) -> Mapping[str, object]:
-        """The hosts that have a SYN without its answer; empty nearly always."""
+        """The hosts with an unanswered SYN; nearly always empty."""
         return self._table.opening
 
     def turned(self, flow: Flow, message: bytes, time: float) -> list[Item]:
-        """A message by another transport: a host that begins something elsewhere has given up its unanswered SYNs."""
+        """To be called with messages of other transports: a host that sends a REGISTER or INVITE elsewhere has given up
+        its unanswered SYNs."""
         if flow.source_host not in self._table.opening or not message.startswith(_TURNS):
             return []
         return self._moved_on(flow, time)
 
     def _moved_on(self, flow: Flow, time: float) -> list[Item]:
-        """The sender of a message turns to where it goes: its unanswered SYNs to others have failed."""
+        """The sender of a message turns to its destination: its unanswered SYNs to others have failed."""
         return self._lifecycle.moved_on(flow.source_host, flow.destination, time)
 
     def finish(self) -> list[Item]:
-        """The captures have ended: what waits behind holes comes out. What was still open proves nothing."""
+        """To be called when the captures have ended: the items from behind holes. SYNs and handshakes that are still
+        unanswered prove nothing."""
         items: list[Item] = []
         for half in self._table.holding():
             if isinstance(half, Half):
@@ -175,7 +176,7 @@ class Streams:
         return sorted(items, key=lambda item: (item.time, item.frame))
 
     def _opened(self, time: float, capture: int, flow: Flow) -> Half:
-        """Follow a new connection; when there are too many, the longest unused one is forgotten."""
+        """Follow a new connection; if there are too many, forget the one that was unused for longest."""
         while len(self._table) >= self._max_streams:
             oldest = self._table.oldest()
             self.evicted += 1
@@ -185,7 +186,7 @@ class Streams:
         return self._table.open(flow, time, self._contents.on_sip_port(flow))
 
     def _joined(self, time: float, capture: int, flow: Flow, flags: int, payload: bytes) -> Half | None:
-        """Take up a connection whose beginning was not seen, if it may be SIP."""
+        """Follow a connection joined in the middle, if it may be SIP."""
         if flags & RST:
             return None
         if not self._contents.on_sip_port(flow):
@@ -210,7 +211,7 @@ class Streams:
         return items + self._data(half, place.time, place.capture, place.frame, first, payload, False)
 
     def _replaced(self, pair: Pair, time: float) -> list[Item]:
-        """A new connection takes the ports of this one."""
+        """A new connection reuses the ports of this one."""
         items = self._lifecycle.unanswered(pair, time)
         for half in (pair.first, pair.second):
             items += self._order.skip_holes(half, inf)
@@ -220,7 +221,7 @@ class Streams:
     def _data(
         self, half: Half, time: float, capture: int, frame: int, seq: int, payload: bytes, cut: bool
     ) -> list[Item]:
-        """What a segment brings; of a connection that is none of ours only a start line makes one of ours again."""
+        """The items in a segment's payload. A foreign connection is read again only from a SIP start line on."""
         if half.pair.foreign:
             if not looks_like_sip(payload):
                 return []

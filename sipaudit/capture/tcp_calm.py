@@ -1,9 +1,9 @@
-"""Connections of which nothing is open, known by little.
+"""The short road of TCP: connections joined in the middle in which nothing unusual is pending, held in little memory.
 
-Most phones say something once an hour, and their connection has been forgotten by then: it is taken up in the middle,
-for a few segments, each of them one whole message, a half of one, or an acknowledgement, and the very bytes that are
-wanted next.  Of such a connection two small objects are kept.  Whatever else comes wakes it: it becomes what it would
-be if it had been followed like any other from the first of these segments on.
+Most phones send something once an hour, and by then their connection has been forgotten: it is joined in the middle,
+for a few segments. Each of them is a whole message, one of its two halves, or an acknowledgement, and has exactly the
+sequence number expected.  Such a connection is held as two small objects (`Side`).  Any other segment wakes it: it then
+becomes the `Pair` that it would be if it had been followed normally from the first of these segments on.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from sipaudit.capture.tcp_table import PLACE_COST, Table
 from sipaudit.sip.datagram import Datagram, Flow, Item
 from sipaudit.sip.framing import Framer, begins_message, is_one_message, looks_like_sip
 
-_ALONE: tuple[int, ...] = ()   # the packets of a message that came in one
+_ALONE: tuple[int, ...] = ()   # `frames` of a message that came in one packet
 
 
 class Calm:
-    """The calm ones among the connections of a table, of which all together there may be as many as there is `room`.
+    """The calm connections of a table. `room` is how many connections, calm or not, the table may have, `most` how many
+    bytes it may hold.
 
-    `most` is how many bytes may be held of all of them; `moved_on` is told of flow and time of messages while SYNs are
-    unanswered.
+    `moved_on` is called with flow and time of each message while SYNs are unanswered.
     """
 
     __slots__ = ("_contents", "_followed", "_moved_on", "_opening", "_sides", "_table", "_use", "most", "room")
@@ -41,14 +41,14 @@ class Calm:
         self._contents = contents
 
     def __len__(self) -> int:
-        """How many directions of calm connections were seen."""
+        """How many directions of calm connections are followed."""
         return len(self._sides)
 
     def take(
         self, time: float, capture: int, frame: int, flow: Flow, seq: int, ack: int, payload: bytes
     ) -> list[Item] | None:
-        """Take a whole segment with no other flag than ACK. None where its connection is not calm, or would be no
-        longer: then nothing was done. Flat, for nearly all segments of many captures come here."""
+        """Process a whole segment with no other flag than ACK. None, with nothing done, if its connection is not calm,
+        or would not stay so. Flat, because in many captures nearly all segments come here."""
         side = self._sides.get((flow.source, flow.destination)) or self._met(flow, seq, ack, payload)
         if side is None or seq != side.wanted:
             return None
@@ -78,8 +78,8 @@ class Calm:
         return [*self._moved_on(flow, time), whole] if self._opening else [whole]
 
     def _met(self, flow: Flow, seq: int, ack: int, payload: bytes) -> Side | None:
-        """A direction that is not followed, to be taken; of a new connection only if it begins with SIP, for which
-        there is room."""
+        """A new `Side` for a direction not yet followed. For a new connection, only if the payload begins with SIP and
+        there is room; None otherwise."""
         other = self._sides.get((flow.destination, flow.source))
         if other is None and (
             not looks_like_sip(payload) or len(self._followed) >= self.room or flow.source == flow.destination
@@ -91,8 +91,8 @@ class Calm:
     def _pieced(
         self, side: Side, time: float, capture: int, frame: int, payload: bytes
     ) -> tuple[bytes, tuple[int, ...]] | None:
-        """The message that these bytes are the end of, with its packets; nothing where they begin one that ends in the
-        next segment. None where they are neither."""
+        """The message that this payload completes, with its frames; an empty message if it is the first of two parts.
+        None if it is neither."""
         table, begun, place = self._table, side.begun, side.place
         size = len(payload) + PLACE_COST
         if table.held + size > self.most:
@@ -114,7 +114,8 @@ class Calm:
         return message, (place.frame, frame)
 
     def wake(self, flow: Flow) -> Half | None:
-        """The direction that this flow is of a calm connection, which is calm no longer; None where there is none."""
+        """Turn the calm connection of this flow into a `Pair`, and return the direction with this flow; None if no calm
+        connection has this flow."""
         side = self._sides.get((flow.source, flow.destination)) or self._sides.get((flow.destination, flow.source))
         if side is None:
             return None
@@ -134,7 +135,7 @@ class Calm:
         return self._table.find(flow)
 
     def _restore(self, half: Half, side: Side) -> None:
-        """Give a direction what is known of it."""
+        """Copy the state of a calm direction to a `Half`."""
         half.flow = side.flow
         half.seen = True
         half.reassembly.start(side.wanted)

@@ -1,8 +1,8 @@
-"""The state of a TCP connection, and what can be said when it fails.
+"""The state of a TCP connection, and the evidence when it fails.
 
-`Half` is one direction, `Pair` both; `Side` is one direction of a connection of which nothing is open
-(`tcp_calm`).  What is judged here is evidence beside SIP (reference-model.md 1 *failure*, F2):
-a SYN without answer, a reset while something was being asked, a TLS handshake that did not end.
+`Half` is one direction, `Pair` both; `Side` is one direction of a calm connection (`tcp_calm`).
+This module judges evidence of failure other than SIP (reference-model.md 1 *failure*, F2): a SYN without an answer,
+a reset while a request was pending, a TLS handshake that did not finish.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sipaudit.capture.websocket import Frames
 from sipaudit.sip.datagram import ErrorKind, Flow, TransportError
 from sipaudit.sip.framing import Framer
 
-ATTEMPT = 32.0         # after this a SYN or a handshake without an answer has failed (64 T1, RFC 3261 17.1.1.2)
-FIRST_SYN_WAIT = 7.0   # every stack in use repeats its SYN after 1 to 6 s: if it does not, it has given up
-SYN_SLACK = 2.0        # SYNs are repeated after twice the last interval, give or take this
-ACKED_HOLE_WAIT = 0.1  # the peer has the bytes: only disorder at the tap can still bring them
-BLIND_HOLE_WAIT = 1.0  # the peer is not in the capture, nothing says whether the bytes arrived
-HOLE_WAIT = ATTEMPT    # the peer misses the bytes as well: they will be sent again
-CLOSED_KEPT = 64.0     # stragglers of a closed connection are known as such so long
-FRAMES_KEPT = 512      # packets that a message may name
+ATTEMPT = 32.0         # s; after this a SYN or a handshake without an answer has failed (64 T1, RFC 3261 17.1.1.2)
+FIRST_SYN_WAIT = 7.0   # s; every stack in use repeats its SYN after 1 to 6 s: if it does not, it has given up
+SYN_SLACK = 2.0        # s; SYNs are repeated after twice the last interval, plus or minus this
+ACKED_HOLE_WAIT = 0.1  # s; the peer has acknowledged the bytes: they can only come out of order at the tap
+BLIND_HOLE_WAIT = 1.0  # s; the peer is not in the capture: nothing shows whether the bytes arrived
+HOLE_WAIT = ATTEMPT    # the peer has not received the bytes either: they will be retransmitted
+CLOSED_KEPT = 64.0     # s for which late segments of a closed connection are recognised as such
+FRAMES_KEPT = 512      # packets that one message may list
 
 
 class Content(StrEnum):
@@ -41,7 +41,7 @@ class Content(StrEnum):
 
 
 class Place(NamedTuple):
-    """The packet that brought the bytes from `begin` to `end` of a stream."""
+    """The packet that carried the bytes from `begin` to `end` of a stream."""
 
     begin: int
     end: int
@@ -53,11 +53,11 @@ class Place(NamedTuple):
 class Half:
     """One direction.
 
-    `opening` has its first bytes while nobody knows whose they are, then `framer`, `records` or `frames` reads them
-    (SIP, TLS, WebSocket); `places` are the packets that brought what waits, `held` the bytes that all of it takes.
-    `isn` is the sequence number of its SYN, `acked` what the other side acknowledged; `seen`: the capture shows it;
-    `fin`: it has ended; `asking`: its last bytes want an answer; `heard` when it last sent anything, `repeats`
-    since when it sends again what it has sent, unless the other side was `heard` since.
+    `opening` has its first bytes while the content is undecided, then `framer`, `records` or `frames` reads them
+    (SIP, TLS, WebSocket); `places` are the packets of bytes not yet read, `held` is the memory that all of it takes.
+    `isn` is the sequence number of its SYN, `acked` the acknowledgment number of the other side; `seen`: the capture
+    shows this direction; `fin`: it has ended; `asking`: its last bytes expect an answer; `heard`: when it last sent
+    anything; `repeats`: since when it has been retransmitting, unless the other side was `heard` since.
     """
 
     __slots__ = ("acked", "asking", "fin", "flow", "framer", "frames", "heard", "held", "isn", "last_data", "opening",
@@ -86,7 +86,7 @@ class Half:
         self.held = 0
 
     def evidence_flow(self) -> Flow:
-        """The flow as evidence names it: `tls` where TLS is spoken, or would be by the port."""
+        """The flow to use in evidence: its transport is `tls` if the content is TLS, or undecided on the SIPS port."""
         pair = self.pair
         by_port = SIPS_PORT in (self.flow.source_port, self.flow.destination_port)
         if pair.content is not Content.TLS and not (by_port and pair.content is Content.UNDECIDED):
@@ -97,14 +97,14 @@ class Half:
         return known
 
     def keep(self, place: Place) -> None:
-        """Remember which packet brought bytes that wait; of very many the first and the last."""
+        """Remember a packet that carried bytes not yet read; if there are too many, the first ones and the last."""
         if len(self.places) < FRAMES_KEPT:
             self.places.append(place)
         else:
             self.places[-1] = place._replace(begin=self.places[-1].begin)
 
     def hole_deadline(self) -> float:
-        """When waiting for the missing bytes ends."""
+        """When to stop waiting for missing bytes; infinite if none are missing."""
         reassembly = self.reassembly
         if not reassembly.waiting:
             return inf
@@ -114,7 +114,7 @@ class Half:
         return since + (HOLE_WAIT if self.peer.seen else BLIND_HOLE_WAIT)
 
     def forget_bytes(self) -> None:
-        """Drop all bytes held; the stream is taken up again at its next segment."""
+        """Drop all bytes held; the stream restarts at its next segment."""
         self.opening.clear()
         self.places.clear()
         self.reassembly.abandon()
@@ -124,7 +124,7 @@ class Half:
             self.records = Records(whole=False)
 
     def unacknowledged(self) -> bool:
-        """Whether it sent bytes that the other side has not acknowledged."""
+        """Whether this direction sent bytes that the other side has not acknowledged."""
         reassembly = self.reassembly
         return self.acked is not None and reassembly.started and reassembly.offset(self.acked) < reassembly.position
 
@@ -132,8 +132,8 @@ class Half:
 class Pair:
     """Both directions of a connection.
 
-    `client` opened it, None when that was not seen; `sip`: it is or may be SIP, so what happens to it is evidence;
-    `foreign`: it carries nothing of ours; `hello`: place of the ClientHello while the handshake is judged.
+    `client` opened it, None if that was not seen; `sip`: it is or may be SIP, so what happens to it is evidence;
+    `foreign`: its content is not ours; `hello`: place of the ClientHello while the handshake is judged.
     """
 
     __slots__ = ("client", "closed", "content", "encrypted", "established", "failed", "first", "foreign", "hello",
@@ -151,21 +151,22 @@ class Pair:
         self.syn_last: Place | None = None  # the latest
         self.syn_interval = 0.0
         self.established = False
-        self.failed = False                 # refused or unanswered, and said so
+        self.failed = False                 # refused or unanswered, and reported
         self.hello: Place | None = None
-        self.encrypted = False              # said so
-        self.learned = False                # its port is known as SIP's
+        self.encrypted = False              # reported as such
+        self.learned = False                # its port was added to the SIP ports
         self.closed = inf                   # when a reset or both FINs ended it
         self.last = 0.0
         self.scheduled = inf
 
     def untie(self) -> None:
-        """Let go of each other, for nobody will ask any more: else only a search for cycles would free the memory."""
+        """Remove the references between halves and pair once it is forgotten: else only the cycle collector would free
+        the memory."""
         for half in (self.first, self.second):
             del half.pair, half.peer
 
     def repeat_syn(self, place: Place) -> None:
-        """The SYN is sent again."""
+        """Note a repetition of the SYN."""
         if self.syn_last is not None:
             self.syn_interval = max(place.time - self.syn_last.time, 0.0)
         self.syn_last = place
@@ -175,34 +176,35 @@ class Pair:
         return self.syn is not None and not self.established and not self.failed
 
     def syn_deadline(self) -> float:
-        """When the opener has given up: it would have repeated its SYN by then, or 32 s have passed."""
+        """When the client counts as having given up: it would have repeated its SYN by then, or 32 s have passed."""
         if self.syn is None or self.syn_last is None or not self.is_opening() or self.closed < inf:
             return inf
         wait = 2 * self.syn_interval + SYN_SLACK if self.syn_interval else FIRST_SYN_WAIT
         return min(self.syn.time + ATTEMPT, self.syn_last.time + wait)
 
     def hello_deadline(self) -> float:
-        """When a handshake that goes on has failed; a server that the capture never shows is not judged."""
+        """When an unfinished handshake counts as failed; a server that the capture never shows is not judged."""
         if self.hello is None or self.client is None or not self.client.peer.seen:
             return inf
         return self.hello.time + ATTEMPT
 
     def deadline(self) -> float:
-        """The next moment at which something is to be said or forgotten."""
+        """The next time at which something is to be reported or forgotten."""
         return min(
             self.syn_deadline(), self.hello_deadline(), self.first.hole_deadline(), self.second.hole_deadline(),
             self.closed + CLOSED_KEPT,
         )
 
     def unanswered(self, time: float) -> TransportError | None:
-        """The SYN had no answer, and this is known at `time`."""
+        """The evidence that the SYN had no answer, as established at `time`; None if that is not so."""
         if self.client is None or self.syn is None or self.syn_last is None or not self.is_opening():
             return None
         self.failed = True
         return _error(ErrorKind.UNANSWERED, self.client, self.syn_last._replace(time=time), self.syn.time)
 
     def reset(self, sender: Half, place: Place) -> TransportError | None:
-        """A reset came from `sender`: what, if anything, it broke off."""
+        """The evidence in a reset by `sender`: a refusal, a failed handshake or a connection broken off; None if it
+        interrupted nothing."""
         victim = sender.peer
         if self.syn is not None and self.is_opening() and self.client is victim:
             self.failed = True
@@ -214,7 +216,7 @@ class Pair:
         return _error(ErrorKind.RESET, victim, place, victim.last_data)
 
     def handshake_failed(self, place: Place) -> TransportError | None:
-        """The TLS handshake did not end; reported once, with the alert when one could be read."""
+        """The evidence that the TLS handshake did not finish; given once, with the alert if one could be read."""
         hello, self.hello = self.hello, None
         if hello is None or self.client is None or not self.client.peer.seen:
             return None
@@ -223,10 +225,10 @@ class Pair:
 
 
 class Side:
-    """One direction of a calm connection, of which the `first` one was seen first, and stands for both; `other` is its
-    peer, if that was seen.  `wanted`: the sequence number of the next byte; `acks`: what was acknowledged to the peer;
-    `asking`, `last_data`, `last` and `held` as of `Half` and `Pair`; `synced`: a message was seen; `begun`: the part of
-    a message that came at `place`."""
+    """One direction of a calm connection. `first` is the direction that was seen first, and stands for the connection;
+    `other` is the other direction, if seen.  `wanted`: the sequence number expected next; `acks`: its acknowledgment
+    number; `asking`, `last_data`, `last` and `held` as in `Half` and `Pair`; `synced`: a message was seen; `begun`: the
+    first part of a message, which came at `place`."""
 
     __slots__ = ("acks", "asking", "begun", "first", "flow", "held", "last", "last_data", "other", "place", "synced",
                  "wanted")
@@ -247,9 +249,9 @@ class Side:
 
 
 def _broken_off(victim: Half, time: float) -> bool:
-    """Whether a reset hit somebody who was sending, or waited for an answer (F2, *connection reset while sending*).
+    """Whether a reset hit a side that was sending, or waiting for an answer (F2, *connection reset while sending*).
 
-    TLS hides what was sent, and a farewell alert that nobody reads is no failure.
+    TLS hides what was sent, and an unread closing alert is no failure: its last record must be application data.
     """
     if victim.unacknowledged() and (victim.asking or victim.pair.content is not Content.TLS):
         return True

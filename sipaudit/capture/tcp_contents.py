@@ -1,4 +1,4 @@
-"""What the bytes of a connection say: messages cut out of SIP streams, records counted in TLS and WebSocket ones."""
+"""Reads the bytes of connections: extracts messages from SIP streams, and counts TLS records and WebSocket messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WANTS_NO_ANSWER = (b"SIP/", b"ACK ")
 
 
 class Contents:
-    """Reads the bytes of connections in their order, and learns ports from them (see `Streams`)."""
+    """Reads the bytes of connections in stream order, and learns SIP ports from them (see `Streams`)."""
 
     __slots__ = ("_health", "sip_ports")
 
@@ -26,11 +26,11 @@ class Contents:
         self.sip_ports: set[int] = {SIP_PORT, SIPS_PORT}
 
     def on_sip_port(self, flow: Flow) -> bool:
-        """Whether SIP is expected there."""
+        """Whether SIP is expected on one of the ports of a flow."""
         return flow.source_port in self.sip_ports or flow.destination_port in self.sip_ports
 
     def deliver(self, half: Half, payload: bytes, place: Place, cut: bool = False) -> list[Item]:
-        """The next bytes of one direction, and what they complete."""
+        """Read the next bytes of one direction; returns the items that they complete."""
         if half.framer:
             return self._sip(half, half.framer, payload, place, cut)
         if half.pair.content is Content.UNDECIDED:
@@ -40,8 +40,8 @@ class Contents:
     def message(
         self, half: Half, framer: Framer, payload: bytes, time: float, capture: int, frame: int
     ) -> Datagram | None:
-        """The same where nothing is held, and the next bytes are exactly one message; None when they are not, and are
-        still to be delivered."""
+        """The same for a direction that holds nothing, if the next bytes are exactly one message; None if they are not,
+        and must still be delivered."""
         if not framer.passes(payload):
             return None
         half.asking = not payload.startswith(WANTS_NO_ANSWER)
@@ -50,7 +50,7 @@ class Contents:
         return Datagram(time, capture, frame, half.flow, payload)
 
     def _read(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
-        """Read bytes, the last of which came in the packet at `place`."""
+        """Read bytes once the content is decided; the packet at `place` carried the last of them."""
         if half.framer:
             return self._sip(half, half.framer, payload, place, cut)
         if half.records:
@@ -67,7 +67,7 @@ class Contents:
             half.framer.lost(missing)
         elif half.records:
             half.records.lost(missing)
-            half.pair.hello = None  # what was not seen may have been the end of the handshake
+            half.pair.hello = None  # the missing bytes may have been the end of the handshake
         elif half.frames:
             half.frames.lost(missing)
 
@@ -95,7 +95,7 @@ class Contents:
         return self._read_opening(half, cut) + self._read_opening(half.peer, False)
 
     def _begun(self, half: Half, payload: bytes, place: Place, cut: bool) -> list[Item]:
-        """The first bytes of a connection, and they are SIP's."""
+        """Read the first bytes of a connection, which are SIP."""
         half.pair.content = Content.SIP
         framer = self._begin_sip(half, place.begin)
         only = None if cut else self.message(half, framer, payload, place.time, place.capture, place.frame)
@@ -103,7 +103,7 @@ class Contents:
         return items + self._read_opening(half.peer, False) if half.peer.opening else items
 
     def _read_opening(self, half: Half, cut: bool) -> list[Item]:
-        """Hand the bytes that waited for the decision to their reader."""
+        """Pass the bytes held until the content was decided to their reader."""
         opening, places = bytes(half.opening), half.places
         half.opening.clear()
         if half.pair.content is not Content.SIP:
@@ -111,7 +111,7 @@ class Contents:
         return self._read(half, opening, places.pop(), cut) if opening else []
 
     def _begin_sip(self, half: Half, begin: int) -> Framer:
-        """SIP, in this direction from an offset on."""
+        """Read both directions as SIP, this one from offset `begin` on."""
         half.pair.sip = True
         peer = half.peer
         other = (peer.places[-1].end if peer.places else peer.reassembly.position) - len(peer.opening)
@@ -120,7 +120,7 @@ class Contents:
         return half.framer
 
     def _begin_tls(self, half: Half, place: Place) -> None:
-        """Follow the connection only where SIP is expected."""
+        """Read a connection as TLS, but only where SIP is expected; otherwise it is foreign."""
         pair = half.pair
         if not pair.sip:
             pair.content = Content.OTHER
@@ -181,7 +181,7 @@ class Contents:
         return items
 
     def _learn(self, half: Half) -> None:
-        """SIP was found here."""
+        """Add the port of a connection on which SIP was found to the SIP ports."""
         pair = half.pair
         pair.learned = True
         if pair.client:
@@ -190,13 +190,13 @@ class Contents:
             self.learn(half.flow)
 
     def learn(self, flow: Flow) -> None:
-        """SIP was found on a connection of which nobody saw who opened it: what is likely to be the server's port is
-        one of SIP's."""
+        """SIP was found on a connection whose opening was not captured: add the lower port, which is probably the
+        server's, to the SIP ports."""
         self.sip_ports.add(min(flow.source_port, flow.destination_port))
 
 
 def _datagram(half: Half, place: Place, message: bytes, span: tuple[int, int], cut: bool) -> Datagram:
-    """A message with the packets that carried it; its own is the one that came last."""
+    """A message with the packets that carried it; its time and frame are those of the packet that came last."""
     begin = span[0]
     if begin >= place.begin:
         return Datagram(place.time, place.capture, place.frame, half.flow, message, (), cut)

@@ -1,4 +1,4 @@
-"""How connections begin, end and fail: the evidence that SYN, FIN, RST and silence give."""
+"""How connections begin, end and fail: evidence from SYN, FIN, RST and silence."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sipaudit.sip.datagram import Connection, ConnectionKind, Item, TransportErr
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
-MOVED_ON = 1.0  # seconds: a SYN older than this has failed when its sender turns elsewhere
-IN_VAIN = 3.0    # seconds of repetitions without any packet of the other side; a path that loses some needs fewer
-PASSED_OVER = 1_000  # SYNs of a host that may still be answered, the oldest; the rest then waits for its deadlines
+MOVED_ON = 1.0  # seconds: an unanswered SYN older than this has failed if its sender turns elsewhere
+IN_VAIN = 3.0    # seconds of retransmissions without a packet from the other side; with mere packet loss, fewer suffice
+PASSED_OVER = 1_000  # SYNs of a host checked in vain, the oldest first; the others are left to their deadlines
 
 
 class Lifecycle:
-    """Follows the state of connections; evidence comes only from those that are or may be SIP."""
+    """Follows the state of connections; only those that are or may be SIP yield evidence."""
 
     __slots__ = ("_table",)
 
@@ -25,7 +25,7 @@ class Lifecycle:
         self._table = table
 
     def syn(self, half: Half, place: Place, seq: int, ack: int, flags: int) -> list[Item]:
-        """A SYN, or the answer to one."""
+        """Process a SYN or SYN-ACK."""
         if flags & ACK:
             self.acknowledged(half.peer, ack)
             self._established(half.pair)
@@ -45,7 +45,7 @@ class Lifecycle:
         return items
 
     def _given_up(self, host: str, destination: str, time: float) -> list[Pair]:
-        """The connections whose SYN from this host has failed by that; a flood of SYNs is not looked through whole."""
+        """The connections of this host whose SYN has thereby failed; a flood of SYNs is checked only in part."""
         failed: list[Pair] = []
         passed = 0
         for pair in self._table.opening.get(host, ()):
@@ -59,8 +59,8 @@ class Lifecycle:
         return failed
 
     def _repeated_syn(self, half: Half, place: Place, *, opens: bool) -> list[Item]:
-        """Whoever asks for a connection again turns to the server again, even where it was given up to all appearance:
-        some systems go on for 127 s."""
+        """A repeated SYN is another attempt to reach the server, even if the first one was taken for given up: some
+        systems repeat for 127 s."""
         pair = half.pair
         pair.repeat_syn(place)
         if not opens or not pair.sip or pair.established or pair.closed < inf:
@@ -89,25 +89,25 @@ class Lifecycle:
         self._table.answered(pair)
 
     def unanswered(self, pair: Pair, time: float) -> list[Item]:
-        """The opener has given up, as is known at `time`."""
+        """The client has given up its SYN, as established at `time`: the evidence."""
         self._table.answered(pair)
         return _evidence(pair, pair.unanswered(time))
 
     def acknowledged(self, half: Half, ack: int) -> None:
-        """The other side of `half` has received all before `ack`."""
+        """The other side of `half` has received all bytes before `ack`."""
         if half.acked is None or ahead(ack, half.acked) > 0:
             half.acked = ack
             if half.reassembly.waiting:
                 self._table.schedule(half.pair)
         if not half.pair.established and half.pair.client is half.peer:
-            self._established(half.pair)  # only who had an answer to a SYN acknowledges anything
+            self._established(half.pair)  # a client can acknowledge only after its SYN was answered
 
     def reset(self, half: Half, place: Place, seq: int, ack: int, flags: int) -> list[Item]:
-        """A RST: a refusal, a failure, or the end of what was over anyway."""
+        """Process a RST: a refusal, a failure, or merely the end of a connection that was no longer used."""
         pair = half.pair
         if pair.closed < inf or _is_astray(half, seq):
             return []
-        if pair.is_opening() and pair.client is half:  # gave up before there was an answer
+        if pair.is_opening() and pair.client is half:  # the client gave up before an answer
             return self.unanswered(pair, place.time) if pair.syn and place.time - pair.syn.time >= MOVED_ON else []
         if pair.is_opening() and flags & ACK and half.peer.isn is not None and ahead(ack, half.peer.isn) != 1:
             return []  # answers another SYN (RFC 9293 3.10.7.3)
@@ -122,7 +122,7 @@ class Lifecycle:
         return items
 
     def fin(self, half: Half, place: Place) -> list[Item]:
-        """One side has nothing more to send (a repeated FIN is no news)."""
+        """Process a FIN: this side sends no more (a repeated FIN is ignored)."""
         pair = half.pair
         if half.fin:
             return []
@@ -137,7 +137,8 @@ class Lifecycle:
         return items
 
     def repeated(self, half: Half, time: float, capture: int, frame: int) -> list[Item]:
-        """One side sends again what it has sent: for so long, without a packet of the other, that it gives up."""
+        """One side retransmits: reports the connection as dropped after IN_VAIN seconds of this without any packet of
+        the other side."""
         if half.repeats is None or half.peer.heard >= half.repeats:
             half.repeats = time
             return []
@@ -147,7 +148,7 @@ class Lifecycle:
         return [_ended(half, Place(0, 0, time, capture, frame), ConnectionKind.DROPPED)]
 
     def overdue(self, pair: Pair, time: float) -> list[Item]:
-        """What a connection should have had by now, a SYN's answer or the end of a handshake."""
+        """The evidence of deadlines that have passed: for the answer to a SYN, or the end of a handshake."""
         items: list[Item] = []
         if (deadline := pair.syn_deadline()) <= time:
             items += self.unanswered(pair, deadline)
@@ -156,7 +157,7 @@ class Lifecycle:
         return items
 
     def settle(self, pair: Pair, time: float) -> None:
-        """Wait for the next deadline, or forget a connection long closed."""
+        """Schedule the next deadline of a connection, or forget it if it was closed long ago."""
         if pair.closed + CLOSED_KEPT <= time:
             self._table.forget(pair)
         else:
@@ -168,38 +169,38 @@ def _evidence(pair: Pair, error: TransportError | None) -> list[Item]:
 
 
 def _ended(half: Half, place: Place, kind: ConnectionKind) -> Connection:
-    """This side ended a connection over which SIP went: that may speak against its server (F1)."""
+    """This side ended a SIP connection: that may be evidence of a server failure (F1)."""
     return Connection(place.time, place.capture, place.frame, kind, half.evidence_flow())
 
 
 def _of_fin(half: Half) -> ConnectionKind:
-    """Who opened a connection may end it when it has no more use for it; that the other does it need not expect."""
+    """The client may close a connection that it no longer needs; it need not expect the server to close first."""
     expected = half.peer.fin or half.pair.client is half
     return ConnectionKind.CLOSED if expected else ConnectionKind.DROPPED
 
 
 def gives_up(half: Half) -> bool:
-    """Whether a FIN of this side takes back a SYN without an answer. Who has sent the SYN again had heard none; else
-    the tap may have missed it."""
+    """Whether a FIN of this side withdraws an unanswered SYN. A repeated SYN shows that no answer arrived; without a
+    repetition the tap may have missed the answer."""
     pair = half.pair
     return pair.is_opening() and pair.client is half and pair.syn_interval > 0
 
 
 def is_other_connection(half: Half, seq: int) -> bool:
-    """Whether a SYN with this number opens another connection than the one known by its ports."""
+    """Whether a SYN with this sequence number opens a connection other than the one followed on these ports."""
     if half.isn is not None:
         return half.isn != seq
     return half.reassembly.started and not -STALE < _ahead_of_stream(half, seq + 1) <= 0
 
 
 def is_repeated(half: Half, seq: int, flags: int) -> bool:
-    """Whether a segment brings what came before: bytes, a FIN, or the byte before the next by which who is idle asks if
-    the other is there (RFC 9293 3.8.4)."""
+    """Whether a segment repeats what was sent before: bytes or a FIN; or is a keep-alive, whose sequence number is one
+    less than the next (RFC 9293 3.8.4)."""
     return (half.fin and bool(flags & FIN)) or (half.reassembly.started and _ahead_of_stream(half, seq) < 0)
 
 
 def _is_astray(half: Half, seq: int) -> bool:
-    """Whether a RST is of another connection, or forged (RFC 9293 3.5.3)."""
+    """Whether a RST belongs to another connection, or is forged (RFC 9293 3.5.3)."""
     return half.reassembly.started and abs(_ahead_of_stream(half, seq)) > STALE
 
 

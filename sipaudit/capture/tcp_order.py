@@ -1,8 +1,8 @@
-"""The bytes of TCP connections put in order and read, within bounds: per stream and in total.
+"""Orders the bytes of TCP connections and has them read, within bounds per stream and in total.
 
-A message behind a hole is handed out when the hole fills or is given up, with the time and frame of its own packets,
-so times may step back by as long as a hole is waited for. Never later than what the other side says once it has
-acknowledged the message: that may be because of it.
+A message behind a hole is released when the hole is filled or given up, with the time and frame of its own packets, so
+times may step back by as long as a hole is waited for. It is never released after something that the other side sends
+once it has acknowledged the message, since that may be a reaction to it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from sipaudit.sip.framing import MESSAGE_LIMIT, looks_like_sip
 
 
 class Order:
-    """Of the connections of a table. What waits may take MESSAGE_LIMIT bytes in a stream, and `most` in all together.
+    """Orders the bytes of the connections of a table. Waiting segments may take MESSAGE_LIMIT bytes in one stream, and
+    `most` in all streams together.
 
-    `moved_on` is told of flow and time of what is read while SYNs are unanswered; `known` gives the direction that a
-    flow is.
+    `moved_on` is called with flow and time of messages read while SYNs are unanswered; `known` looks up the direction
+    of a flow.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Order:
     def take(
         self, half: Half, time: float, capture: int, frame: int, seq: int, payload: bytes, cut: bool
     ) -> list[Item]:
-        """Bring the bytes of a segment into order and read what is in order."""
+        """Add the bytes of a segment, and read those that are in order."""
         reassembly = half.reassembly
         if not reassembly.started:
             reassembly.start(seq)
@@ -51,7 +52,7 @@ class Order:
         return self._after(half, self._out_of_order(half, segment, seq), time, capture, frame, payload)
 
     def taken(self, half: Half, time: float, capture: int, frame: int, payload: bytes) -> list[Item]:
-        """Read the bytes that were wanted next, and have just been passed."""
+        """Read a payload that was expected next, after `reassembly` has moved behind it."""
         half.last_data = time
         if half.framer and not half.held:
             message = self._contents.message(half, half.framer, payload, time, capture, frame)
@@ -64,7 +65,7 @@ class Order:
     def _after(
         self, half: Half, items: list[Item], time: float, capture: int, frame: int, payload: bytes
     ) -> list[Item]:
-        """What a segment gave once it was read: the same with what follows from it, within the bounds of memory."""
+        """The items of a segment that was read, with those that follow from it; enforces the bounds of memory."""
         if half.pair.foreign:
             self._leave(half)
             return items + asked_for(payload, time, capture, frame, half.flow) if asks_for_file(payload) else items
@@ -74,12 +75,12 @@ class Order:
         return items + self._within_memory(time, capture, frame) if self._table.held > self.most else items
 
     def _out_of_order(self, half: Half, segment: Segment, seq: int) -> list[Item]:
-        """A segment that is old, early, cut, or comes while others wait."""
+        """Process a segment that is old, early, cut, or comes while others wait."""
         reassembly = half.reassembly
         if not segment.payload and not segment.cut and half.fin:  # a FIN takes a sequence number
             return []
         if segment.end < reassembly.position - STALE and looks_like_sip(segment.payload):
-            half.forget_bytes()  # the ports are used again, and the SYN was not seen
+            half.forget_bytes()  # the ports are reused, and the SYN was not captured
             reassembly.start(seq)
             segment = segment._replace(offset=reassembly.position)
         if segment.payload and segment.end > reassembly.position:
@@ -98,7 +99,7 @@ class Order:
         return items
 
     def _leave(self, half: Half) -> None:
-        """The connection is none of ours: forget it, but on a SIP port remember that, so that it stays silent."""
+        """The connection is foreign: forget it; on a SIP port keep it as foreign, so that it yields nothing more."""
         if not self._contents.on_sip_port(half.flow):
             self._table.forget(half.pair)
             return
@@ -107,7 +108,7 @@ class Order:
             self._table.account(each)
 
     def skip_holes(self, half: Half, time: float) -> list[Item]:
-        """Give up the holes that cannot fill, are too expensive, or have been waited for until `time`."""
+        """Give up holes that cannot be filled, hold back too many bytes, or whose deadline is `time` or earlier."""
         reassembly = half.reassembly
         items: list[Item] = []
         while reassembly.waiting and (
@@ -118,7 +119,8 @@ class Order:
         return items
 
     def skip_read(self, half: Half) -> list[Item]:
-        """The other side speaks, and has acknowledged what waits behind a hole: it has read that, before it spoke."""
+        """To be called when the other side sends: it has read what it acknowledged, so segments waiting behind a hole
+        are released if they are acknowledged."""
         reassembly = half.reassembly
         items: list[Item] = []
         while reassembly.waiting and half.acked is not None \
@@ -132,13 +134,13 @@ class Order:
         items: list[Item] = []
         if half.pair.sip:
             self._health[first.capture].tcp_gaps += 1
-            known = missing if missing <= STALE else 0  # so much is rather another numbering than a loss
+            known = missing if missing <= STALE else 0  # more is probably a renumbering, not a loss
             items.append(Gap(first.time, first.capture, first.frame, half.flow, known))
         self._contents.lost(half, missing)
         return items + self._deliver(half, half.reassembly.skip_hole())
 
     def _within_memory(self, time: float, capture: int, frame: int) -> list[Item]:
-        """Drop the bytes of those who have held them for longest, and a little more than needed."""
+        """Drop the bytes of the directions that have held them for longest, a little more than needed."""
         items: list[Item] = []
         for held in self._table.holding():
             if self._table.held <= self.most * 0.9:
@@ -154,6 +156,6 @@ class Order:
 
 
 def asked_for(payload: bytes, time: float, capture: int, frame: int, flow: Flow) -> list[Item]:
-    """What a segment of a foreign connection asks for, if that is a file of a start."""
+    """The request in a segment of a foreign connection, if it is for a file that phones fetch at a start."""
     start = read_request(payload, time, capture, frame, flow.source_host, flow.source_mac)
     return [] if start is None else [start]

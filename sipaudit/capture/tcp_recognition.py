@@ -1,4 +1,4 @@
-"""What a TCP connection carries, told from its first bytes and not from its ports."""
+"""Recognises what a TCP connection carries by its first bytes, not by its ports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _HTTP_LINE = (b" HTTP/1.1\r", b" HTTP/1.0\r")
 
 
 def recognise(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
-    """What these first bytes of one direction show; None when more of them are needed.
+    """The content that the first bytes of one direction show; None if more of them are needed.
 
-    On a port where SIP is expected a stream that is nothing else is taken for SIP joined in the middle.
+    On a port where SIP is expected, a stream not recognised as anything else is taken for SIP joined in the middle.
     """
     if looks_like_sip(opening):
         return Content.SIP
@@ -32,7 +32,8 @@ def recognise(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
 
 
 def _unfinished(opening: bytes | bytearray, on_sip_port: bool) -> Content | None:
-    """No line is complete: wait for it while it may become a start line, or the five bytes of a TLS record."""
+    """The content while no line is complete: None as long as it may become a start line, or the header of a TLS record
+    (five bytes)."""
     is_text = opening.isascii() and 0 not in opening
     if len(opening) <= (OPENING_LIMIT if is_text and opening[0] >= 10 else 5):
         return None
@@ -40,7 +41,7 @@ def _unfinished(opening: bytes | bytearray, on_sip_port: bool) -> Content | None
 
 
 def _http(text: bytes | bytearray) -> Content | None:
-    """Only a request that asks for the `sip` subprotocol is ours."""
+    """WEBSOCKET for a request for the `sip` subprotocol, OTHER for other HTTP; None while the head is incomplete."""
     if not text.startswith(b"GET "):
         return Content.OTHER
     if not head_length(text) and len(text) <= HEAD_LIMIT:

@@ -1,4 +1,4 @@
-"""The connections being followed: found by flow, bounded in number and in bytes, with their deadlines."""
+"""The table of followed connections: lookup by flow, order of use, bytes held, and deadlines."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from math import inf
 from sipaudit.capture.tcp_connections import Half, Pair, Side
 from sipaudit.sip.datagram import Flow
 
-IDLE = 600.0      # a connection unused so long is forgotten; it is joined in the middle when it wakes up
-PLACE_COST = 128  # bytes that remembering a packet takes, roughly
+IDLE = 600.0      # seconds after which an unused connection is forgotten; it is joined in the middle when used again
+PLACE_COST = 128  # bytes of memory that a remembered packet takes, roughly
 
 Ends = tuple[str, str]
 """The source and the destination of a direction, `host:port`."""
@@ -21,8 +21,8 @@ Ends = tuple[str, str]
 class Table:
     """Connections in the order of their use.
 
-    `held` is the memory in bytes that unfinished messages and waiting segments take, `halves` and `sides` the
-    directions by their ends, `opening` the connections whose SYN awaits its answer, by the host that sent it.
+    `held` is the memory in bytes that unfinished messages and waiting segments take; `halves` and `sides` are the
+    directions by their ends; `opening` has the connections with an unanswered SYN, by the host that sent it.
     """
 
     __slots__ = ("_deadlines", "_holding", "_ties", "followed", "halves", "held", "opening", "sides")
@@ -41,11 +41,11 @@ class Table:
         return len(self.followed)
 
     def find(self, flow: Flow) -> Half | None:
-        """The direction that this flow is."""
+        """The direction with this flow, if followed and not calm."""
         return self.halves.get((flow.source, flow.destination))
 
     def use(self, half: Half, flow: Flow, time: float) -> None:
-        """A packet of this direction was seen."""
+        """Note a packet of this direction."""
         pair = half.pair
         half.flow = flow
         half.seen = True
@@ -53,7 +53,7 @@ class Table:
         self.followed.move_to_end(pair)
 
     def open(self, flow: Flow, time: float, sip: bool) -> Half:
-        """A new connection, first seen by a packet of this flow."""
+        """Add a connection whose first captured packet has this flow; returns that direction."""
         pair = Pair(Half(flow), Half(flow.back()), sip)
         self.halves[(flow.source, flow.destination)] = pair.first
         self.halves[(flow.destination, flow.source)] = pair.second
@@ -62,7 +62,7 @@ class Table:
         return pair.first
 
     def forget(self, pair: Pair | Side) -> None:
-        """Drop a connection with all it holds; one that is dropped already stays so."""
+        """Drop a connection with all bytes that it holds; no effect if it was dropped before."""
         if pair not in self.followed:
             return
         if isinstance(pair, Side):
@@ -82,7 +82,7 @@ class Table:
         pair.untie()
 
     def follow(self, side: Side) -> Side:
-        """Follow a direction of a calm connection, and with the first one the connection; that one."""
+        """Add a direction of a calm connection, and with the first one the connection. Returns the first direction."""
         flow, other = side.flow, side.other
         self.sides[flow.source, flow.destination] = side
         if other is None:
@@ -93,16 +93,16 @@ class Table:
         return other
 
     def unfollow(self, first: Side) -> None:
-        """Drop a calm connection; what it holds goes to who follows it otherwise."""
+        """Drop a calm connection, but not its account of held bytes: its successor takes over the entry."""
         flow = first.flow
         del self.followed[first]
         del self.sides[flow.source, flow.destination]
         if first.other is not None:
             del self.sides[flow.destination, flow.source]
-        first.first = first.other = None   # as of `Pair.untie`
+        first.first = first.other = None   # as in `Pair.untie`
 
     def oldest(self) -> Pair | Side:
-        """The connection that was not used for longest."""
+        """The connection that was unused for longest."""
         return next(iter(self.followed))
 
     def holding(self) -> list[Half | Side]:
@@ -110,7 +110,7 @@ class Table:
         return list(self._holding.values())
 
     def account(self, half: Half) -> None:
-        """Bring `held` up to date with what a direction keeps."""
+        """Update `held` with the bytes that a direction holds now."""
         framed = half.framer.pending if half.framer else len(half.opening)
         waiting = half.reassembly.waiting
         if framed or waiting or half.places or half.held:
@@ -118,7 +118,7 @@ class Table:
             self.hold(half, framed + half.reassembly.waiting_bytes + packets * PLACE_COST)
 
     def hold(self, half: Half | Side, held: int) -> None:
-        """A direction keeps so many bytes now."""
+        """Set the number of bytes that a direction holds."""
         if held == half.held:
             return
         self.held += held - half.held
@@ -129,17 +129,17 @@ class Table:
             self._holding.pop(_place(half), None)
 
     def hold_instead(self, half: Half, side: Side) -> None:
-        """A direction keeps what that of a calm connection did."""
+        """Let `half` take over the held bytes of the calm direction `side`."""
         half.held = side.held
         self._holding[_place(half)] = half
 
     def asked(self, pair: Pair) -> None:
-        """The client's SYN awaits its answer."""
+        """Note that the client's SYN awaits an answer."""
         if pair.client and not pair.established:
             self.opening.setdefault(pair.client.flow.source_host, {})[pair] = None
 
     def answered(self, pair: Pair) -> None:
-        """The SYN of a connection awaits no answer any more."""
+        """Note that the SYN of a connection no longer awaits an answer."""
         host = pair.client.flow.source_host if pair.client else ""
         waiting = self.opening.get(host)
         if waiting is not None:
@@ -148,13 +148,14 @@ class Table:
                 del self.opening[host]
 
     def schedule(self, pair: Pair) -> None:
-        """See to it that the connection is `due` in time. Deadlines that move later are found out when they come."""
+        """Make the connection `due` at its deadline. An entry stays if the deadline moves later: the caller of `due`
+        finds out then."""
         deadline = pair.deadline()
         if deadline >= pair.scheduled:
             return
         pair.scheduled = deadline
         heappush(self._deadlines, (deadline, next(self._ties), pair))
-        if len(self._deadlines) > 4 * len(self.followed) + 1000:  # mostly entries of connections long forgotten
+        if len(self._deadlines) > 4 * len(self.followed) + 1000:  # mostly of forgotten connections
             self._deadlines = [entry for entry in self._deadlines if entry[2] in self.followed]
             heapify(self._deadlines)
 
@@ -167,13 +168,14 @@ class Table:
                 yield pair
 
     def drop_idle(self, time: float) -> None:
-        """Forget what was not used for 10 minutes."""
+        """Forget connections unused for 10 minutes (IDLE)."""
         followed, before = self.followed, time - IDLE
         while followed and (oldest := next(iter(followed))).last < before:
             self.forget(oldest)
 
 
 def _place(half: Half | Side) -> Ends | Half | Side:
-    """What a direction has in common with the one that takes its place: its ends, but where both have the same ones."""
+    """The key of a direction, shared by a `Half` and the `Side` that it replaces: source and destination; the object
+    itself if these are equal."""
     flow = half.flow
     return half if flow.source == flow.destination else (flow.source, flow.destination)

@@ -1,4 +1,4 @@
-"""TLS as seen from outside: the hello, the records, the alerts of the handshake (RFC 5246 6, 7; RFC 8446 5, 6)."""
+"""TLS without keys: the hello, the records, the alerts of the handshake (RFC 5246 6, 7; RFC 8446 5, 6)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_record(data: bytes | bytearray) -> bool:
 
 
 def is_client_hello(data: bytes | bytearray) -> bool:
-    """Whether a ClientHello begins here, in the SSL 2.0 form too that old phones send (RFC 5246 E.2)."""
+    """Whether a ClientHello begins here; includes the SSL 2.0 form that old phones send (RFC 5246 E.2)."""
     if len(data) < 6:
         return False
     if data[0] == HANDSHAKE:
@@ -41,12 +41,12 @@ def is_client_hello(data: bytes | bytearray) -> bool:
 
 
 def may_begin_hello(data: bytes | bytearray) -> bool:
-    """Whether this is the header of a handshake record and nothing more: the next byte tells if it is a hello."""
+    """Whether this is the header of a handshake record and nothing more: the next byte decides if it is a hello."""
     return len(data) == _HEADER and data[0] == HANDSHAKE
 
 
 def _ssl2_hello(data: bytes | bytearray) -> int:
-    """Length of the SSL 2.0 record of a hello that fills the segment, 0 when it is none."""
+    """Length of the SSL 2.0 record if `data` is exactly one with a ClientHello; 0 otherwise."""
     length = ((data[0] & 0x7F) << 8 | data[1]) + 2
     is_hello = data[0] & 0x80 and data[2] == 1 and data[3] == 3 and data[4] <= 4
     return length if is_hello and length == len(data) else 0
@@ -55,9 +55,9 @@ def _ssl2_hello(data: bytes | bytearray) -> int:
 class Records:
     """Walks the records of one direction.
 
-    `finished`: this side has sent its Finished, or may have, unseen.  `alert`: name of the last alert that could be
-    read, `fatal` whether it was one.  `application`: application data records behind the handshake.
-    `closing`: the last record was no application data.
+    `finished`: this side has sent its Finished, or may have sent it uncaptured.  `alert`: name of the last readable
+    alert, `fatal`: its level was fatal.  `application`: number of application data records behind the handshake.
+    `closing`: the last record was not application data.
     """
 
     __slots__ = ("_begun", "_ciphered", "_header", "_left", "alert", "application", "closing", "fatal", "finished")
@@ -95,7 +95,8 @@ class Records:
         self._left = max(self._left - count, 0)
 
     def _enter(self, data: bytes) -> int:
-        """Read on in the record's header; how many bytes were taken, 0 where no record begins."""
+        """Read the header of a record, which may come in parts; returns how many bytes were consumed, 0 if this is no
+        record."""
         held = len(self._header)
         self._header += data
         header = self._header
@@ -127,6 +128,6 @@ class Records:
             self.finished = self.finished or length > _SEALED_ALERT
 
     def _alert(self, level: int, description: int) -> None:
-        """An alert of two bytes is one that can be read: encrypted ones are longer."""
+        """Note a readable alert, which has two bytes; encrypted ones are longer."""
         self.alert = _ALERTS.get(description, str(description))
         self.fatal = level == _FATAL

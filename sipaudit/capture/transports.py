@@ -1,4 +1,4 @@
-"""From a transport's packet to items: SIP over UDP, HEP, DNS, TCP segments and ICMP errors."""
+"""Turns IP packets into items by their transport: SIP over UDP, HEP, DNS, TCP segments and ICMP errors."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from sipaudit.capture.tcp_lifecycle import RST
 from sipaudit.sip.datagram import Datagram, Flow, Item, Start
 from sipaudit.sip.framing import looks_like_sip
 
-HEP_BEHIND, HEP_AHEAD = 86_400.0, 5.0  # seconds by which an agent's time may be off before we trust the capture's
+HEP_BEHIND, HEP_AHEAD = 86_400.0, 5.0  # seconds: an agent's time further off is replaced by the capture's
 
 Result = Item | list[Item] | Stop | None
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Where the packet being decoded was captured, from whom, and with which VLAN tags. `frames` are all its packets
-    when fragments made it."""
+    """Where the packet being decoded was captured, with the sender's MAC and VLAN tags. `frames` are all its packets if
+    it was reassembled from fragments."""
 
     time: float
     capture: int
@@ -41,7 +41,7 @@ class Origin(Struct, frozen=True, gc=False):
 
     @property
     def link(self) -> bytes:
-        """What tells its flow from others with the same addresses (see `Flows.get`)."""
+        """The link part of the flow's key, which distinguishes flows with the same addresses (see `Flows.get`)."""
         return self.mac and self.mac + self.tags
 
 
@@ -56,7 +56,7 @@ class _Udp(Struct, frozen=True, gc=False):
 
 
 class Transports:
-    """Reads what IP packets carry, each once, and knows the flows and streams of all captures."""
+    """Reads the payload of IP packets, ignoring duplicates; holds the flows and streams of all captures."""
 
     def __init__(self, health: Sequence[CaptureHealth], bounds: CaptureBounds) -> None:
         self._health = health
@@ -65,14 +65,14 @@ class Transports:
         self.streams = Streams(health, max_streams=bounds.streams, max_bytes=bounds.stream_bytes)
 
     def repeated(self, origin: Origin, datagram: bytes) -> bool:
-        """Whether a mirror showed this IP packet before; what fragments made was asked when they came."""
+        """Whether this IP packet is a duplicate, as from a mirror; fragments were checked before reassembly."""
         if not datagram or not self.duplicates.seen(origin.time, datagram):
             return False
         self._health[origin.capture].duplicates += 1
         return True
 
     def read(self, origin: Origin, ip: IpPacket) -> Result:
-        """What the packet says; a Stop when it says nothing of SIP, None when it says nothing yet."""
+        """The items in a packet; a Stop if it has nothing to do with SIP, None if there are none, or not yet."""
         if ip.protocol == UDP:
             udp = _udp_payload(ip)
             return udp if isinstance(udp, Stop) else self._udp(origin, udp)
@@ -87,7 +87,7 @@ class Transports:
         if looks_like_sip(payload):
             return self._sip(origin, udp)
         if hep := parse_hep(payload):
-            if hep.version == 3 or looks_like_sip(hep.payload):  # the older ones have no mark to know them by
+            if hep.version == 3 or looks_like_sip(hep.payload):  # versions 1 and 2 have no magic bytes
                 return self._hep(origin, udp, hep)
         elif payload[:4] == b"HEP3":
             return Stop("hep")
@@ -99,8 +99,8 @@ class Transports:
         return self._named(origin, udp, source_port, destination_port)
 
     def _named(self, origin: Origin, udp: _Udp, source_port: int, destination_port: int) -> Start | Stop | None:
-        """What a port tells. A client that asks for an address or is given one, or for a file by TFTP, is told of, and
-        counted as well."""
+        """Classify a payload by port. A client that requests or receives an address, or requests a file by TFTP, yields
+        an item, and is counted as well."""
         start = None
         if destination_port in DHCP_PORTS and source_port in DHCP_PORTS:
             start = read_dhcp(udp.payload, origin.time, origin.capture, origin.frame)
@@ -130,10 +130,10 @@ class Transports:
     def _hep(self, origin: Origin, udp: _Udp, hep: HepPacket) -> Result:
         """A message with the addresses that the agent saw.
 
-        Its time is the agent's: that is when the message passed, while the HEP packet may have been queued.  An
-        agent whose clock is more than a day behind says nothing, nor does one that is ahead, for nothing is shipped
-        before it passed (one packet would make an hour pass for all): then it is the time of the packet.  Messages
-        come out in the order of their packets, so times of several agents may step back by their delays.
+        Its time is the agent's, since that is when the message passed; the HEP packet may have been queued.  If the
+        agent's time is more than a day behind, or ahead (nothing is shipped before it passed, and one such packet could
+        advance the time for all by an hour), the packet's time is used.  Messages come in the order of their packets,
+        so the times of several agents may step back by their delays.
         """
         stop = aside(hep)
         if stop is not None or hep.transport is None:
@@ -163,7 +163,8 @@ class Transports:
             return TRUNCATED
         if header[12] < 0x50:
             return Stop("tcp-header")
-        # Hosts send RSTs without an identification (RFC 6864 4.1): two are alike without a mirror, and do no harm.
+        # Hosts send RSTs without an IP identification (RFC 6864 4.1), so different RSTs look like duplicates; reading
+        # one twice does no harm.
         if not header[13] & RST and self.repeated(origin, ip.datagram):
             return None
         self._health[origin.capture].content["tcp"] += 1
@@ -182,7 +183,7 @@ class Transports:
 
 
 def _udp_payload(ip: IpPacket) -> _Udp | Stop:
-    """The UDP payload of an IP packet; a length that the packet cannot hold is none that a host would deliver."""
+    """The UDP payload of an IP packet; a Stop if its length exceeds the packet's, as no host would deliver it."""
     data = ip.payload
     if len(data) < 8:
         return TRUNCATED

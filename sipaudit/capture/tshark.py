@@ -1,9 +1,9 @@
-"""The tshark engine: SIP that needs Wireshark's dissectors (TLS, WebSocket, SCTP), read by our own parser.
+"""The tshark engine: SIP that needs Wireshark's dissectors (TLS, WebSocket, SCTP), parsed by our own parser.
 
-tshark exports messages as bytes, decrypted and reassembled.  It is fed through a pipe with the packets that our own
-intake lets through, so that RTP costs it nothing, the user's filter holds, and any file that we can read will do; its
-numbers of packets are translated back to those of the file.  Everything else of a capture (ICMP, DNS, the story of
-the TCP connections) stays with our engine.
+tshark exports messages as bytes, decrypted and reassembled.  We feed it through a pipe with the packets that our own
+intake lets through, so that it spends no time on RTP, the user's filter applies, and it can process any file that we
+can read; its packet numbers are translated back to those of the file.  Everything else in a capture (ICMP, DNS, the
+state of TCP connections) is left to our own engine.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ INSTALL_HINT = "install tshark (Debian, Ubuntu: apt install tshark; Fedora: dnf 
 BEYOND_US = frozenset(("tls", "ws", "wss", "sctp"))
 """The transports that our own engine leaves to tshark."""
 
-_READ = 1 << 16  # bytes asked of the pipe, and of a key log, at a time
+_READ = 1 << 16  # bytes read at a time from the pipe, and from the start of a key log
 _KEYLOG_LINE = re.compile(rb"^(?:[A-Z][A-Z0-9_]+ [0-9a-fA-F]{2,} [0-9a-fA-F]{2,}|RSA Session-ID:)", re.MULTILINE)
 
 
 def tshark_available() -> str | None:
-    """The path of the tshark program, None when it is not installed."""
+    """The path of the tshark program; None if it is not installed."""
     return shutil.which("tshark")
 
 
 def check_keylog(path: str) -> None:
-    """Raise InputError unless the file holds TLS secrets; tshark would say nothing and decrypt nothing."""
+    """Raise InputError unless the file holds TLS secrets: tshark would decrypt nothing, without an error."""
     fix = "name the file that SSLKEYLOGFILE made (lines like CLIENT_RANDOM ...)"
     try:
         with Path(path).open("rb") as stream:
@@ -65,8 +65,8 @@ def tshark_stream(
     files: Sequence[CaptureFile], health: Sequence[CaptureHealth], *, keylog: str | None = None,
     only: frozenset[str] | None = None, until: float | None = None, bpf: BpfFilter | None = None,
 ) -> Iterator[Datagram]:
-    """`tshark_items` of several captures, in the order in which `Captures` gives theirs; one process at a time where
-    captures follow each other. What a mirror port shows twice, or two captures do, comes once."""
+    """`tshark_items` of several captures, in the same order as the items of `Captures`; with one process at a time if
+    captures follow each other. A UDP message captured twice, by a mirror port or in two captures, comes once."""
 
     def timed(index: int) -> Iterator[_Message]:
         items = tshark_items(
@@ -84,21 +84,21 @@ def tshark_stream(
 
 
 def _is_copy(item: Datagram, copies: Duplicates) -> bool:
-    """Whether a message by UDP is that of a packet captured twice, which our own engine counts. Of IP headers tshark's
-    export has nothing left; but nobody sends again within 20 ms (RFC 3261 17.1.1.2)."""
+    """Whether a UDP message comes from a packet captured twice (counted by our own engine). tshark's export has no IP
+    headers, so the messages are compared: nobody retransmits within 20 ms (RFC 3261 17.1.1.2)."""
     if item.flow.transport != "udp":
         return False
     return copies.repeated(hash(item.payload), (item.time, item.payload, item.flow.source, item.flow.destination))
 
 
 class _Message(NamedTuple):
-    """A message as captures are put in order: a run of one."""
+    """A message as a run of one, for `in_order`."""
 
     times: tuple[float]
     item: Datagram
 
     def part(self, _begin: int, _end: int) -> _Message:
-        """There is only the whole."""
+        """The message itself: it has no parts."""
         return self
 
 
@@ -106,14 +106,14 @@ def tshark_items(
     file: CaptureFile, *, capture: int, health: CaptureHealth, keylog: str | None = None,
     only: frozenset[str] | None = None, until: float | None = None, bpf: BpfFilter | None = None,
 ) -> Iterator[Datagram]:
-    """The SIP messages that tshark finds in a capture, in the file's order.
+    """The SIP messages that tshark finds in a capture, in file order.
 
-    `keylog` names a TLS key log (secrets inside a pcapng are used without it), `only` the transports wanted (udp, tcp,
-    tls, ws, wss, sctp; None: all); nothing later than `until` (seconds since the epoch) and nothing that `bpf` keeps
-    out is read.
+    `keylog` names a TLS key log (secrets inside a pcapng are used in any case), `only` the transports wanted (udp, tcp,
+    tls, ws, wss, sctp; None: all); packets later than `until` (seconds since the epoch), or excluded by `bpf`, are not
+    read.
 
-    Raises InputError for a key log that is none, and what the engine raises for a file that cannot be read.  When
-    tshark does not end well, that is counted in `health`, and what it gave before is kept.
+    Raises InputError for an invalid key log, and the errors of `engine` for a file that cannot be read.  If tshark
+    fails, that is counted in `health`, and the messages it gave before are kept.
     """
     from sipaudit.capture.exported import ExportedSip  # deferred: few captures need tshark
     from sipaudit.capture.feed import Feed, secrets_of
@@ -129,14 +129,14 @@ def tshark_items(
 
 
 def command(keylog: str | None, only: frozenset[str] | None) -> list[str]:
-    """The command line: packets from stdin, exported PDUs to stdout.
+    """tshark's command line: packets from stdin, exported PDUs to stdout.
 
-    SIP is tried on every TLS port, behind HTTP, which has heuristics of its own; and WebSocket may come on a port
-    that tshark knows as SIP's, so heuristics go first on TCP too.
+    SIP is tried on every TLS port, after HTTP, which has heuristics of its own. WebSocket may be used on a port that
+    tshark assigns to SIP, so heuristics come first on TCP too.
 
-    Reordered segments, as mirror ports make them, cost a TLS connection its remainder unless they are put in order;
-    where a segment is lost, putting in order costs a plain TCP connection its remainder instead (both seen with 4.0).
-    So it is left off when plain TCP is to be read and no keys are at hand.
+    With segments out of order, as from mirror ports, the rest of a TLS connection is lost unless tshark reorders them;
+    if a segment is lost, reordering loses the rest of a plain TCP connection instead (both observed with 4.0).
+    So reordering is off if plain TCP is to be read and no key log is given.
     """
     words = [tshark_available() or "tshark", "-n", "-r", "-"]
     words += ["-d", "tls.port==1-65535,sip", "-o", "tcp.try_heuristic_first:TRUE"]
@@ -158,9 +158,9 @@ def _items(words: list[str], feed: Feed, exported: ExportedSip, health: CaptureH
 
 
 def _output(words: list[str], feed: Feed, health: CaptureHealth) -> Iterator[bytes]:
-    """What tshark writes, in pieces; the process is gone when this generator is.
+    """tshark's output, in pieces; the process ends with this generator.
 
-    The settings of whoever runs us are kept out, so that a capture reads the same everywhere.
+    The user's Wireshark settings are not used, so that a capture is read the same way everywhere.
     """
     from tempfile import TemporaryDirectory
 

@@ -1,4 +1,4 @@
-"""Tunnels: what an IP packet carries when it carries another packet."""
+"""Tunnels: packets inside IP packets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sipaudit.sip.framing import looks_like_sip
 VXLAN, VXLAN_LINUX, VXLAN_GPE, GENEVE, GTP_U = 4789, 8472, 4790, 6081, 2152
 MPLS_UDP, L2TP, CAPWAP, TEREDO, TZSP = 6635, 1701, 5247, 3544, 37008
 
-TUNNELS = 8  # inside one another; an ERSPAN mirror of VXLAN with GRE in it has three
+TUNNELS = 8  # nesting depth; an ERSPAN mirror of VXLAN with GRE in it has three
 GTP_EXTENSIONS = 8  # extension headers followed in a G-PDU; networks send one or two
-TZSP_TAGS = 16      # of a frame; MikroTik sends the last alone
+TZSP_TAGS = 16      # tags followed per frame; MikroTik sends only the end tag
 
 _GRE_CHECKSUM, _GRE_ROUTING, _GRE_KEY, _GRE_SEQUENCE, _PPTP_ACK = 0x8000, 0x4000, 0x2000, 0x1000, 0x0080
 _GRE_KEEPALIVE = 0
 _L2TP_CONTROL, _L2TP_LENGTH, _L2TP_SEQUENCE, _L2TP_OFFSET, _L2TP_VERSION = 0x8000, 0x4000, 0x0800, 0x0200, 0x000F
-_VXLAN_I, _VXLAN_NEVER, _GPE_P = 0x08, 0x40, 0x04  # of the first octet
+_VXLAN_I, _VXLAN_NEVER, _GPE_P = 0x08, 0x40, 0x04  # bits of the first octet
 
 
 def tunnelled(packet: IpPacket) -> Peeled | None:
-    """What `packet` tunnels, None when it is no tunnel (or its header is not one of that tunnel's)."""
+    """The content of a tunnel packet; None if `packet` is no tunnel (or its header is not valid for that tunnel)."""
     if packet.protocol == UDP:
         port = int.from_bytes(packet.payload[2:4], "big")
         return udp_tunnelled(port, packet.payload[8:]) if port in TUNNEL_PORTS else None
@@ -30,7 +30,7 @@ def tunnelled(packet: IpPacket) -> Peeled | None:
 
 
 def udp_tunnelled(port: int, payload: bytes) -> Peeled | None:
-    """What a UDP payload to one of TUNNEL_PORTS tunnels; a phone may have been given such a port for SIP."""
+    """The content of a UDP payload to one of TUNNEL_PORTS; None if invalid, or SIP: a phone may use such a port."""
     return None if looks_like_sip(payload) else TUNNEL_PORTS[port](payload)
 
 
@@ -40,7 +40,7 @@ def bare_ip(data: bytes) -> Peeled:
 
 
 def gre(data: bytes) -> Peeled:
-    """RFC 2784, 2890; version 1 is PPTP's (RFC 2637)."""
+    """GRE (RFC 2784, 2890); version 1 is PPTP's (RFC 2637)."""
     if len(data) < 4:
         return TRUNCATED
     flags, number = int.from_bytes(data[:2], "big"), int.from_bytes(data[2:4], "big")
@@ -61,9 +61,9 @@ def gre(data: bytes) -> Peeled:
 
 
 def vxlan(payload: bytes) -> Peeled | None:
-    """RFC 7348 5; without the I flag it is something else that uses the port.
+    """VXLAN (RFC 7348 5); without the I flag, something else uses the port.
 
-    The highest bit may tell of a policy's group in reserved octets (draft-smith-vxlan-group-policy-05 2.1).
+    The highest bit may be set: then reserved octets hold a group policy ID (draft-smith-vxlan-group-policy-05 2.1).
     """
     if len(payload) < 8 or not payload[0] & _VXLAN_I or payload[0] & _VXLAN_NEVER:
         return None
@@ -81,7 +81,7 @@ def vxlan_gpe(payload: bytes) -> Peeled | None:
 
 
 def geneve(payload: bytes) -> Peeled | None:
-    """RFC 8926 3.4."""
+    """GENEVE (RFC 8926 3.4)."""
     if len(payload) < 8 or payload[0] >> 6:
         return None
     number = int.from_bytes(payload[2:4], "big")
@@ -90,7 +90,7 @@ def geneve(payload: bytes) -> Peeled | None:
 
 
 def gtp_u(payload: bytes) -> Peeled | None:
-    """A G-PDU of GTPv1-U (3GPP TS 29.281 5.1); echo requests and their like carry nothing."""
+    """A G-PDU of GTPv1-U (3GPP TS 29.281 5.1); other messages, such as echo requests, carry no packet."""
     if len(payload) < 8 or payload[0] >> 4 != 3:
         return None
     if payload[1] != 255:
@@ -109,7 +109,7 @@ def gtp_u(payload: bytes) -> Peeled | None:
 
 
 def l2tp(payload: bytes) -> Peeled | None:
-    """A data message of L2TPv2 (RFC 2661 3.1); control messages carry nothing."""
+    """A data message of L2TPv2 (RFC 2661 3.1); control messages carry no packet."""
     if len(payload) < 6:
         return None
     flags = int.from_bytes(payload[:2], "big")
@@ -125,13 +125,13 @@ def l2tp(payload: bytes) -> Peeled | None:
 
 
 def mpls_udp(payload: bytes) -> Peeled | None:
-    """RFC 7510."""
+    """MPLS in UDP (RFC 7510)."""
     return mpls(payload)
 
 
 def tzsp(payload: bytes) -> Peeled | None:
-    """A frame that a sniffer received or sent, as MikroTik's streams them: behind four bytes come tags, each with its
-    length but for padding (0) and the end (1)."""
+    """TZSP: a frame that a sniffer received or sent, as streamed by MikroTik. After four bytes come tags, each with its
+    length, except padding (0) and the end tag (1)."""
     if payload[:2] not in (b"\1\0", b"\1\1"):
         return None
     at = 4
@@ -147,7 +147,7 @@ def tzsp(payload: bytes) -> Peeled | None:
 
 
 def _unread(kind: str) -> Peel:
-    """A tunnel that we know and do not open."""
+    """For a tunnel that we recognise but do not open: it is counted as `kind`."""
     return lambda _: Stop(kind)
 
 

@@ -12,7 +12,7 @@ _TEXT, _BINARY = 1, 2
 
 
 def head_length(data: bytes | bytearray) -> int:
-    """Length of an HTTP head with its empty line; 0 while it is incomplete."""
+    """Length of an HTTP head, including its empty line; 0 while it is incomplete."""
     return data.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in data else 0
 
 
@@ -22,7 +22,7 @@ def asks_for_sip(head: bytes | bytearray) -> bool:
 
 
 class Frames:
-    """Counts the messages of one direction behind the HTTP head; a frame lost to the capture ends the counting."""
+    """Counts the messages of one direction after the HTTP head; a frame missing in the capture ends the counting."""
 
     __slots__ = ("_header", "_left", "_lost", "_opened")
 
@@ -33,7 +33,7 @@ class Frames:
         self._lost = False
 
     def feed(self, data: bytes) -> int:
-        """Take the next bytes of the stream; how many text or binary messages begin in them."""
+        """Read the next bytes of the stream; returns how many text or binary messages begin in them."""
         if not self._opened:
             data = self._open(data)
         count = at = 0
@@ -55,7 +55,7 @@ class Frames:
             self._lost = True
 
     def _open(self, data: bytes) -> bytes:
-        """Pass over the HTTP head; what follows it."""
+        """Skip the HTTP head, which may come in parts; returns the bytes behind it."""
         head = self._header
         head += data
         length = head_length(head)
@@ -71,7 +71,7 @@ class Frames:
         return rest
 
     def _enter(self) -> int:
-        """Leave the header when it is whole (RFC 6455 5.2); 1 when a message begins with it."""
+        """If the frame header is complete (RFC 6455 5.2), start its payload; returns 1 if a message begins with it."""
         header = self._header
         if len(header) < 2:
             return 0

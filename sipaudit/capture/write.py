@@ -1,6 +1,6 @@
-"""Writing captures: small, deterministic pcap and pcapng writers, and frames with right checksums.
+"""Writes captures: small, deterministic pcap and pcapng writers, and frames with correct checksums.
 
-The same calls give the same bytes: no clock is read, no name of machine or user is stored.
+The same calls give the same bytes: no clock is read, and no machine or user name is stored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sipaudit.capture.ip import ICMP, ICMP6, TCP, UDP
 from sipaudit.capture.records import MAX_CAPTURED
 
 ETHERNET = linktypes.ETHERNET
-TTL = 64   # of every packet, IPv6's hop limit as well
+TTL = 64   # of every packet; the hop limit in IPv6 as well
 TCP_FIN, TCP_SYN, TCP_RST, TCP_PSH, TCP_ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 _SHB, _IDB, _ISB, _EPB, _DSB = 0x0A0D0D0A, 1, 5, 6, 10
@@ -28,7 +28,7 @@ Endpoint = tuple[str, int]
 
 
 class PcapWriter:
-    """A classic pcap file on a binary stream; times in seconds since the epoch."""
+    """Writes a classic pcap file to a binary stream; times are in seconds since the epoch."""
 
     def __init__(
         self, stream: BinaryIO, link_type: int = ETHERNET, *, snaplen: int = MAX_CAPTURED,
@@ -42,7 +42,7 @@ class PcapWriter:
         stream.write(struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snaplen, link_type))
 
     def write(self, time: float, data: bytes, wire_length: int | None = None) -> None:
-        """One packet; cut to the snap length, `wire_length` (default: that of `data`) stays as the original."""
+        """Write one packet, cut to the snap length; `wire_length` is its original length (default: that of `data`)."""
         seconds, fraction = _split(time, self._units)
         kept = data[: self._snaplen]
         length = len(data) if wire_length is None else wire_length
@@ -50,7 +50,7 @@ class PcapWriter:
 
 
 class PcapngWriter:
-    """A pcapng section on a binary stream: interfaces, packets with comments, statistics, TLS secrets."""
+    """Writes a pcapng section to a binary stream: interfaces, packets with comments, statistics, TLS secrets."""
 
     def __init__(self, stream: BinaryIO, *, application: str = "sipaudit", order: str = "<") -> None:
         self._stream = stream
@@ -77,19 +77,19 @@ class PcapngWriter:
         self, time: float, data: bytes, wire_length: int | None = None, *, interface: int = 0,
         comments: Sequence[str] = (),
     ) -> None:
-        """One enhanced packet block. The interface must have been declared."""
+        """Write one enhanced packet block. The interface must have been declared."""
         length = len(data) if wire_length is None else wire_length
         head = struct.pack(self._order + "IIIII", interface, *self._ticks(time, interface), len(data), length)
         options = self._options([(_OPT_COMMENT, comment.encode()[:65_535]) for comment in comments])
         self._block(_EPB, head + _padded(data) + options)
 
     def statistics(self, time: float, *, interface: int = 0, dropped: int = 0) -> None:
-        """What the interface lost (isb_ifdrop)."""
+        """Write how many packets the interface lost (isb_ifdrop)."""
         head = struct.pack(self._order + "III", interface, *self._ticks(time, interface))
         self._block(_ISB, head + self._options([(_ISB_IFDROP, struct.pack(self._order + "Q", dropped))]))
 
     def secrets(self, key_log: bytes) -> None:
-        """A TLS key log (NSS format), for packets that follow."""
+        """Write a TLS key log (NSS format), for the packets that follow."""
         self._block(_DSB, struct.pack(self._order + "II", _TLS_KEY_LOG, len(key_log)) + _padded(key_log))
 
     def _ticks(self, time: float, interface: int) -> tuple[int, int]:
@@ -152,8 +152,9 @@ def tcp_packet(
 
 
 def icmp_unreachable_packet(source: str, quoted: bytes, *, code: int = 3) -> bytes:
-    """Destination unreachable (port by default) from `source` to the sender of the IP packet it quotes (RFC 792:
-    IP header and 8 bytes; routers quote more, RFC 1812 4.3.2.3, as here: up to 548 bytes; RFC 4443 3.1 for IPv6)."""
+    """An ICMP destination unreachable (port by default) from `source` to the sender of the quoted IP packet. RFC 792
+    quotes IP header and 8 bytes; like routers (RFC 1812 4.3.2.3) this quotes more: up to 548 bytes; 1,200 in IPv6
+    (RFC 4443 3.1)."""
     six = quoted[0] >> 4 == 6
     destination = socket.inet_ntop(socket.AF_INET6, quoted[8:24]) if six else socket.inet_ntoa(quoted[12:16])
     body = b"\0\0\0\0" + quoted[: 1_200 if six else 548]
@@ -167,7 +168,7 @@ def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    number = int.from_bytes(data, "big")  # adding with the carry brought round is counting modulo 2^16 - 1
+    number = int.from_bytes(data, "big")  # adding with end-around carry is counting modulo 2^16 - 1
     total = number % 0xFFFF or (0xFFFF if number else 0)
     return ~total & 0xFFFF
 
@@ -188,7 +189,7 @@ def _address(text: str) -> bytes:
 
 
 def _split(time: float, units: int) -> tuple[int, int]:
-    """Seconds and fraction in units, rounded to microseconds: a float of today's date holds no more."""
+    """Seconds, and the fraction in `units`, rounded to microseconds: a float holds no more for today's dates."""
     seconds, microseconds = divmod(round(time * 1_000_000), 1_000_000)
     return seconds, microseconds * units // 1_000_000
 
