@@ -51,7 +51,7 @@ def _of_batch(batch: Batch, wanted: Sequence[int], reader: Records) -> Iterator[
 def said_alone(packet: Packet) -> Item | None:
     """The item in a packet that can be decoded without other packets: a datagram, a DNS message, an ICMP error. None
     if it may need other packets (TCP, fragments), or if we can read nothing in it."""
-    time, frame, link_type, data, _ = packet   # a first pass does not know the length on the wire either
+    time, frame, link_type, data, _ = packet   # the first pass does not know the wire length either
     items = Decoder([CaptureHealth("")]).decode((time, frame, link_type, data, 0), 0)
     return items[0] if len(items) == 1 and _is_alone(items[0]) else None
 

@@ -30,7 +30,7 @@ def is_stun(payload: bytes) -> bool:
 
 
 def udp_stop(source_port: int, destination_port: int, payload: bytes) -> Stop:
-    """How a UDP payload without SIP is counted."""
+    """How to count a UDP payload without SIP."""
     ports = (source_port, destination_port)
     if _NAT_T in ports and len(payload) > 4:  # RFC 3948 2: four zero bytes mark IKE, anything else is an SPI
         return _ESP if payload[:4] != b"\0\0\0\0" else _IKE

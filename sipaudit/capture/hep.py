@@ -48,7 +48,7 @@ class HepPacket(Struct, frozen=True, gc=False):
 
 
 def parse_hep(payload: bytes) -> HepPacket | None:
-    """The HEP packet in a UDP payload (or one framed from a stream); None when it is none or cannot be read."""
+    """The HEP packet in a UDP payload (or one framed from a stream); None if it is not HEP, or cannot be read."""
     if payload[:4] == _MAGIC:
         return _parse_hep3(payload)
     if payload[:1] in (b"\x01", b"\x02"):

@@ -36,7 +36,7 @@ class Segment(NamedTuple):
         return self.offset + len(self.payload)
 
     def part(self, begin: int, end: int) -> Segment:
-        """The piece between two offsets; of a cut segment only the last piece is cut."""
+        """The piece between two offsets; it is `cut` only if the segment is, and the piece is its last."""
         payload = self.payload[begin - self.offset : end - self.offset]
         return self._replace(offset=begin, payload=payload, cut=self.cut and end == self.end)
 

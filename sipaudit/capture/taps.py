@@ -92,7 +92,7 @@ class SharedPackets:
             del samples[SAMPLES // 2]
 
     def finish(self) -> None:
-        """To be called when all was read: removes samples that may come from retransmissions."""
+        """To be called when all was read: removes or replaces samples that may come from retransmissions."""
         for later, health in enumerate(self._health):
             for first, samples in list(health.apart.items()):
                 told = drift(samples) or (middle(samples),)
