@@ -1,1 +1,1 @@
-"""The same route for weeks, on live traffic: sources in, sayings out."""
+"""The route (`run.route`) on live traffic, for weeks: it takes items from sources and gives sayings to sinks."""

@@ -12,7 +12,7 @@ HIGHEST_PORT = 65_535
 
 
 def parse_address(text: str, option: str) -> tuple[str, int]:
-    """Host and port. InputError names `option`; nothing is resolved here."""
+    """Host and port. Names are not resolved here. Raises InputError, which names `option`."""
     match = _FORM.fullmatch(text.strip())
     if match is None or int(match[3]) > HIGHEST_PORT:
         raise InputError(f"{option}: {quoted(text)} is no HOST:PORT", fix="write 127.0.0.1:9464, or [::1]:9464")

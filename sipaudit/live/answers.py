@@ -1,6 +1,6 @@
-"""What HTTP services answer to a notification. `requests`, through which Apprise asks them, keeps an answer in memory
-as a whole, and waits for it as long as a byte comes every few seconds: of one without end it gets the beginning.
-Where a service has moved, `requests` asks for the new place by GET and drops what was to be told: that is no answer."""
+"""Bounds on the responses of HTTP services to notifications. `requests`, the library beneath Apprise, reads a response
+into memory as a whole, and waits for it as long as a byte comes every few seconds. Patched, it reads only the beginning
+of an endless response. After a redirect (301, 302) it would send a GET without the notification: that now fails."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from requests.exceptions import RequestException, TooManyRedirects
 from urllib3.connection import HTTPConnection
 
 ANSWER_BYTES = 1 << 20
-ANSWER_SECONDS = 30.0   # that it may take as a whole
+ANSWER_SECONDS = 30.0   # for the whole response
 
-MOVED = (301, 302)      # 303 says that the notice was taken (RFC 9110 15.4.4), 307 and 308 keep what is sent
+MOVED = (301, 302)      # 303 means that the notice was accepted (RFC 9110 15.4.4); 307 and 308 keep method and body
 
 Pieces = Callable[..., Iterator[Any]]
 Rebuild = Callable[[requests.Session, requests.PreparedRequest, requests.Response], None]
 
 
 def bound_answers() -> None:
-    """From now on, in this process."""
+    """Patch `requests` and `urllib3` in this process, once."""
     if not hasattr(requests.Response.iter_content, "__wrapped__"):
         requests.Response.iter_content = _beginning(requests.Response.iter_content)  # type: ignore[method-assign]
         requests.Session.rebuild_method = _kept(  # type: ignore[method-assign,assignment]
@@ -35,7 +35,7 @@ def bound_answers() -> None:
 
 
 class _Timed(HTTPResponse):
-    """An answer that ends when its time is up, as if who gives it had gone."""
+    """A response that ends after ANSWER_SECONDS, as if the server had closed the connection."""
 
     def __init__(self, sock: socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
@@ -49,12 +49,13 @@ class _Timed(HTTPResponse):
 
 
 def _end(sock: socket) -> None:
-    with suppress(OSError):   # it is closed already
+    with suppress(OSError):   # already closed
         sock.shutdown(SHUT_RDWR)
 
 
 def _beginning(pieces: Pieces) -> Pieces:
-    """What came of an answer that breaks off: whether it took the notice, a service says first."""
+    """The first ANSWER_BYTES of a response, or what was received before it broke off: the status, which comes first,
+    already says whether the service accepted the notice."""
     @wraps(pieces)
     def beginning(response: requests.Response, *arguments: Any, **options: Any) -> Iterator[Any]:
         left = ANSWER_BYTES
@@ -70,7 +71,7 @@ def _beginning(pieces: Pieces) -> Pieces:
 
 
 def _kept(rebuild: Rebuild) -> Rebuild:
-    """A request that would go on without what it was to carry, as one to http:// that belongs to https://, fails."""
+    """Make a redirect fail that would change the method and drop the body, such as one from http:// to https://."""
     @wraps(rebuild)
     def kept(session: requests.Session, request: requests.PreparedRequest, response: requests.Response) -> None:
         before = request.method

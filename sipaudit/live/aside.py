@@ -1,5 +1,4 @@
-"""Work upon files that a thread does, in the order in which it was given: a disk that is slow, or hangs, holds up
-nobody else."""
+"""File operations, done in order by a separate thread, so that a slow or hanging disk delays nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class Count:
-    """A number that two threads change."""
+    """A number that two threads may change."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -26,9 +25,9 @@ class Count:
 
 
 class Aside:
-    """`put` and `idle` wait for nothing. A job says itself what goes wrong, but for one that `done` waits for. The
-    thread begins with the first job: capabilities are each thread's own, and one that was there before would keep
-    them."""
+    """A queue of jobs with its thread. `put` and `idle` never block. A job handles its own errors, except one that
+    `done` waits for. The thread starts with the first job: Linux capabilities belong to each thread, and a thread
+    started before privileges are dropped would keep them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -37,7 +36,7 @@ class Aside:
         self._begun = self._works = self._ends = False
 
     def put(self, job: Job) -> None:
-        """It will be done behind all that was put before."""
+        """Queue a job behind all earlier ones."""
         with self._change:
             self._jobs.append(job)
             if not self._begun:
@@ -46,7 +45,8 @@ class Aside:
             self._change.notify_all()
 
     def done(self, job: Job, seconds: float) -> bool:
-        """Whether it was done within so many seconds; else it will be. Raises the OSError that it raises in time."""
+        """Queue a job, and return whether it finished within so many seconds; otherwise it stays queued. If the job
+        raises an OSError within that time, it is raised here."""
         errors: list[OSError] = []
         over = threading.Event()
 
@@ -67,17 +67,17 @@ class Aside:
 
     @property
     def idle(self) -> bool:
-        """Whether all was done that was put."""
+        """Whether no job is queued or running."""
         with self._change:
             return not (self._jobs or self._works)
 
     def settled(self, seconds: float) -> bool:
-        """Whether all is done within so many seconds."""
+        """Whether all jobs finish within so many seconds."""
         with self._change:
             return self._change.wait_for(lambda: not (self._jobs or self._works), seconds)
 
     def close(self) -> None:
-        """The thread ends when all is done."""
+        """End the thread once all jobs are done."""
         with self._change:
             self._ends = True
             self._change.notify_all()
@@ -86,7 +86,7 @@ class Aside:
         while (job := self._next()) is not None:
             try:
                 job()
-            except Exception as error:   # else a mistake of ours would end all writing for weeks
+            except Exception as error:   # otherwise a bug of ours would end all writing for weeks
                 log.error("%s: a write failed in a way that was not foreseen: %s", self._name, type(error).__name__)
             finally:
                 with self._change:

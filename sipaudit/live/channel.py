@@ -1,7 +1,7 @@
-"""One place to notify, by Apprise: a thread that sends, tries again when that fails, and keeps what waits in bounds.
+"""One place to notify, by Apprise: a thread that sends notices, retries after failures, and bounds their queue.
 
-An Apprise URL holds passwords and tokens: it is shown nowhere, neither in an
-error nor in a log, and what the libraries log of it is not heard.
+An Apprise URL holds passwords and tokens, so it never appears in an error or a
+log; the libraries' own logging, which would show it, is switched off.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ except ImportError as error:
         "--notify needs the library apprise", fix="pip install 'sipaudit[live]', or leave --notify out"
     ) from error
 
-NOTICES_KEPT = 100   # notices that may wait for a place that is away
+NOTICES_KEPT = 100   # notices that may be queued for a place that cannot be reached
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,20})://")
 _TYPES = {
     None: NotifyType.SUCCESS, Severity.INFO: NotifyType.INFO, Severity.WARNING: NotifyType.WARNING,
@@ -42,7 +42,7 @@ Send = Callable[[Notice], bool]
 
 
 class Patience(NamedTuple):
-    """Seconds: until the first new try, at most until one (the time doubles), and for what is left at the end."""
+    """Seconds until the first retry, the longest time between retries (it doubles), and for the queue at the end."""
 
     first: float = 5.0
     longest: float = 300.0
@@ -50,10 +50,10 @@ class Patience(NamedTuple):
 
 
 class Channel:
-    """Notices to one place, in order. `name` is what the log calls it; `send` may take its time.
+    """Sends notices to one place, in order. `name` is its name in the log; `send` may block.
 
-    `counts`: notices `sent` and `dropped` (older ones, when too many wait; one that is refused; those left at the end),
-    tries that `failed`.
+    `counts`: notices `sent` and `dropped` (the oldest when the queue is full, one that the service refuses, those left
+    at the end), and attempts that `failed`.
     """
 
     def __init__(self, name: str, send: Send, patience: Patience) -> None:
@@ -65,10 +65,10 @@ class Channel:
         self._lost = 0
         self._changed = Condition()
         self._ending = False
-        self._thread: Thread | None = None   # begins with the first notice, when privileges have been dropped
+        self._thread: Thread | None = None   # starts with the first notice, after privileges are dropped
 
     def put(self, notice: Notice) -> None:
-        """Never waits; when too many do, the oldest is dropped."""
+        """Queue a notice without blocking; when the queue is full, the oldest is dropped."""
         if self._thread is None:
             self._thread = Thread(target=self._run, name=f"notify {self.name}", daemon=True)
             self._thread.start()
@@ -81,7 +81,7 @@ class Channel:
             self._changed.notify()
 
     def end(self) -> None:
-        """What waits gets one more try each; `join` waits for that."""
+        """Let each queued notice have one last attempt; `join` waits for them."""
         with self._changed:
             self._ending = True
             self._changed.notify()
@@ -99,7 +99,7 @@ class Channel:
             self._deliver(notice)
 
     def _next(self) -> Notice | None:
-        """The next one, once there is one; None when the run is over and nothing is left."""
+        """Wait for the next notice; None when the run is over and the queue is empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._ending)
             if not self._waiting:
@@ -130,8 +130,8 @@ class Channel:
             log.info("%s: notifications can be sent again", self.name)
 
     def _is_refused(self, notice: Notice) -> bool:
-        """Whether this one fails though the next gets through: what a service does not take for what it says would keep
-        back all others for ever."""
+        """Whether the next notice is accepted. Then this one gets a last attempt, and is dropped if that fails: a
+        notice that a service rejects for its content would block all others for ever."""
         with self._changed:
             later = self._waiting.popleft() if self._waiting else None
         if later is None:
@@ -156,13 +156,14 @@ class Channel:
             return False
 
     def _pause(self, seconds: float) -> bool:
-        """Waits; true when the run is over."""
+        """Wait so many seconds, or until the run ends; returns whether it has ended."""
         with self._changed:
             return self._changed.wait_for(lambda: self._ending, seconds)
 
 
 def sender(url: str, number: int, *, file: str | None = None, line: int | None = None) -> tuple[str, Send]:
-    """The name for the log, and what sends to this Apprise URL. InputError, without the URL, when it is none."""
+    """The name for the log, and a function that sends to this Apprise URL. Raises InputError, which does not show the
+    URL, when Apprise cannot use it."""
     scheme = _SCHEME.match(url)
     service = Apprise(asset=AppriseAsset(app_id="sipaudit", app_desc="sipaudit", async_mode=False))
     if scheme is None or not service.add(url):

@@ -1,13 +1,13 @@
-"""What a probe knows, kept on disk, so that it can go on after it was ended or killed, or the machine was.
+"""The state of a probe on disk, so that it can go on after the process, or the machine, was stopped or killed.
 
-The whole state is written as one pickle, for it is one graph in which identity
-counts: an event is the same event wherever it is remembered.  A copy of the
-process writes it (fork), so that listening never waits for the disk.  What belongs to
-the program and the site file (rules, declarations, the probe itself) is not in
-it but referred to by name.  Nothing but values of ours is read back: a
-checkpoint is read only where nobody else can have written it and its digest
-says that no bit of it has changed since, and no class beside those of this
-program and a few of Python's is made from it.
+The whole state is one pickle, because it is one graph in which object identity
+matters: an event is the same object wherever it is stored.  A forked copy of the
+process writes it, so that capturing never waits for the disk.  Parts of the
+program and the site file (rules, declarations, the probe itself) are not stored
+but referred to by name.  Only our own values are read back: a checkpoint is read
+only if nobody else can have written it and its digest shows that no bit has
+changed, and it may name no classes but those of this program and a few of
+Python's.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from sipaudit.rulebook.rules import Rule
 from sipaudit.settings.declaring import Declarations
 
 EVERY = 60.0        # seconds between two checkpoints
-PATIENCE = 600.0    # seconds that one may take
-AT_END = 10.0       # seconds that one may take before the process ends, and as long one that is under way then
-_BROKE = 255        # how the copy ends that fails for no reason of the system's
+PATIENCE = 600.0    # seconds that writing one may take
+AT_END = 10.0       # seconds for the one written before the process ends, and as many for one still being written then
+_BROKE = 255        # exit code of the copy when it fails without an errno
 _BEGINS = pickle.PROTO + bytes([pickle.HIGHEST_PROTOCOL])
 _PROBE, _DECLARED, _RULE = "probe", "declared", "rule"
 _OTHERS = frozenset(f"{module}.{name}" for module, names in {
@@ -52,10 +52,10 @@ _OTHERS = frozenset(f"{module}.{name}" for module, names in {
 
 
 class Kept(Struct):
-    """What a checkpoint holds. `version` is that of the program that wrote it, `identity` the run's, within which ids
-    are unique; `sources` are their names: the captures that numbers in it mean, `positions` how far each was read;
-    `time` is until when (seconds since the epoch), `blind` for how many seconds nothing was seen in it; `begun` whether
-    there was any packet."""
+    """The contents of a checkpoint. `version` is that of the program that wrote it, `identity` that of the run, within
+    which ids are unique. `sources` are the names of the sources, in the order of the capture numbers, and `positions`
+    how far each was read. `time` is how far the run had come (seconds since the epoch), `blind` the seconds in which a
+    source could not see, `begun` whether there was any packet."""
 
     version: str
     identity: str
@@ -69,12 +69,12 @@ class Kept(Struct):
 
 
 class UnusableError(Exception):
-    """A checkpoint that cannot be gone on with, and why."""
+    """Says why a run cannot go on from a checkpoint."""
 
 
 class Checkpoint:
-    """The file at `path`, with the journal beside it. `log` is told what becomes of it. Raises InputError where no file
-    can be made."""
+    """The file at `path`, with the journal beside it. `log` takes reports of problems. Raises InputError where the file
+    cannot be made, is something else, or belongs to another running process."""
 
     def __init__(self, path: str, log: Callable[[str], None]) -> None:
         self.path = Path(path)
@@ -82,16 +82,16 @@ class Checkpoint:
         self.journal = Journal(self.path, log)
         self._lock = claimed(self.path)
         self._process = os.getpid()
-        self._program = program()   # now: a checkout may be updated while it runs
-        self.said: list[Saying] = []    # since the checkpoint that was read
-        self.before: list[Saying] = []  # since the one before that, until it
+        self._program = program()   # computed at the start: a checkout may be updated while it runs
+        self.said: list[Saying] = []    # sayings since the checkpoint that was read
+        self.before: list[Saying] = []  # sayings between the checkpoint before that one and it
         self._log = log
         self._child: int | None = None
-        self._is_given_up = False   # whether that was told to end
+        self._is_given_up = False   # whether that child was killed
         self._due = 0.0
 
     def turn(self, clock: float, probe: Probe, teller: Teller, identity: str) -> None:
-        """Write one now and then; `clock` is a monotonic one's time, in seconds."""
+        """Begin a checkpoint every EVERY seconds; `clock` is the monotonic time, in seconds."""
         is_over = self._is_over(0.0)
         if self._child is not None and clock >= self._due + (PATIENCE - EVERY):
             self._give_up(self._child)
@@ -103,21 +103,21 @@ class Checkpoint:
         try:
             self.journal.turned()
             self._child, self._is_given_up = os.fork(), False
-        except OSError as error:   # a full disk, or no place for another process: the last checkpoint holds
+        except OSError as error:   # a full disk, or no room for another process: the last checkpoint stays valid
             self._fails(error.strerror)
             return
         if not self._child:
             self._write_and_end(probe, teller, identity)
 
     def _give_up(self, child: int) -> None:
-        """It is gone when the disk lets it go."""
+        """Kill the copy that writes. It ends only when the disk lets go of it."""
         if not self._is_given_up:
             self._is_given_up = True
             self._log(f"a checkpoint takes longer than {PATIENCE:.0f} s and is given up: does the disk hang?")
             os.kill(child, signal.SIGKILL)
 
     def _write_and_end(self, probe: Probe, teller: Teller, identity: str) -> None:
-        """In the copy of the process: nothing of it may go on. It ends with the number of what went wrong."""
+        """Run in the forked copy, which must do nothing else: it exits with 0, the errno, or _BROKE."""
         code = _BROKE
         try:
             privileges.end_with_parent(self._process)
@@ -129,14 +129,14 @@ class Checkpoint:
             os._exit(code)
 
     def write(self, probe: Probe, teller: Teller, identity: str) -> None:
-        """Write one before the process ends; where the disk takes none soon, the last one holds."""
+        """Write a checkpoint before the process ends; if the disk does not take it soon, the last one stays valid."""
         if self._is_over(AT_END):
             self._begin(probe, teller, identity)
         if not self._is_over(AT_END):
             self._fails("the disk does not answer")
 
     def _is_over(self, seconds: float) -> bool:
-        """Whether no copy writes any more within so many seconds."""
+        """Whether no copy is writing, after waiting at most so many seconds for it to end."""
         end = time.monotonic() + seconds
         while self._child is not None:
             child, status = os.waitpid(self._child, os.WNOHANG)
@@ -156,7 +156,7 @@ class Checkpoint:
             self.journal.cut()
 
     def close(self) -> None:
-        """Another process may keep it from now on."""
+        """Release the lock: from now on another process may use the file."""
         os.close(self._lock)
 
     def _fails(self, why: str | None) -> None:
@@ -174,14 +174,14 @@ class Checkpoint:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError:
-            beside.unlink(missing_ok=True)   # on a disk that is full it takes the room that others need
+            beside.unlink(missing_ok=True)   # on a full disk it takes room that others need
             raise
         beside.replace(self.path)
         sync_names(self.path.parent)
 
     def read(self, probe: Probe) -> Kept | None:
-        """What was kept, for a probe of the same sources, with what was said since; None where there is nothing that
-        can be gone on with."""
+        """The checkpoint for a probe with the same sources, brought up to date with the journal (`said`, `before`);
+        None, with an empty journal, if the run cannot go on from it."""
         try:
             kept = self._read(probe)
             self.said, self.before = list(self.journal.read()), list(self.journal.read_before())
@@ -215,7 +215,7 @@ class Checkpoint:
 
 
 def _check_that_it_is_ours(status: os.stat_result) -> None:
-    """Raises UnusableError."""
+    """Raises UnusableError where another user may have written the file."""
     mode = stat.S_IMODE(status.st_mode)
     if status.st_uid not in (0, os.geteuid()):
         raise UnusableError(f"may have been written by somebody else: it belongs to user {status.st_uid}, and this "
@@ -226,7 +226,7 @@ def _check_that_it_is_ours(status: os.stat_result) -> None:
 
 
 def _ended_for(code: int) -> str:
-    """Why the copy that writes could not, by its exit code: a signal, an error of the system, or one of ours."""
+    """Why the copy could not write, by its exit code: a signal, a system error, or a bug of ours."""
     if code < 0:
         return f"what writes it was ended ({signal.strsignal(-code)})"
     return "an error of the program itself" if code == _BROKE else os.strerror(code)

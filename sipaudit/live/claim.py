@@ -1,4 +1,4 @@
-"""The file that one process keeps its checkpoint in: nobody else does meanwhile, and it is nothing else's."""
+"""Claiming the checkpoint file: no other process uses it meanwhile, and no unrelated file is overwritten."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from sipaudit.errors import InputError
 
 
 def claimed(path: Path) -> int:
-    """A lock that ends with this process, whatever copies it has. Raises InputError where another one has it."""
+    """Lock the file; returns the lock's descriptor. The lock ends with this process, even while forked copies live on.
+    Raises InputError where another process holds it, or it cannot be made."""
     try:
         lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _cannot_be_written(path) from error
     try:
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):   # which of them, fcntl(2) leaves open
+    except (BlockingIOError, PermissionError):   # fcntl(2) allows either
         os.close(lock)
         raise InputError("another sipaudit keeps its checkpoint there", fix="end it, or name another file",
                          file=str(path)) from None
@@ -27,8 +28,8 @@ def claimed(path: Path) -> int:
 
 
 def check_that_it_may_be_replaced(path: Path, begins: bytes) -> None:
-    """A file of something else, named by mistake, must not be: one of ours begins so. Raises InputError, also where no
-    file can be made."""
+    """Refuse to replace a file that is no checkpoint, named by mistake: a checkpoint starts with the bytes `begins`.
+    Raises InputError, also where no file can be made."""
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _cannot_be_written(path)
     if not path.exists():
@@ -36,10 +37,10 @@ def check_that_it_may_be_replaced(path: Path, begins: bytes) -> None:
     if not path.is_file():
         raise InputError("is no file", fix="name a file for the checkpoint", file=str(path))
     if not os.access(path, os.R_OK):
-        return      # which is said when it is read
+        return      # reported when it is read
     with path.open("rb") as file:
         beginning = file.read(len(begins))
-    if beginning.strip(b"\0") and beginning != begins:     # power loss may leave zeros of one of ours
+    if beginning.strip(b"\0") and beginning != begins:     # power loss may leave one of ours all zeros
         raise InputError("is no checkpoint, and would be replaced by one", fix="name a file that is not there yet",
                          file=str(path))
 
