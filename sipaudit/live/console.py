@@ -1,4 +1,4 @@
-"""The console of a live run: a view that is drawn anew every second on a terminal, plain lines elsewhere."""
+"""The console of a live run: a view redrawn every second on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from sipaudit.live.view import View
 from sipaudit.live.writer import Writer
 from sipaudit.model.sayings import Saying
 
-# A screen of its own as of `top`, so that what was there before is there afterwards.
+# The terminal's alternate screen, as in `top`: what was shown before comes back afterwards.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 HOME, LINE_END, REST = "\x1b[H", "\x1b[K\n", "\x1b[J"
-SIZE = (100, 40)       # where the terminal does not tell its own
+SIZE = (100, 40)       # columns and rows, where the terminal does not report its size
 SMALLEST = (40, 12)
 
 
 def console(stream: TextIO, title: str, clock: tzinfo, log: Sequence[str] = ()) -> Screen | Lines:
-    """The Sink for this stream. `title`: what is listened to; `log`: the last lines of the log, as they become more
+    """The Sink for this stream. `title` names the sources; `log` holds the last lines of the log, and keeps changing
     (only the view shows them). Colours on a terminal only, and not when NO_COLOR is set (no-color.org)."""
     if not is_terminal(stream):
         return Lines(stream, clock)
@@ -55,7 +55,7 @@ class Screen:
 
     def turn(self, now: float) -> None:
         self._now = now
-        if self._writer.waiting:     # the terminal is stopped: what it would show is old by then
+        if self._writer.waiting:     # the terminal is stopped: this drawing would be stale when it is shown
             return
         size = self._size()
         rows = self._drawn(now, size).splitlines()[: size[1] - 1]
@@ -63,7 +63,7 @@ class Screen:
         self._begin = ""
 
     def close(self) -> None:
-        """The screen of before, and on it the last that was to be seen."""
+        """Go back to the previous screen, and leave the last drawing on it."""
         last = LEAVE + self._drawn(self._now, self._size()) if self._now else ""
         self._writer.close(last=last)
 
@@ -71,7 +71,7 @@ class Screen:
         return draw(self._view.drawing(now, size[1], list(self._log)), size[0], self._plain)
 
     def _size(self) -> tuple[int, int]:
-        """Columns and rows, asked anew: a window changes."""
+        """Columns and rows, queried each time, since a window may be resized."""
         try:
             size = os.get_terminal_size(self._stream.fileno())
         except (OSError, ValueError):
@@ -81,7 +81,7 @@ class Screen:
 
 
 def draw(drawing: RenderableType, width: int, plain: bool) -> str:
-    """As it is written to a terminal of `width` columns; `plain`: without colours."""
+    """The drawing as text for a terminal of `width` columns; `plain`: without colours."""
     out = io.StringIO()
     terminal = Terminal(
         file=out, width=width, force_terminal=True, no_color=plain, color_system="standard", highlight=False,

@@ -1,4 +1,4 @@
-"""What is counted as it is said, by label values that are capped."""
+"""Counters of sayings by label values, whose number is capped."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from sipaudit.model.values import Finding, Incident, Severity
 from sipaudit.turned_away import forget_oldest
 
 DECLARED = 200        # servers of the site file with a label of their own
-SERVERS = 50          # other servers with one: these anybody on the wire can make up
+SERVERS = 50          # other servers with a label of their own: anybody on the wire can invent such servers
 RULES = 200
-KINDS = 40            # of incidents, moves, causes, evictions, undecoded frames, reasons: each
+KINDS = 40            # each: kinds of incidents, moves, evictions and undecoded frames, causes, reasons
 CAPTURES = 32
 PAIRS = 5_000         # of rule and reason
-REMEMBERED = 20_000   # findings and incidents that are not counted again when they are said again
+REMEMBERED = 20_000   # findings and incidents that are not counted twice when they are said again
 
 Key = tuple[str, ...]
 
 
 class Counts:
-    """Counters by their labels' values, in the order in which the metric names its labels; those of `rules` and
-    `kinds` begin at 0."""
+    """Counters by tuples of label values, in the order of the metric's labels. The counters of findings by `rules`, and
+    of incidents by `kinds`, start at 0."""
 
     def __init__(self, rules: Iterable[str], kinds: Iterable[str]) -> None:
         self.findings: Counter[Key] = Counter()
@@ -48,7 +48,7 @@ class Counts:
         self._declared, self._servers = Labels(DECLARED), Labels(SERVERS)
         self._of_site: set[str] = set()
         self._undecided: dict[Key, int] = {}
-        self._ranks: dict[str, int] = {}   # what was counted, with the rank of its severity
+        self._ranks: dict[str, int] = {}   # ids that were counted, with the rank of the severity
         for rule in rules:
             self.findings.update({(self.rules.name(rule), str(severity)): 0 for severity in Severity})
         self.incidents.update({(self._kinds.name(kind),): 0 for kind in kinds})
@@ -75,7 +75,7 @@ class Counts:
                 pass
 
     def learn(self, saying: Saying) -> None:
-        """What an earlier run has counted."""
+        """Note what an earlier run has counted, without counting it again."""
         match saying:
             case FindingSaid(finding=finding):
                 self._is_news(finding.id, 0 if finding.suppressed is not None else finding.severity.rank)
@@ -87,7 +87,7 @@ class Counts:
                 pass
 
     def by_server(self, lines: Mapping[str, int]) -> dict[str, float]:
-        """Lines by the server's label; a server of the site file has one of its own even in a flood of others."""
+        """Lines by the server's label; a server of the site file has its own label even in a flood of others."""
         folded: dict[str, float] = {self._declared.name(server): 0 for server in self._of_site}
         for server, count in lines.items():
             name = (self._declared if server in self._of_site else self._servers).name(server)
@@ -95,7 +95,7 @@ class Counts:
         return folded
 
     def by_kind(self, incidents: Iterable[Incident]) -> dict[str, float]:
-        """Open incidents by kind; 0 for a kind that was open once."""
+        """Open incidents by kind; 0 for any other kind that has a counter."""
         none: dict[str, float] = {kind: 0 for (kind,) in self.incidents}
         return none | self._kinds.fold(Counter(incident.kind for incident in incidents))
 
@@ -115,7 +115,7 @@ class Counts:
             self.findings[(rule, str(finding.severity))] += 1
 
     def _is_news(self, name: str, rank: int) -> bool:
-        """Whether this was not counted yet, or with a lower severity."""
+        """Whether this id was not counted yet, or only with a lower severity; notes that it is counted now."""
         if self._ranks.get(name, -1) >= rank:
             return False
         self._ranks.pop(name, None)

@@ -1,5 +1,5 @@
-"""Files and connections that the process may have open at once. HEP listeners and directories have some hundred each,
-and a process is given 1,024 as a rule, which it may raise by itself."""
+"""The limit on open files and connections. Each HEP listener and each directory may need some hundreds; the usual
+limit of a process is 1,024, which it may raise itself up to the hard limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENOUGH = 1 << 16
 
 
 def take_enough() -> None:
-    """As many as this user may have."""
+    """Raise the limit to ENOUGH, or as far as this user may."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     least = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < least:
@@ -20,5 +20,5 @@ def take_enough() -> None:
 
 
 def none_is_left(error: OSError) -> bool:
-    """Whether something could not be opened for want of room in the system: it can be later."""
+    """Whether opening failed because descriptors or memory ran out: it may succeed later."""
     return error.errno in (EMFILE, ENFILE, ENOBUFS, ENOMEM)

@@ -1,4 +1,4 @@
-"""A file that ends with a digest of what stands before: a disk or memory that changed one bit of it is found out."""
+"""A file that ends with a digest of its contents, which reveals any bit that disk or memory has changed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BYTES = 32
 
 
 class Digested:
-    """Writes into a file, and at the end the digest."""
+    """Writes to a file; `end` appends the digest of all that was written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -24,6 +24,6 @@ class Digested:
 
 
 def whole(data: bytes) -> bytes | None:
-    """What stands before the digest; None where it is not what was written."""
+    """The contents before the digest; None where the digest does not match."""
     written, digest = data[:-_BYTES], data[-_BYTES:]
     return written if blake2b(written, digest_size=_BYTES).digest() == digest else None

@@ -1,5 +1,5 @@
-"""Packets that do not come in the order of their times, and agents whose clocks differ. A live run takes packets as
-they come, for it cannot wait long, and so may take an answer that comes before its request for one that is lost."""
+"""Warns of packets that arrive out of order, and of agents whose clocks differ. A live run cannot wait long, so it
+follows packets as they arrive: where a response arrives before its request, it may take messages for lost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 from sipaudit.capture.health import CaptureHealth
 
-WORTH = 0.001   # seconds: no answer that crosses a network comes so soon behind its request
+WORTH = 0.001   # seconds: no response across a network follows its request so soon
 
 
 class Disorder:
-    """Says once of each source that it is so."""
+    """Warns once per source, of disorder and of disagreeing clocks each."""
 
     def __init__(self, health: Sequence[CaptureHealth], log: Callable[[str], None]) -> None:
         self._orderly = list(health)
@@ -19,7 +19,7 @@ class Disorder:
         self._log = log
 
     def turn(self) -> None:
-        """Look at the sources of which nothing was said."""
+        """Check the sources that have no warning yet."""
         for one in self._orderly:
             if one.late_by >= WORTH:
                 self._log(f"packets of {one.path} come up to {one.late_by:.3f} s behind later ones, so that checks "

@@ -1,4 +1,4 @@
-"""The two ends of a live run: where items come from, and where sayings go."""
+"""The interfaces at both ends of a live run: sources, which give items, and sinks, which take sayings."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from sipaudit.sip.datagram import Item
 
 
 class Reader(Protocol):
-    """What makes items of bytes, for one source or for several, and remembers for that what has a bound."""
+    """Turns bytes into items, for one source or for several, and keeps bounded state for that."""
 
     def tighten(self, bounds: CaptureBounds) -> None:
-        """Other bounds from now on."""
+        """Use other bounds from now on."""
         ...
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, by kind."""
+        """How much the bounds evicted, by kind."""
         ...
 
 
 class Source(Protocol):
-    """Something live: an interface, a HEP listener, a directory into which a capture is rotated.
+    """A live input: an interface, a HEP listener, a directory into which captures are rotated.
 
-    `capture` is its index in the health that the run shows, and that of its items; `blind` are the seconds since its
-    beginning in which it could not see.  What comes from outside never raises: it is counted in `health`.
+    `capture` is its index in the run's list of `health`, and is in each of its items; `blind` is the number of seconds
+    since it began in which it could not see.  Bad input never raises: it is counted in `health`.
     """
 
     capture: int
@@ -37,82 +37,82 @@ class Source(Protocol):
 
     @property
     def reader(self) -> Reader:
-        """Several sources may share one."""
+        """Its reader, which several sources may share."""
         ...
 
     @property
     def away(self) -> bool:
-        """Whether it cannot see now, so that its silence says nothing."""
+        """Whether it cannot see now, so that its silence is no evidence."""
         ...
 
     @property
     def by_our_clock(self) -> bool:
-        """Whether the clock of this machine says when its packets came."""
+        """Whether its packets have timestamps of this machine's clock."""
         ...
 
     @property
     def taps(self) -> int:
-        """How many may see at once what it gives, each in its own order: an interface one, HEP many, and files none,
-        of which each is in order."""
+        """How many capture points feed it at the same time, each in its own order: 1 for an interface, many for HEP, 0
+        for files, each of which is in order."""
         ...
 
     def descriptors(self) -> Sequence[int]:
-        """The files to wait for; asked anew before every wait. A source without any is looked at ten times a second.
-        """
+        """The file descriptors to poll, queried before every wait. A source without any is read ten times a second."""
         ...
 
     def read(self) -> Sequence[Item]:
-        """What has come, in order; some thousand packets at most, and never a wait."""
+        """The items that have arrived, in order; of some thousand packets at most. Never blocks."""
         ...
 
     def place(self, frame: int) -> tuple[str, int | None]:
-        """Where a packet can be found: the name of its capture, and its number there (None: it has none)."""
+        """Where a user finds a packet: the name of its capture, and its number there (None: it has none)."""
         ...
 
     def position(self) -> Any:
-        """How far it was read: a plain value with which `go_on` of the same source in another run can do something."""
+        """How far it was read: a plain value for `go_on` of the same source in another run."""
         ...
 
     def go_on(self, position: Any) -> bool:
-        """Another run had read so far; whether everything since then will be read. Called before the first read, if at
-        all."""
+        """Go on from where another run had read to. Returns whether everything since then will be read. Called before
+        the first read, if at all."""
         ...
 
     def close(self) -> None: ...
 
 
 class Sink(Protocol):
-    """Somewhere to say things: a file, a screen, a store, metrics, a notification.
+    """An output for sayings: a file, a screen, a store, metrics, notifications.
 
-    None of these methods waits for anything outside, and none raises because something outside is away: what cannot be
-    said now is kept within bounds, counted, and said later.
+    No method waits for anything outside the process, and none raises because something outside is unavailable: what
+    cannot be written now is queued within bounds, counted, and written later.
     """
 
     def take(self, saying: Saying) -> None: ...
 
     def turn(self, now: float) -> None:
-        """Called about once a second; `now` is the clock's, seconds since the epoch."""
+        """Called about once a second; `now` is the time of day, in seconds since the epoch."""
         ...
 
     def close(self) -> None:
-        """The run ends: what is kept goes out, as far as that takes seconds only."""
+        """The run ends: write what is queued, as far as that takes only seconds."""
         ...
 
 
 @runtime_checkable
 class Follower(Sink, Protocol):
-    """A sink that shows how things stand, and so has to know how they stood when a probe goes on from a checkpoint."""
+    """A sink that shows the current state, and so must learn it when a probe goes on from a checkpoint."""
 
     def learn(self, saying: Saying) -> None:
-        """As `take`, of what an earlier run has said and what stands: known, and neither counted nor told as new."""
+        """Take a saying of an earlier run that still holds: it becomes known, but is neither counted nor told as new.
+        """
         ...
 
 
 @runtime_checkable
 class Keeper(Sink, Protocol):
-    """A sink of which something must not be lost, though the run that said it was killed before it was kept."""
+    """A sink that must lose no saying, even if the run was killed before it was written."""
 
     def make_good(self, sayings: Iterable[Saying], now: float | None) -> None:
-        """Keep what an earlier run has said last, in its order. Nobody listened until `now`, in seconds since the epoch
-        (None: nothing was missed)."""
+        """Write the last sayings of an earlier run, in their order. Nobody listened between that run and `now`, in
+        seconds since the epoch (None: nothing was missed)."""
         ...

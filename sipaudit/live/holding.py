@@ -1,5 +1,5 @@
-"""Items of several sources, or of several taps of one, in order: each gives what it sees in its own order, and some
-give it later than others."""
+"""Merges items of several sources, or of several taps of one source, by time: each delivers its items in order, but
+some deliver later than others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from operator import attrgetter
 
 from sipaudit.sip.datagram import Item
 
-HELD_FOR = 0.5        # seconds: the kernel hands a block over within a tenth, and agents ship within less than the rest
-HELD_KEPT = 50_000    # items; beyond them the earliest go on
+HELD_FOR = 0.5        # seconds: the kernel delivers a block within 0.1 s, and agents ship within less than the rest
+HELD_KEPT = 50_000    # items; beyond that the earliest are released
 
 _time = attrgetter("time")
 
 
 class Hold:
-    """Holds items back until those of other sources have come to their time, and for `seconds` more, in which other
-    taps may give what they saw; then it lets them go in order of time."""
+    """Holds items back until the other sources have reached their time, and for `seconds` more, in which other taps may
+    deliver theirs; then releases them in order of time."""
 
     __slots__ = ("_held", "_read", "_seconds", "_until")
 
@@ -28,12 +28,12 @@ class Hold:
 
     def _forget(self) -> None:
         self._held: list[Item] = []
-        self._read: deque[tuple[float, float]] = deque()   # when there was a look, and to which time all had come then
+        self._read: deque[tuple[float, float]] = deque()   # the clock at each read, and the time that all sources had reached
         self._until = -inf
 
     @property
     def earliest(self) -> float:
-        """The time of the first item that is held, in seconds since the epoch; without end where none is."""
+        """The time of the earliest held item, in seconds since the epoch; infinity where there is none."""
         return min(map(_time, self._held), default=inf)
 
     @property
@@ -41,8 +41,8 @@ class Hold:
         return self._held
 
     def take(self, read: Sequence[Sequence[Item]], clock: float) -> None:
-        """What each source gave when a monotonic clock showed that, in seconds. Who gave nothing has nothing more; of
-        the others those may have more that have not come as far."""
+        """Take what each source delivered at `clock` (monotonic, in seconds). A source that delivered nothing has
+        nothing more; of the others, one whose items end earlier may still have more."""
         latest = [max(map(_time, items)) for items in read if items]
         for items in read:
             self._held += items
@@ -50,7 +50,7 @@ class Hold:
             self._read.append((clock, min(latest) if latest else max(map(_time, self._held))))
 
     def ready(self, clock: float) -> list[Item]:
-        """What need not be held any longer, in order of time."""
+        """The items that need not be held any longer, in order of time."""
         while self._read and clock - self._read[0][0] >= self._seconds:
             self._until = self._read.popleft()[1]
         held = self._held
@@ -61,7 +61,7 @@ class Hold:
         return held[:count]
 
     def everything(self) -> list[Item]:
-        """What is held, in order of time: nothing is any more. What comes next may be of another time altogether."""
+        """Release all held items, in order of time. The items that come next may have quite different times."""
         held = sorted(self._held, key=_time)
         self._forget()
         return held

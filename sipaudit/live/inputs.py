@@ -1,4 +1,4 @@
-"""The sources that were ordered, opened."""
+"""Opens the sources that the command line names."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Source]:
-    """Interfaces first, then HEP listeners and directories; `bounds` are those of each decoder. Raises InputError for
-    what cannot be opened, and when there is nothing."""
+    """The interfaces first, then HEP listeners and directories; `bounds` are those of each decoder. Raises InputError
+    for a source that cannot be opened, and when none is named."""
     _check_that_none_is_named_twice(orders)
     _check_that_each_is_of_use(orders)
     sources: list[Source] = [*_interfaces(orders, bounds)]
@@ -40,7 +40,7 @@ def open_sources(orders: Orders, bounds: CaptureBounds = FOR_FILES) -> list[Sour
 
 
 def _check_that_none_is_named_twice(orders: Orders) -> None:
-    """All that it shows would be read twice, and count so."""
+    """Raises InputError: everything from a source that is named twice would be read and counted twice."""
     for option, names, meant in (("-i", orders.interfaces, orders.interfaces),
                                  ("--follow", orders.follow, tuple(map(realpath, orders.follow)))):
         for place, name in enumerate(names):
@@ -49,7 +49,7 @@ def _check_that_none_is_named_twice(orders: Orders) -> None:
 
 
 def _check_that_each_is_of_use(orders: Orders) -> None:
-    """What has no effect was meant to have one."""
+    """Raises InputError for an option without effect: the user meant it to have one."""
     secret = any(url.casefold().startswith("tls:") for url in orders.hep)
     for option, value, of, there in (
         ("--filter", orders.job.bpf, "an interface (-i)", orders.interfaces),
@@ -64,12 +64,12 @@ def _check_that_each_is_of_use(orders: Orders) -> None:
 
 
 def decoders_of(orders: Orders) -> int:
-    """Among how many what decoders may hold is divided: that of all interfaces, and one of each other source."""
+    """The number of decoders that share the budget: one for all interfaces, and one for each other source."""
     return max(bool(orders.interfaces) + len(orders.hep) + len(orders.follow), 1)
 
 
 def _interfaces(orders: Orders, bounds: CaptureBounds) -> list[Source]:
-    """All interfaces share a decoder: what is seen at two of them counts once."""
+    """All interfaces share a decoder, so that a packet seen at two of them counts once."""
     if not orders.interfaces:
         return []
     healths = [CaptureHealth(name) for name in orders.interfaces]

@@ -22,7 +22,7 @@ from sipaudit.live import privileges
 from sipaudit.sip.datagram import Item
 
 READ_AT_MOST = 8       # batches of one read
-AGAIN_AFTER = 1.0      # seconds between two tries to open a port that has gone, and two looks at its cable
+AGAIN_AFTER = 1.0      # seconds between two attempts to open a lost port, and between two checks of its link
 
 ANY = "any"            # libpcap's name for all of them
 _SIOCGIFFLAGS, _UP, _RUNNING = 0x8913, 1, 0x40   # netdevice(7)
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 
 class Interface:
-    """A source: what passes at the port `name`, numbered from 1 in the order in which it came.
+    """A source: the packets at the port `name`, numbered from 1 in the order of arrival.
 
-    `decoder` is shared by all ports of a probe, so that what is seen at two of them counts once; `bpf` is the user's
-    filter. A port that goes down is opened again when it is back; while its cable is out, its silence says nothing.
-    Raises InputError when it cannot be opened at first.
+    `decoder` is shared by all ports of a probe, so that a packet seen at two of them counts once; `bpf` is the user's
+    filter. A port that goes down is opened again when it is back; while it has no link, its silence is no evidence.
+    Raises InputError when the port cannot be opened at the start.
     """
 
     by_our_clock = True
@@ -73,7 +73,7 @@ class Interface:
         return () if self._port is None else (self._port.fileno(),)
 
     def read(self) -> Sequence[Item]:
-        """What has come since; nothing while the port is away."""
+        """The items since the last read; none while the port is away."""
         port = self._port or self._back()
         items: list[Item] = []
         if port is None:
@@ -100,8 +100,8 @@ class Interface:
         self.health.interface_drops = self._before[1] + at_interface
 
     def _look_at_cable(self, *, heard: bool) -> None:
-        """Now and then, while nothing comes. Where something does though the port says that it has no link, what it
-        says means nothing, and is not asked for again."""
+        """Check for a link every AGAIN_AFTER seconds while no packets come. If packets come although the port reports
+        no link, its report is useless, and is not queried again."""
         now, out_since = time.monotonic(), self._unplugged_at
         if (out_since is None) if heard else (now < self._look_at):
             return
@@ -122,7 +122,7 @@ class Interface:
             log.warning("%s has a link again after %.0f s", self.name, away)
 
     def _lost(self, port: Port) -> None:
-        """The port went down, or away."""
+        """The port went down or disappeared."""
         port.close()
         self._port, self._frames, self._complaint = None, port.frames, ""
         self._before = self.health.kernel_drops or 0, self.health.interface_drops
@@ -131,7 +131,7 @@ class Interface:
         self._try_at = now + AGAIN_AFTER
 
     def _back(self) -> Port | None:
-        """The port, if it could be opened again."""
+        """Try to open the port again; None if that is not possible (yet)."""
         now = time.monotonic()
         if now < self._try_at:
             return None
@@ -140,7 +140,7 @@ class Interface:
             return None
         try:
             self._port = self._opened()
-        except (PortError, InputError) as error:   # the latter: of another kind, for which the filter is none
+        except (PortError, InputError) as error:   # the latter: the new port's link type does not fit the filter
             self._complain(str(error))
             return None
         away = time.monotonic() - self._gone_at
@@ -149,7 +149,7 @@ class Interface:
         return self._port
 
     def _complain(self, why: str) -> None:
-        """It is there and cannot be opened; said once while it is away."""
+        """Warn that the port is up but cannot be opened, once per reason while it is away."""
         if why != self._complaint:
             self._complaint = why
             log.warning("%s is up and cannot be opened: %s", self.name, why)
@@ -158,7 +158,7 @@ class Interface:
         return self._frames if self._port is None else self._port.frames
 
     def go_on(self, position: int) -> bool:
-        """Numbers go on, so that each means one packet. What passed meanwhile was not seen."""
+        """Continue the numbering, so that each number means one packet. False: packets in between were not seen."""
         self._frames = position
         if self._port is not None:
             self._port.frames = position
@@ -174,7 +174,7 @@ class Interface:
 
 
 def _flags(name: str) -> int:
-    """Those of the port that is there under the name; 0 where none is."""
+    """The interface flags of the port with this name (netdevice(7)); 0 where there is none."""
     if name == ANY:
         return _UP | _RUNNING
     try:
