@@ -28,7 +28,7 @@ class Hold:
 
     def _forget(self) -> None:
         self._held: list[Item] = []
-        self._read: deque[tuple[float, float]] = deque()   # the clock at each read, and the time that all sources had reached
+        self._read: deque[tuple[float, float]] = deque()   # clock of each read, time reached by all sources
         self._until = -inf
 
     @property

@@ -1,6 +1,6 @@
-"""What was said since the last checkpoint, so that whoever starts from it neither says it again nor contradicts it, and
-the store gets all of it: what the store had not yet written went with the process that was killed. As it may be some
-seconds behind, what was said between the last two checkpoints is kept as well."""
+"""The sayings since the last checkpoint, so that a run that goes on from it neither repeats nor contradicts them, and
+the store gets all of them: sayings that the store had not yet written are lost with a killed process. Since the store
+may be some seconds behind, the sayings between the last two checkpoints are kept as well."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ from sipaudit.model.values import read_proof
 from sipaudit.safe_json import to_json
 from sipaudit.turned_away import turned_away
 
-MOMENT = 0.05       # seconds for which what is said waits for the disk
-PATIENCE = 2.0      # seconds for which a slow disk is waited for, where something depends on it
-WAITING = 8 << 20   # bytes that wait for the disk
-BOUND = 64 << 20    # bytes, beyond which only findings and incidents are noted until the next checkpoint
+MOMENT = 0.05       # seconds that a turn waits for the disk
+PATIENCE = 2.0      # seconds to wait for a slow disk where something depends on it
+WAITING = 8 << 20   # bytes that may be queued for the disk
+BOUND = 64 << 20    # bytes of the files; beyond them only findings and incidents are noted until the next checkpoint
 
 Judged = FindingSaid | IncidentSaid | Withdrawn
 Seen = (MoveSaid | TrySaid | RegistrationSaid | CallSaid | LineSaid | ServerSaid | MinuteSaid | EventSaid | NoteSaid)
-_DECODER = msgspec.json.Decoder(Judged | Seen, dec_hook=read_proof)   # what only counts goes on from the checkpoint
+_DECODER = msgspec.json.Decoder(Judged | Seen, dec_hook=read_proof)   # counters simply go on from the checkpoint
 
 
 class Journal:
-    """A sink beside the checkpoint `path`: all that happens once, a line each.
-    `turned` before a checkpoint is begun, `cut` when it is there. `log` is told once when it cannot be written. What
-    was said in a turn is on the disk a moment later; a thread writes it, and a disk that hangs holds up nothing."""
+    """A sink that writes files beside the checkpoint `path`: a line of JSON for each saying of something that happens
+    once. Call `turned` before a checkpoint begins, `cut` when it is complete. `log` takes one warning when writing
+    fails. The sayings of a turn are on disk a moment later; a thread writes them, so a hanging disk blocks nothing."""
 
     def __init__(self, path: Path, log: Callable[[str], None]) -> None:
         self._new, self._old, self._past = (
@@ -56,10 +56,10 @@ class Journal:
         self._syncer, self._aside = Syncer(), Aside("journal")
         self._log = log
         self._lines: list[bytes] = []   # of this turn
-        self._waiting = Count()         # handed to the thread, and not yet written
+        self._waiting = Count()         # bytes that are not yet written
         self._file: IO[bytes] | None = None
         self._failed = False
-        self._bytes, self._apart = _size(self._new), _size(self._old)   # the latter of checkpoints that did not come
+        self._bytes, self._apart = _size(self._new), _size(self._old)   # the latter from failed checkpoints
 
     def take(self, saying: Saying) -> None:
         if isinstance(saying, Judged | Seen):
@@ -76,7 +76,8 @@ class Journal:
         return room and waiting < WAITING
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
-        """What was said in this turn is out of our hands: written before others tell it, unless the disk is slow."""
+        """Hand the sayings of this turn to the thread: they are written before other sinks tell them, unless the disk
+        is slow."""
         if self._lines:
             was_idle = self._aside.idle
             self._aside.put(partial(self._write, b"".join(self._lines)))
@@ -85,7 +86,7 @@ class Journal:
                 self.is_written(MOMENT)
 
     def _write(self, lines: bytes) -> None:
-        """In the thread. What a full disk does not take is lost."""
+        """Runs in the thread. Lines that a full disk does not take are lost."""
         try:
             file = self._opened()
             if file.write(lines) < len(lines):
@@ -93,7 +94,7 @@ class Journal:
             self._bytes += len(lines)
             self._syncer.sync(file.fileno())
         except OSError as error:
-            self._close()   # it may have broken off within a line
+            self._close()   # the last line may be incomplete
             self._fails(error)
         finally:
             self._waiting.add(-len(lines))
@@ -101,7 +102,7 @@ class Journal:
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             self._file = self._new.open("ab", buffering=0)
-            if self._file.tell():   # whoever was killed may have broken off within a line
+            if self._file.tell():   # the last line of a killed process may be incomplete
                 self._file.write(b"\n")
             self._bytes = self._file.tell()
             self._new.chmod(0o600)
@@ -114,16 +115,16 @@ class Journal:
             self._log(f"{self._new} cannot be written: {error.strerror}; after a crash findings may be said twice")
 
     def is_written(self, seconds: float) -> bool:
-        """Whether what was said in the turns before is written within so many seconds."""
+        """Whether the sayings of earlier turns are written within so many seconds."""
         return self._aside.settled(seconds)
 
     def is_synced(self) -> bool:
-        """Whether what was said in the turns before would outlive power loss."""
+        """Whether the sayings of earlier turns would survive power loss."""
         return self._aside.idle and self._syncer.idle
 
     def turned(self) -> None:
-        """A checkpoint begins that knows all that was said until now. Raises OSError where that cannot be set apart
-        from what is said later, or not soon; then no checkpoint must begin."""
+        """Call this before a checkpoint, which knows all sayings so far: it sets them apart from later ones. Raises
+        OSError where that fails or takes longer than PATIENCE; then no checkpoint must begin."""
         self.turn(0.0)
         if not self._aside.done(self._turn_over, PATIENCE):
             raise OSError(ETIMEDOUT, "the disk does not answer")
@@ -135,19 +136,20 @@ class Journal:
         self._bytes, self._apart = 0, _size(self._old)
 
     def _set_apart(self) -> None:
-        if self._old.exists():   # of a checkpoint that did not come about
-            _append(self._old, b"\n" + self._new.read_bytes())   # the last line may have broken off
+        if self._old.exists():   # of a checkpoint that failed
+            _append(self._old, b"\n" + self._new.read_bytes())   # the last line may be incomplete
             self._new.unlink()
         else:
             self._new.rename(self._old)
 
     def cut(self) -> None:
-        """That checkpoint is there."""
+        """That checkpoint is complete."""
         self._apart = 0
         self._aside.put(self._cut)
 
     def _cut(self) -> None:
-        """What it knows is kept once more as what was said before; where it cannot be, the next run reads it anew."""
+        """Keep the sayings that the checkpoint knows for `read_before`; where that fails, the next run takes them for
+        later ones."""
         with suppress(OSError):
             self._let_go()
 
@@ -158,11 +160,11 @@ class Journal:
             self._past.unlink(missing_ok=True)
 
     def read(self) -> Iterator[Judged | Seen]:
-        """What was said since the last checkpoint; a line that breaks off is none."""
+        """The sayings since the last checkpoint; incomplete lines are skipped."""
         yield from self._read(self._old, self._new)
 
     def read_before(self) -> Iterator[Judged | Seen]:
-        """What was said between the last checkpoint and the one before it, which the last one knows."""
+        """The sayings between the last checkpoint, which knows them, and the one before it."""
         yield from self._read(self._past)
 
     def _read(self, *paths: Path) -> Iterator[Judged | Seen]:
@@ -173,13 +175,13 @@ class Journal:
                     yield _DECODER.decode(line)
 
     def clear(self) -> None:
-        """A run begins that goes on from nothing: what another one said is not its own."""
+        """Delete the files: a new run begins, to which the sayings of another run do not belong."""
         self.is_written(PATIENCE)
         for path in (self._past, self._old, self._new):
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """What was said is written, where the disk takes it within seconds."""
+        """Write what is queued, if the disk takes it within seconds, and end the threads."""
         self.turn(0.0)
         self._aside.put(self._close)
         self.is_written(PATIENCE)
@@ -188,7 +190,7 @@ class Journal:
 
     def _close(self) -> None:
         if self._file is not None:
-            with suppress(OSError):   # all was written
+            with suppress(OSError):   # everything is written already
                 self._file.close()
             self._file = None
 
@@ -198,7 +200,7 @@ def _size(path: Path) -> int:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """All of it or, where the disk is full, nothing."""
+    """Append all of the data or, if the disk is full, nothing. Raises OSError."""
     size = path.stat().st_size
     try:
         with path.open("ab", buffering=0) as file:

@@ -21,9 +21,9 @@ from sipaudit.turned_away import turned_away
 log = logging.getLogger(__name__)
 
 STDOUT = "-"
-PATIENCE = 3.0           # seconds that the last lines have
-BYTES_KEPT = 8 << 20     # bytes that wait for a disk that is full
-WAITING = 20_000         # lines that wait for a reader who is slow
+PATIENCE = 3.0           # seconds for writing the last lines
+BYTES_KEPT = 8 << 20     # bytes that may be queued for a full disk
+WAITING = 20_000         # lines that may be queued for a slow reader
 
 
 def json_lines(path: str) -> LinesAside | LinesToStdout:
@@ -32,7 +32,7 @@ def json_lines(path: str) -> LinesAside | LinesToStdout:
 
 
 class LinesAside:
-    """A sink: `lines` written by a thread, so that a disk that hangs holds up nothing."""
+    """A sink whose `lines` are written by a thread, so that a hanging disk blocks nothing."""
 
     def __init__(self, lines: LinesToFile) -> None:
         self._lines = lines
@@ -53,12 +53,12 @@ class LinesAside:
 
 
 class LinesToStdout:
-    """A sink. A reader who is slow holds up nothing: beyond a bound the newest lines are dropped whole, and counted.
-    One who leaves ends it, and so does a disk that is full, but not the run."""
+    """A sink. A slow reader blocks nothing: when the queue is full, new lines are dropped whole, and counted. After a
+    reader has gone away, or the disk was full, nothing more is written, but the run goes on."""
 
     def __init__(self) -> None:
         self._writer = Writer(sys.stdout, WAITING)
-        self._is_told = False   # that it has ended
+        self._is_told = False   # whether the end of the output was logged
 
     @property
     def dropped(self) -> int:
@@ -69,7 +69,7 @@ class LinesToStdout:
             turned_away("jsonl")
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
-        """Lines are written as they come."""
+        """Lines are written at once; here only the end of the output is logged."""
         if self._writer.gone and not self._is_told:
             self._is_told = True
             log.warning("--jsonl: stdout takes nothing any more, and gets nothing from now on")
@@ -81,17 +81,17 @@ class LinesToStdout:
 
 
 class LinesToFile:
-    """A sink. The file is appended to, and opened again when it was moved away (logrotate). What a full disk, or a pipe
-    whose reader is slow, does not take waits; beyond a bound the newest lines are dropped whole, and counted. `take`
-    may be called while another thread is at the rest."""
+    """A sink. The file is appended to, and opened again when it was moved away (logrotate). Lines that a full disk, or
+    a pipe with a slow reader, does not take are queued; when the queue is full, new lines are dropped whole, and
+    counted. `take` may be called while another thread calls the other methods."""
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         self._waiting: deque[bytes] = deque()
         self._bytes = Count()
-        self._broken_off = False   # whether the first of those that wait is the rest of a line
-        self._away = False         # whether the last that was written was refused
-        self._moved = False        # whether another file could not be made in its place
+        self._broken_off = False   # whether the first in the queue is the rest of a partly written line
+        self._away = False         # whether the last write failed
+        self._moved = False        # whether the file was moved away and a new one could not be made
         self.dropped = 0
         try:
             self._file = self._opened()
@@ -101,7 +101,7 @@ class LinesToFile:
             raise InputError(f"cannot be written: {error.strerror}", fix=fix, file=path) from error
 
     def _opened(self) -> int:
-        """A pipe (`--jsonl >(jq ...)`) that is full, or that nobody reads, is not waited for either."""
+        """Open without blocking: a pipe (`--jsonl >(jq ...)`) may be full, or have no reader."""
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o640)
         if _breaks_off(self._path):
             self._waiting.appendleft(b"\n")
@@ -119,7 +119,7 @@ class LinesToFile:
 
     @property
     def left(self) -> str:
-        """What is not written: `2 lines`."""
+        """How much is not written: `2 lines`."""
         return count_of(len(self._waiting) + self.dropped, "line")
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a sink's signature
@@ -147,9 +147,9 @@ class LinesToFile:
             line = self._waiting[0]
             try:
                 written = os.write(self._file, line)
-            except BlockingIOError:    # a pipe whose reader is slow
+            except BlockingIOError:    # a pipe with a slow reader
                 return
-            except OSError as error:   # later, perhaps
+            except OSError as error:   # try again at the next turn
                 self._say_away(error)
                 return
             self._say_back()
@@ -161,12 +161,12 @@ class LinesToFile:
                 self._waiting.popleft()
 
     def _reopen_if_moved(self) -> None:
-        """Not in the middle of a line, which would then stand in two files."""
+        """Not in the middle of a line, which would then be split over two files."""
         if self._broken_off or self._is_there():
             return
         try:
             opened = self._opened()
-        except OSError as error:   # until then into the one that was moved away
+        except OSError as error:   # go on with the file that was moved away
             if not self._moved:
                 log.warning("--jsonl: %s was moved away and cannot be made anew: %s", self._path, error.strerror)
             self._moved = True
@@ -175,7 +175,7 @@ class LinesToFile:
         self._file, self._moved = opened, False
 
     def _is_there(self) -> bool:
-        """Whether the path still leads to the file that is open."""
+        """Whether the path still names the open file."""
         try:
             return os.path.samestat(self._path.stat(), os.fstat(self._file))
         except OSError:
@@ -183,12 +183,12 @@ class LinesToFile:
 
 
 def _breaks_off(path: Path) -> bool:
-    """Whether the last line of a file has no end: the disk was full when whoever wrote it ended."""
+    """Whether the last line of a file has no newline, because the disk was full when its writer ended."""
     try:
         if not path.is_file() or not path.stat().st_size:
             return False
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             return file.read() != b"\n"
-    except OSError:   # it may be that we can write it and not read it
+    except OSError:   # perhaps it may be written but not read
         return False

@@ -1,4 +1,4 @@
-"""Label values of metrics: every one of them is a time series that somebody stores, so there are never too many."""
+"""Label values of metrics. Each is a time series that somebody has to store, so their number is bounded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LENGTH = 120  # characters of a value
 
 
 def label(text: str) -> str:
-    """What came from the wire as a label's value: on one line, printable, of bounded length."""
+    """Text from the wire as a label value: one printable line of bounded length."""
     return shortened(safe_text(text), LENGTH)
 
 
 class Labels:
-    """The first `limit` values of a label keep their name, all others share `other`."""
+    """The first `limit` values of a label keep their names; all others share `other`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -32,7 +32,7 @@ class Labels:
         return known
 
     def fold(self, counts: Mapping[str, float]) -> dict[str, float]:
-        """Counts by label value; what has no name of its own is added up under `other`."""
+        """Counts by label value; those of values without a name of their own are added up under `other`."""
         folded: dict[str, float] = {}
         for value, count in counts.items():
             name = self.name(value)

@@ -1,8 +1,8 @@
-"""`--max-memory`: the tables get what the size allows, and less when the process comes near it all the same.
+"""`--max-memory`: the tables are sized to fit the limit, and made smaller if the process comes near it all the same.
 
-Python gives memory back to the system only where whole arenas are free, and its allocator fills freed places before
-it asks for more.  What the process holds (its resident set) therefore says whether it grew, not what its tables take:
-after the tables were made smaller they are made smaller again only when the process has grown beyond that since.
+Python returns memory to the system only where whole arenas are free, and its allocator fills freed places before it
+asks for more.  The resident set of the process therefore shows whether it has grown, not how much its tables take: the
+tables are made smaller again only when the process has grown since the last time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from resource import RUSAGE_SELF, getrusage
 from sipaudit.errors import InputError
 from sipaudit.run.budget import Budget, budget
 
-NEAR = 0.9          # of the size: beyond, the tables are made smaller
-SMALLER = 0.75      # each time, to this part of what they had
-STEPS = 8           # times at the most: to a tenth
-FAR = 0.7           # of the size: below, for as long as RELAX seconds, they get back one step
+NEAR = 0.9          # share of the size beyond which the tables are made smaller
+SMALLER = 0.75      # factor by which each step makes them smaller
+STEPS = 8           # steps at most: down to a tenth
+FAR = 0.7           # share of the size below which, after RELAX seconds, one step is taken back
 RELAX = 600.0
-GROWN = 1.01        # as against the resident set after the last step
-FILLED = 0.6        # of what is left for tables: the rest is the allocator's, and what is under way
+GROWN = 1.01        # growth of the resident set since the last step that allows another
+FILLED = 0.6        # share of the room that tables may take: the rest is for the allocator and for work in progress
 LEAST = 32 << 20    # bytes for tables without which no site can be followed
-STEADY = (50_000, 10, 10)  # collections of garbage cycles in a process that does not end
+STEADY = (50_000, 10, 10)  # thresholds of the garbage collector (gc) for a process that does not end
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
@@ -43,8 +43,7 @@ def read_size(text: str) -> int:
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds (resident set, proc(5)); while no file can be opened, the most that it
-    ever held."""
+    """The resident set of this process in bytes (proc(5)); while no file can be opened, its maximum so far."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE
     except OSError:
@@ -52,11 +51,11 @@ def resident() -> int:
 
 
 class Limits:
-    """The budget in force, `budget`, and how it is kept. `check` is to be called about once a second.
+    """Holds the `budget` in force and enforces the limit; call `check` about once a second.
 
-    `size` is what the process may hold in bytes, None for no limit; `base` what it holds before it follows anything;
-    `decoders` among how many what decoders get is divided.
-    Raises InputError when the size leaves nothing to follow phones with.
+    `size` is the limit in bytes, None for none; `base` the bytes that the process holds before it follows anything;
+    `decoders` the number of decoders that share the budget.
+    Raises InputError when the size leaves no room to follow phones.
     """
 
     def __init__(self, size: int | None, base: int | None = None, *, decoders: int = 1,
@@ -74,8 +73,8 @@ class Limits:
         self.budget = self._made()
 
     def check(self, now: float, tighten: Callable[[Budget], None]) -> str | None:
-        """Hand over another budget when it is time; `now` is a monotonic clock's, in seconds. What was done, for the
-        log."""
+        """Pass a new budget to `tighten` when that is due; `now` is the monotonic time, in seconds. Returns what was
+        done, for the log, or None."""
         if self._size is None:
             return None
         held = self._measure()
@@ -107,7 +106,7 @@ class Limits:
 
 
 def give_back() -> None:
-    """Free what nothing refers to, and give back to the system what it will take."""
+    """Collect garbage, and return free memory to the system where possible."""
     gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -115,7 +114,7 @@ def give_back() -> None:
 
 @contextmanager
 def steady_collections() -> Iterator[None]:
-    """Look for garbage cycles as often as a process needs that does not end: what is there now is left alone."""
+    """Collect garbage as rarely as suits a long-running process, and leave out the objects that exist now."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

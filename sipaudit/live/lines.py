@@ -1,4 +1,4 @@
-"""What is said as plain lines, one a finding, incident or move: the console where there is no terminal."""
+"""Sayings as plain lines, one for each finding, incident or move: the console where there is no terminal."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from sipaudit.report.when import lasting
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 
-STATE_EVERY = 60.0   # seconds between two lines on how the probe is
+STATE_EVERY = 60.0   # seconds between two lines about the state of the probe
 LENGTH = 800         # characters of a line
-INCIDENTS = 2_000    # of which it is known what was written
+INCIDENTS = 2_000    # of which is remembered what was written; FINDINGS likewise
 FINDINGS = 20_000
 
 T = TypeVar("T")
 
 
 class Lines:
-    """A Sink of lines to read or to grep. An incident has one when it opens, one when its state changes; not one for
-    every line that it grows by. A finding has one, and a short one when an incident claims it. A line begins with the
-    time at which it is said, and what it tells of says when it was. Times in `clock`."""
+    """A Sink that writes lines to read or to grep. An incident gets one when it opens and one when its state changes,
+    but none for each phone line that joins it. A finding gets one, and a short one when an incident claims it. A line
+    begins with the time of the saying; the time of the event itself stands in the text. Times are in the zone `clock`.
+    """
 
     def __init__(self, stream: TextIO, clock: tzinfo) -> None:
         self._writer = Writer(stream)
@@ -103,7 +104,7 @@ class Lines:
                 f"{count_of(len(incident.lines), 'line')}, {count_of(counted, 'finding')}{lasted}")
 
     def _when(self, time: float, said: float) -> str:
-        """The time of day, with its day where the line is said on another one."""
+        """The time of day, with its date where that is not the date of the saying."""
         whole = format_time(time, self._clock)
         same_day = whole[:10] == format_time(said, self._clock)[:10]
         return format_time(time, self._clock, TimeStyle.CLOCK) if same_day else whole
@@ -122,7 +123,7 @@ class Lines:
 
 
 def _remember(kept: dict[str, T], name: str, value: T, limit: int) -> None:
-    """As the latest; the oldest goes."""
+    """Add as the newest; beyond `limit` the oldest is removed."""
     kept[name] = value
     if len(kept) > limit:
         del kept[next(iter(kept))]
