@@ -1,4 +1,4 @@
-"""A live run as it is ordered: its sources opened, privileges dropped, its sinks made, and driven to its end."""
+"""Runs `sipaudit live`: opens its sources, drops privileges, makes its sinks, and drives it to its end."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def listen(orders: Orders) -> None:
-    """Listen until a signal ends it.
+    """Listen until a signal ends the run.
 
-    Raises InputError or InputErrors for whatever the user can mend, before anything is read.
+    Raises InputError or InputErrors for whatever the user can fix, before anything is read.
     """
     logs = _logs(orders)
     take_enough()
@@ -52,20 +52,20 @@ def listen(orders: Orders) -> None:
 
 
 def _logs(orders: Orders) -> Logs:
-    """On stderr, unless the console view has that terminal."""
+    """The log on stderr, unless stderr is the terminal of the console view."""
     shared = is_terminal(screen_of(orders)) and sys.stderr.isatty()
     return Logs(None if shared else sys.stderr, LogFormat(orders.log_format), orders.verbosity)
 
 
 class Listening:
-    """A live run whose sources are open; `early` are the sinks that had to be made before."""
+    """A live run whose sources are open; `early` are the sinks that had to be made before privileges were dropped."""
 
     def __init__(self, orders: Orders, probe: Probe, early: list[Sink], logs: Logs, limits: Limits) -> None:
         self._orders = orders
         self._probe = probe
         self._teller = Teller(probe)
         self._identity = uuid.uuid4().hex
-        self._gone_on_at: float | None = None   # when we began to listen again, where nobody had meanwhile
+        self._gone_on_at: float | None = None   # when we began to listen again, after a gap
         self._checkpoint = None if orders.checkpoint is None else Checkpoint(orders.checkpoint, log.warning)
         goes_on = self._go_on()
         readers = dict.fromkeys(one.reader for one in probe.sources)
@@ -75,7 +75,7 @@ class Listening:
         title = ", ".join(one.path for one in probe.health)
         self._sinks = [*early, *outputs(orders, title, probe.brief.zone, logs.recent.lines, self._identity,
                                         goes_on=goes_on), self._systemd]
-        if self._checkpoint is not None:    # first: what the others have told, a run that goes on must know
+        if self._checkpoint is not None:    # first: a run that goes on must know what the other sinks have told
             self._sinks.insert(0, self._checkpoint.journal)
         if goes_on:
             self._teach()
@@ -83,7 +83,7 @@ class Listening:
         self._signals = Signals()
 
     def run(self) -> None:
-        """Until a signal ends it."""
+        """Listen until a signal ends the run."""
         vitals = Vitals(self._probe, self._upkeep)
         loop = Loop(self._probe, self._teller, vitals, self._sinks, self._signals, self._each_turn)
         with self._signals.heard():
@@ -101,7 +101,7 @@ class Listening:
                     self._checkpoint.close()
 
     def _go_on(self) -> bool:
-        """From the checkpoint, if there is one."""
+        """Go on from the checkpoint; false if there is none that can be used."""
         kept = None if self._checkpoint is None else self._checkpoint.read(self._probe)
         if kept is None:
             return False
@@ -112,7 +112,7 @@ class Listening:
     def _take_over(self, kept: Kept) -> None:
         seamless = [source.go_on(position) for source, position
                     in zip(self._probe.sources, kept.positions, strict=True)]
-        now = kept.time if all(seamless) else self._probe.newest   # when the sources were opened
+        now = kept.time if all(seamless) else self._probe.newest   # the latter: when the sources were opened
         self._gone_on_at = None if all(seamless) else now
         self._probe.go_on(kept.probe, kept.time, now, kept.blind, begun=kept.begun)
         self._teller = kept.teller
@@ -123,14 +123,14 @@ class Listening:
             self._teller.set_back()
 
     def _teach(self) -> None:
-        """What shows how things stand has to know how they stood."""
+        """Teach the sinks that show the current state what it was."""
         followers = [sink for sink in self._sinks if isinstance(sink, Follower)]
         for saying in self._teller.stand(self._probe.newest):
             for follower in followers:
                 follower.learn(saying)
 
     def _make_good(self) -> None:
-        """What was said last, once more to the store: of the last seconds it may have nothing."""
+        """Give the store the last sayings once more: those of the last seconds it may not have written."""
         checkpoint = self._checkpoint
         if checkpoint is None:
             return
@@ -151,10 +151,10 @@ class Listening:
             self._checkpoint.turn(clock, self._probe, self._teller, self._identity)
 
     def _reload(self) -> None:
-        """Read the site file, rules and suppressions again; where they cannot be read, the old ones stay."""
+        """Read the site file, rules and suppressions again; if that fails, the old ones stay in force."""
         try:
             self._probe.obey(understand_again(self._orders.job, self._probe.brief))
-        except (InputError, OSError) as error:   # such as a folder into which this user may not look
+        except (InputError, OSError) as error:   # OSError: such as a folder that this user may not read
             for one in error.errors if isinstance(error, InputErrors) else [error]:
                 log.warning("not reloaded, the old ones stay in force: %s", one)
         else:
@@ -162,7 +162,7 @@ class Listening:
             log.info("site file, rules and suppressions were read again")
 
     def _end(self, loop: Loop) -> None:
-        """With a checkpoint the next run goes on; without one what waits stays undecided."""
+        """Write a checkpoint from which the next run goes on; without one, what is still open stays undecided."""
         if self._checkpoint is None:
             loop.finish()
         else:

@@ -1,7 +1,7 @@
-"""What the service logs on stderr: plain lines, or one JSON object a line (`--log-format`).
+"""The log on stderr: plain lines, or one JSON object per line (`--log-format`).
 
-Writing is done by a thread, so that a full pipe does not hold up the capture.
-Only our own loggers are heard.
+A thread writes it, so that a full pipe does not delay the capture. Only our own
+loggers write to it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LogFormat(StrEnum):
 
 
 class TextLine(logging.Formatter):
-    """`warning: text`; under journald with the priority that it understands (sd-daemon(3)) and without."""
+    """`warning: text`; under journald `<4>text`, with the priority that it understands (sd-daemon(3))."""
 
     def __init__(self, for_journal: bool) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class JsonLine(logging.Formatter):
 
 
 def _trouble(record: logging.LogRecord) -> str:
-    """What went wrong, by its type and place: the text of an exception may hold what was sent to us, or an URL."""
+    """Type and place of an exception, without its text, which may hold data from the wire, or a URL."""
     if not record.exc_info or record.exc_info[0] is None:
         return ""
     place, inner = "", record.exc_info[2]
@@ -76,7 +76,7 @@ class Recent(logging.Handler):
 
 
 class _Written(logging.Handler):
-    """Lines to a writer; how many it could not take is told as soon as it can again."""
+    """Passes lines to a writer; when it takes lines again after a full queue, logs how many were lost."""
 
     def __init__(self, writer: Writer, formatter: logging.Formatter) -> None:
         super().__init__()
@@ -96,7 +96,8 @@ class _Written(logging.Handler):
 
 
 class Logs:
-    """The log of a live run: to `stream`, or (None) kept for the console view alone; `verbosity` as -v and -q say."""
+    """The log of a live run: written to `stream`, or (None) only kept for the console view. `verbosity` is -1 (-q, only
+    errors), 0, or 1 (-v, debug)."""
 
     def __init__(self, stream: TextIO | None, form: LogFormat = LogFormat.TEXT, verbosity: int = 0) -> None:
         self.recent = Recent()
@@ -111,7 +112,7 @@ class Logs:
             self._logger.addHandler(handler)
 
     def close(self) -> None:
-        """What waits is written; then nothing is logged here any more."""
+        """Write what is queued, and stop logging."""
         for handler in self._handlers:
             self._logger.removeHandler(handler)
         if self._writer is not None:
@@ -127,7 +128,7 @@ _LEVELS = {-1: logging.ERROR, 0: logging.INFO, 1: logging.DEBUG}
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Whether systemd has connected this stream with its journal (JOURNAL_STREAM holds the device and inode)."""
+    """Whether this stream is connected to systemd's journal (JOURNAL_STREAM holds its device and inode)."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):

@@ -19,15 +19,15 @@ from sipaudit.model.sayings import Saying
 from sipaudit.model.values import moment
 
 TURN = 0.5        # seconds between two turns in which something may be said
-LOOK_AGAIN = 0.1  # seconds between two looks at a source that cannot be waited for
+LOOK_AGAIN = 0.1  # seconds between two reads of a source that cannot be polled
 HELD_BACK = 0.3   # seconds, more than the kernel waits for a block to fill
-AT_LAST = 10.0    # seconds in which is read what had come before the end was asked for
-AT_ONCE = 0.1     # seconds
+AT_LAST = 10.0    # seconds at most, after the signal to end, for reading what had arrived before it
+AT_ONCE = 0.1     # seconds within which two clocks are read "at the same moment"
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
-    """What the process was asked to do. A signal ends every wait."""
+    """What signals ask of the process: to end, or to reload. A signal also ends a poll."""
 
     def __init__(self) -> None:
         self.ended = False
@@ -38,7 +38,7 @@ class Signals:
         return self._reader
 
     def clear(self) -> None:
-        """What woke us is read."""
+        """Empty the wakeup pipe."""
         try:
             while os.read(self._reader, 512):
                 pass
@@ -47,7 +47,7 @@ class Signals:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Listen to SIGTERM, SIGINT and SIGHUP; also to a SIGHUP that came before and was kept waiting."""
+        """Handle SIGTERM, SIGINT and SIGHUP; also a SIGHUP that came earlier and was blocked until now."""
         before = {number: signal.signal(number, self._note) for number in (*ENDING, signal.SIGHUP)}
         woken = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
@@ -69,8 +69,8 @@ class Signals:
 
 
 def both_clocks() -> tuple[float, float]:
-    """The time of day and the monotonic one, of the same moment: where the process stood still between them (SIGSTOP, a
-    machine that swaps), the one would seem to have been set."""
+    """The time of day and the monotonic time, of the same moment. If the process was stopped between reading them
+    (SIGSTOP, swapping), the clock would seem to have been set, so both are read again."""
     while True:
         clock, wall = time.monotonic(), time.time()
         if time.monotonic() - clock < AT_ONCE:
@@ -78,7 +78,7 @@ def both_clocks() -> tuple[float, float]:
 
 
 class Loop:
-    """Drives a probe until it is told to end. `each_turn` is called with the monotonic clock after every turn."""
+    """Drives a probe until a signal ends it. `each_turn` is called with the monotonic time after every turn."""
 
     def __init__(self, probe: Probe, teller: Teller, vitals: Vitals, sinks: Sequence[Sink], signals: Signals,
                  each_turn: Callable[[float], None] = lambda _: None) -> None:
@@ -91,7 +91,7 @@ class Loop:
         probe.clock_sets, probe.clock_was_set = self.say_all, teller.set_back
 
     def run(self) -> None:
-        """Until a signal ends it."""
+        """Run until a signal ends it."""
         turn_at = time.monotonic()
         with steady_collections():
             while not self._signals.ended:
@@ -108,8 +108,8 @@ class Loop:
             self._read_the_rest()
 
     def _read_the_rest(self) -> None:
-        """What had come before the end was asked for; the kernel may hold it back for a moment. Where it is very much,
-        or more comes all the time, not all of it."""
+        """Read what had arrived before the signal to end; the kernel may hold it back for a moment. If there is very
+        much, or more keeps arriving, stop after AT_LAST seconds."""
         clock = time.monotonic()
         end, at_last = clock + HELD_BACK, clock + AT_LAST
         while (self._probe.read(clock) or clock < end) and clock < at_last:
@@ -118,7 +118,7 @@ class Loop:
         self._probe.let_go(time.monotonic())
 
     def _wait(self, seconds: float) -> None:
-        """Until something comes, or the next turn."""
+        """Wait until a source has something to read, a signal comes, or so many seconds have passed."""
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
         for source in self._probe.sources:
@@ -147,12 +147,12 @@ class Loop:
             sink.take(saying)
 
     def finish(self) -> None:
-        """Nothing will come any more: what waits stays undecided; everything is said as it stands then."""
+        """No more packets will come: what is still open stays undecided, and everything is said as it stands."""
         self._probe.finish()
         self.say_all()
 
     def say_all(self, *, goes_on: bool = False) -> None:
-        """Everything as it stands; `goes_on`: another run will say more."""
+        """Say everything as it stands; `goes_on`: a later run will go on and say more."""
         clock = time.monotonic()
         now = moment(self._probe.now(clock))
         for saying in self._teller.turn(now, at_last=True, goes_on=goes_on):

@@ -1,8 +1,8 @@
-"""How much the sources lacked of late.
+"""The share of packets that the sources lost recently.
 
-What a probe lost a week ago says nothing of today, and what it loses now must
-count though the week was whole: the share is taken over the last minute and
-over the last ten, and the larger of the two is believed (reference-model.md 4).
+Losses of a week ago say nothing about today, and losses of today must count
+even after a week without any: the share is computed over the last minute and
+over the last ten, and the larger one is used (reference-model.md 4).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EVERY = 5.0             # seconds between two marks
 
 
 class Mark(NamedTuple):
-    """What was counted until `time`, of all sources together."""
+    """The counts of all sources together, up to `time`."""
 
     time: float
     packets: int
@@ -30,7 +30,7 @@ class Mark(NamedTuple):
 
 
 class RecentLoss:
-    """Told now and then what has been counted; `share` is what lacked of late."""
+    """Gets the counts now and then (`mark`); `share` is the share of packets lost recently."""
 
     def __init__(self) -> None:
         self._marks: deque[Mark] = deque()
@@ -38,12 +38,12 @@ class RecentLoss:
 
     @property
     def begun(self) -> bool:
-        """Whether anything is known with which later counts can be compared."""
+        """Whether there are earlier counts to compare with."""
         return bool(self._marks)
 
     def mark(self, now: float, healths: Iterable[CaptureHealth], traffic: Mapping[int, Traffic]) -> None:
-        """`now` is the time of the packets, in seconds: files of hours may be read in one. Where it goes back, the
-        clock was set, and what is counted from then on is compared with what was counted last."""
+        """Note the counts at `now`, which is packet time in seconds: hours of files may be read in one second. If `now`
+        goes back, the clock was set, and later counts are compared with the last ones before that."""
         if self._marks and now < self._marks[-1].time:
             self._marks = deque([self._marks[-1]._replace(time=now)])
         elif self._marks and now - self._marks[-1].time < EVERY:
@@ -58,7 +58,7 @@ class RecentLoss:
         self.share = max(self._over(span, counted) for span in SPANS)
 
     def _over(self, span: float, now: Mark) -> float:
-        """The whole span at least: since the latest mark before it, or the first."""
+        """The share lost over at least the whole span: since the latest mark before it, or else the first mark."""
         since = next((mark for mark in reversed(self._marks) if now.time - mark.time >= span), self._marks[0])
         return lost_share(now.packets - since.packets, now.messages - since.messages, now.drops - since.drops,
                           now.halves - since.halves)

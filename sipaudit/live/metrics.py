@@ -1,8 +1,8 @@
-"""What the sayings add up to, as Prometheus metrics (docs/metrics.md).
+"""The sayings, summed up as Prometheus metrics (docs/metrics.md).
 
-Base units (seconds, bytes), counters end with `_total` and count since the
-probe began.  Label values from the wire are capped (`Labels`), so that no
-traffic can make time series without end.
+Units are seconds and bytes; counters end with `_total` and count since the
+probe began.  The number of label values from the wire is capped (`Labels`), so
+that no traffic can create endless time series.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Values = Mapping[tuple[str, ...], float]
 
 
 class Metrics(Collector):
-    """A Sink that counts, and the collector that a scrape asks.
+    """A Sink that counts, and the collector that scrapes query.
 
-    `registry` is its own, so that nothing else's metrics are shown. `rules` and `kinds` are the ids of the rules and
-    incident kinds in force: their counters are there from the beginning, at 0, since Prometheus sees no increase in a
-    counter that appears at 1. `notices` gives how many notifications had which result since the probe began. Scrapes
-    come from other threads: both sides hold the lock for microseconds.
+    It has its own `registry`, so that no other metrics are shown. `rules` and `kinds` are the ids of the rules and
+    incident kinds in force: their counters exist from the start, at 0, since Prometheus sees no increase in a counter
+    that appears at 1. `notices` returns the number of notifications by result since the probe began. Scrapes come from
+    other threads: both sides hold the lock for microseconds.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class Metrics(Collector):
         self._turned = now
 
     def close(self) -> None:
-        """Nothing is kept elsewhere."""
+        """There is nothing to write or release."""
 
     def exposition(self) -> WSGIApplication:
-        """The web application that answers with all metrics, in the form that is asked for."""
+        """The web application that serves all metrics, in the format that the client accepts."""
         application: WSGIApplication = make_wsgi_app(self.registry, disable_compression=True)
         return application
 
@@ -177,5 +177,5 @@ def _keyed(values: Mapping[str, float]) -> Values:
 
 
 def _alone(value: float | None) -> Values:
-    """A metric without labels; none at all where the value is not known."""
+    """The value of a metric without labels; no sample where the value is not known."""
     return {} if value is None else {(): value}

@@ -1,8 +1,8 @@
-"""What is worth a notification: incidents as they open, grow and close, and findings that belong to none.
+"""Decides what is worth a notification: incidents that open, grow or close, and findings that belong to none.
 
 Three hundred phones that lose their server are one notice, not three hundred.
-Nothing here knows a clock or a network: sayings and the time go in, notices
-come out.
+This module uses neither a clock nor the network: sayings and times go in,
+notices come out.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 from sipaudit.turned_away import has_room
 
-SETTLING = 5.0        # seconds until an incident is told: the first phones are not yet all
-OVER = 30.0           # seconds without change until its end is believed
-GROWN_SOON = 60.0     # seconds until one that has doubled is told again
+SETTLING = 5.0        # seconds until a new incident is told: more phones may follow the first ones
+OVER = 30.0           # seconds without change until the end of an incident is told
+GROWN_SOON = 60.0     # seconds until an incident that has doubled is told again
 GROWN_LATE = 3600.0   # seconds until one that has grown at all is told again
-BELONGING = 30.0      # seconds that a finding has to be claimed by an incident
-FINDINGS_TOLD = 10    # of a notice, each in words
+BELONGING = 30.0      # seconds within which an incident may claim a finding
+FINDINGS_TOLD = 10    # findings that one notice describes
 RULES_TOLD = 5
-RECENT = 60.0         # seconds in which an earlier run may not have come to telling a finding
-INCIDENTS = 2_000     # that are followed at a time
-FINDINGS = 20_000     # of which it is known whether they were told
+RECENT = 60.0         # seconds: an earlier run may not have told the findings of its last minute
+INCIDENTS = 2_000     # followed at a time
+FINDINGS = 20_000     # of which is remembered whether they were told
 SERVERS = 1_000
-WIRE_TEXT = 200       # characters of what came from the wire
+WIRE_TEXT = 200       # characters of a text from the wire
 
-# Whose phones cannot call, or could not: the gravest kinds (reference-model.md 7). All others are warnings.
+# The gravest kinds, in which phones cannot call, or could not (reference-model.md 7). All others are warnings.
 GRAVE = frozenset({"server-outage", "partial-outage", "calls-lost", "registration-gap"})
 _MENTION = re.compile(r"@(?=everyone|here|channel|all)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Notice:
-    """A notification: one line, and the text below it. `severity` is None for what ends well."""
+    """A notification: a title line, and the text below it. `severity` is None for good news, such as an end."""
 
     title: str
     body: str
@@ -53,7 +53,8 @@ class Notice:
 
 @dataclass
 class _Followed:
-    """An incident as last said, and as last told (`told_at` None: never); `resumed`: an earlier run knew it open."""
+    """An incident as last said, and when and how it was last told (`told_at` None: never). `first` and `changed` are
+    when it was first said and last changed; `resumed`: it comes from an earlier run."""
 
     incident: Incident
     first: float
@@ -66,7 +67,7 @@ class _Followed:
 
 @dataclass
 class _Known:
-    """What is remembered of a finding; one that is suppressed counts nowhere."""
+    """What is remembered of a finding; suppressed ones are never counted."""
 
     rule: str
     severity: Severity
@@ -83,8 +84,8 @@ class _Waiting:
 
 
 class Notices:
-    """Sayings in (`take`), notices out (`turn`). What is below `least` is not told; times are shown in `clock`; until
-    the first turn the time is `now`."""
+    """Takes sayings (`take`) and gives notices (`turn`). Severities below `least` are not told. Times are shown in the
+    zone `clock`; `now` is the time until the first turn."""
 
     def __init__(self, least: Severity, clock: tzinfo, now: float) -> None:
         self._least = least
@@ -110,8 +111,8 @@ class Notices:
                 pass
 
     def learn(self, saying: Saying) -> None:
-        """What an earlier run said. Incidents that are still open are told again, as going on; what is recent may not
-        have been told, all else was."""
+        """Take a saying of an earlier run. Incidents that are still open are told again, as going on; recent findings
+        may not have been told, all others were."""
         self.take(saying)
         match saying:
             case IncidentSaid(incident=incident):
@@ -125,7 +126,7 @@ class Notices:
                 pass
 
     def turn(self, now: float, *, is_last: bool = False) -> Iterator[Notice]:
-        """What is to be told now; `now` in seconds since the epoch. Nothing waits any longer when it `is_last`."""
+        """The notices that are due at `now`, in seconds since the epoch; if it `is_last`, all that are pending."""
         if now < self._now:
             self._set_back(now - self._now)
         self._now = float("inf") if is_last else now
@@ -136,7 +137,7 @@ class Notices:
             yield Notice(f"withdrawn: {len(told)} of what was told", "\n".join(_some(told)), None)
 
     def _set_back(self, seconds: float) -> None:
-        """Our clock was set back (by so many negative seconds): what waits goes on waiting as long as it had to."""
+        """Our clock was set back (`seconds` is negative): shift stored times, so that no delay becomes longer."""
         for followed in self._incidents.values():
             followed.first += seconds
             followed.changed += seconds
@@ -170,7 +171,7 @@ class Notices:
             followed.incident, followed.changed = incident, self._now
 
     def _make_room(self) -> None:
-        """The oldest whose end was told goes first."""
+        """Remove the oldest incident whose end was told, or else the oldest."""
         if len(self._incidents) >= INCIDENTS:
             ended = (name for name, followed in self._incidents.items() if followed.told_closed)
             del self._incidents[next(ended, next(iter(self._incidents)))]
@@ -194,7 +195,7 @@ class Notices:
                 yield self._about(followed.incident, how)
 
     def _due(self, followed: _Followed) -> str | None:
-        """How it is to be told now: `opened`, `going on`, `over`, `open again`, `grown`; None: not now."""
+        """How to tell it now: `opened`, `going on`, `over`, `open again`, `grown`; None: not now."""
         closed, told_at = followed.incident.state == "closed", followed.told_at
         if closed and not followed.told_closed:
             return "over" if self._now - followed.changed >= OVER else None
@@ -210,7 +211,7 @@ class Notices:
         return "grown" if grown else None
 
     def _severity(self, incident: Incident) -> Severity:
-        """Error for a grave kind or a finding that is one, else warning."""
+        """Error for a grave kind or if any finding is an error, otherwise warning."""
         is_error = incident.kind in GRAVE or any(one.severity is Severity.ERROR for one in self._known(incident))
         return Severity.ERROR if is_error else Severity.WARNING
 
@@ -223,7 +224,7 @@ class Notices:
         return [known for known in findings if known is None or not known.suppressed]
 
     def _known(self, incident: Incident) -> list[_Known]:
-        """What is remembered of its findings that count."""
+        """Its findings that count, without the forgotten ones."""
         return [known for known in self._counted(incident) if known is not None]
 
     def _about(self, incident: Incident, how: str) -> Notice:
@@ -283,7 +284,7 @@ def _some(lines: list[str]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """What came from the wire, for a chat or a mail: on one line, shortened, without what these would act upon
+    """Text from the wire, made safe for chat or mail: one shortened line, without anything that these would act upon
     (markup, links, mentions of everybody)."""
     harmless = shortened(safe_text(text), WIRE_TEXT).translate(_ACTING).replace("](", "] (").replace("://", ": //")
     return _MENTION.sub("@ ", harmless)

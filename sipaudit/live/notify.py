@@ -1,4 +1,4 @@
-"""`--notify`: what is worth telling goes to every place that was named, at a pace that people can read."""
+"""`--notify`: sends notices to every place that the user named, at a pace at which people can read them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sipaudit.model.values import Severity
 from sipaudit.report.screen import count_of
 
 TITLES_HELD = 200             # titles that are kept while the rate limit holds notices back
-HELD_SHOWN = 20
+HELD_SHOWN = 20               # of these, the titles that a summary shows
 URLS = 50
 URL_FILE_BYTES = 65_536
 
 
 class Pace(NamedTuple):
-    """At most `burst` notices at once, and one more every `seconds` after that."""
+    """The rate limit: at most `burst` notices at once, and then one every so many `seconds`."""
 
     burst: int = 10
     seconds: float = 60.0
@@ -33,8 +33,8 @@ PACE, PATIENCE = Pace(), Patience()
 
 
 class Notifier:
-    """A Sink that notifies. `urls` as `--notify` gives them: Apprise URLs, or `@FILE` with one a line (so that no
-    password stands in the process list). InputError for what is no URL, before anything is sent."""
+    """A Sink that notifies. `urls` are the values of `--notify`: Apprise URLs, or `@FILE` with one per line (so that no
+    password shows in the process list). Raises InputError for an unusable URL, before anything is sent."""
 
     def __init__(
         self, urls: Sequence[str], clock: tzinfo, least: Severity = Severity.WARNING, pace: Pace = PACE,
@@ -58,8 +58,8 @@ class Notifier:
                 channel.put(notice)
 
     def close(self) -> None:
-        """What was waited with is told now, in short where the rate limit holds it back; all places at once have a few
-        seconds for what waits."""
+        """Send all pending notices, as one summary those that the rate limit holds back; all places together have a few
+        seconds for their queues."""
         for notice in self._gate.last(list(self._notices.turn(time.time(), is_last=True))):
             for channel in self._channels:
                 channel.put(notice)
@@ -70,7 +70,7 @@ class Notifier:
             channel.join(max(deadline - time.monotonic(), 0.0))
 
     def counts(self) -> dict[str, int]:
-        """Notifications by what became of them: `sent`, `failed` tries, `held` back, `dropped`."""
+        """The number of notifications by result: `sent`, `failed` attempts, `held` back, `dropped`."""
         total: Counter[str] = Counter({"sent": 0, "failed": 0, "held": self._gate.held, "dropped": 0})
         for channel in self._channels:
             total.update(channel.counts)
@@ -78,7 +78,7 @@ class Notifier:
 
 
 class _Gate:
-    """The rate limit. What does not pass is told as one summary, as soon as something may pass again."""
+    """Applies the rate limit. Notices held back are told as one summary, as soon as a notice may pass again."""
 
     def __init__(self, pace: Pace) -> None:
         self.held = 0
@@ -102,7 +102,7 @@ class _Gate:
                 self._hold(notice)
 
     def last(self, notices: list[Notice]) -> Iterator[Notice]:
-        """Those that pass, and one for all the others."""
+        """The notices that pass, and one summary of all others."""
         yield from self.pass_through(notices, self._at or 0.0)
         if self._kept:
             yield self._summary()
@@ -141,7 +141,7 @@ def _senders(urls: Sequence[str]) -> Iterator[tuple[str, Send]]:
 
 
 def _in_file(path: str) -> list[tuple[str, str | None, int | None]]:
-    """URLs of a file, with their places; blank lines and lines that begin with # are passed over."""
+    """The URLs in a file, with path and line number; blank lines and lines that begin with # are skipped."""
     try:
         with Path(path).open("rb") as stream:
             text = stream.read(URL_FILE_BYTES + 1)

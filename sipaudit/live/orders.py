@@ -1,4 +1,4 @@
-"""What `sipaudit live` was told, as its options are (contract.md 1)."""
+"""The options of `sipaudit live` (contract.md 1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sipaudit.run.job import Job
 
 @dataclass(frozen=True)
 class Orders:
-    """`interfaces`, `hep` and `follow` are what is listened to; the rest is said in docs/commands.md."""
+    """`interfaces`, `hep` and `follow` are the sources; docs/commands.md describes the rest."""
 
     job: Job
     interfaces: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The sinks that were ordered, made. What brings a library is imported when it is wanted."""
+"""Makes the sinks that the options ask for. Modules that need a library are imported only when they are used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sipaudit.rulebook.rules import RulePack
 
 
 def outputs_opened_early(orders: Orders, pack: RulePack, zone: tzinfo) -> list[Sink]:
-    """Those that need a port or a secret file, and so are made before privileges are dropped. Raises InputError."""
+    """The sinks that need a port or a secret file, and so are made before privileges are dropped. Raises InputError."""
     sinks: list[Sink] = []
     counts = None
     if orders.notify:
@@ -39,8 +39,8 @@ def outputs_opened_early(orders: Orders, pack: RulePack, zone: tzinfo) -> list[S
 
 def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identity: str, *, goes_on: bool
             ) -> list[Sink]:
-    """The others, as the user that we have become. `log`: the last lines of the log; `goes_on`: whether an earlier
-    process of the run had them. Raises InputError."""
+    """The other sinks, made as the user that we have become. `log`: the last lines of the log; `goes_on`: whether this
+    process continues a run. Raises InputError."""
     sinks: list[Sink] = []
     store = store_end(orders.store, orders.checkpoint, os.environ, identity=identity, goes_on=goes_on)
     if store is not None:
@@ -52,5 +52,5 @@ def outputs(orders: Orders, title: str, zone: tzinfo, log: Sequence[str], identi
 
 
 def screen_of(orders: Orders) -> TextIO:
-    """Where the console view goes: stdout, unless that carries the lines of JSON."""
+    """Where the console view goes: to stdout, unless `--jsonl` writes there, then to stderr."""
     return sys.stderr if orders.jsonl == STDOUT else sys.stdout

@@ -1,4 +1,4 @@
-"""Less and less allowed: once the port is open, nothing but reopening it is needed (capabilities(7))."""
+"""Dropping privileges: once the ports are open, only the right to open them again is needed (capabilities(7))."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ def can_capture() -> bool:
 
 
 def how_to_be_allowed() -> str:
-    """What lets `sipaudit live` open a port without being root."""
+    """A hint for the user: how to let `sipaudit live` open a port."""
     return (f"run it as root, or once: setcap cap_net_raw+ep {os.path.realpath(sys.executable)}; under systemd: "
             "AmbientCapabilities=CAP_NET_RAW")
 
 
 def drop(user: str | None) -> None:
-    """Become `user`, where one is named, and keep CAP_NET_RAW alone; nothing that is executed can have more again.
+    """Become `user`, if one is named, and keep only CAP_NET_RAW; executed programs cannot gain more (no_new_privs).
 
-    Raises InputError for a user that is not there, or that this process may not become.
+    Raises InputError for a user that does not exist, that this process may not become, or that may not read the
+    modules that are needed later.
     """
     keeps = 1 << CAP_NET_RAW & _permitted()
     if user is not None:
@@ -44,9 +45,9 @@ def drop(user: str | None) -> None:
 
 
 def end_with_parent(parent: int) -> None:
-    """This copy of a process is killed when that one ends, however it does."""
+    """Have this forked copy killed when the process `parent` ends, however it ends."""
     _prctl(_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:   # it has ended already
+    if os.getppid() != parent:   # the parent has already ended
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -73,7 +74,8 @@ def _become(user: str) -> None:
 
 
 def _check_what_is_loaded_later(user: str) -> None:
-    """Python's library, ours and that of others must be readable still: a home directory is closed to other users."""
+    """Python's library, ours and third-party modules must still be readable: other users may not read a home directory.
+    Raises InputError."""
     for path in (os.__file__, __file__, msgspec.__file__):
         if path is not None and not os.access(path, os.R_OK):
             raise InputError(f"--user {user!r} may not read {path}, which sipaudit needs",
@@ -85,7 +87,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Refusals are no failure: what cannot be given up was not there, or is not known to this kernel."""
+    """Call prctl(2). Errors are ignored: what cannot be dropped was not held, or is unknown to this kernel."""
     _libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 

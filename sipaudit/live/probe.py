@@ -1,4 +1,4 @@
-"""The route on live traffic: what the sources give, followed as it comes, and time that passes without it."""
+"""The route on live traffic: follows items as the sources give them, and passes time when there are none."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from sipaudit.run.route import Route
 from sipaudit.sip.datagram import Item
 from sipaudit.times import Span, format_time
 
-HELD, SILENT = "held", "silent"   # what is held back, and for how many seconds nothing had come, in a checkpoint
-WORTH_TELLING = 1.0   # seconds
-HALF_SEEN = 5.0    # seconds after which all was said that was found while a source was away
-ON_THE_WAY = 1.0   # seconds in which packets still come that were captured before our clock was set
+HELD, SILENT = "held", "silent"   # in a checkpoint: the items held back, and the seconds since the last packet
+WORTH_TELLING = 1.0   # seconds of blindness
+HALF_SEEN = 5.0    # seconds after which everything found while a source was away has been said
+ON_THE_WAY = 1.0   # seconds for which packets still arrive that were captured before our clock was set
 
 log = logging.getLogger(__name__)
 
 
 class Leap(NamedTuple):
-    """Our clock was set forward by so many `seconds`; the packets that come `until` then (by the monotonic one) and
-    have no time after `last` were captured before."""
+    """Our clock was set forward by so many `seconds`. Packets that arrive before `until` (monotonic time) and are not
+    later than `last` were captured before that."""
 
     seconds: float
     last: float
@@ -37,9 +37,9 @@ class Leap(NamedTuple):
 
 
 class Probe(Route):
-    """`sources` are in the order of their `capture`; `began` is when it first listened (seconds since the epoch);
-    `budget` says how much its tables hold, by default what a large site may need. `clock_sets` is called when the clock
-    was set, before anything is done about it, and afterwards `clock_was_set` where it was set back."""
+    """The route with live `sources`, in the order of their `capture`. `began` is when it first listened (seconds since
+    the epoch); `budget` bounds its tables, by default for a large site. When the clock was set, `clock_sets` is called
+    before anything is done about it, and `clock_was_set` afterwards if it was set back."""
 
     def __init__(self, brief: Brief, sources: Sequence[Source], began: float, budget: Budget = AMPLE) -> None:
         self.sources = sources
@@ -47,20 +47,20 @@ class Probe(Route):
         super().__init__(brief, Span(None, None), began, [source.health for source in sources], place=self._place,
                          budget=budget)
         self.newest = began
-        self._at: float | None = None    # when the newest came, by the monotonic clock
-        self._silent = 0.0               # seconds since then, of another run that goes on in this one
-        self._looked = 0.0               # when was read last, by that clock
+        self._at: float | None = None    # when the newest packet arrived, by the monotonic clock
+        self._silent = 0.0               # seconds that an earlier run, which this one continues, had seen none
+        self._looked = 0.0               # when the sources were last read, by the monotonic clock
         self.steps_back = self.steps_forward = 0
-        self._ahead: float | None = None   # by how much the clock of this machine is ahead of its monotonic one
-        self._leap: Leap | None = None     # of which nothing was made yet
-        self._by_now = inf                 # no packet that our clock dates has a later time
-        self._old: list[float | None] = [None] * len(sources)   # packets of each source before our clock was set
+        self._ahead: float | None = None   # by how much the wall clock is ahead of the monotonic one
+        self._leap: Leap | None = None     # not yet applied
+        self._by_now = inf                 # no packet dated by our clock has a later time
+        self._old: list[float | None] = [None] * len(sources)   # each source's `at` when our clock was set
         self._latest_seen = began
-        # each of several taps gives what it sees in its own order, and files are read piece by piece
+        # several taps each deliver in their own order, and files are read piece by piece
         taps = sum(source.taps for source in sources)
         self._hold = Hold(HELD_FOR if taps else 0.0) if max(taps, len(sources)) > 1 else None
         self._blind = self._blind_before = 0.0
-        self._half_seen = -inf   # when some of the sources were away the last time, by the packets of the others
+        self._half_seen = -inf   # packet time when some, but not all, sources were last away
         self.begun = False
         self.clock_sets: Callable[[], None] = _nobody
         self.clock_was_set: Callable[[], None] = _nobody
@@ -72,23 +72,24 @@ class Probe(Route):
         self.recent.mark(now, self.health, self.reconstruction.traffic)
 
     def loss(self) -> float:
-        """The share of packets that the sources lacked of late: where one is away while others go on to see, what it
-        would show may be anything."""
+        """The share of packets that the sources lost recently; 1 while one is away and others see, and for HALF_SEEN
+        seconds more, since the absent one might have shown anything."""
         return 1.0 if abs(self.newest - self._half_seen) <= HALF_SEEN else self.recent.share
 
     def _look_for_half_a_view(self) -> None:
-        """Of an agent that went nobody knows what it would show, or whether it comes back, and a port that never showed
-        anything would show nothing now."""
+        """Note whether a source is away while others see. HEP listeners do not count: nobody knows what an absent agent
+        would show, or whether it comes back. Nor does a port that never saw a packet: it would show none now."""
         lacks = any(source.away and source.taps <= 1 and source.health.first is not None for source in self.sources)
         if lacks and not all(source.away for source in self.sources):
             self._half_seen = self.newest
 
     def skew(self, _host: str) -> float:
-        """By how many seconds the clocks of agents differ, of which any may have shipped what is known of a host."""
+        """By how many seconds the clocks of agents differ, the same for all hosts: any agent may have shipped the
+        messages of a host."""
         return max((health.agents_apart for health in self.health), default=0.0)
 
     def read(self, clock: float) -> int:
-        """Follow what has come; `clock` is a monotonic one's time, in seconds. How many items that were."""
+        """Read and follow what has arrived; `clock` is the monotonic time, in seconds. Returns the number of items."""
         if not self.recent.begun:
             self._mark_loss(self.newest)
         read = [self._of_now(source) for source in self.sources]
@@ -102,7 +103,7 @@ class Probe(Route):
             self._hold.take(read, clock)
             count = self._follow_all(self._hold.ready(clock), clock)
             newest = min(newest, self._hold.earliest)
-        if self._leap is not None:   # nothing was followed yet that came after it
+        if self._leap is not None:   # no item after the leap was followed yet
             newest = min(newest, self._leap.last - SLACK)
         self._looked = clock
         if newest > self.newest:
@@ -113,7 +114,7 @@ class Probe(Route):
         return count
 
     def _follow_all(self, items: Iterable[Item], clock: float) -> int:
-        """How many items that were."""
+        """Follow the items; returns their number."""
         count = 0
         for item, message, _ in chain.from_iterable(parsed_ahead(items)):
             if self._leap is not None and item.time > self._leap.last:
@@ -123,32 +124,32 @@ class Probe(Route):
         return count
 
     def _of_now(self, source: Source) -> Sequence[Item]:
-        """What has come, without what was captured before our clock was set back and is handed over now: it belongs to
-        the view that has ended, and its time is still to come."""
+        """The items that have arrived, without those captured before our clock was set back: they belong to the view
+        that has ended, and their times are in the future."""
         items = source.read()
         if self.steps_back and source.by_our_clock and source.taps == 1:   # agents may be a little ahead
             return [item for item in items if item.time <= self._by_now]
         return items
 
     def let_go(self, clock: float) -> None:
-        """Follow what is held back: the clock that it counts by is another from now on, or nothing will come any more.
-        """
+        """Follow the items held back, because the clock that dates them changes now, or because no more will come."""
         if self._hold is not None:
             self._follow_all(self._hold.everything(), clock)
 
     def latest(self) -> float:
-        """The time of the packets that the sources gave last, since our clock was set."""
+        """The latest time of the packets that each source gave last, without those from before our clock was set;
+        `newest` if there are none."""
         return max((at for source, old in zip(self.sources, self._old, strict=True)
                     if (at := source.health.at) is not None and at != old
                     and not (source.by_our_clock and at > self._by_now)), default=self.newest)
 
     def _look_for_step_back(self, clock: float) -> None:
-        """Where packets come, and those of all sources are older than what was read before, the clock was set back."""
+        """If packets arrive, and those of all sources are older than earlier ones, the clock was set back."""
         latest, before = self.latest(), self._latest_seen
         self._latest_seen = latest
         if latest != before and latest < self.newest - SLACK:
             self._set_back(self.newest, latest, clock)
-            self._ahead = None   # what our clocks show of it is known
+            self._ahead = None   # our clocks show the same step, which is applied already
 
     def _set_back(self, before: float, now: float, clock: float) -> None:
         self.let_go(clock)
@@ -161,9 +162,9 @@ class Probe(Route):
         self.clock_was_set()
 
     def look_at_clocks(self, wall: float, clock: float) -> None:
-        """Called before a read with the times of both our clocks, in seconds: one that leaps from the monotonic one was
-        set, or the machine slept. What comes after a leap forward is no later than it was; to take it for silence would
-        let every deadline pass. A leap back may be hidden: packets come later than before it if none came for long."""
+        """Called before a read with the wall and the monotonic time, in seconds: if their difference leaps, the clock
+        was set, or the machine slept. A leap forward must not count as silence, which would let every deadline expire.
+        A leap back may not show in the packets: after a long silence their times may still be later than before."""
         ahead, before = wall - clock, self._ahead
         self._ahead, self._by_now = ahead, wall + SLACK
         if self._leap is not None and clock >= self._leap.until:
@@ -173,7 +174,7 @@ class Probe(Route):
             self._leaps(ahead - before, clock)
 
     def _leaps(self, seconds: float, clock: float) -> None:
-        """Together with a leap of which nothing was made yet: it may have been taken back."""
+        """Apply a leap, added to an earlier one that is not yet applied: together they may cancel out."""
         known, self._leap = self._leap, None
         seconds += 0.0 if known is None else known.seconds
         now = self.now(clock)
@@ -184,7 +185,7 @@ class Probe(Route):
             self._set_back(now, now + seconds, clock)
 
     def _set_forward(self, clock: float) -> None:
-        """Unless that was done with what was held back."""
+        """Apply a leap forward, unless following the held items has already done so."""
         leap, self._leap = self._leap, None
         if leap is None:
             return
@@ -199,7 +200,7 @@ class Probe(Route):
         self.auditor.view_begins(now)
 
     def _begin(self) -> None:
-        """The view begins with the first packet, if that is older than we are: files and replays have such."""
+        """Let the view begin with the first packet, if that is older than our start, as in files and replays."""
         first = min((health.first for health in self.health if health.first is not None), default=None)
         if self.begun or first is None:
             return
@@ -210,7 +211,7 @@ class Probe(Route):
             self.clock_was_set()
 
     def _look_for_blindness(self, read: Iterable[Sequence[Item]], clock: float) -> None:
-        """Where a source could not see, phones may have done anything: the view begins anew, with what comes first."""
+        """After a source could not see, phones may have done anything: the view begins anew with the first item."""
         blind = sum(source.blind for source in self.sources)
         if blind > self._blind:
             seconds, self._blind = blind - self._blind, blind
@@ -220,13 +221,13 @@ class Probe(Route):
             self.auditor.view_begins(max(first, self.newest))
 
     def state(self) -> dict[str, Any]:
-        """All that was learnt, what is held back, and how far time has gone on since the last packet."""
+        """For a checkpoint: all that was learnt, the items held back, and the seconds passed since the last packet."""
         return super().state() | {HELD: [] if self._hold is None else list(self._hold.held),
                                   SILENT: self.now(self._looked) - self.newest}
 
     def go_on(self, state: dict[str, Any], last: float, now: float, blind: float, *, begun: bool = True) -> None:
-        """Go on from what another run had learnt until `last`; until `now` nobody listened. That one had been blind
-        for so many seconds before. `begun`: whether it saw any packet; else the first may be older than it was."""
+        """Go on from the `state` that another run had learnt until `last`; from then to `now` nobody listened. That run
+        was `blind` for so many seconds. `begun`: whether it saw any packet; if not, the first may be older than it."""
         self.restore(state)
         held = state.get(HELD, ())
         if self._hold is not None and now <= last:
@@ -253,13 +254,13 @@ class Probe(Route):
         return self._blind_before + sum(source.blind for source in self.sources)
 
     def now(self, clock: float) -> float:
-        """The time of the packets, which goes on by the clock where none come."""
+        """The packet time, which the monotonic clock carries on while no packets come."""
         since = self._silent if self._at is None else clock - self._at
         return self.newest + since
 
     def pass_time(self, clock: float, *, drained: bool) -> None:
-        """Say what time has settled; `drained` whether all that had come was read, so that silence is silence. Before
-        the first packet there is nothing to settle, and that one may be older than we are."""
+        """Settle what time alone decides. `drained`: whether everything that had arrived was read, so that silence is
+        real. Before the first packet, which may be older than our start, there is nothing to settle."""
         self._mark_loss(self.now(clock))
         if not self.begun:
             return
@@ -267,11 +268,11 @@ class Probe(Route):
         self.auditor.pass_time((self.now(clock) if silent else self.newest) - SLACK)
 
     def finish(self) -> None:
-        """Nothing will come any more: what still waits stays undecided."""
+        """No more packets will come: what is still open stays undecided."""
         self.let_go(self._at or 0.0)
         self.reconstruction.finish()
         self.auditor.finish(self.newest)
 
 
 def _nobody() -> None:
-    """Nobody is told."""
+    """The default callback."""

@@ -1,7 +1,7 @@
-"""Which program this is, to the letter.
+"""Identifies the exact program, not only its version.
 
-A checkout is updated many times between two releases. What the program of yesterday kept holds values of its own
-classes, of which today's may think otherwise: fields lack, or stand in another order.
+A checkout is updated many times between two releases. A checkpoint holds values of the classes of the program that
+wrote it; in today's classes, fields may be missing or in another order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sipaudit
 
 
 def program() -> str:
-    """The version, and a digest of all sources of the package as they are now."""
+    """The version, and a digest of all source files of the package as they are now."""
     digest = blake2b(digest_size=8)
     folder = Path(sipaudit.__file__).parent
     for path in sorted(folder.rglob("*.py")):

@@ -1,4 +1,4 @@
-"""Findings as they are said: when they are raised, again when more is known of them, and withdrawn when they fall."""
+"""Says findings: when they are raised, again when more is known, and withdrawn when they no longer stand."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from sipaudit.rulebook.faults import Faults
 from sipaudit.rulebook.telling import finding_of
 from sipaudit.turned_away import forget_oldest
 
-AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely happened once more
-FOLLOWED = 5_000     # the latest findings of which more may be said
+AGAIN_AFTER = 60.0   # seconds between two sayings of a finding that merely recurred
+FOLLOWED = 5_000     # the latest findings that may be said again
 LOST_SINCE, LATE_PACKET = "loss-nearby", "late-packet"
 
 Mark = Callable[[Finding], Finding]
 
 
 class Told(Struct):
-    """A fault that is followed, under an `id` once it has come to a finding. `finding` is what it comes to now (None:
-    it does not stand), made `of` these; `said` what was said of it last, at the time `at`, and None while nothing of it
-    stands that was said. `loss` is the largest share of packets that lacked about the time of the fault, of which more
-    may be learnt `until` then: what comes much later says nothing of it, and no more does that a loss is long past."""
+    """A fault that is followed; it gets an `id` with its first finding. `finding` is its present finding (None: it does
+    not stand), computed from the values `of`. `said` is the finding as last said, at the time `at` (None: nothing that
+    was said stands). `loss` is the largest share of packets lost around the time of the fault; it may rise until the
+    time `until`, since losses much later say nothing about the fault, and does not fall when the loss is long past."""
 
     fault: Fault
     until: float
@@ -37,22 +37,22 @@ class Told(Struct):
     said: Finding | None = None
     at: float = 0.0
     loss: float = 0.0
-    settled: bool = False   # whether nothing more will be learnt of that
+    settled: bool = False   # whether `loss` is final
 
 
 class SaidFindings:
-    """Follows the faults. `mark` puts in what suppressions say of a finding."""
+    """Follows the faults. `mark` adds to a finding whether it is suppressed."""
 
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
         self.count = 0
-        self.fresh = False   # whether the last look showed any that was not said yet
+        self.fresh = False   # whether the last look showed a finding that was not said yet
         self._told: dict[int, Told] = {}
         self._before: dict[tuple[object, ...], Finding] = {}
         self._next = 0
 
     def said_before(self, finding: Finding) -> None:
-        """Another run said this, later than what we know of it."""
+        """Note a finding that another run said after the checkpoint."""
         self.count_on(finding)
         same = next((told for told in self._told.values() if told.id == finding.id), None)
         if same is None:
@@ -62,7 +62,7 @@ class SaidFindings:
             same.said = finding
 
     def withdrawn_before(self, name: str) -> None:
-        """Another run took this back."""
+        """Note that another run withdrew the finding of this id."""
         for key in [key for key, finding in self._before.items() if finding.id == name]:
             del self._before[key]
         for told in self._told.values():
@@ -70,22 +70,22 @@ class SaidFindings:
                 told.said = None
 
     def count_on(self, finding: Finding) -> None:
-        """Another run gave this id: ours come after it."""
+        """Another run assigned the id of this finding: our ids continue after it."""
         self.count = max(self.count, int(finding.id.rpartition("-")[2]))
 
     def next_id(self) -> str:
-        """Ids are given in the order of raising (contract.md 3)."""
+        """The next id; ids are assigned in the order of raising (contract.md 3)."""
         self.count += 1
         return f"f-{self.count:06d}"
 
     def forget(self, known: Set[int]) -> None:
-        """Nothing more is said of faults that are not among these, by their numbers."""
+        """Follow no more faults but those `known`, by their numbers."""
         for number in self._told.keys() - known:
             del self._told[number]
 
     def look(self, now: float, faults: Faults, loss: float, *, at_last: bool = False) -> dict[int, Finding]:
-        """The findings that stand at `now`, of no incident yet, by the number of their fault; `loss` is the share of
-        packets that lacked of late. `at_last`: no more will be learnt."""
+        """The findings that stand at `now`, not yet assigned to incidents, by the number of their fault; `loss` is the
+        share of packets lost recently. `at_last`: no more will be learnt."""
         for fault in faults.since(self._next):
             self._next = fault.number + 1
             self._told[fault.number] = Told(fault, now + LOSS_REACH, loss=loss)
@@ -120,7 +120,7 @@ class SaidFindings:
             told.finding = self.mark(replace(finding, id=told.id))
 
     def _begin(self, told: Told, finding: Finding) -> None:
-        """The fault has come to a finding, which another run may have said already."""
+        """The fault has its first finding, which another run may have said already."""
         before = self._before.pop(_name(finding), None)
         if before is None:
             told.id = self.next_id()
@@ -129,8 +129,8 @@ class SaidFindings:
 
     def say(self, now: float, faults: Faults, incidents: Mapping[int, str], *, at_last: bool = False
             ) -> Iterator[Saying]:
-        """What is to be said at `now` of what the last look showed; `incidents` are those that faults belong to, by
-        their numbers. `at_last`: nothing will be said later."""
+        """The sayings due at `now`, after the last look; `incidents` maps numbers of faults to ids of incidents.
+        `at_last`: nothing will be said later."""
         for number, told in self._told.items():
             if told.finding is None:
                 if told.said is not None:
@@ -143,7 +143,7 @@ class SaidFindings:
                 yield FindingSaid(now, finding)
 
     def stand(self, now: float) -> Iterator[Saying]:
-        """Findings as they were said last, those of an earlier run among them."""
+        """The findings as last said, including those of an earlier run."""
         said = [*self._before.values(), *(told.said for told in self._told.values() if told.said is not None)]
         yield from (FindingSaid(now, finding) for finding in said)
 
@@ -156,5 +156,5 @@ class SaidFindings:
 
 
 def _name(finding: Finding) -> tuple[object, ...]:
-    """What makes a finding the same in another run."""
+    """What identifies the same finding in another run."""
     return finding.rule, finding.line, finding.phone, finding.server, finding.time

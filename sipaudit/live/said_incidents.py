@@ -1,4 +1,4 @@
-"""Incidents as they are said: opened, grown, closed."""
+"""Says incidents: when they open, grow, close, or are withdrawn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sipaudit.model.values import Incident
 from sipaudit.turned_away import forget_oldest
 
 AGAIN_AFTER = 10.0   # seconds between two sayings of an incident that merely grew
-FOLLOWED = 2_000     # the latest incidents of which more may be said
-WAITED_FOR = 600.0   # seconds that an incident of an earlier run may take to show that it goes on
+FOLLOWED = 2_000     # the latest incidents that may be said again
+WAITED_FOR = 600.0   # seconds within which an incident of an earlier run must show that it goes on
 EXPLAINED = "explained-since"
 
 
 class Told(Struct):
-    """What was said of an incident `at` that time, and the draft that it was made of; `before` is what another run saw
-    of it that this one does not."""
+    """An incident as last `said`, at the time `at`, and the draft it was made of; `before` is the part of it that only
+    another run saw."""
 
     draft: Draft
     said: Incident
@@ -29,7 +29,8 @@ class Told(Struct):
 
 
 class SaidIncidents:
-    """Follows the incidents. Some drafts grow, others are made anew each time: those are the same that overlap."""
+    """Follows the incidents. Some drafts grow, others are made anew each time: of these, a draft that overlaps an
+    incident of the same kind and place is the same incident."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -38,7 +39,7 @@ class SaidIncidents:
         self._given_up_at: float | None = None
 
     def said_before(self, incident: Incident) -> None:
-        """Another run said this, later than what we know of it."""
+        """Note an incident that another run said after the checkpoint."""
         self.count = max(self.count, int(incident.id.rpartition("-")[2]))
         told = self._told.get(incident.id)
         if told is None:
@@ -48,18 +49,19 @@ class SaidIncidents:
             told.said = incident
 
     def begins_anew(self) -> None:
-        """What another run saw will not be seen again."""
+        """The view begins anew: keep what another run saw of open incidents, since it will not be seen again."""
         for told in self._told.values():
             if told.said.end is None:
                 told.before = told.said
 
     def withdrawn_before(self, name: str) -> None:
-        """Another run took this back."""
+        """Note that another run withdrew the incident of this id."""
         self._before.pop(name, None)
         self._told.pop(name, None)
 
     def name(self, now: float, incidents: Sequence[tuple[Draft, Incident]]) -> list[str]:
-        """The names under which these were said before, or new ones. What another run said is as if said `now`."""
+        """The ids under which these incidents were said before, or new ones. An incident of another run counts as said
+        `now`."""
         by_draft = {id(told.draft): name for name, told in self._told.items()}
         names = [by_draft.get(id(draft)) for draft, _ in incidents]
         found = set(names)
@@ -82,8 +84,8 @@ class SaidIncidents:
 
     def turn(self, now: float, named: Sequence[tuple[str, Draft, Incident]], since: float,
              *, at_last: bool = False) -> Iterator[Saying]:
-        """What is to be said of the incidents as they stand at `now`; those that ended before `since` are forgotten.
-        `at_last`: nothing will be said later."""
+        """The sayings due at `now` for the incidents as they stand; an incident that is missing is withdrawn, unless it
+        ended before `since`, when the route forgot it. `at_last`: nothing will be said later."""
         for name, draft, incident in named:
             told = self._told.get(name)
             before = None if told is None else told.before
@@ -101,19 +103,18 @@ class SaidIncidents:
         forget_oldest(self._told, FOLLOWED, "said")
 
     def set_back(self) -> None:
-        """The clock was set back: what was said is of another time."""
+        """The clock was set back: earlier times of saying no longer count."""
         self._given_up_at = None
         for told in self._told.values():
             told.at = float("-inf")
 
     def stand(self, now: float) -> Iterator[Saying]:
-        """Incidents as they were said last, those of an earlier run among them."""
+        """The incidents as last said, including those of an earlier run."""
         said = [*self._before.values(), *(told.said for told in self._told.values())]
         yield from (IncidentSaid(now, incident) for incident in said)
 
     def _give_up(self, now: float) -> Iterator[Saying]:
-        """What another run had seen open, and of which nothing more was seen for a while, ended while nobody listened.
-        """
+        """Close incidents that another run saw open and that did not show again: they ended while nobody listened."""
         if not self._before:
             return
         if self._given_up_at is None:
@@ -131,7 +132,7 @@ class SaidIncidents:
 
 
 def _joined(before: Incident, incident: Incident) -> Incident:
-    """One incident of what two runs saw of it; of each number the larger, since both may have counted the same."""
+    """Merge what two runs saw of one incident; of each number the larger, since both may have counted the same."""
     metrics = dict(incident.metrics)
     for name, value in before.metrics.items():
         metrics[name] = max((one for one in (value, metrics.get(name)) if one is not None), default=None)

@@ -1,4 +1,4 @@
-"""Lines, their moves and registrations, and the servers, as they are said: at first sight and when they change."""
+"""Says lines, their moves, tries, registrations and calls, and servers: when first seen and when they change."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from sipaudit.reconstruct.phones import Line
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.summary import call_of, line_as_it_is, move_of, registration_of, try_of
 
-BETWEEN = -2       # what stands for the index of an entry where moves between entries are noted
+BETWEEN = -2       # key for moves between entries, in place of the index of an entry
 LATEST = 16        # moves, tries and registrations of a line that may be new
-ALL_EVERY = 60.0   # seconds between two looks at lines of which nothing was seen: registrations run out by the clock
+ALL_EVERY = 60.0   # seconds between two looks at all lines, also silent ones: registrations expire without packets
 
 Row = TypeVar("Row")
 
@@ -39,9 +39,9 @@ Stretches = dict[tuple[str, float], tuple[int, float | None]]
 
 
 class Told(Struct):
-    """What was said of a line: `line` without what grows with every packet, `whole` with it; `moved` and `called` when
-    the last of these that were told was; by entry, as `tried` the results of the latest tries by their time, and as
-    `stretches` the latest registrations by server and beginning."""
+    """What was said of a line: `line` without the fields that change with every packet, `whole` with them. `moved` (by
+    entry) and `called` are the times of the last move said and of the end of the last call said. By entry: in `tried`
+    the results of the latest tries by time, in `stretches` the latest registrations by server and beginning."""
 
     line: LineSummary | None = None
     whole: LineSummary | None = None
@@ -52,7 +52,7 @@ class Told(Struct):
 
 
 class SaidLines:
-    """Follows lines and servers. `new` are the lines that were said for the first time, the last time."""
+    """Follows lines and servers. `new` are the lines that the last turn said for the first time."""
 
     def __init__(self) -> None:
         self.new: list[Line] = []
@@ -63,7 +63,8 @@ class SaidLines:
         self._all_after = LONG_AGO
 
     def turn(self, now: float, probe: Probe, *, at_last: bool = False) -> Iterator[Saying]:
-        """What is to be said of those that were seen since the last look. `at_last`: nothing will be said later."""
+        """The sayings of lines seen since the last look, and every ALL_EVERY seconds of all lines. `at_last`: nothing
+        will be said later."""
         lines = probe.reconstruction.lines
         everything = at_last or now >= self._all_after
         if everything:
@@ -81,7 +82,7 @@ class SaidLines:
             yield from self._outside.turn(now, probe, at_last=at_last)
 
     def _forgotten(self, now: float, lines: Mapping[int, Line]) -> Iterator[Saying]:
-        """Those that reconstruction does not know any more, under any number."""
+        """The lines that reconstruction no longer knows under any number."""
         gone = [self._told.pop(number).line for number in self._told.keys() - lines.keys()]
         if gone:
             known = {(line.aor, line.owner.address) for line in lines.values()}
@@ -89,13 +90,14 @@ class SaidLines:
             yield from (LineForgotten(now, *name) for name in sorted(names - known))
 
     def set_back(self) -> None:
-        """The clock was set back: all are looked at anew, and calls that end from now on end before those."""
+        """The clock was set back: look at all lines anew, and forget the ends of calls, since later calls now end
+        earlier."""
         self._looked = self._all_after = LONG_AGO
         for told in self._told.values():
             told.called = LONG_AGO
 
     def stand(self, now: float) -> Iterator[Saying]:
-        """Servers and lines as they were said last."""
+        """The servers and lines as last said."""
         yield from (ServerSaid(now, server) for server in self._servers.values())
         yield from (LineSaid(now, told.line) for told in self._told.values() if told.line is not None)
 
@@ -137,7 +139,7 @@ class SaidLines:
             yield MoveSaid(now, replay.line, replay.phone, move_of(move, replay))
 
     def _of_calls(self, now: float, told: Told, line: Line, probe: Probe) -> Iterator[Saying]:
-        """Calls that are over; those that end together are told together."""
+        """Calls that have ended since; those that end at the same moment are said in the same turn."""
         since = told.called
         for call in line.spans or ():
             if call.over is not None and call.over > since:
@@ -159,8 +161,8 @@ class SaidLines:
                 yield RegistrationSaid(now, replay.line, replay.phone, registration_of(row, replay))
 
     def _of_tries(self, now: float, told: Told, replay: LineReplay, at_last: bool) -> Iterator[Saying]:
-        """Those of which it is known what came of them, or of which nothing may come any more; that one has timed out
-        may show with what comes next of the line."""
+        """Tries whose result is known, or can no longer come. A result may still change: a timeout may show only with
+        the next message of the line."""
         before, results = told.tried.get(replay.index, {}), {}
         for seen in replay.history.tries[-LATEST:]:
             time, result = seen.request.time, seen.result
@@ -174,8 +176,8 @@ class SaidLines:
 
 
 def _behind(rows: Sequence[Row], last: float | None, time: Callable[[Row], float]) -> Sequence[Row]:
-    """The latest rows behind the one of this time, which was told last; all of them where that was forgotten. By their
-    order, not their times: the clock may have been set back."""
+    """The latest rows after the one with the time `last`, which was said last; all of them if that row is gone. By
+    order, not by time, since the clock may have been set back."""
     latest = rows[-LATEST:]
     at = next((at for at in range(len(latest) - 1, -1, -1) if time(latest[at]) == last), -1)
     return latest[at + 1:]

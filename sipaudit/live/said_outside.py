@@ -1,4 +1,4 @@
-"""Servers that lines register at and no entry lists: a slip in an address would keep every move to them hidden."""
+"""Notes servers at which lines register but that no entry lists: a typo in an address would hide all moves there."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sipaudit.model.sayings import NoteSaid
 from sipaudit.run.unheard import COUNTS_AS_NO_MOVE
 from sipaudit.turned_away import turned_away
 
-SETTLES = 60.0   # seconds in which the site file or a DNS answer may still tell of whom a server is
-KEPT = 1_000     # pairs of entry and server that are followed or were told
+SETTLES = 60.0   # seconds in which the site file or a DNS answer may still assign a server to an entry
+KEPT = 1_000     # pairs of entry and server that are pending or were told
 
 log = logging.getLogger(__name__)
 
 
 class SaidOutside:
-    """Tells of each entry and server once."""
+    """Says each pair of entry and server once."""
 
     def __init__(self) -> None:
         self._since: dict[tuple[str, str], float] = {}
         self._told: set[tuple[str, str]] = set()
 
     def registered(self, entry: str | None, server: str, now: float) -> None:
-        """A line of this entry did so at this server."""
+        """A line of this entry registered at this server."""
         if entry is None or (entry, server) in self._told or (entry, server) in self._since:
             return
         if len(self._since) + len(self._told) < KEPT:
@@ -33,7 +33,7 @@ class SaidOutside:
             turned_away("shown")
 
     def turn(self, now: float, probe: Probe, *, at_last: bool) -> Iterator[NoteSaid]:
-        """Of those that are still so."""
+        """Notes on the servers that no entry lists after SETTLES seconds, or `at_last`."""
         listed = {server.key for server in probe.reconstruction.servers.all() if server.entry is not None}
         for pair, since in list(self._since.items()):
             entry, server = pair

@@ -1,4 +1,4 @@
-"""What is wrong with provisioning files as it is said: each issue once, however many lines it is about."""
+"""Says issues in provisioning files: each once, however many lines it concerns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Key = tuple[object, ...]
 
 
 class SaidSettings:
-    """Knows under which id each issue was said. `again`: whether the files were read anew, so that there may be more to
-    say of lines that were seen before."""
+    """Remembers each issue with the id under which it was said. `again`: whether the files were read anew, so that
+    there may be new issues for lines that were seen before."""
 
     def __init__(self) -> None:
         self.again = False
@@ -25,7 +25,8 @@ class SaidSettings:
 
     def turn(self, now: float, found: Iterable[Finding], next_id: Callable[[], str], *, whole: bool
              ) -> Iterator[FindingSaid]:
-        """What is new of what was found of some lines. `whole`: of all lines, so that it is known how many they are."""
+        """The new issues among those found for some lines. `whole`: for all lines, so that an issue that concerns more
+        lines, or fewer, is said again."""
         for finding in found:
             told = self._told.get(_key(finding))
             if told is None or whole:
@@ -35,16 +36,16 @@ class SaidSettings:
                     yield FindingSaid(now, named)
 
     def said_before(self, finding: Finding) -> None:
-        """This was said."""
+        """Note an issue that was said."""
         self._told[_key(finding)] = finding
         forget_oldest(self._told, SAID_KEPT, "said")
 
     def stand(self, now: float) -> Iterator[FindingSaid]:
-        """Issues as they were said last."""
+        """The issues as last said."""
         yield from (FindingSaid(now, finding) for finding in self._told.values())
 
 
 def _key(finding: Finding) -> Key:
-    """What makes two of them the same: what is wrong, where."""
+    """What identifies an issue: what is wrong, and where."""
     at = finding.evidence[0]
     return (finding.rule, at.file, at.line, at.summary) if isinstance(at, Place) else (finding.rule, finding.observed)

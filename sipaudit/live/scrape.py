@@ -1,7 +1,7 @@
-"""The small HTTP server of `--metrics HOST:PORT`: `/metrics` for Prometheus, `/healthz` for whoever restarts services.
+"""The small HTTP server of `--metrics HOST:PORT`: `/metrics` for Prometheus, `/healthz` for service supervisors.
 
-It answers in threads of its own, a few at a time, so that a slow reader, or
-many of them, hold up neither the capture nor each other for long.
+It answers in its own threads, a few at a time, so that slow clients, even many
+of them, delay neither the capture nor each other for long.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from sipaudit.model.sayings import Saying
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-SILENCE = 30.0      # seconds without a turn of the loop after which the probe is not well
-REQUESTS_AT_ONCE = 8         # requests
-PATIENCE = 10.0     # seconds that a client may take over a part of its request, or of our answer
-LONGEST = 30.0      # seconds that it may take over all of it, in however small parts
-POLL = 0.1          # seconds until the server notices that it shall end
+SILENCE = 30.0      # seconds without a turn of the loop after which the probe counts as unhealthy
+REQUESTS_AT_ONCE = 8
+PATIENCE = 10.0     # seconds that a client may take for a part of its request, or of our response
+LONGEST = 30.0      # seconds that it may take for all of it, in however small parts
+POLL = 0.1          # seconds until the server notices that it is to end
 
 log = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Whether the loop turns; `clock` is monotonic, in seconds."""
+    """Knows whether the loop still turns; `clock` is monotonic, in seconds."""
 
     def __init__(self, silence: float = SILENCE, clock: Callable[[], float] = time.monotonic) -> None:
         self._silence = silence
@@ -51,7 +51,7 @@ class Pulse:
         self._ended = True
 
     def ailment(self) -> str | None:
-        """What is wrong, None when nothing is."""
+        """What is wrong; None when nothing is."""
         if self._ended:
             return "the probe is stopping"
         age = self._clock() - self._turned
@@ -59,10 +59,10 @@ class Pulse:
 
 
 class Scrape:
-    """A Sink: `metrics`, served at an address. InputError when it cannot be listened on.
+    """A Sink that serves `metrics` at an address. Raises InputError when it cannot listen there.
 
-    It listens at once and answers from the first turn on, when privileges have been dropped: capabilities are each
-    thread's own.
+    It listens at once, but answers only from the first turn on, after privileges are dropped: capabilities belong to
+    each thread.
     """
 
     def __init__(self, address: str, metrics: Metrics, pulse: Pulse | None = None) -> None:
@@ -129,7 +129,7 @@ class _Handler(WSGIRequestHandler):
     timeout = PATIENCE
 
     def get_stderr(self) -> Any:
-        """Where a page fails for what its client asked, nobody else need read of it."""
+        """Discard the traceback of a request that fails: only its client needs to know."""
         return StringIO()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
@@ -137,7 +137,7 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """Threads, but no more than REQUESTS_AT_ONCE: beyond, a connection is closed at once."""
+    """A thread for each request, at most REQUESTS_AT_ONCE; connections beyond that are closed at once."""
 
     daemon_threads = True
     block_on_close = False
@@ -148,7 +148,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
-        """Without the look-up of the host's name that http.server makes: DNS may be what is failing."""
+        """Bind without http.server's lookup of the host name: DNS may be what is failing."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,7 +158,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def get_request(self) -> tuple[Any, Any]:
-        """Whoever waits at the door would wake us again and again while nothing can be opened."""
+        """Pause when no descriptor is left: the pending connection would wake us again and again."""
         try:
             return super().get_request()
         except OSError as error:
@@ -172,7 +172,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             return
         try:
             super().process_request(request, client_address)
-        except BaseException:   # there was no thread for it
+        except BaseException:   # no thread could be started
             self._free.release()
             raise
 
@@ -182,7 +182,7 @@ class _Server(ThreadingMixIn, WSGIServer):
         try:
             end.start()
             super().process_request_thread(request, client_address)
-        except RuntimeError:   # there was no thread for the timer: all else is caught where it happens
+        except RuntimeError:   # no thread for the timer could be started: other errors are caught where they happen
             self.shutdown_request(request)
         finally:
             end.cancel()
@@ -194,7 +194,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 def _break_off(request: socket.socket) -> None:
-    """Whoever waits for it is woken; it may have ended by itself."""
+    """Shut the connection down, which wakes the thread that waits for it; it may already be closed."""
     with suppress(OSError):
         request.shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""What the sayings add up to at this moment: which server the lines work with, and which incidents are open."""
+"""The current state, as the sayings give it: the servers that lines work with, the open incidents, the health."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ OPEN = 2_000
 
 
 class WorkingLines:
-    """By server, how many lines work with it.
+    """Counts, by server, the lines that work with it.
 
-    A line is (AOR, phone). Beyond `limit` no new line is kept, only counted (`untold`): phones that are known are
-    there first, and a flood of made-up ones must not drive them out. A line that works with no server is not kept.
+    A line is (AOR, phone). Beyond `limit` lines, new ones are not stored, only counted (`untold`): real phones come
+    first, and a flood of invented ones must not evict them. A line that works with no server is not stored.
     """
 
     def __init__(self, limit: int = LINES) -> None:
@@ -59,7 +59,7 @@ class WorkingLines:
             self.by_server = +self.by_server
 
     def forget(self, line: str, phone: str) -> None:
-        """It works with no server that is known of."""
+        """The line works with no known server any more."""
         before = self._server.pop((line, phone), None)
         if before is not None:
             self.by_server[before] -= 1
@@ -69,7 +69,7 @@ class WorkingLines:
 
 
 class Standing:
-    """Servers, lines by server, open incidents, captures and health, as last said; each within bounds."""
+    """Servers, lines by server, open incidents, captures and health, as last said; all bounded."""
 
     def __init__(self) -> None:
         self.servers: dict[str, ServerSummary] = {}
@@ -87,7 +87,7 @@ class Standing:
         return self._names
 
     def name(self, server: str) -> str:
-        """What a server is called where there is little room."""
+        """The short name of a server, for where there is little room."""
         return self.names.get(server) or brief(server)
 
     def take(self, saying: Saying) -> None:
@@ -119,6 +119,6 @@ class Standing:
 
 
 def keep(kept: dict[K, T], name: K, value: T, limit: int) -> None:
-    """Put what is shown into a table of at most `limit`: what is new is turned away where that is full."""
+    """Store a value in a table of at most `limit` entries; when it is full, new names are turned away."""
     if name in kept or has_room(kept, limit, "shown"):
         kept[name] = value

@@ -1,4 +1,4 @@
-"""The store as an end of a live run, made from what the command line says."""
+"""Makes the store's sink for a live run from the command line and the environment."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def store_end(
     url: str | None, checkpoint: str | None, environment: Mapping[str, str], *, identity: str | None = None,
     goes_on: bool = False,
 ) -> StoreSink | None:
-    """The sink of `--store URL`; without it that of a service, which has a state directory, else None.
+    """The sink of `--store URL`; without a URL the default store if the service has a state directory, otherwise None.
 
-    `checkpoint` is what `--checkpoint` names, beside which is kept what the store cannot take at once. `identity` is
-    that of the run whose ids go on (`StoreSink.identity`, from the checkpoint); None begins a new run. Raises
-    InputError when the store cannot be opened or made; where an earlier process of the run `goes_on`, it is waited for.
+    `checkpoint` is the path of `--checkpoint`; rows that the store cannot take at once are spooled beside it.
+    `identity` is that of the run whose ids continue (`StoreSink.identity`, from the checkpoint); None begins a new run.
+    Raises InputError when the store cannot be opened or made; if the run `goes_on`, it is waited for instead.
     """
     chosen = default_store(environment) if url is None else url
     if chosen is None:

@@ -1,4 +1,4 @@
-"""Files that outlive power loss: written through to the disk by a thread, so that a slow disk delays nobody."""
+"""Files that survive power loss: a thread syncs them to the disk, so that a slow disk delays nothing else."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FILES_WAITING = 8   # files that wait for a disk that hangs, beyond which no more are taken
+FILES_WAITING = 8   # files that may be queued for a hanging disk; beyond that requests are ignored
 
 
 class Syncer:
-    """`sync` costs microseconds; what could not be synced is lost only with the machine. `close` waits for nothing."""
+    """Syncs files in a thread. `sync` costs microseconds; unsynced data are lost only if the machine fails. `close`
+    does not block."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[int, int], int] = {}   # descriptors of our own, by the file they are of
+        self._waiting: dict[tuple[int, int], int] = {}   # our own descriptors, by device and inode
         self._change = threading.Condition()
         self._syncs = self._ends = False
         self._thread: threading.Thread | None = None
 
     def sync(self, descriptor: int) -> None:
-        """What was written to this file shall soon be on the disk. Raises OSError where there is no such file."""
+        """Have what was written to this file synced soon. Raises OSError for a bad descriptor."""
         status = os.fstat(descriptor)
         with self._change:
             known = (status.st_dev, status.st_ino)
@@ -34,7 +35,7 @@ class Syncer:
             self._change.notify()
 
     def sync_names(self, directory: Path) -> None:
-        """The same of what was made, renamed or removed in a directory."""
+        """Have what was created, renamed or removed in a directory synced soon. Raises OSError."""
         with _opened(directory) as descriptor:
             self.sync(descriptor)
 
@@ -49,7 +50,7 @@ class Syncer:
             try:
                 os.fsync(descriptor)
             except OSError:
-                pass   # whoever writes next is told
+                pass   # the next write will report it
             finally:
                 os.close(descriptor)
                 self._syncs = False
@@ -61,14 +62,14 @@ class Syncer:
             return not (self._waiting or self._syncs)
 
     def close(self) -> None:
-        """The thread ends when all that waits is synced."""
+        """Let the thread end when the queue is synced."""
         with self._change:
             self._ends, self._thread = True, None
             self._change.notify()
 
 
 def sync_names(directory: Path) -> None:
-    """What was made, renamed or removed in the directory is so after power loss, too. Waits for the disk."""
+    """Sync what was created, renamed or removed in the directory. Waits for the disk; raises OSError."""
     with _opened(directory) as descriptor:
         os.fsync(descriptor)
 

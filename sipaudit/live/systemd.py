@@ -1,7 +1,7 @@
-"""What systemd is told of the service (sd_notify(3)): ready, alive, reloading, stopping, and how it goes.
+"""Tells systemd the state of the service (sd_notify(3)): ready, alive, reloading, stopping, and a status line.
 
-A datagram to the socket that NOTIFY_SOCKET names; no library is needed for it.
-Outside of systemd all of it does nothing.
+Each message is a datagram to the socket that NOTIFY_SOCKET names; no library is
+needed. Outside of systemd this does nothing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class Systemd:
-    """A Sink: the watchdog is fed with every turn of the loop, the status follows what is said.
+    """A Sink: turns of the loop feed the watchdog, sayings update the status.
 
-    `environ` is read once, and the variables are taken out of it, so that no child (tshark) speaks for the service.
+    `environ` is read once, and the variables are removed from it, so that no child (tshark) speaks for the service.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Systemd:
         self._socket = _datagrams() if self._address else None
 
     def ready(self) -> None:
-        """The captures are open and the privileges dropped; also after a reload."""
+        """The captures are open and privileges are dropped; also called after a reload."""
         self._say("READY=1", f"STATUS={self._status()}")
 
     def reloading(self) -> None:
-        """SIGHUP has come; `ready` follows, whatever comes of it."""
+        """SIGHUP was received; `ready` follows, whether or not the reload succeeds."""
         self._say("RELOADING=1", f"MONOTONIC_USEC={int(self._clock() * 1_000_000)}")
 
     def take(self, saying: Saying) -> None:
@@ -54,7 +54,7 @@ class Systemd:
         self.take(saying)
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - the watchdog counts by the monotonic clock
-        """WATCHDOG=1 three times in the time that systemd grants, STATUS every ten seconds."""
+        """Send WATCHDOG=1 three times per watchdog interval, STATUS every ten seconds."""
         moment = self._clock()
         if self.watchdog is not None and moment - self._fed >= self.watchdog / 3:
             self._fed = moment
@@ -75,7 +75,7 @@ class Systemd:
         return f"{count_of(health.lines, 'line')}, {health.sip_per_s:.0f} SIP messages a second, {incidents}{drops}"
 
     def _say(self, *assignments: str) -> None:
-        """Never waits and never raises: a manager that does not listen must not stop the capture."""
+        """Never blocks and never raises: a service manager that does not listen must not stop the capture."""
         if self._socket is None:
             return
         try:
@@ -93,14 +93,14 @@ def _datagrams() -> socket.socket:
 
 
 def _address(name: str) -> str:
-    """The socket's address: a path, or a name in the abstract namespace (`@name`); else there is none."""
+    """The socket's address: a path, or a name in the abstract namespace (`@name`); otherwise empty."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else ""
 
 
 def _watchdog(environ: MutableMapping[str, str]) -> float | None:
-    """Seconds that systemd grants from one sign of life to the next; None where it does not watch this process."""
+    """The watchdog interval in seconds; None where systemd does not watch this process."""
     microseconds, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
     if not microseconds.isdecimal() or not int(microseconds) or (pid and pid != str(os.getpid())):
         return None

@@ -1,4 +1,4 @@
-"""What a probe has to say, asked for about once a second."""
+"""Collects what a probe has to say; queried every turn."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from sipaudit.safe_json import to_json
 from sipaudit.store.rows import Name, name_of
 
 LOOK_EVERY = 2.0      # seconds between two looks at incidents and lines
-MINUTE_SETTLES = 45.0  # seconds after a minute in which what was asked in it may still turn out to have run out
-COUNT_EVERY = 60.0    # seconds between two sayings of what only counts
+MINUTE_SETTLES = 45.0  # seconds after a minute in which its requests may still turn out to have timed out
+COUNT_EVERY = 60.0    # seconds between two sayings of mere counts
 
 
 class Teller:
-    """Says each thing once, and again when it changed. What it knows is what was said."""
+    """Says each thing once, and again when it has changed. Its state is what was said."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
-        self._nowhere = frozenset(one.path for one in probe.health)   # their frames have numbers of our own, or none
+        self._nowhere = frozenset(one.path for one in probe.health)   # no file has their frame numbers
         self._findings = SaidFindings(self._marked)
         self._incidents = SaidIncidents()
         self._lines = SaidLines()
@@ -56,15 +56,15 @@ class Teller:
         self._settings = SaidSettings()
         self._events: set[KnownEvent] = set()
         self._notes: list[str] = []
-        self._minutes: dict[tuple[str, float], ServerMinute] = {}   # as they were said
-        self._again: dict[Name | None, set[bytes]] = {}   # what another run said and will be seen again, by its name
-        self._over: set[tuple[object, ...]] = set()   # registrations of which it saw the end
+        self._minutes: dict[tuple[str, float], ServerMinute] = {}   # as last said
+        self._again: dict[Name | None, set[bytes]] = {}   # digests of another run's sayings that will recur, by name
+        self._over: set[tuple[object, ...]] = set()   # registrations whose end that run has said
 
     def turn(self, now: float, *, at_last: bool = False, goes_on: bool = False) -> Iterator[Saying]:
-        """What is new at `now` (seconds since the epoch), what counts first, then in the order of contract.md 3.
-        `at_last`: nothing will be said later; `goes_on`: but by another run, which will know more."""
+        """The new sayings at `now` (seconds since the epoch): counts first, then in the order of contract.md 3.
+        `at_last`: this run will say nothing later; `goes_on`: but another one will, which will know more."""
         looks, faults = at_last or now >= self._look_after, self._probe.auditor.faults
-        stand = self._findings.look(now, faults, self._probe.loss(), at_last=at_last)   # what it leaves open is counted
+        stand = self._findings.look(now, faults, self._probe.loss(), at_last=at_last)   # before checks are counted
         if at_last or now >= self._count_after:
             self._count_after = now + COUNT_EVERY
             yield from self._new(self._of_counts(now, at_last))
@@ -77,7 +77,7 @@ class Teller:
         yield from incidents
 
     def _of_incidents(self, now: float, stand: dict[int, Finding], at_last: bool, goes_on: bool) -> Iterator[Saying]:
-        """What is to be said of incidents; which of the findings that stand belong to which is noted."""
+        """The sayings of incidents; also notes to which incident each finding that stands belongs."""
         chronicle = self._probe.chronicle()
         linked, incidents = chronicle.link(list(stand.values()))
         told = [(draft, incident) for draft, incident in zip(chronicle.drafts(), incidents, strict=True)
@@ -90,7 +90,7 @@ class Teller:
         yield from self._incidents.turn(now, named, self._forgotten, at_last=at_last)
 
     def _of_counts(self, now: float, at_last: bool) -> Iterator[Saying]:
-        """What only counts, and what belongs to no line: captures, minutes, known events, notes, checks."""
+        """Counts, and what belongs to no line: captures, minutes, known events, notes, checks."""
         for summary in self._probe.captures_seen():
             yield CaptureSaid(now, summary)
         yield from self._of_minutes(now, at_last)
@@ -103,7 +103,7 @@ class Teller:
         yield from self._of_checks(now)
 
     def _of_checks(self, now: float) -> Iterator[Saying]:
-        """How often rules could be decided, and could not, where that is more than was said."""
+        """How often rules had something to check, and could not decide, where that differs from what was said."""
         checks = self._probe.auditor.faults.checks.totals()
         undecided, reached = checks.open, checks.reached
         for (rule, reason), count in sorted(undecided.items()):
@@ -115,19 +115,19 @@ class Teller:
         self._undecided, self._reached = undecided, reached
 
     def set_back(self) -> None:
-        """The clock was set back; all that was known had been said."""
+        """The clock was set back, after everything known had been said."""
         self._look_after = self._count_after = self._forgotten = float("-inf")
         self._lines.set_back()
         self._incidents.set_back()
 
     def forget(self, before: float) -> None:
-        """The route has forgotten what was over before that time (seconds since the epoch)."""
+        """The route has forgotten what ended before that time (seconds since the epoch)."""
         self._forgotten = before
         self._findings.forget({fault.number for fault in self._probe.auditor.faults.done})
 
     def _new(self, sayings: Iterator[Saying]) -> Iterator[Saying]:
-        """Those that another run has not said in the same words, and of which it has not seen more. Of what was said in
-        other words now, what that run said last holds no longer."""
+        """Without those that another run has already said with the same content, and without registrations whose end it
+        has said. When a saying has other content than before, that run's sayings of this name no longer count."""
         for saying in sayings:
             name = name_of(saying) if self._again else None
             said = self._again.get(name)
@@ -142,12 +142,12 @@ class Teller:
         self._settings.again = True
 
     def begins_anew(self) -> None:
-        """What another run saw last will not be seen again."""
+        """The view begins anew: what another run saw last will not be seen again."""
         self._again.clear()
         self._incidents.begins_anew()
 
     def said_before(self, saying: Saying) -> None:
-        """Another run said this, after the checkpoint from which this one goes on."""
+        """Note what another run said after the checkpoint from which this one goes on."""
         if isinstance(saying, FindingSaid) and saying.finding.time is None:
             self._settings.said_before(saying.finding)
             self._findings.count_on(saying.finding)
@@ -164,20 +164,20 @@ class Teller:
                 self._over.add(_registration(saying))
 
     def stand(self, now: float) -> Iterator[Saying]:
-        """What was said and stands: what a sink has to `learn` when a probe goes on from a checkpoint."""
+        """The sayings that still hold, which a sink must `learn` when a probe goes on from a checkpoint."""
         for told in (self._lines, self._settings, self._findings, self._incidents):
             yield from told.stand(now)
 
     def _of_settings(self, now: float, at_last: bool) -> Iterator[Saying]:
-        """What is wrong with the provisioning files of lines that were seen since, or of all."""
+        """Issues in the provisioning files of new lines, or of all lines after the files were read again."""
         whole = at_last or self._settings.again
         self._settings.again = False
         found = self._probe.of_settings(self._probe.lines_shown() if whole else self._lines.new)
         yield from self._settings.turn(now, map(self._marked, found), self._findings.next_id, whole=whole)
 
     def _of_minutes(self, now: float, at_last: bool) -> Iterator[Saying]:
-        """The minutes of servers that are over, once nothing is likely to be counted any more: what a phone did before
-        it was known for one is counted later."""
+        """The minutes of servers that have ended, once their counts are likely to be final. They are said again if a
+        count changes: what a phone did before it was known to be a phone is counted later."""
         until = float("inf") if at_last else now - MINUTE_SETTLES
         before, self._minutes = self._minutes, {}
         for row in self._probe.minutes(lambda _, end: end <= until):
@@ -186,23 +186,22 @@ class Teller:
                 yield MinuteSaid(now, row)
 
     def _marked(self, finding: Finding) -> Finding:
-        """The finding with what `--suppress` says of it, and without a filter for Wireshark where no file has them.
-        """
+        """The finding, marked if `--suppress` names it, and without a Wireshark filter if no file has its frames."""
         if any(frame.capture in self._nowhere for frame in frames_of(finding)):
             finding = replace(finding, wireshark=None)
         return self._probe.brief.suppressions.mark([finding], self._probe.auditor.profiles.began)[0][0]
 
 
 def _may_pass(incident: Incident, now: float) -> bool:
-    """Whether calls that seem to be lost may still come through at another server, as those of any failover do."""
+    """Whether calls that seem lost may still succeed at another server, as in any failover."""
     return incident.kind == LOST_CALLS and now - incident.start < SAME_NUMBER
 
 
 def _registration(said: RegistrationSaid) -> tuple[object, ...]:
-    """Which one it is."""
+    """What identifies the registration: line, phone, server and beginning."""
     return said.line, said.phone, said.registration.server, said.registration.from_
 
 
 def _content(saying: Saying) -> bytes:
-    """What is said, whenever it is."""
+    """A digest of what is said, without the time of saying."""
     return blake2b(to_json(replace(saying, time=0.0)), digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""What a probe does so that it can run for weeks: it forgets what is over, and keeps its memory within its limits."""
+"""What lets a probe run for weeks: it forgets what has ended, and keeps its memory within its limits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sipaudit.run.budget import Budget
 from sipaudit.run.route import Route
 from sipaudit.turned_away import since, so_far
 
-REMEMBERED_FOR = 1800.0   # seconds, of what is over and was said: three times what rules look back
-UNHEARD = 7 * 86_400.0  # seconds after which a line of which nothing was seen is forgotten
+REMEMBERED_FOR = 1800.0   # seconds for which things that ended are kept: three times as long as rules look back
+UNHEARD = 7 * 86_400.0  # seconds of silence after which a line is forgotten
 FORGET_EVERY = 60.0    # seconds
 CHECK_EVERY = 1.0
 
 
 class Upkeep:
-    """Called at every turn of the loop. `readers` are those of the sources; `also` are called with the time before
-    which is forgotten, once the route has forgotten it; `log` takes what was done about memory."""
+    """Called at every turn of the loop. `readers` are those of the sources. After the route has forgotten what ended
+    before some time, each function in `also` is called with that time. `log` takes reports on memory."""
 
     def __init__(self, route: Route, limits: Limits, readers: Sequence[Reader],
                  log: Callable[[str], None] = lambda _: None, also: Sequence[Callable[[float], None]] = ()) -> None:
@@ -33,7 +33,7 @@ class Upkeep:
         self._forget_at = float("-inf")
 
     def turn(self, now: float, clock: float) -> None:
-        """`now` is the time of the packets in seconds since the epoch, `clock` a monotonic one's."""
+        """`now` is the packet time in seconds since the epoch, `clock` the monotonic time."""
         if clock >= self._forget_at:
             self._forget_at = clock + FORGET_EVERY
             self._route.forget(now - REMEMBERED_FOR, now - UNHEARD)
@@ -52,7 +52,7 @@ class Upkeep:
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, or turned away, by kind."""
+        """How much the bounds evicted or turned away, by kind."""
         counts = Counter(self._route.evicted)
         for reader in self._readers:
             counts.update(reader.evicted)

@@ -1,4 +1,4 @@
-"""What a terminal shows of a live run: servers with their lines, what is open, what was found, and how the probe is."""
+"""The terminal view of a live run: servers with their lines, open incidents, findings, and the health of the probe."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from sipaudit.report.screen import STYLES, brief, count_of, shortened
 from sipaudit.safe_text import safe_text
 from sipaudit.times import TimeStyle, format_time
 
-FINDINGS = 50       # that are kept to be shown
-COUNTED = 20_000    # of which it is known that they have been counted
+FINDINGS = 50       # kept to be shown
+COUNTED = 20_000    # findings that are remembered as counted
 SHARES = 8          # servers that are shown
 BAR = 20            # columns of a bar
 CELL = 60           # characters of a value
-USER = 16           # of a line's user
-FIXED = 12          # rows that stand always, and the last one, which stays free
+USER = 16           # characters of a line's user part
+FIXED = 12          # rows that are always there, with the last one, which stays free
 
 
 class View:
-    """Gathers what is said; `drawing` is all of it as it stands. Text from the wire is shown and does nothing: rich
-    reads no markup in it, and what does not print is escaped."""
+    """Collects sayings; `drawing` shows the current state. Text from the wire is shown safely: rich interprets no
+    markup in it, and unprintable characters are escaped."""
 
     def __init__(self, title: str, clock: tzinfo) -> None:
         self.standing = Standing()
         self._title = title
         self._clock = clock
         self._findings: deque[Finding] = deque(maxlen=FINDINGS)
-        self._counts: dict[str, bool] = {}     # by their ids, the oldest first; what is suppressed does not count
+        self._counts: dict[str, bool] = {}     # by id, the oldest first; false for suppressed findings
         self._found: Counter[bool] = Counter()
 
     def take(self, saying: Saying) -> None:
@@ -51,7 +51,7 @@ class View:
                 pass
 
     def drawing(self, now: float, height: int, log: Sequence[str]) -> RenderableType:
-        """As it stands at `now`; the last lines of the log stand below."""
+        """The state at `now`, with the last lines of the log below."""
         left = max(height - FIXED - len(log), 9)
         incidents = min(len(self.standing.open), max(left // 3, 2))
         servers = self._in_order()[: min(SHARES, max(left // 3, 2))]
@@ -91,7 +91,7 @@ class View:
         yield _losses(self.standing.health, self.standing.captures.values())
 
     def _in_order(self) -> list[str]:
-        """Servers with lines, the most first; then those of the site file that have none."""
+        """Servers with lines, those with the most first; then those of the site file without lines."""
         lines = self.standing.lines.by_server
         of_site = [name for name, server in self.standing.servers.items() if server.entry is not None]
         used = [server for server, count in lines.most_common() if count]
@@ -144,7 +144,7 @@ class View:
         when = "-" if finding.time is None else format_time(finding.time, self._clock, TimeStyle.CLOCK)[:8]
         severity = "suppressed" if finding.suppressed is not None else str(finding.severity)
         server = "-" if finding.server is None else self.standing.name(finding.server)
-        user = _short(brief(finding.line or "").partition("@")[0], USER)   # which `--line` finds it by
+        user = _short(brief(finding.line or "").partition("@")[0], USER)   # `--line` accepts it
         return (_cell(finding.id), when, Text(severity, style=STYLES.get(severity, "dim")), _cell(finding.rule),
                 _cell(user), _cell(finding.incident or "-"), _cell(server))
 
@@ -159,7 +159,7 @@ def _rates(health: Health | None) -> Text:
 
 
 def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
-    """What was not seen, or not in time; red where it is not nothing. The gravest first: a narrow terminal cuts the
+    """What was not seen, or seen late, in red unless zero. The gravest comes first, since a narrow terminal cuts the
     end."""
     said = Text(no_wrap=True, overflow="ellipsis")
     if health is not None:
@@ -177,7 +177,7 @@ def _losses(health: Health | None, captures: Iterable[CaptureSummary]) -> Text:
 
 
 def _table(*columns: tuple[str, str], gives: str | None = None) -> Table:
-    """Each column with its side; the one that `gives` is cut first where not all have room."""
+    """A table of columns, each with its alignment; the one that `gives` is cut first when there is too little room."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name, side in columns:
         table.add_column(_cell(name), justify="right" if side == "right" else "left", no_wrap=name != gives,

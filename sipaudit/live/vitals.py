@@ -1,4 +1,4 @@
-"""How the probe is: what it says of itself every ten seconds."""
+"""The health of the probe, which it says every ten seconds."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from sipaudit.live.upkeep import Upkeep
 from sipaudit.model.sayings import Health, HealthSaid
 
 EVERY = 10.0   # seconds
-REPLAYED = 3600.0   # seconds from capture to reading beyond which packets are no live ones, and do not lag
+REPLAYED = 3600.0   # seconds from capture to reading; beyond them packets are a replay and do not count as lag
 
 
 class Vitals:
-    """Counts between two looks; `upkeep` knows what the bounds pushed out."""
+    """Measures rates and lag between two looks; `upkeep` knows how much the bounds evicted."""
 
     def __init__(self, probe: Probe, upkeep: Upkeep) -> None:
         self._probe = probe
         self._upkeep = upkeep
-        self._packets, self._messages = self._counted()   # from a checkpoint: read by a run before this
+        self._packets, self._messages = self._counted()   # not 0 after a checkpoint
         self._before: float | None = None
         self._lag = 0.0
 
     def _counted(self) -> tuple[int, int]:
-        """Packets and messages, of all."""
+        """Packets and SIP messages of all sources, so far."""
         return (sum(one.packets for one in self._probe.health),
                 sum(one.sip_messages for one in self._probe.reconstruction.traffic.values()))
 
     def read(self, wall: float) -> None:
-        """Something was followed, `wall` being the time of day: how late it was."""
+        """Items were followed at the time of day `wall`: note by how much they were late."""
         lag = wall - self._probe.latest()
         if lag < REPLAYED:
             self._lag = max(self._lag, lag)
@@ -40,7 +40,7 @@ class Vitals:
         return self._before is None or clock - self._before >= EVERY
 
     def look(self, now: float, clock: float) -> HealthSaid:
-        """What is to be said at `now`; `clock` is a monotonic one's time, in seconds."""
+        """The health at `now`; `clock` is the monotonic time, in seconds."""
         probe = self._probe
         packets, messages = self._counted()
         passed = EVERY if self._before is None else max(clock - self._before, 0.001)

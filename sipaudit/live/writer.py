@@ -1,4 +1,4 @@
-"""Text to a stream without ever waiting for it: a terminal that is stopped, or a full pipe, holds up a thread only."""
+"""Writes text to a stream without ever waiting for it: a stopped terminal or a full pipe delays only a thread."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TextIO
 
 from sipaudit.safe_text import encoded
 
-WAITING = 1_000   # texts that may wait to be written
-PATIENCE = 3.0    # seconds that the last ones have
+WAITING = 1_000   # texts that may be queued
+PATIENCE = 3.0    # seconds for writing the last ones
 
 
 class Writer:
-    """Writes in order, in a thread of its own. It begins with the first text: capabilities are each thread's own, and
-    one that was there before privileges are dropped would keep them.
+    """Writes in order, in its own thread. That starts with the first text: capabilities belong to each thread, and a
+    thread started before privileges are dropped would keep them.
 
-    `lost` counts texts that found the queue full; `gone` is true once the other side has closed the stream, and then
-    everything is passed over in silence.
+    `lost` counts texts that found the queue full; `gone` is true once a write has failed, as when the other side has
+    closed the stream: from then on all texts are silently discarded.
     """
 
     def __init__(self, stream: TextIO, waiting: int = WAITING) -> None:
@@ -34,11 +34,11 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many texts wait behind the one that is being written."""
+        """The number of texts queued behind the one being written."""
         return self._queue.qsize()
 
     def put(self, text: str) -> bool:
-        """Whether it will be written."""
+        """Queue a text; false if the queue is full."""
         self._start()
         try:
             self._queue.put_nowait(text)
@@ -48,7 +48,7 @@ class Writer:
         return True
 
     def close(self, patience: float = PATIENCE, last: str = "") -> None:
-        """Waits until all is written, `last` at the end, but not for a stream that takes nothing."""
+        """Wait until everything is written, and `last` at the end; but only some seconds if the stream is blocked."""
         self._start()
         try:
             self._queue.put(last, timeout=patience)
@@ -79,7 +79,7 @@ class Writer:
 
 
 def _descriptor(stream: TextIO) -> int | None:
-    """The file to write to; None for a stream that has none (a test's)."""
+    """The descriptor to write to; None for a stream without one (in tests)."""
     try:
         return stream.fileno()
     except (OSError, ValueError, AttributeError):
@@ -87,7 +87,8 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _write_all(file: int, data: bytes) -> None:
-    """Also to a file that others have set to non-blocking: stdout and stderr of a terminal are one."""
+    """Write all data, even if another process has made the file non-blocking, as on a terminal, where stdout and stderr
+    are the same file."""
     left = memoryview(data)
     while left:
         try:
