@@ -1,1 +1,1 @@
-"""A directory into which dumpcap or tcpdump rotates its files, read while they are written."""
+"""Reads a directory into which dumpcap or tcpdump rotates its files, while they are written."""

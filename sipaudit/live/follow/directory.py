@@ -1,4 +1,4 @@
-"""Which files of the directory are captures, which of them have something new, and which are old friends."""
+"""Finds out which files of the directory are captures, which have new bytes, and which are known under another name."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from sipaudit.live.follow.file import Followed, Inode, Opening, opening
 from sipaudit.turned_away import has_room, turned_away
 
 FILES = 10_000  # looked at in the directory
-OPEN = 64  # files to be read that are kept open: while they are, they can be deleted without harm
-READ_OPEN = 256  # the same of those that were read: more than are written at a time, for one is read anew when it grows
-GONE_KEPT = 1000  # files remembered that are gone: perhaps they come back as FILE.gz
-SETTLED = 60.0  # seconds without growth after which a file that has a successor is taken for finished
-WARNED = 1000  # files that we complained of
-UNKNOWN = -1   # when a file was changed that could not be looked at
+OPEN = 64  # unread files that are kept open, so that they can be deleted without harm
+READ_OPEN = 256  # read files that are kept open: more than are written at a time, since a closed one is read anew
+GONE_KEPT = 1000  # deleted files that are remembered: perhaps they come back as FILE.gz
+SETTLED = 60.0  # seconds without growth after which a file that has a successor counts as finished
+WARNED = 1000  # files for which a warning is remembered
+UNKNOWN = -1   # stands for the modification time of a file that could not be read
 
 OVERWRITTEN, VANISHED, UNREADABLE, TOO_MANY = (
     "file-overwritten", "file-vanished", "file-unreadable", "file-beyond-bound")
 
 
 class Known(NamedTuple):
-    """What an earlier run read of a file: the number of its last packet, how many stored bytes, and whether nothing
-    more was expected."""
+    """How far an earlier run read a file: the number of the last packet, the number of stored bytes, and whether the
+    file was finished."""
 
     frames: int
     stored: int
@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """An entry as it was when it was looked at last; `file` None where it is none of ours (yet)."""
+    """A directory entry as last seen; `file` is None where it is not (yet) known to be a capture."""
 
     size: int
     changed: int
@@ -45,10 +45,10 @@ class _Seen(NamedTuple):
 
 
 class Directory:
-    """Looks at the directory when it is told to.
+    """The directory; `look` examines it.
 
-    `warn` is told, once for each, of files that are no captures or cannot be read.  `losses` counts the files of which
-    something will never be read, `away` is whether the last look failed.
+    `warn` is called once for each file that is no capture or cannot be read.  `losses` counts the files of which a part
+    will never be read; `away` tells whether the last look failed.
     """
 
     def __init__(self, path: Path, health: CaptureHealth, warn: Callable[[str], None]) -> None:
@@ -60,15 +60,15 @@ class Directory:
         self._warn = warn
         self._seen: dict[Inode, _Seen] = {}
         self._files: dict[str, Followed] = {}
-        self._read: dict[str, Followed] = {}   # those that are open though nothing waits in them, the last read last
+        self._read: dict[str, Followed] = {}   # open files without unread bytes, the last read last
         self._warned: set[str] = set()
 
     def know(self, files: Mapping[str, Known]) -> None:
-        """What an earlier run read of the files, by their identity."""
+        """Take over how far an earlier run read the files, by their identity."""
         self._known = dict(files)
 
     def look(self, now: float) -> list[Followed]:
-        """The files with bytes that were not read, in the order in which to read them. `now` by our monotonic clock."""
+        """The files with unread bytes, in the order in which to read them. `now` is the monotonic time, in seconds."""
         seen: dict[Inode, _Seen] = {}
         try:
             for path, status in self._entries():
@@ -79,10 +79,10 @@ class Directory:
             self.away = True
             self._complain(str(self._path), f"{self._path}: cannot be looked at: {error.strerror}")
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                return []   # it is there all the same
+                return []   # the directory is still there, so its files are not gone
         self._seen = seen
         self._note_gone(now)
-        self._known = self._latest(self._known)  # those that are not there
+        self._known = self._latest(self._known)  # only files that are not there
         self._finish(now)
         waiting = [file for file in self._files.values()
                    if file.unread and (file.is_open or file.missed or not file.gone)]
@@ -90,26 +90,28 @@ class Directory:
         return self._hold(waiting)
 
     def _latest(self, known: dict[str, Known]) -> dict[str, Known]:
-        """No more of them than are remembered."""
+        """The latest GONE_KEPT of them."""
         if len(known) > GONE_KEPT:
             turned_away("followed", len(known) - GONE_KEPT)
             known = dict(list(known.items())[-GONE_KEPT:])
         return known
 
     def lost(self, file: Followed, kind: str) -> None:
-        """It could not be opened, or something else is written under its name: what was not read of it is lost."""
+        """Count a file as lost that could not be read, or whose name now has other contents: its unread part is lost.
+        """
         self._health.undecoded[kind] += 1
         self.losses += 1
         self._let_go(file)
 
     def _let_go(self, file: Followed) -> None:
-        """Nothing more is read of it, and its name means nothing."""
+        """Read no more of the file, and forget which entry it was."""
         file.gone, file.missed = True, False
         file.close()
         self._seen = {key: one for key, one in self._seen.items() if one.file is not file}
 
     def was_read(self, file: Followed) -> None:
-        """Nothing of it waits. It stays open for what may yet be written, until many others were read after it."""
+        """The file has no unread bytes. It stays open, since it may still grow, until many others were read after it.
+        """
         self._read.pop(file.identity, None)
         if file.is_open:
             self._read[file.identity] = file
@@ -119,7 +121,7 @@ class Directory:
                 self._leave(oldest)
 
     def read_so_far(self) -> dict[str, Known]:
-        """What was read of the files, by identity."""
+        """How far the files were read, by identity."""
         return self._known | {file.identity: Known(file.frames, file.stored, file.finished)
                               for file in self._files.values()}
 
@@ -158,7 +160,7 @@ class Directory:
             file = None
             self._complain(str(path), f"skipped {error}")
         except OSError as error:
-            changed = UNKNOWN   # it is tried again: that it may be read at last shows in nothing that is compared
+            changed = UNKNOWN   # forces another attempt: size, time and name do not show that it becomes readable
             fix = f" ({PERMIT})" if isinstance(error, PermissionError) else ""
             self._complain(str(path), f"skipped {path}: cannot be read: {error.strerror}{fix}")
         return _Seen(size, changed, path.name, file)
@@ -166,11 +168,11 @@ class Directory:
     def _recognised(
         self, descriptor: int, path: Path, status: os.stat_result, file: Followed | None, now: float
     ) -> Followed | None:
-        """The file of an entry that is new or has changed. Raises InputError when it is no capture."""
+        """The file of an entry that is new or has changed. Raises InputError when it is no capture, and OSError."""
         inode = status.st_dev, status.st_ino
         if file is not None:
             own = file.inode == inode
-            same = file.is_same(descriptor) or (own and not status.st_size)  # cut: what comes now will tell
+            same = file.is_same(descriptor) or (own and not status.st_size)  # truncated: what is written next will tell
             if same and own:
                 file.path = path
                 file.see(status.st_size, now)
@@ -188,16 +190,16 @@ class Directory:
             self._let_go(file)
 
     def _acquainted(self, found: Opening, path: Path, status: os.stat_result, now: float) -> Followed:
-        """The file that begins in this way: a new one, or one that we know under another name."""
+        """The file with this beginning: a new one, or one that is known under another name."""
         inode, size = (status.st_dev, status.st_ino), status.st_size
         file = self._files.get(found.identity)
         if file is None:
             return self._new(found, path, status, now)
         if _is_there(file):
-            return file  # a copy, or gzip is about to replace it
+            return file  # this entry is a copy, or gzip is about to replace the file by it
         other_size = found.compressed != file.compressed
         if (file.is_open or not file.unread) if other_size else size <= file.stored:
-            file.path = path  # it has nothing that we lack
+            file.path = path  # the entry has nothing new
             return file
         file.close()
         successor = self._files[found.identity] = Followed(found, path, inode, file.frames)
@@ -215,14 +217,14 @@ class Directory:
     # -- what becomes of them
 
     def _note_gone(self, now: float) -> None:
-        """Of those that are in the directory no more, go on with what is open."""
+        """Note which files are no longer in the directory; those that are open can still be read."""
         names: dict[str, list[str]] = {}
         for one in self._seen.values():
             if one.file is not None:
                 names.setdefault(one.file.identity, []).append(one.name)
         for file in self._files.values():
             self._find(file, names.get(file.identity, []))
-            if file.is_open and file.inode not in self._seen:  # deleted, and perhaps written all the same
+            if file.is_open and file.inode not in self._seen:  # deleted, but perhaps still being written
                 file.see_itself(now)
         gone = [file for file in self._files.values() if file.gone and not file.is_open]
         for file in gone[: max(0, len(gone) - GONE_KEPT)]:
@@ -232,18 +234,18 @@ class Directory:
             turned_away("followed")
 
     def _find(self, file: Followed, names: list[str]) -> None:
-        """What a file is called that has these names in the directory."""
+        """Note under which of these names in the directory a file is read, or that it is gone."""
         file.missed = not names and file.unread and not file.is_open and (file.missed or not file.gone)
         file.gone = not names
         if file.path.name in names or not names:
             return
         if file.is_open or not file.unread:
             file.path = self._path / names[0]
-        else:  # only a copy is left, perhaps a compressed one: get acquainted anew
+        else:  # only a copy is left, perhaps a compressed one: the next look recognises it anew
             self._let_go(file)
 
     def _finish(self, now: float) -> None:
-        """Close what has been read, does not grow and has a successor; what it lacks then it will lack for ever."""
+        """Close files that are read, do not grow and have a successor; what is missing then will never come."""
         latest = max((file.first for file in self._files.values()), default=0.0)
         for file in self._files.values():
             if file.is_open and not file.unread and file.first < latest and now - file.grown >= SETTLED:
@@ -254,14 +256,14 @@ class Directory:
         file.close()
 
     def _hold(self, waiting: list[Followed]) -> list[Followed]:
-        """Open those that will be read soon, a ring may delete them before; no more than OPEN of which nothing was
-        read. All but those that nothing is left to open with: their turn comes later."""
+        """Open the files that will be read next, since a ring may delete them before; at most OPEN of which nothing was
+        read. Returns the files that can be read now: when descriptors run out, the rest have their turn later."""
         for file in waiting[OPEN:]:
             if file.is_open and not file.stored and not file.gone:
                 file.close()
         for place, file in enumerate(waiting[:OPEN]):
             try:
-                if not file.missed:   # its name may be another's by now
+                if not file.missed:   # otherwise its name may belong to another file by now
                     file.open()
             except OSError as error:
                 if none_is_left(error):
@@ -276,7 +278,7 @@ class Directory:
 
 
 def _is_there(file: Followed) -> bool:
-    """Whether its name still means what we read."""
+    """Whether its path still leads to the file that we read."""
     try:
         status = file.path.stat()
     except OSError:
@@ -285,8 +287,8 @@ def _is_there(file: Followed) -> bool:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """That of a regular file; None for others and for what is gone already. Raises PermissionError where the directory
-    may not be searched any more."""
+    """The status of a regular file; None for others, and for entries that are already gone. Raises PermissionError
+    where the directory may no longer be searched."""
     try:
         status = entry.stat()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""One file of the directory: what tells it from all others, and the packets in it that were not read yet."""
+"""One file of the directory: what identifies it among all others, and its unread packets."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from sipaudit.capture.streams import DamagedStreamError
 from sipaudit.errors import InputError
 from sipaudit.live.follow.unpack import Gzip, Stored
 
-PATIENCE = 60.0  # seconds for which reading is tried again where it fails
-LOOKS = (1 << 12, 1 << 16, 1 << 20)  # stored bytes in which the first packet is looked for, one after the other
+PATIENCE = 60.0  # seconds for which failed reads are retried
+LOOKS = (1 << 12, 1 << 16, 1 << 20)  # stored bytes in which to search for the first packet, tried in turn
 
 
 Inode = tuple[int, int]
 """Device and number."""
 
 
-_RECORD = 16  # bytes before a packet in pcap; none of its records, and no block of pcapng, begins with so many zeroes
+_RECORD = 16  # bytes of a pcap record header; no record, and no block of pcapng, begins with so many zeroes
 
 
 class OverwrittenError(Exception):
-    """Under the file's name something else is written now: a ring that came round (`tcpdump -W`)."""
+    """The file was overwritten by another capture: a ring that came round (`tcpdump -W`)."""
 
 
 class Opening(NamedTuple):
-    """How a capture begins. `identity` is made of all bytes up to the end of its first packet (`length` of them,
-    uncompressed), which has its own time: no two captures have it in common, while copies and `FILE.gz` do."""
+    """The beginning of a capture. `identity` is a hash of all bytes up to the end of its first packet (`length` bytes,
+    uncompressed), whose time `first` is among them: no two captures share it, but copies and `FILE.gz` do."""
 
     identity: str
     length: int
@@ -43,9 +43,9 @@ class Opening(NamedTuple):
 
 
 def opening(descriptor: int, path: str) -> Opening | None:
-    """Look at the beginning of a file; None when its first packet has not come yet.
+    """Read the beginning of a file; None when its first packet is not complete yet.
 
-    Raises InputError for what is no capture, OSError where it cannot be read.
+    Raises InputError for a file that is no capture, OSError where it cannot be read.
     """
     for look in LOOKS:
         stored = os.pread(descriptor, look, 0)
@@ -61,7 +61,7 @@ def opening(descriptor: int, path: str) -> Opening | None:
 
 
 def _plain(stored: bytes, path: str) -> bytes:
-    """The first piece of what is in a gzip file."""
+    """The first piece of a gzip file, uncompressed. Raises InputError."""
     try:
         return next(Gzip().feed(stored), b"")
     except DamagedStreamError as error:
@@ -91,13 +91,13 @@ def _is_hole(data: bytes) -> bool:
 
 
 class Followed:
-    """A capture that is read as far as it goes.
+    """A capture that is read while it grows.
 
-    `path` is where it was seen last, `inode` what was read under that name, `size` how many bytes it had then, `grown`
-    when that was seen to change (our monotonic clock), `stored` how many of them were read, `gone` whether it is in the
-    directory no more, `missed` whether it went before it was opened, which is told when its turn comes.  `frames` is
-    the number of its last packet that was read; a file that is opened again is read from its beginning, and those are
-    passed over.  `health` has what the file says of itself.
+    `path` is where it was last seen, `inode` identifies the file that was read there, `size` is its size in bytes when
+    last seen, `grown` when that last changed (our monotonic clock), `stored` the number of bytes read.  `gone`: it is
+    no longer in the directory; `missed`: it went before it was opened, which is counted when its turn comes.  `frames`
+    is the number of the last packet read; a file that is opened again is read from its beginning, and the packets up
+    to that one are skipped.  `health` has what the file says of itself.
     """
 
     def __init__(self, opening: Opening, path: Path, inode: Inode, frames: int = 0) -> None:
@@ -117,11 +117,11 @@ class Followed:
         self.stored = 0
         self._reader: Records | None = None
         self._source: Gzip | Stored = Gzip() if self.compressed else Stored()
-        self._head = b""  # too few bytes to know the format by
-        self._ended = False  # nothing behind this can be read
-        self._cut_to: int | None = None  # the file was cut to this size, and then perhaps written again
-        self._hollow = False  # it was cut, and written on behind a hole
-        self._passing = 0  # stored bytes whose packets are known, when it is read again after a cut
+        self._head = b""  # bytes that are too few to recognise the format
+        self._ended = False  # nothing more can be read
+        self._cut_to: int | None = None  # the file was truncated to this size, and perhaps written to again
+        self._hollow = False  # it was truncated, and written on after a hole
+        self._passing = 0  # stored bytes whose packets are known, when it is read again after it was truncated
 
     def __str__(self) -> str:
         return str(self.path)
@@ -137,7 +137,7 @@ class Followed:
 
     @property
     def unread(self) -> bool:
-        """Whether there are bytes that were not read."""
+        """Whether there are unread bytes."""
         return self.size > (self.stored if self._cut_to is None else self._cut_to) and not self._ended
 
     @property
@@ -147,36 +147,35 @@ class Followed:
 
     @property
     def incomplete(self) -> bool:
-        """Whether it breaks off within a packet, as far as it was read."""
+        """Whether the bytes read so far end within a packet."""
         return self._reader is not None and self._reader.incomplete
 
     def see(self, size: int, now: float) -> None:
-        """It has this size now."""
+        """Note the file's present size."""
         if size != self.size:
             self.size, self.grown = size, now
         if size < self.stored and not self.compressed:
             self._cut_to = size if self._cut_to is None else min(size, self._cut_to)
 
     def see_itself(self, now: float) -> None:
-        """The same for a file that is in the directory no more, but still open."""
-        with suppress(OSError):   # of a network's disk it may be gone all the same, which reading tells
+        """The same for a file that is no longer in the directory, but still open."""
+        with suppress(OSError):   # on a network file system it may really be gone, which reading will show
             self.see(os.fstat(self._descriptor).st_size, now)
 
     def may_be_tried_again(self, now: float) -> bool:
-        """It could not be read; the disk may give it back. Once that has lasted too long, nothing more of it is read.
-        """
+        """After a failed read: the disk may recover. After PATIENCE seconds of failures the file is given up: false."""
         if self._failed is None:
             self._failed = now
         self._ended = now - self._failed >= PATIENCE
         return not self._ended
 
     def open(self) -> None:
-        """Raises OSError when it is not there any more."""
+        """Raises OSError when it is no longer there."""
         if self._descriptor < 0:
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """It needs no descriptor and no memory until it is opened again. The size at which it was left is known."""
+        """Free descriptor and memory until it is opened again. How far it was read is remembered."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -185,7 +184,7 @@ class Followed:
         self._ended, self.stored = ended, stored
 
     def is_same(self, descriptor: int) -> bool:
-        """Whether an open file begins as this one does, or did before it was cut."""
+        """Whether an open file begins as this one does, or did before it was truncated."""
         if not self.compressed:
             head = os.pread(descriptor, self._length, 0)
             return _digest(head) == self.identity or (self._reader is not None and _is_hole(head))
@@ -196,11 +195,10 @@ class Followed:
         return found is not None and found.identity == self.identity
 
     def read(self, stored: int) -> Iterator[Batch]:
-        """The packets in about so many of its next bytes. Raises OverwrittenError, and OSError when it is not there.
-        """
+        """The packets in about the next `stored` bytes. Raises OverwrittenError, and OSError when it cannot be read."""
         self.open()
         if self._reader is None:
-            self.stored = 0  # from the beginning, for only there it says how it is to be read
+            self.stored = 0  # read from the beginning, where the headers are that decoding needs
         if self._cut_to is not None:
             self._go_on_behind(self._cut_to)
         known = self._passing - self.stored
@@ -219,19 +217,19 @@ class Followed:
             self.health.undecoded["damaged-compression"] += 1
 
     def _go_on_behind(self, cut: int) -> None:
-        """The file was cut to this size, and has more now. Unless it begins with a hole, it was written on from there.
-        """
+        """The file was truncated to this size, and has grown again. Unless it begins with a hole, it was written on
+        from there: read it again, and skip the packets up to there."""
         self._cut_to = None
         if not _is_hole(os.pread(self._descriptor, self._length, 0)):
             self._reset()
             self._passing = cut
 
     def _check(self, data: bytes) -> None:
-        """Raises OverwrittenError unless the bytes just read are those that follow what was read before. The file's
-        beginning is looked at now, so it was the same when they were read.
+        """Raises OverwrittenError unless the bytes just read continue those read before. The file's beginning is
+        checked after them: if it is unchanged now, it was unchanged when they were read.
 
-        A writer that does not know that its file was cut (`: > FILE`) goes on where it was, behind a hole: if that is
-        where we are, nothing is missing.
+        A writer that does not know that its file was truncated (`: > FILE`) goes on at its old position, behind a hole:
+        if that is our position too, nothing is missing.
         """
         if self.compressed:
             return

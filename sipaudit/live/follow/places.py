@@ -1,4 +1,4 @@
-"""One sequence of numbers for the packets of many files, and back from a number to its file and Wireshark's frame."""
+"""Numbers the packets of many files in one sequence, and maps a number back to its file and Wireshark frame."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 
 from sipaudit.turned_away import turned_away
 
-STRETCHES_KEPT = 10_000  # stretches that are remembered: so many files, if each is read in one go
+STRETCHES_KEPT = 10_000  # stretches that are remembered: as many files, if each is read without a break
 
 Row = tuple[int, int, str]
 """The number with which a stretch begins, what to take from a number to have the frame, and the file's path."""
 
 
 class Places:
-    """The stretches in which files were read, one after the other; of the oldest the file is forgotten.
+    """The stretches of packets that were read from one file without a break, in order; the oldest are forgotten.
 
-    Paths are asked for when they are needed, for files are renamed (`tcpdump -z gzip`).
+    Paths are queried when they are needed, since files may be renamed (`tcpdump -z gzip`).
     """
 
     def __init__(self, last: int = 0, rows: Sequence[Row] = ()) -> None:
@@ -27,7 +27,7 @@ class Places:
         self._reading: object = None
 
     def numbered(self, file: object, path: Callable[[], str], first: int, packets: int) -> int:
-        """The number of the packet with this frame, which is followed by so many less one, all read of `file` now."""
+        """The number of the `first` frame of so many `packets`, which were read just now from `file`."""
         if file is not self._reading or not self._begins:
             self._reading = file
             self._begin(path, self.last + 1 - first)
@@ -36,12 +36,12 @@ class Places:
         return number
 
     def place(self, number: int) -> tuple[str, int] | None:
-        """Path and frame; None for what was forgotten, or never was."""
+        """Path and frame; None for numbers that are forgotten or were never assigned."""
         at = bisect_right(self._begins, number) - 1
         return None if at < 0 or number > self.last else (self._paths[at](), number - self._shifts[at])
 
     def rows(self, most: int) -> list[Row]:
-        """The latest stretches, for `Places` made anew."""
+        """The latest stretches, at most so many, from which another run makes its `Places`."""
         return [(begin, shift, path()) for begin, shift, path in
                 list(zip(self._begins, self._shifts, self._paths, strict=True))[-most:]]
 

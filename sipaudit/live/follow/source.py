@@ -24,16 +24,16 @@ from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Item
 
 EVERY = 0.5  # seconds between two looks at the directory
-STRETCHES_KEPT = 1000  # whose numbers are told by `position`
+STRETCHES_KEPT = 1000  # stretches that `position` includes
 
 Warn = Callable[[str], None]
 
 
 def follow_source(path: str, capture: int, warn: Warn = lambda _: None, bounds: CaptureBounds = FOR_FILES
                   ) -> FollowSource:
-    """The directory `path`, whose items have the index `capture`. `warn` is told of files that are passed over.
+    """The directory `path` as a source; its items have the index `capture`. `warn` is called for skipped files.
 
-    Raises InputError when there is no such directory, or it may not be looked at.
+    Raises InputError when there is no such directory, or it may not be read.
     """
     directory = Path(path)
     if not directory.exists():
@@ -48,9 +48,9 @@ def follow_source(path: str, capture: int, warn: Warn = lambda _: None, bounds: 
 class FollowSource:
     """Reads the files of a directory in the order of their first packets, the last one as it grows.
 
-    Its frames are numbers that run through all files, in the order of reading; `place` tells file and Wireshark's
-    frame.  `health` is that of the directory as a whole, `blind` the time between what was read before and after a file
-    that was deleted or overwritten too early.
+    Its frame numbers run through all files, in the order of reading; `place` maps them to a file and Wireshark frame.
+    `health` is that of the directory as a whole; `blind` adds up the gaps around files that were deleted or overwritten
+    before they were read: the time from the last packet before to the first one after, in seconds.
     """
 
     by_our_clock = False   # even where the files are written on this machine: they are read later
@@ -63,18 +63,18 @@ class FollowSource:
         self.capture = capture
         self.health = CaptureHealth(str(path))
         self.blind = 0.0
-        self._losses = 0  # those of the directory that `blind` tells of
-        self._refused = False  # whether the file whose turn it is cannot be read
+        self._losses = 0  # losses of the directory that `blind` includes
+        self._refused = False  # whether the next file cannot be read now
         self._warn = warn
         self._places = Places()
         self._directory = Directory(path, self.health, warn)
         self._intake = Intake(self.health, Prefilter())
         self.reader = Decoder([self.health] * (capture + 1), bounds)
-        self._drops = 0  # what the file read last says that was lost since its capture began
+        self._drops = 0  # drops since the capture began, according to the file read last
         self._every, self._clock = every, clock
         self._looked: float | None = None
         self._waiting: list[Followed] = []
-        self._always, self._writing = os.pipe()  # readable for ever: what to wait for while there is more to read
+        self._always, self._writing = os.pipe()  # always readable: polled while there is more to read
         os.write(self._writing, b"\0")
 
     @property
@@ -82,7 +82,7 @@ class FollowSource:
         return self._directory.away or self._refused
 
     def descriptors(self) -> Sequence[int]:
-        """None when all that is there was read: then it is time to look again that brings more."""
+        """None when everything was read: then only another look at the directory finds more."""
         return (self._always,) if self._waiting else ()
 
     def read(self) -> Sequence[Item]:
@@ -100,19 +100,19 @@ class FollowSource:
         return items
 
     def place(self, frame: int) -> tuple[str, int | None]:
-        """The file in which an item's frame is, and its number there; the directory when that is forgotten."""
+        """The file of an item's frame, and its number there; only the directory when that is forgotten."""
         path, number = self._places.place(frame) or (self.health.path, None)
         return safe_path(path), number
 
     def position(self) -> dict[str, Any]:
-        """How far everything was read, in plain values: what `read` gave is behind it, the rest is before."""
+        """How far everything was read, in plain values: up to the last packet that `read` returned."""
         known = {identity: list(one) for identity, one in self._directory.read_so_far().items()}
         return {"last": self._places.last, "files": known,
                 "stretches": [list(row) for row in self._places.rows(STRETCHES_KEPT)]}
 
     def go_on(self, position: Mapping[str, Any]) -> bool:
-        """Nothing that another run had read of the directory is read again, and nothing is missed: files that are gone
-        meanwhile are told by `blind`."""
+        """Go on from where another run stopped: nothing is read twice, and nothing is missed; files that have
+        disappeared meanwhile are counted in `blind`."""
         self._places = Places(position["last"], [(begin, shift, path) for begin, shift, path in position["stretches"]])
         self._directory.know({identity: Known(*one) for identity, one in position["files"].items()})
         return True
@@ -125,16 +125,16 @@ class FollowSource:
     # -- reading
 
     def _batches(self) -> list[Batch]:
-        """The next packets, from about PIECE stored bytes."""
+        """The next packets, from about PIECE stored bytes of one or more files."""
         batches: list[Batch] = []
         left = PIECE
         while self._waiting and left > 0:
             file = self._waiting[0]
             if file.missed and batches:
-                break   # it lacks behind these
+                break   # the loss belongs after these batches
             before = file.stored
             batches += self._pieces(file)
-            if self._refused:   # until the next look; the others follow it
+            if self._refused:   # wait until the next look: the other files come after this one
                 self._waiting = []
                 break
             if file.is_open:
@@ -164,16 +164,16 @@ class FollowSource:
         return batches
 
     def _cannot_read(self, file: Followed, error: OSError) -> None:
-        """The directory has it, and the disk does not give it: those behind it wait for a while."""
+        """The file is there, but reading fails: it is retried for a while, in which the files after it wait."""
         self._refused = file.may_be_tried_again(self._clock())
         if not self._refused:
             self._warn(f"given up {file.path}: cannot be read: {error.strerror}")
             self._directory.lost(file, UNREADABLE)
 
     def _note(self, health: CaptureHealth) -> None:
-        """What a file says of itself is said of the directory.
+        """Add a file's health to that of the directory.
 
-        Losses count from the beginning of a capture, which has many files: those of the file before are among them.
+        Drops are counted from the beginning of a capture of many files, so they include those of the file before.
         """
         self.health.undecoded.update(health.undecoded)
         health.undecoded.clear()

@@ -1,4 +1,4 @@
-"""The bytes of a file as they come: as stored, or out of gzip, which tcpdump can leave to `-z gzip`."""
+"""The bytes of a growing file: as stored, or uncompressed from gzip (as by `tcpdump -z gzip`)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from sipaudit.capture.streams import DamagedStreamError
 
-PIECE = 1 << 20  # bytes given at a time, at most
+PIECE = 1 << 20  # bytes returned at a time, at most
 
 _GZIP = 31  # zlib's number for the gzip format with the largest window
 
 
 class Stored:
-    """What is not compressed."""
+    """A file that is not compressed."""
 
     stored_piece = PIECE
 
@@ -23,15 +23,15 @@ class Stored:
 
 
 class Gzip:
-    """A gzip file, of several members too, in pieces; zeroes behind a member are padding (RFC 1952 2.2)."""
+    """Unpacks a gzip file, also of several members, in pieces; zeroes after a member are padding (RFC 1952 2.2)."""
 
-    stored_piece = 1 << 14  # little may become much: a thousand times as much in the worst case
+    stored_piece = 1 << 14  # small, since bytes may grow a thousandfold in the worst case
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(_GZIP)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Raises DamagedStreamError where the data are none of gzip."""
+        """The uncompressed pieces. Raises DamagedStreamError where the data are not valid gzip."""
         try:
             while data:
                 if self._member.eof:
