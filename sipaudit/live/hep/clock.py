@@ -1,14 +1,14 @@
-"""When a message passed: by its agent's clock, as far as that can be believed.
+"""When a message passed: by its agent's clock, as far as that can be trusted.
 
-An agent's time is better than ours, for it does not know the way from the agent to us.  But a clock that was never set
-must not lead everybody's timers years ahead.  So a listener is one of two things, and finds out which:
+An agent's timestamp is better than our time of receipt, which includes the delay from the agent to us.  But a clock
+that was never set must not push everybody's timers years ahead.  So a listener finds out which of two things it is:
 
-- *live*, as soon as one message has a time near ours: agents may be late, since they keep what they cannot send, but
-  not ahead.  An agent whose clock is wrong keeps its own steps and is moved to our time as a whole.  Wrong is what lies
-  ahead, what is more than a day late, and what is late by the same for half a minute: a queue that empties is late by
-  less and less;
-- a *replay*, when for two seconds nothing but times far from ours was heard: somebody ships an old capture, and what
-  counts are its times.  One message near our time makes the listener live.
+- *live*, as soon as one message has a time near ours: agents may be late, since they queue what they cannot send, but
+  not ahead.  The times of an agent with a wrong clock are all shifted by one amount to our time.  A clock is wrong if
+  it is ahead, more than a day late, or late by the same amount for half a minute: an agent that empties its queue is
+  late by less and less;
+- a *replay*, if for two seconds all times were far from ours: somebody ships an old capture, and its times count.  A
+  single message near our time makes the listener live.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import NamedTuple
 from sipaudit.capture.health import CaptureHealth
 from sipaudit.turned_away import forget_oldest
 
-AHEAD = 5.0  # seconds by which an agent's clock may be before ours: what NTP leaves, and more
-BEHIND = 86_400.0  # seconds that a message may be late; also how far a replay may step
-LATE = 5.0  # seconds from which on a message is late
-LATE_ALIKE, LATE_MESSAGES = 30.0, 20  # seconds and messages for which an agent is late by the same (within LATE)
-AGREED = 20  # messages in a row that say that a replay has leapt indeed
+AHEAD = 5.0  # seconds by which an agent's clock may be ahead of ours: more than NTP leaves
+BEHIND = 86_400.0  # seconds by which a message may be late; also how far a replay may step
+LATE = 5.0  # seconds beyond which a message is late
+LATE_ALIKE, LATE_MESSAGES = 30.0, 20  # seconds and messages of constant lateness (within LATE) that prove a wrong clock
+AGREED = 20  # messages in a row with about the same time that confirm a leap of a replay
 AGENTS = 1024  # agents with wrong clocks that are remembered
 
 LATE_KIND, CLOCK_KIND = "hep-late", "hep-clock"
 
 
 class Agent(NamedTuple):
-    """Who shipped a message: the number it gives itself (chunk 12), and the host that sent the packet."""
+    """The agent that shipped a message: its own id (chunk 12), and the host that sent the packet."""
 
     number: int
     host: str
 
 
 class _Lateness(NamedTuple):
-    """By how much an agent has been late, at least and at most, `since` a time of ours and in how many messages."""
+    """The least and the most seconds by which an agent was late, `since` when (our time), and in how many messages."""
 
     since: float
     least: float
@@ -50,8 +50,8 @@ class _Lateness(NamedTuple):
 class Clock:
     """Gives every message its time, in seconds since the epoch.
 
-    `settled` says that it is known whether this is live or a replay; before, nobody asks for a time.  Messages that
-    come late are counted as `hep-late` in `health.content`, those that do not get the time they tell as `hep-clock`.
+    `settled`: it is known whether this is live or a replay; `time` is not called before.  Late messages are counted as
+    `hep-late` in `health.content`, and as `hep-clock` those that get another time than their own.
     """
 
     def __init__(self, health: CaptureHealth) -> None:
@@ -59,21 +59,21 @@ class Clock:
         self.settled = False
         self.live = False
         self._newest: float | None = None  # the latest time given in a replay
-        self._beyond, self._in_a_row = 0.0, 0  # a time too far away, and how many said about the same
+        self._beyond, self._in_a_row = 0.0, 0  # a time too far away, and how many in a row were near it
         self._shifts: dict[Agent, float] = {}  # seconds to add to the time of agents whose clocks are wrong
         self._late: dict[Agent, _Lateness] = {}
 
     def listen(self, told: float | None, now: float) -> None:
-        """A message that tells this time comes at `now`: perhaps it settles the question."""
+        """A message with the time `told` arrives at `now`: if that is near, or missing, the listener is live."""
         if not self.live and (told is None or -BEHIND <= told - now <= AHEAD):
             self.settled = self.live = True
 
     def settle(self) -> None:
-        """Nothing near our time was heard for as long as we wait: this is a replay."""
+        """No message near our time came for as long as we wait: this is a replay."""
         self.settled = True
 
     def time(self, agent: Agent, told: float | None, now: float, frame: int) -> float:
-        """The time of a message that its agent says passed at `told`, and that came at `now`."""
+        """The time of a message that passed at `told`, according to its agent, and that arrived at `now`."""
         self.listen(told, now)
         if told is None:
             return now if self.live or self._newest is None else self._newest
@@ -100,7 +100,7 @@ class Clock:
         return told + shift
 
     def _is_behind(self, agent: Agent, late: float, now: float) -> bool:
-        """Whether an agent is late because its clock is behind."""
+        """Whether an agent is late because its clock is behind: it was late by about the same for long enough."""
         known = self._late.get(agent)
         lateness = _Lateness(now, late, late, 1) if known is None else known.and_(late)
         if lateness.most - lateness.least > LATE:

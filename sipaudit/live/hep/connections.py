@@ -1,4 +1,4 @@
-"""HEP3 over TCP and TLS: many agents, each with a connection, none of which can make us wait or hold much."""
+"""HEP3 over TCP and TLS: each agent has a connection, and none can block us or make us hold much data."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sipaudit.turned_away import forget_oldest
 
 CONNECTIONS = 256
 ACCEPTED_AT_ONCE = 16  # a TLS handshake costs a millisecond
-PIECE = 1 << 16  # bytes read of a connection at a time; more than a TLS record has (16 kB), so none is left behind
-PIECES = 16  # read of all connections in one go
-PROVE_WITHIN = 10.0  # seconds from the connection to its first packet, and within which a packet begun must end
-AWAY = 1.0  # seconds without a connection in which messages may be missing
-HOSTS = 1024  # of agents that are away
-TIDY = 1.0  # seconds between two looks for those who take too long
-IDLE = 3600.0  # seconds without a byte after which an agent is taken for gone
+PIECE = 1 << 16  # bytes read from a connection at a time; more than a TLS record (16 kB), so that OpenSSL keeps none
+PIECES = 16  # connections read in one go
+PROVE_WITHIN = 10.0  # seconds from the connection to its first packet, and for the rest of a partial packet
+AWAY = 1.0  # seconds without a connection after which messages may be missing
+HOSTS = 1024  # hosts of absent agents that are remembered
+TIDY = 1.0  # seconds between two checks for overdue connections
+IDLE = 3600.0  # seconds without a byte after which an agent counts as gone
 
 BROKEN, REFUSED, EVICTED, TLS, CUT = "hep-stream", "hep-refused", "hep-evicted", "hep-tls", "hep-cut"
 """Kinds of `health.undecoded`: not HEP3, no room, had to make room, no TLS handshake, ended within a packet."""
@@ -38,8 +38,8 @@ _proven = attrgetter("proven")
 
 
 class _Connection:
-    """One agent. `since` it was accepted or last began a packet, `heard` when its last bytes came, by our monotonic
-    clock."""
+    """One agent's connection. `since`: when it was accepted or last began a packet, `heard`: when its last bytes came,
+    both by our monotonic clock."""
 
     def __init__(self, peer: socket.socket, host: str, now: float) -> None:
         self.socket = peer
@@ -57,10 +57,10 @@ class _Connection:
 class ConnectionSource(Shipped):
     """Listens on a TCP socket that is bound and listening already (`live.ends.Source`); with `tls` over TLS.
 
-    Who has not sent a packet with the right key in time is disconnected, and so is whoever sends what is no HEP3.  When
-    all places are taken, the one that has proven nothing yet makes room, else the newcomer is refused.  `blind` are the
-    seconds in which an agent that had shipped before had no connection: what it saw then did not come.  The first of
-    them are counted at once, not when it is back: others go on to ship, and it may never be.
+    A peer that sends no packet with the right key in time, or anything but HEP3, is disconnected.  When all places are
+    taken, a connection that has not yet sent a valid packet makes room; if there is none, the new one is refused.
+    `blind` is the time in which an agent that had shipped before had no connection, so that its messages did not reach
+    us.  Its start counts after AWAY seconds, not at the agent's return: others go on shipping, and it may never come.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class ConnectionSource(Shipped):
         self._tls = tls
         self._monotonic = time.monotonic
         self._connections: dict[int, _Connection] = {}
-        self._left: dict[str, float] = {}  # when the last connection of a host ended over which an agent had shipped
-        self._gone: dict[str, float] = {}  # those that stay away: until when that is counted
+        self._left: dict[str, float] = {}  # hosts that had shipped: when their last connection ended
+        self._gone: dict[str, float] = {}  # hosts that stay away: until when `blind` includes that
         self._tidied = self._monotonic()
         listener.setblocking(False)
         self._poll = select.epoll()
@@ -81,11 +81,11 @@ class ConnectionSource(Shipped):
 
     @property
     def away(self) -> bool:
-        """An agent whose connection ended may come back."""
+        """Whether an agent whose connection ended may still come back."""
         return bool(self._left or self._gone)
 
     def descriptors(self) -> Sequence[int]:
-        """One for all connections."""
+        """One epoll descriptor for all connections."""
         return self._waited_for(self._poll.fileno())
 
     def read(self) -> Sequence[Item]:
@@ -94,13 +94,13 @@ class ConnectionSource(Shipped):
         for descriptor, _ in ready:
             if descriptor == self._listener.fileno():
                 self._accept(tick)
-            elif connection := self._connections.get(descriptor):  # else it had to make room a moment ago
+            elif connection := self._connections.get(descriptor):  # otherwise it has just been evicted
                 self._serve(connection, now, tick)
         if tick - self._tidied >= TIDY:
             self._tidy(tick)
         items = self._ready(now)
         if len(ready) > 1:
-            items.sort(key=_time)  # of several agents, who came one after the other
+            items.sort(key=_time)  # several agents were read one after the other
         return items
 
     def close(self) -> None:
@@ -115,14 +115,15 @@ class ConnectionSource(Shipped):
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 peer, address = self._listener.accept()
-            except OSError as error:  # nobody more, or they are gone
+            except OSError as error:  # no more pending connections, or they were aborted
                 if none_is_left(error):
                     self._rest()
                 return
             self._welcome(peer, address[0], tick)
 
     def _rest(self) -> None:
-        """Who waits at the door would wake us again and again: nobody is heard there for a while."""
+        """No descriptor is left: stop polling the listener for a while, or pending connections would wake us in a loop.
+        """
         self.health.undecoded[REFUSED] += 1
         self._poll.modify(self._listener.fileno(), 0)
 
@@ -157,12 +158,12 @@ class ConnectionSource(Shipped):
 
     @property
     def evicted(self) -> dict[str, int]:
-        """Connections that had to make room, or found none."""
+        """The number of connections that were evicted or refused."""
         count = self.health.undecoded[EVICTED] + self.health.undecoded[REFUSED]
         return {"hep-connections": count} if count else {}
 
     def tighten(self, bounds: CaptureBounds) -> None:
-        """Other bounds from now on: connections beyond them are ended, first those that have proven nothing."""
+        """Use other bounds from now on; connections beyond them are closed, those without a valid packet first."""
         super().tighten(bounds)
         beyond = len(self._connections) - min(CONNECTIONS, bounds.streams)
         if beyond > 0:
@@ -170,7 +171,7 @@ class ConnectionSource(Shipped):
                 self._evict(connection)
 
     def _keep_bound(self) -> None:
-        """Packets that have come in part may take no more than so many bytes, of all connections together."""
+        """Evict connections while the partial packets of all together exceed the bound on bytes."""
         while sum(one.packets.held for one in self._connections.values()) > self._bounds.stream_bytes:
             self._evict(max(self._connections.values(), key=lambda one: (not one.proven, one.packets.held)))
 
@@ -214,7 +215,7 @@ class ConnectionSource(Shipped):
             self._end(connection)
 
     def _shaken(self, connection: _Connection) -> bool:
-        """Whether the TLS handshake is done; a step of it is."""
+        """Go on with the TLS handshake; returns whether it is complete."""
         peer = connection.socket
         assert isinstance(peer, ssl.SSLSocket)
         try:

@@ -1,4 +1,4 @@
-"""One message seen by several agents, or twice by one: it counts once, as what a mirror port shows twice does."""
+"""Copies of a message seen by several agents, or twice by one: they count once, as duplicates at a mirror port do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sipaudit.capture.duplicates import WINDOW
 from sipaudit.live.hep.clock import Agent
 
 ELSEWHERE = 0.25  # seconds between two agents' copies; a retransmission comes after 0.5 s (RFC 3261 17.1.1.1, T1)
-COMPARED = 64     # copies of which it is remembered how far the clocks of their agents were apart
-ENOUGH = 5        # of these, to know that clocks differ: a message may be taken for another's copy
-BOUND = 4_096  # messages in one of the two generations that are remembered
+COMPARED = 64     # copies for which the difference of the agents' clocks is remembered
+ENOUGH = 5        # of these must differ to show that clocks do: a single message may be mistaken for a copy
+BOUND = 4_096  # messages in each of the two generations that are remembered
 
 
 class Sighting(NamedTuple):
-    """`time` by the agent's clock, `came` by ours, both in seconds."""
+    """When a message passed (`time`, by the agent's clock) and arrived (`came`, by ours), both in seconds."""
 
     time: float
     came: float
@@ -27,8 +27,9 @@ class Sighting(NamedTuple):
 class Copies:
     """Remembers the last messages: between `bound` and twice as many.
 
-    HEP does not ship the IP header, whose identification tells a retransmission from a copy.  Of one agent a copy comes
-    within 20 ms, as at a mirror port; of another one within ELSEWHERE, by their clocks or by ours, for clocks differ.
+    HEP does not ship the IP header, whose identification tells a retransmission from a copy.  A copy from the same
+    agent comes within 20 ms, as at a mirror port; one from another agent within ELSEWHERE, by the agents' clocks or by
+    ours, since clocks differ.
     """
 
     def __init__(self) -> None:
@@ -39,13 +40,13 @@ class Copies:
 
     @property
     def apart(self) -> float:
-        """How far the clocks of agents are apart that see the same, in seconds; 0.0 where they agree as far as a
-        message may take from one to the other."""
+        """The difference between the clocks of agents that see the same messages, in seconds; 0.0 where it is no more
+        than a message may take from one to the other."""
         wrong = [seconds for seconds in self._apart if seconds > ELSEWHERE]
         return median(wrong) if len(wrong) >= ENOUGH else 0.0
 
     def seen(self, message: bytes, sighting: Sighting) -> bool:
-        """Whether this message (its addresses, ports, protocol and payload) is a copy of one that was seen."""
+        """Whether this message (its addresses, ports, protocol and payload) is a copy of an earlier one."""
         key = blake2b(message, digest_size=16).digest()  # messages may be long, and floods of them come
         known = self._recent.get(key) or self._older.get(key)
         if known is not None and _is_copy(known, sighting):

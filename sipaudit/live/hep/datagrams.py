@@ -14,15 +14,15 @@ from sipaudit.sip.datagram import Item
 PACKETS_AT_ONCE = 2000  # packets read in one go
 RECEIVE_BUFFER = 32 << 20  # bytes asked for; the kernel gives what net.core.rmem_max allows, more to root
 
-_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # of Linux, unknown to Python
-_MEMINFO, _DROPS = 9 * 4, 8  # bytes of its answer, and which of the numbers is that of the drops (sk_meminfo)
+_SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55  # Linux's numbers, which Python does not define
+_MEMINFO, _DROPS = 9 * 4, 8  # size of SO_MEMINFO's result in bytes, and the index of the drops in it (sk_meminfo)
 _LARGEST = 65_535
 
 
 class DatagramSource(Shipped):
     """Listens on a UDP socket that is bound already (`live.ends.Source`).
 
-    `health.kernel_drops` are the packets that the socket had no room for; None where the kernel does not tell.
+    `health.kernel_drops` counts the packets that the socket had no room for; None where the kernel does not report it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class DatagramSource(Shipped):
         for _ in range(PACKETS_AT_ONCE):
             try:
                 data, sender = receive(_LARGEST)
-            except OSError:  # nothing more has come
+            except OSError:  # no more packets
                 return
             take(data, sender[0], now)
 
@@ -70,7 +70,7 @@ class DatagramSource(Shipped):
 
 
 def _enlarge(listener: socket.socket) -> None:
-    """Room for a burst: 32 MB hold a second of 20,000 messages."""
+    """Ask for a buffer large enough for bursts: 32 MB hold one second at 20,000 messages a second."""
     for option in (socket.SO_RCVBUF, _SO_RCVBUFFORCE):
         try:
             listener.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)

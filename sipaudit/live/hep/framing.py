@@ -1,4 +1,4 @@
-"""HEP3 packets out of a byte stream: each says at its beginning how long it is (HEP3 specification, 2)."""
+"""Splits a byte stream into HEP3 packets, each of which begins with its length (HEP3 specification, 2)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ HEAD = 6  # the magic bytes and the length of the whole packet, 16 bits
 
 
 class Packets:
-    """Cuts the bytes of one connection. It holds less than one packet (64 kB); `broken` once the bytes are none of
-    HEP3: where the next packet would begin is not known then."""
+    """Splits the bytes of one connection. Holds less than one packet (64 kB). `broken` once the bytes are not HEP3,
+    since it is then unknown where the next packet begins."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -16,12 +16,12 @@ class Packets:
 
     @property
     def held(self) -> int:
-        """Bytes of a packet that has come in part."""
+        """The number of bytes of a partial packet."""
         return len(self._held)
 
     @property
     def begun(self) -> bool:
-        """Whether a packet has come in part."""
+        """Whether there is a partial packet."""
         return bool(self._held)
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -40,7 +40,7 @@ class Packets:
         return packets
 
     def _length(self, at: int) -> int:
-        """How long the packet is that begins at `at`; 0 where that is not known (yet)."""
+        """The length of the packet that begins at `at`; 0 where it is not known (yet)."""
         head = self._held[at : at + HEAD]
         if head[: len(MAGIC)] != MAGIC[: len(head)]:
             self.broken = True

@@ -1,4 +1,4 @@
-"""From HEP packets to items: who may ship, what is no SIP, when it passed, and what was shipped twice."""
+"""From HEP packets to items: checks the key, sets aside what is no SIP, assigns times, and drops copies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from sipaudit.live.hep.copies import BOUND, Copies, Sighting
 from sipaudit.sip.datagram import Datagram, Item
 from sipaudit.sip.framing import looks_like_sip
 
-WAIT = 2.0  # seconds within which a message with a time near ours must come, or what is shipped is a replay
+WAIT = 2.0  # seconds within which a message with a time near ours must arrive, otherwise it is a replay
 BESIDE = 1_000  # bytes that a message takes beside its payload
-COPIES_OF_STREAM = 8  # messages remembered in two generations in the room of a TCP connection (`run.budget`)
-BYTES_OF_DUPLICATE = 2_000  # of messages that wait for that, in the room of a packet that may be mirrored twice
+COPIES_OF_STREAM = 8  # messages remembered per generation for each TCP connection in the budget (`run.budget`)
+BYTES_OF_DUPLICATE = 2_000  # bytes of messages held back, for each mirrored packet in the budget
 
 UNREADABLE, WRONG_KEY = "hep", "hep-key"  # kinds of `health.undecoded`
 
@@ -30,10 +30,10 @@ class _Arrived(NamedTuple):
 
 
 class Intake:
-    """Takes packets in the order of their coming; `items` are those ready to be taken away.
+    """Takes packets in the order of arrival; `items` are the finished items, for the caller to remove.
 
-    Every packet is counted, and its number is the frame of its message; `frames` is the last one.  With a `key` only
-    packets that carry it (chunk 14) are read; versions 1 and 2 cannot.
+    Every packet is counted, and its number is the frame of its message; `frames` is the last one.  With a `key`, only
+    packets that carry it (chunk 14) are accepted, so none of HEP versions 1 and 2, which cannot.
     """
 
     def __init__(self, capture: int, health: CaptureHealth, key: bytes | None, bounds: CaptureBounds = FOR_FILES
@@ -51,24 +51,24 @@ class Intake:
         self.frames = 0
 
     def tighten(self, bounds: CaptureBounds) -> None:
-        """Other bounds from now on. HEP has neither streams nor mirrored packets: messages take their places."""
+        """Use other bounds from now on. HEP has neither streams nor mirrored packets: messages use their budget."""
         self._flows.limit = bounds.flows
         self._copies.bound = min(BOUND, bounds.streams * COPIES_OF_STREAM)
-        self._most_waiting = bounds.duplicates * BYTES_OF_DUPLICATE   # beyond it that is decided at once
+        self._most_waiting = bounds.duplicates * BYTES_OF_DUPLICATE   # beyond it live or replay is decided at once
 
     @property
     def live(self) -> bool:
-        """Whether these are agents rather than a replay, as far as that is known."""
+        """Whether live agents, rather than a replay, were recognised so far."""
         return self._clock.live
 
     @property
     def waits(self) -> bool:
-        """Whether messages are held back until it is known whose time counts: `pass_time` must be called."""
+        """Whether messages are held back until it is known whose clock counts; then `pass_time` must be called."""
         return bool(self._waiting)
 
     def take(self, data: bytes, host: str, now: float) -> bool:
-        """A packet from `host` that came at `now`, seconds since the epoch; whether an agent sent it that may. Whatever
-        it holds, nothing raises."""
+        """Take a packet from `host` that arrived at `now`, in seconds since the epoch. Returns whether it is HEP with
+        the right key. Never raises, whatever the packet holds."""
         health = self._health
         health.packets += 1
         self.frames += 1
@@ -87,7 +87,7 @@ class Intake:
         return True
 
     def pass_time(self, now: float) -> None:
-        """Time goes on: what was held back long enough is let go."""
+        """Release the messages held back once WAIT seconds have passed: this is a replay."""
         if self._waiting and not 0 <= now - self._waiting[0].now < WAIT:
             self._clock.settle()
             self._release()
@@ -115,7 +115,7 @@ class Intake:
         packet, agent, now, frame = arrived
         health, transport = self._health, packet.transport
         if transport is None:
-            return  # it was put aside
+            return  # it was set aside
         time = self._clock.time(agent, packet.time, now, frame)
         message = packet.addresses + packet.ports + bytes((packet.protocol,)) + packet.payload
         if self._copies.seen(message, Sighting(time, now, agent)):
@@ -126,6 +126,6 @@ class Intake:
         health.shipped = True
         health.first = time if health.first is None else health.first
         health.last = time if health.last is None else max(health.last, time)
-        health.at = now if self._clock.live else time   # who ships late sets no clock back
+        health.at = now if self._clock.live else time   # a late agent must not look like a clock set back
         flow = self._flows.get(transport, packet.addresses, packet.ports)
         self.items.append(Datagram(time, self._capture, frame, flow, packet.payload, (), packet.cut))

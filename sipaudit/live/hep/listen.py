@@ -1,4 +1,4 @@
-"""From `--hep udp://0.0.0.0:9060` to a source that listens there."""
+"""Makes the source that listens at a URL such as `--hep udp://0.0.0.0:9060`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WRITE = "write udp://0.0.0.0:9060, tcp://[::]:9060 or tls://0.0.0.0:9061"
 
 
 class Address(NamedTuple):
-    """Where to listen: scheme udp, tcp or tls, host as given."""
+    """Where to listen: the scheme (udp, tcp or tls), the host as given, and the port."""
 
     scheme: str
     host: str
@@ -32,7 +32,7 @@ class Address(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the source is called in the report: `hep:9060`, `hep:9060/tcp`."""
+        """The name of the source in the report: `hep:9060`, `hep:9060/tcp`."""
         return f"hep:{self.port}" + ("" if self.scheme == "udp" else f"/{self.scheme}")
 
 
@@ -43,9 +43,9 @@ def hep_source(
     """A source (`live.ends.Source`) that listens at `url`, and whose items have the index `capture`.
 
     `key` is the password that agents must send (`--hep-key`), `cert` a PEM file with the certificate for tls and
-    `keyfile` one with its private key, unless it is in the former.  The port is open once this returns, so it can be
-    called before privileges are dropped.  Raises InputError for a URL that is none, a port that cannot be opened, a
-    key that no packet could carry, and a certificate that is missing or cannot be used.
+    `keyfile` one with its private key, unless `cert` contains it.  The port is open once this returns, so it can be
+    called before privileges are dropped.  Raises InputError for an invalid URL, a port that cannot be opened, a key
+    that no packet could carry, and a certificate that is missing or cannot be used.
     """
     address = parse_url(url)
     secret = _secret(key)
@@ -58,7 +58,7 @@ def hep_source(
 
 
 def parse_url(url: str) -> Address:
-    """What a URL says. Raises InputError when it is none of ours."""
+    """Parse a URL. Raises InputError when it does not say where to listen, or says more."""
     try:
         parts = urlsplit(url)
         port = PORT if parts.port is None else parts.port
@@ -121,5 +121,5 @@ def _tls(url: str, cert: str | None, keyfile: str | None) -> ssl.SSLContext:
 
 
 def _no_password() -> str:
-    """OpenSSL would ask for one at the terminal, where a service has nobody."""
+    """Fail instead of letting OpenSSL prompt for a password at the terminal, where a service has nobody."""
     raise ValueError("the private key has a password")

@@ -1,4 +1,4 @@
-"""What sources of HEP have in common, however the packets reach us: their numbers, and where they cannot be found."""
+"""What HEP sources have in common, whatever the transport: state, bounds, and numbering of packets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.live.hep.intake import Intake
 from sipaudit.sip.datagram import Item
 
-MANY = 2   # agents, of which nobody knows how many there will be
+MANY = 2   # stands for any number of agents, since it is not known in advance
 
 
 class Shipped:
@@ -25,7 +25,7 @@ class Shipped:
 
     @property
     def by_our_clock(self) -> bool:
-        """Agents that ship what they see now are believed where their clocks agree with ours."""
+        """True for live agents: their timestamps are used only as far as they agree with our clock."""
         return self._intake.live
 
     @property
@@ -34,37 +34,37 @@ class Shipped:
 
     @property
     def reader(self) -> Shipped:
-        """What it remembers is its own."""
+        """Itself: its state is shared with no other source."""
         return self
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, or turned away, by kind."""
+        """How much the bounds evicted or turned away, by kind."""
         return {}
 
     def tighten(self, bounds: CaptureBounds) -> None:
-        """Other bounds from now on."""
+        """Use other bounds from now on."""
         self._bounds = bounds
         self._intake.tighten(bounds)
 
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
-        """The listener; what an agent ships has no number that anybody could look up (contract.md 3)."""
+        """The listener's name, without a number: no file has shipped messages under one (contract.md 3)."""
         return self.health.path, None
 
     def position(self) -> int:
         return self._intake.frames
 
     def go_on(self, position: int) -> bool:
-        """Numbers go on, so that each means one packet. What was not received is gone."""
+        """Continue the numbering, so that each number means one packet. False: packets in between were not received."""
         self._intake.frames = position
         return False
 
     def _ready(self, now: float) -> list[Item]:
-        """What can be given away at `now`."""
+        """The items that are ready at `now`, which are removed."""
         self._intake.pass_time(now)
         items, self._intake.items = self._intake.items, []
         return items
 
     def _waited_for(self, descriptor: int) -> Sequence[int]:
-        """This one; none while messages are held back, for then time brings them, not a packet."""
+        """The descriptor to poll; none while messages are held back, since then time releases them, not a packet."""
         return () if self._intake.waits else (descriptor,)
