@@ -1,5 +1,5 @@
 """Warns of packets that arrive out of order, and of agents whose clocks differ. A live run cannot wait long, so it
-follows packets as they arrive: where a response arrives before its request, it may take messages for lost."""
+follows packets as they arrive, and a response that arrives before its request may count as lost."""
 
 from __future__ import annotations
 

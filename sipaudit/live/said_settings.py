@@ -10,7 +10,7 @@ from sipaudit.model.sayings import FindingSaid
 from sipaudit.model.values import Finding, Place
 from sipaudit.turned_away import forget_oldest
 
-SAID_KEPT = 20_000  # findings that are known to have been said
+SAID_KEPT = 20_000  # issues that are remembered as said
 
 Key = tuple[object, ...]
 

@@ -40,7 +40,7 @@ class WorkingLines:
     """
 
     def __init__(self, limit: int = LINES) -> None:
-        self.by_server: Counter[str] = Counter()   # a server that its lines left stays, at 0
+        self.by_server: Counter[str] = Counter()   # a server without lines any more stays, at 0
         self.untold = 0
         self._limit = limit
         self._server: dict[tuple[str, str], str] = {}
@@ -81,7 +81,7 @@ class Standing:
 
     @property
     def names(self) -> dict[str, str]:
-        """Servers by their shortest name."""
+        """The shortest unambiguous name of each server."""
         if self._names is None:
             self._names = short_names(self.servers.values())
         return self._names

@@ -16,7 +16,7 @@ from sipaudit.turned_away import has_room, turned_away
 
 FILES = 10_000  # looked at in the directory
 OPEN = 64  # unread files that are kept open, so that they can be deleted without harm
-READ_OPEN = 256  # read files that are kept open: more than are written at a time, since a closed one is read anew
+READ_OPEN = 256  # read files that are kept open: more than are written at a time; a closed one that grows is read anew
 GONE_KEPT = 1000  # deleted files that are remembered: perhaps they come back as FILE.gz
 SETTLED = 60.0  # seconds without growth after which a file that has a successor counts as finished
 WARNED = 1000  # files for which a warning is remembered

@@ -236,7 +236,7 @@ class Followed:
         head = os.pread(self._descriptor, self._length, 0)
         if _digest(head) == self.identity:
             return
-        within = self._hollow and self.incomplete  # a packet, where zeroes may be true
+        within = self._hollow and self.incomplete  # within a packet, where zeroes may be real
         lacks = _is_hole(data[:_RECORD]) and not within
         if self._reader is None or not _is_hole(head) or lacks:
             raise OverwrittenError

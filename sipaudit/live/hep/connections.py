@@ -138,7 +138,7 @@ class ConnectionSource(Shipped):
             if self._tls is not None:
                 peer = self._tls.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
             self._poll.register(peer.fileno(), select.EPOLLIN)
-        except (OSError, ValueError):  # it was reset in the meantime
+        except (OSError, ValueError):  # the peer has reset it already
             peer.close()
             return
         self._connections[peer.fileno()] = _Connection(peer, host, tick)

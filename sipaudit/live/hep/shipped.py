@@ -48,7 +48,7 @@ class Shipped:
         self._intake.tighten(bounds)
 
     def place(self, frame: int) -> tuple[str, int | None]:  # noqa: ARG002 - all of them are there
-        """The listener's name, without a number: no file has shipped messages under one (contract.md 3)."""
+        """The listener's name; shipped messages have no number that anybody could look up (contract.md 3)."""
         return self.health.path, None
 
     def position(self) -> int:
