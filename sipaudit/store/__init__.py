@@ -1,1 +1,1 @@
-"""What was found, kept in SQLite or PostgreSQL: written by probes and by `analyze --store`, read by `report STORE`."""
+"""Results kept in SQLite or PostgreSQL: written by probes and by `analyze --store`, read by `report STORE`."""

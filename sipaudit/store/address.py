@@ -1,4 +1,4 @@
-"""The URL of a store, with what of it is ours: whose rows are written, and how long they are kept."""
+"""The URL of a store and sipaudit's own options in it: the probe that writes, and how long rows are kept."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DAYS: Mapping[str, float] = dict.fromkeys(TABLES, 400.0) | {
 
 @dataclass(frozen=True)
 class Address:
-    """A store: where it is, the name of the probe (None: not said), and the days that the rows of each table are kept.
+    """A store: its URL, the name of the probe (None: not given), and for how many days the rows of each table are kept.
 
-    `shown` is the URL as it may be read by anybody: without password.
+    `shown` is the URL without its password, which anybody may read.
     """
 
     url: URL
@@ -34,12 +34,13 @@ class Address:
 
     @property
     def file(self) -> Path | None:
-        """The file that a SQLite store is, None for a database."""
+        """The file of a SQLite store, None for PostgreSQL."""
         return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
 
     @property
     def shown(self) -> str:
-        """As a person writes it, to be pasted again: secrets hidden, and of a file what stands for itself."""
+        """The URL as a user writes it and can paste it again; secrets are hidden, and a file's path is not escaped
+        except for `%` and `?`."""
         if self.file is not None and not self.url.query:
             return "sqlite:///" + str(self.file).replace("%", "%25").replace("?", "%3F")
         query = {name: "***" if _is_secret(name) else value for name, value in self.url.query.items()}
@@ -47,11 +48,11 @@ class Address:
 
     @property
     def writer(self) -> str:
-        """The probe in whose name is written: the host's name unless the URL says otherwise."""
+        """The name of the probe that writes: the host's name unless the URL gives one."""
         return self.probe or socket.gethostname() or "sipaudit"
 
     def without_secrets(self, text: str) -> str:
-        """What a library says, without the password that it may repeat."""
+        """The message of a library, with any secret of the URL that it repeats replaced by `***`."""
         secrets = [str(self.url.password or ""),
                    *(str(value) for name, value in self.url.query.items() if _is_secret(name))]
         for secret in filter(None, secrets):
@@ -65,12 +66,12 @@ def _is_secret(option: str) -> bool:
 
 
 def parse(text: str) -> Address:
-    """The address that a URL names. Raises InputError; nothing is opened."""
+    """Parse the URL of a store, without opening anything. Raises InputError."""
     try:
         text.encode()   # a URL that the terminal did not write in UTF-8 cannot be shown
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise InputError("this is not the URL of a store", fix=EXAMPLES) from None  # nothing of it is said
+        raise InputError("this is not the URL of a store", fix=EXAMPLES) from None  # no quote: passwords
     url = _with_driver(url)
     ours = {name: _single(name, value) for name, value in url.query.items() if name == "probe" or name.startswith(KEEP)}
     url = url.difference_update_query(ours)

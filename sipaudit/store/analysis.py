@@ -1,4 +1,4 @@
-"""The report of an analysis into the store, once however often the same captures are analysed."""
+"""Writes the report of an analysis into the store, which has it once however often the captures are analysed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sipaudit.store.writing import RunOf, write
 
 
 def keep(store: Store, report: Report) -> None:
-    """Write a report, all of it or nothing, in the place of every analysis by this probe of no other captures than
-    these. Raises OSError when the store fails."""
+    """Write a report in one transaction. It replaces every analysis by this probe whose captures are all among those
+    of the report. Raises OSError when the store fails."""
     address = store.address
     sources = sources_of(report)
     run = RunOf("analysis-" + digest(address.writer, sources), address.writer, "analysis", report.generator,
@@ -35,13 +35,13 @@ def keep(store: Store, report: Report) -> None:
 
 
 def sources_of(report: Report) -> list[str]:
-    """What names the captures of a report: the file's name without its folder, and its first packet. The number of
-    packets is none of it, so that a file that has grown is the same."""
+    """Names of a report's captures: the file name without its folder, and the time of the first packet. The number of
+    packets is left out, so that a file that has grown keeps its name."""
     return sorted({f"{clean(capture.path.rpartition('/')[2])}@{capture.first}" for capture in report.captures})
 
 
 def _forget(connection: Connection, probe: str, sources: set[str]) -> None:
-    """Remove the analyses whose captures are all among these."""
+    """Remove the probe's analyses whose captures are all among `sources`."""
     mine = select(RUNS.c.number, RUNS.c.sources).where(RUNS.c.probe == clean(probe), RUNS.c.kind == "analysis")
     for number, text in connection.execute(mine).all():
         if set(json.loads(text)) <= sources:

@@ -1,7 +1,7 @@
-"""What is counted since a probe began, as it changed during a period.
+"""How much the counters of a probe, which run from its start, grew during a period.
 
-The store has the counts as they last stood in each hour, so a period is rounded outward to those hours: a count is
-never too small.  An analysis has its counts once, and they are taken whole.
+The store has the last value of each counter in each hour, so a period is rounded outward to whole hours: a count is
+never too small.  An analysis stores each count once, for all of its time, and that is used as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sipaudit.times import Span
 
 def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span
            ) -> tuple[list[Undecided], list[Reached]]:
-    """How often rules could not be decided, and how often they were reached, in all runs together."""
+    """How often each rule was undecided, and how often it was reached, summed over all runs."""
     sums: Counter[tuple[str, str, str]] = Counter()
     for (run, *what), each in _grouped(rows, lambda row: (row.run, row.kind, row.rule, row.reason or "")):
         before, after = ends(each, runs[run], period)
@@ -36,8 +36,8 @@ def counts(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span
 
 
 def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span) -> list[CaptureSummary]:
-    """What each source of each run saw during the period; a process that went on with a run has counted anew, from
-    its first packet."""
+    """What each source of each run captured during the period. A process that continued a run counted afresh from its
+    first packet, and has a summary of its own."""
     found: dict[tuple[int, str], list[CaptureSummary]] = {}
     for (run, path, _), each in _grouped(rows, lambda row: (row.run, row.path, row.first)):
         before, after = ends(each, runs[run], period)
@@ -49,12 +49,13 @@ def captures(rows: Iterable[Row[Any]], runs: Mapping[int, Run], period: Span) ->
 
 
 def _with_packets(seen: list[CaptureSummary]) -> list[CaptureSummary]:
-    """Without what a process said before its first packet, unless nothing else is known of the source."""
+    """Leave out summaries without packets (written before the first one); if all are, keep the first."""
     return [one for one in seen if one.packets] or seen[:1]
 
 
 def ends(rows: Sequence[Row[Any]], run: Run, period: Span) -> tuple[Row[Any] | None, Row[Any] | None]:
-    """Of the counts of one thing, in the order of saying: that before the period began, and that in which it ended."""
+    """Of one counter's rows, sorted by `said`: the last one before the period, and the last one of an hour that the
+    period touches; None where there is none. For an analysis: None, and its last row."""
     if run.is_analysis:
         return None, rows[-1]
     before = [row for row in rows if row.said <= period.start]
@@ -63,7 +64,7 @@ def ends(rows: Sequence[Row[Any]], run: Run, period: Span) -> tuple[Row[Any] | N
 
 
 def since(before: CaptureSummary, after: CaptureSummary) -> CaptureSummary:
-    """What a source saw from one count to a later one."""
+    """What a source captured between two summaries, each counted from its first packet."""
     loss = Loss(None if after.loss.kernel_drops is None else _more(before.loss.kernel_drops or 0,
                                                                    after.loss.kernel_drops),
                 _more(before.loss.tcp_gaps, after.loss.tcp_gaps),
@@ -81,7 +82,7 @@ def since(before: CaptureSummary, after: CaptureSummary) -> CaptureSummary:
 
 
 def _more(before: float, after: float) -> int:
-    """By how much a count grew; one that is smaller was begun anew."""
+    """By how much a counter grew; if it is smaller than before, it was restarted from 0."""
     return int(after - before if after >= before else after)
 
 
@@ -92,7 +93,7 @@ def _kinds(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int
 
 def _grouped(rows: Iterable[Row[Any]], name: Callable[[Row[Any]], tuple[Any, ...]]
              ) -> Iterable[tuple[tuple[Any, ...], list[Row[Any]]]]:
-    """Rows by what they count, each in the order of saying, in the order in which the first of each was said."""
+    """Rows grouped by `name`, each group sorted by `said`; the groups are in the order of their first rows."""
     groups: dict[tuple[Any, ...], list[Row[Any]]] = {}
     for row in rows:
         groups.setdefault(name(row), []).append(row)

@@ -1,4 +1,4 @@
-"""Lines put together: what is known of each, with its moves, tries, registrations and calls."""
+"""Puts lines together from their rows: the summary of each, with its moves, tries, registrations and calls."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Parts:
-    """What lies in the period, each with its line and phone, in the order of saying; `later` the server that the
-    first move after it leaves."""
+    """The parts of lines within the period, each with its line and phone, in the order in which they were stored.
+    `later` is, by line and phone, the server that the first move after the period leaves."""
 
     moves: Sequence[tuple[Who, Move]]
     tries: Sequence[tuple[Who, Try]]
@@ -31,7 +31,7 @@ class Parts:
 
 
 def lines(rows: Iterable[Row[Any]], parts: Parts, period: Span) -> list[LineSummary]:
-    """The lines that were there in the period, one for each line and phone however many runs have seen it."""
+    """The lines that were active in the period: one summary for each line and phone, however many runs saw it."""
     known = _by_line(((row.line, row.phone), decode(row.body, type=LineSummary)) for row in rows)
     moves, tries = _by_line(parts.moves), _by_line(parts.tries)
     registrations, calls = _by_line(parts.registrations), _by_line(parts.calls)
@@ -40,7 +40,7 @@ def lines(rows: Iterable[Row[Any]], parts: Parts, period: Span) -> list[LineSumm
         line = _one(each)
         held, moved = registrations.get(who, []), moves.get(who, [])
         if line.first > period.end or (line.last < period.start and not held and not moved):
-            continue    # a line that renews or moves is there, though nothing was said of itself
+            continue    # a line that renews or moves is active, even if its own row was not updated
         told.append(replace(
             line, moves=sorted(moved, key=lambda move: move.time), tries=tries.get(who, []),
             registrations=held, call_spans=calls.get(who, []), working=parts.later.get(who, line.working)))
@@ -55,7 +55,7 @@ def _by_line(parts: Iterable[tuple[Who, T]]) -> dict[Who, list[T]]:
 
 
 def _one(seen: list[LineSummary]) -> LineSummary:
-    """A line as the run that saw it last knows it, with the counts of all."""
+    """A line as the run that saw it last knows it, with calls and undecided verdicts summed over all runs."""
     if len(seen) == 1:
         return seen[0]
     undecided: Counter[tuple[str, Reason]] = Counter()

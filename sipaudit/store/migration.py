@@ -1,4 +1,4 @@
-"""The form of a store: told from its revision, and brought to the newest by the migrations that the package carries."""
+"""Upgrades a store to the newest schema: reads its revision and applies the migrations in this package."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Engine, text
 
 from sipaudit.errors import InputError
 
-VERSIONS = "sipaudit_version"   # the table that holds the revision; alembic's usual name may be somebody else's
-ALONE = 5_066_546               # the advisory lock under which one program at a time brings a PostgreSQL store up
+VERSIONS = "sipaudit_version"   # the table of the revision; alembic's default name may be another application's
+ALONE = 5_066_546               # the advisory lock that lets one program at a time upgrade a PostgreSQL store
 
 
 def bring_up(engine: Engine, *, make: bool, shown: str) -> None:
-    """Apply the migrations that the store lacks, all or none. Raises InputError for a store that is newer than this
-    program and, unless `make`, for a database that is no store."""
+    """Apply the migrations that the store lacks, in one transaction. Raises InputError if the store is newer than this
+    program or, unless `make`, if the database is not a store."""
     script = ScriptDirectory.from_config(configuration())
     with engine.connect() as connection:
         found = _revision(connection)
@@ -36,13 +36,13 @@ def bring_up(engine: Engine, *, make: bool, shown: str) -> None:
 
 
 def is_newest(engine: Engine) -> bool:
-    """Whether it is a store that lacks no migration."""
+    """Whether the store has all migrations of this program."""
     with engine.connect() as connection:
         return _revision(connection) == ScriptDirectory.from_config(configuration()).get_current_head()
 
 
 def configuration(connection: Connection | None = None) -> Config:
-    """What alembic needs to know; `connection` is the one that migrations run on."""
+    """The configuration of alembic; migrations run on `connection`."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")

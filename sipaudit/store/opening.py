@@ -1,4 +1,4 @@
-"""A store opened: reached, of our making, and as new as this program."""
+"""Opens a store: connects to it, checks that it is one, and upgrades it to the schema of this program."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sipaudit.safe_text import safe_text
 from sipaudit.store import migration, sqlite_file
 from sipaudit.store.address import Address, parse
 
-PATIENCE = 5.0      # seconds to wait for a connection, or for who else writes into a SQLite store
-LEFT = 16 << 20     # bytes to which the -wal of SQLite shrinks again, once nobody reads what it had before
-STATEMENT = 30_000  # milliseconds after which PostgreSQL gives a writing statement up
+PATIENCE = 5.0      # seconds to wait for a connection, or for another writer's lock on a SQLite store
+LEFT = 16 << 20     # bytes to which the -wal of SQLite is truncated, once no reader needs its older content
+STATEMENT = 30_000  # milliseconds after which PostgreSQL cancels a statement of a writer
 
 
 class Store:
-    """A store that was reached; `address` is where. `state` is that of a file that is read as if nobody could write it
-    meanwhile; `fault` is why it could not be reached, where it is to be tried again. To be closed."""
+    """An open store at `address`; call `close` at the end. `state` is the state of a SQLite file at opening, if it is
+    read as immutable; `fault` is why the store could not be opened, if that is to be retried later."""
 
     def __init__(self, address: Address, engine: Engine, state: tuple[int, ...] | None = None,
                  fault: Exception | None = None) -> None:
@@ -38,20 +38,21 @@ class Store:
         self.engine.dispose()
 
     def make_sure(self) -> bool:
-        """That what is written can be found: a SQLite file that was moved or removed while it is open would take it,
-        and nobody would know. Whether another one was made for that. Raises OSError, and what the database raises."""
+        """Make sure that rows go to the file at the store's path: a SQLite file that was moved or removed while open
+        would still take them, and nobody would notice. Returns whether a new file had to be created. Raises OSError,
+        and what the database raises."""
         file = self.address.file
         if file is None or sqlite_file.identity(file) == self._identity:
             return False
-        with closing(self.engine.raw_connection()) as old:   # what was moved shall be whole
+        with closing(self.engine.raw_connection()) as old:   # complete the file that was moved
             old.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._open_anew()
         return True
 
     def try_again(self) -> None:
-        """Before something is written after a failure. A connection to PostgreSQL stays with a server that has become
-        read-only since another one is the first, and a database that was made anew has no tables. Raises OSError, and
-        what the database raises."""
+        """Prepare for the next write after a failure: connect again, and create missing tables, except for a SQLite
+        file that was open before. An old connection to PostgreSQL would stay with a former primary, now read-only; a
+        database that was dropped and created again has no tables. Raises OSError, and what the database raises."""
         if self.address.file is None or self.fault is not None:
             self._open_anew()
 
@@ -67,17 +68,17 @@ class Store:
         self._identity = None if self.address.file is None else sqlite_file.identity(self.address.file)
 
     def was_written(self) -> bool:
-        """Whether somebody did, so that what was read may be of before and after."""
+        """Whether a file that is read as immutable has been written meanwhile: the rows read may be inconsistent."""
         return self._state is not None and self.address.file is not None and (
             self._state != sqlite_file.state(self.address.file))
 
     def trouble(self, error: Exception) -> str:
-        """The first line of what went wrong, without secrets, and harmless: a database quotes what it was given."""
+        """The first line of an error message, without secrets and safe to print: databases quote their input."""
         return trouble(self.address, error)
 
 
 def trouble(address: Address, error: Exception) -> str:
-    """The first line of what went wrong there, without secrets, and harmless: a database quotes what it was given."""
+    """The first line of an error message, without secrets and safe to print: databases quote their input."""
     said: object = error
     if isinstance(error, DBAPIError) and error.orig is not None:
         said = error.orig
@@ -88,8 +89,8 @@ def trouble(address: Address, error: Exception) -> str:
 
 
 def open_for_writing(url: str, *, later: bool = False) -> Store:
-    """The store, made if it is not there, and brought to the newest form. Raises InputError, and OSError where the disk
-    is full or broken. `later`: one that cannot be reached now is given with its `fault`, to be tried again."""
+    """Open a store, create it if it is missing, and upgrade it. Raises InputError, and OSError where the disk is full
+    or broken; with `later`, a store that cannot be reached now is returned with its `fault`, to be retried."""
     address = parse(url)
     try:
         if address.file is not None:
@@ -103,16 +104,15 @@ def open_for_writing(url: str, *, later: bool = False) -> Store:
 
 
 def _make_file(address: Address, file: Path) -> None:
-    """Whole and with the rights that it shall have, or not at all; of one that is there it is asked whether we may
-    write it, before SQLite opens it to read it only."""
+    """Create a missing SQLite file, complete and with its permissions or not at all. Raises OSError if we may not write
+    the file: SQLite would silently open it read-only."""
     sqlite_file.make_whole(file, lambda new: _opened(
         replace(address, url=address.url.set(database=str(new))), writing=True).close())
     os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, sqlite_file.OURS))
 
 
 def open_for_reading(url: str) -> Store:
-    """A store that is there, brought to the newest form. Raises InputError, and OSError where the disk is full or
-    broken."""
+    """Open an existing store and upgrade it. Raises InputError, and OSError where the disk is full or broken."""
     address = parse(url)
     if address.file is not None and not address.file.is_file():
         raise InputError("there is no such store", fix="name the store that live or analyze --store wrote",
@@ -125,7 +125,8 @@ def open_for_reading(url: str) -> Store:
 
 
 def _at_rest(address: Address) -> Store | None:
-    """A file that nobody writes and that is of the newest form: to read it, nothing need be written anywhere."""
+    """Open a SQLite file that nobody is writing and that needs no upgrade: this works without any write access.
+    None for other stores."""
     if address.file is None or not sqlite_file.is_at_rest(address.file):
         return None
     store = Store(address, _engine_at_rest(address.file), sqlite_file.state(address.file))
@@ -137,7 +138,7 @@ def _at_rest(address: Address) -> Store | None:
 
 
 def _opened(address: Address, *, writing: bool) -> Store:
-    """Raises InputError, and what the database raises."""
+    """Connect and upgrade. Raises InputError, and what the database raises."""
     try:
         engine = make_engine(address, writing=writing)
     except ModuleNotFoundError:
@@ -156,7 +157,7 @@ def _opened(address: Address, *, writing: bool) -> Store:
 
 
 def _unusable(address: Address, error: SQLAlchemyError | OSError | UnicodeDecodeError, fix: str) -> Exception:
-    """What is to be raised instead."""
+    """The exception to raise instead of `error`: OSError for a full or broken disk, otherwise InputError."""
     said = trouble(address, error)
     if is_damaged(error):
         return damaged(address)
@@ -170,7 +171,7 @@ def _unusable(address: Address, error: SQLAlchemyError | OSError | UnicodeDecode
 
 
 def is_damaged(error: Exception) -> bool:
-    """Whether it says that a SQLite file holds something else than SQLite wrote."""
+    """Whether the error means that a SQLite file is corrupt."""
     return sqlite_file.is_damaged(error.orig if isinstance(error, DBAPIError) else error)
 
 
@@ -180,7 +181,7 @@ def damaged(address: Address) -> InputError:
 
 
 def make_engine(address: Address, *, writing: bool) -> Engine:
-    """One connection at a time, made anew when it broke. Nothing is reached yet."""
+    """An engine with a single connection, which is replaced when it breaks. This does not connect yet."""
     if address.file is not None:
         return _sqlite(address, writing=writing)
     return create_engine(address.url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE, pool_pre_ping=True,
@@ -188,7 +189,7 @@ def make_engine(address: Address, *, writing: bool) -> Engine:
 
 
 def _postgres_arguments(address: Address, *, writing: bool) -> dict[str, Any]:
-    """What libpq is told unless the URL says otherwise, so that a dead network is noticed in seconds."""
+    """Options for libpq, except those that the URL sets: they make a dead network noticed within seconds."""
     wanted: dict[str, Any] = {"connect_timeout": int(PATIENCE), "application_name": "sipaudit", "keepalives_idle": 10,
                               "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
     if writing:
@@ -197,7 +198,7 @@ def _postgres_arguments(address: Address, *, writing: bool) -> dict[str, Any]:
 
 
 def _sqlite(address: Address, *, writing: bool) -> Engine:
-    """SQLite with transactions that begin when we say so: a writer asks for the lock at once, and waits for it then."""
+    """SQLite with explicit BEGIN: a writer takes the write lock at once (BEGIN IMMEDIATE), and waits for it there."""
     engine = create_engine(address.url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE,
                            hide_parameters=True, connect_args={"timeout": PATIENCE})
 

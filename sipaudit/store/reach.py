@@ -1,4 +1,4 @@
-"""A store that may go away and come back: what is put into it, and whether it was there for that."""
+"""Writes to a store that may become unavailable and come back, and keeps track of whether it is available."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from sipaudit.store.retention import DAY, Trust, prune
 from sipaudit.store.writing import RunOf, write
 
 PRUNED_EVERY = DAY / 24
-PRUNED_AT_ONCE = 5      # deleting transactions after a batch
+PRUNED_AT_ONCE = 5      # deleting transactions after each batch, at most
 
 LOG = logging.getLogger("sipaudit.store")
 
 
 class Reach:
-    """Used by one thread; who else looks sees how it stands.
+    """The writing side of a store. One thread calls its methods; others may read its attributes.
 
-    `written` counts the rows in the store, `refused` the sayings that it did not take; `away` is since when it cannot
-    be used (seconds since the epoch; None: it is there), `asked` since when (by the monotonic clock) it owes an answer.
-    A store that is away is tried again after `again` seconds; what is too old goes from it after the first `rest` ones.
+    `written` counts the rows written, `refused` the sayings that the store rejected. `away` is since when the store is
+    unavailable (seconds since the epoch; None: it is available), `asked` the start of the write that is under way
+    (monotonic clock; None: none is). A store that is away is retried after `again` seconds; rows that are too old are
+    deleted for the first time after `rest` seconds.
     """
 
     def __init__(self, store: Store, again: float, rest: float) -> None:
@@ -41,11 +42,11 @@ class Reach:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is there, or it is time to see whether it is."""
+        """Whether the store is available, or it is time to retry it."""
         return self.away is None or time.monotonic() >= self._next_try
 
     def put(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """Whether the store was there for these sayings; without any it is not asked."""
+        """Write sayings. Returns false if the store is away; without sayings true, and the store is not used."""
         if not sayings:
             return True
         try:
@@ -55,7 +56,7 @@ class Reach:
         return self._is_back()
 
     def _put_one_by_one(self, run: RunOf, sayings: Sequence[Saying]) -> bool:
-        """One of them is refused for what it says: it alone is lost."""
+        """Write sayings singly after the store rejected the content of one, so that only that one is lost."""
         for saying in sayings:
             try:
                 self._write(run, [saying])
@@ -71,7 +72,7 @@ class Reach:
         try:
             if self.away is not None:
                 self._store.try_again()
-            self._trusted()   # by what was written before
+            self._trusted()   # before this write, as it compares our clock with the last one
             if self._store.make_sure():
                 LOG.warning("the store %s was moved or removed: another one is written now", self._store.address.shown)
             with self._store.engine.begin() as connection:
@@ -81,7 +82,7 @@ class Reach:
         self.written += count
 
     def fails(self, error: Exception) -> bool:
-        """It cannot be used now, for this reason: false, as whether it was there."""
+        """Note that the store cannot be used now because of `error`. Always returns false, as `put` then does."""
         self._next_try = time.monotonic() + self._again
         if self.away is None:
             self.away = time.time()
@@ -96,7 +97,7 @@ class Reach:
         return True
 
     def prune_some(self) -> None:
-        """What is too old goes, a part of it after each batch."""
+        """Delete some of the rows that are too old; called after each batch."""
         try:
             if time.monotonic() >= self._next_pruning:
                 self._next_pruning = time.monotonic() + PRUNED_EVERY
@@ -121,7 +122,7 @@ class Reach:
 
 
 def means_away(error: Exception) -> bool:
-    """Whether the store cannot be used now, rather than refuse what it was given."""
+    """Whether the error means that the store is unavailable, not that it rejected the content of a row."""
     if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
         return False
     return isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, DataError | IntegrityError)

@@ -1,4 +1,4 @@
-"""A period of a store as a report: rows of all runs that touch it, put together as one run would have told it."""
+"""Makes a report of a period from a store: combines the rows of all runs that touch it into the report of one run."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ SHOWN = 8  # names of probes in an error
 
 
 def read(store: Store, period: Callable[[float], Span]) -> Report:
-    """The report of a period, which is made from the time of the store's first packet. Raises OSError when the store
-    fails, InputError where it is damaged, or only other probes than the one that is asked for have written."""
+    """The report of a period; `period` makes it from the time at which the store begins (seconds since the epoch).
+    Raises OSError when the store fails, InputError if it is damaged or has rows only of other probes than the URL's."""
     try:
         with store.engine.connect() as connection:
             runs = _runs(connection, store)
@@ -67,7 +67,7 @@ def _runs(connection: Connection, store: Store) -> list[Run]:
 
 
 class Assembly:
-    """A report while it is put together from the rows of `runs` within `period`."""
+    """Assembles a report from the rows of `runs` within `period`."""
 
     def __init__(self, connection: Connection, runs: list[Run], period: Span) -> None:
         self._connection = connection
@@ -95,7 +95,7 @@ class Assembly:
     # rows
 
     def _rows(self, name: str, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
-        """The rows of a table in the order in which they were first said."""
+        """The rows of a table, run by run, in the order in which they were first stored."""
         table = TABLES[name]
         if not self._runs:
             return []
@@ -106,11 +106,11 @@ class Assembly:
         return [_value(kind, row) for row in self._rows(name, *conditions)]
 
     def _told(self, kind: type[T], name: str, *conditions: ColumnElement[bool]) -> list[tuple[Who, T]]:
-        """Values with the line and phone that they are of."""
+        """The values of a table, each with its line and phone."""
         return [((row.line, row.phone), _value(kind, row)) for row in self._rows(name, *conditions)]
 
     def _left_later(self) -> dict[Who, str]:
-        """By line the server that its first move after the period leaves: with that it worked at the period's end."""
+        """By line and phone, the server that the first move after the period leaves: the working server at its end."""
         moves = TABLES["moves"].c
         if not self._runs or self._period.end == float("inf"):
             return {}
@@ -122,11 +122,11 @@ class Assembly:
         return {(row.line, row.phone): row.source for row in self._connection.execute(found.order_by(moves.number))}
 
     def _at(self, name: str) -> ColumnElement[bool]:
-        """What happened at a moment of the period."""
+        """The condition for rows whose `time` lies in the period."""
         return TABLES[name].c.time.between(self._period.start, self._period.end)
 
     def _within(self, name: str) -> ColumnElement[bool]:
-        """What lasted during a part of the period; without an end it lasts."""
+        """The condition for rows whose `since` to `until` overlaps the period; a missing time is no bound."""
         table = TABLES[name]
         return and_(or_(table.c.since.is_(None), table.c.since <= self._period.end),
                     or_(table.c.until.is_(None), table.c.until >= self._period.start))
@@ -161,12 +161,12 @@ class Assembly:
         return named if len(self._runs) == 1 else sorted(named, key=lambda one: one.start)
 
     def _id(self, id_: Any, run: int) -> Any:
-        """An id as it stands, or with its run, when several have an `f-000001`."""
+        """An id, with the number of its run if there are several: each of them may have an `f-000001`."""
         return id_ if id_ is None or len(self._runs) == 1 else f"{id_}-r{run}"
 
 
 def _linked(findings: list[Finding], incidents: list[Incident]) -> tuple[list[Finding], list[Incident]]:
-    """Both, referring to nothing that lies outside of the period."""
+    """Findings and incidents without references to those outside the period."""
     found, told = {one.id for one in findings}, {one.id for one in incidents}
     return ([replace(one, cause=one.cause if one.cause in found else None,
                      incident=one.incident if one.incident in told else None) for one in findings],

@@ -1,6 +1,6 @@
-"""Rows grow old: those of this probe that nobody has written anew for as many days as their table keeps them go.
+"""Deletes the rows of this probe that have not been written for more days than their table keeps them.
 
-The days count from the writing, not from the time of the packets: an old capture that was analysed today stays.
+The days count from the last write, not from packet time: an old capture that was analysed today stays.
 """
 
 from __future__ import annotations
@@ -15,28 +15,29 @@ from sipaudit.store.text import clean
 
 DAY = 86_400.0
 ROWS_AT_ONCE = 1_000     # rows deleted in one transaction
-SAID_ONCE = frozenset({"servers", "lines", "events", "notes"})  # what holds as long as the run goes on, unsaid
+SAID_ONCE = frozenset({"servers", "lines", "events", "notes"})  # written once: as old as their run's last write
 
 
 class Trust:
-    """In our clock, by which rows grow old. A machine whose battery is empty may start in another year, and would lose
-    all it has kept: after a leap of more than a day nothing is old until the next look, by when it may be set again."""
+    """Whether to trust our clock, which says how old rows are. A machine with an empty clock battery may start in
+    another year, and would delete all its rows. So after a clock step of more than a day nothing is deleted until the
+    next check, by when the clock may have been corrected."""
 
     def __init__(self, engine: Engine, probe: str) -> None:
-        """A leap counts from what this probe has written last. Raises SQLAlchemyError."""
+        """The first check compares the clock with this probe's last write. Raises SQLAlchemyError."""
         with engine.connect() as connection:
             last = connection.execute(select(func.max(RUNS.c.written)).where(RUNS.c.probe == clean(probe))).scalar()
         self._ahead = (time.time() if last is None else float(last)) - time.monotonic()
 
     def holds(self) -> bool:
-        """Whether there was no leap since the last look."""
+        """Whether the clock made no step of more than a day since the last check."""
         before, self._ahead = self._ahead, time.time() - time.monotonic()
         return abs(self._ahead - before) <= DAY
 
 
 def prune(engine: Engine, probe: str, days: Mapping[str, float], now: float) -> Iterator[int]:
-    """Delete what is too old, a transaction and a yield of its count for every ROWS_AT_ONCE rows, so that writing gets
-    its turn in between. `now` is the clock's, seconds since the epoch; 0 days are for ever."""
+    """Delete rows that are too old, at most ROWS_AT_ONCE in one transaction, and yield the count of each transaction,
+    so that the caller can write in between. `now` is clock time, seconds since the epoch; 0 days mean forever."""
     for name, kept in days.items():
         while kept and (count := _delete(engine, name, probe, now - kept * DAY)):
             yield count
@@ -57,7 +58,7 @@ def _delete(engine: Engine, name: str, probe: str, before: float) -> int:
 
 
 def _delete_runs(engine: Engine, probe: str, before: float) -> int:
-    """Runs of which nothing is left."""
+    """Delete runs last written before `before` that have no rows left in any table."""
     left = [~exists(select(table.c.number).where(table.c.run == RUNS.c.number)) for table in TABLES.values()]
     with engine.begin() as connection:
         return connection.execute(

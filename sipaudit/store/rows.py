@@ -1,4 +1,4 @@
-"""Sayings as rows: the table a saying belongs to, what names it there, and what its columns hold."""
+"""Turns sayings into rows: the table of each type of saying, its key there, and its columns."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ from sipaudit.model.sayings import (
 from sipaudit.safe_json import to_json
 from sipaudit.store.text import clean, digest
 
-HOUR = 3600.0  # what counts since the probe began is kept as it stood at the end of each hour
+HOUR = 3600.0  # seconds; of counters that run from the probe's start, each hour's last value is kept
 
 Name = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class Form:
-    """How the sayings of one type become rows: `name` gives what names one, `body` the value that is kept whole, and
-    `columns` what one would search by."""
+    """How the sayings of one type become rows: `name` gives what identifies a row, `body` the whole value, and
+    `columns` the columns to search by."""
 
     table: str
     name: Callable[[Any], Name]
     body: Callable[[Any], Any]
     columns: Callable[[Any], dict[str, str | float | None]]
-    plain: bool = False     # the name is one of our own ids, and the key
+    plain: bool = False     # the name is one of our own ids, used as the key without hashing
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row to be: `key` names it within its table and run, `values` are all its columns but `run` and `written`."""
+    """A row to write: `key` identifies it within its table and run, `values` has all columns except `number`, `run`
+    and `written`."""
 
     table: str
     key: str
@@ -56,13 +57,13 @@ class Row:
 
 
 def name_of(saying: Saying) -> Name | None:
-    """What a saying is about, the same when it is said again; None for what no row is made of."""
+    """What a saying is about: equal for sayings that share a row. None if no row is made of its type."""
     form = FORMS.get(type(saying))
     return None if form is None else (form.table, *form.name(saying))
 
 
 def row_of(saying: Saying) -> Row:
-    """The row that a saying replaces or makes."""
+    """The row of a saying, to be inserted or to replace the one with its key."""
     form = FORMS[type(saying)]
     name = form.name(saying)
     key = clean(str(name[0])) if form.plain else digest(*name)
@@ -73,7 +74,7 @@ def row_of(saying: Saying) -> Row:
 
 
 def hour_of(time: float) -> float:
-    """The hour that a time lies in, counted from the epoch."""
+    """The number of the hour that contains `time` (seconds since the epoch), counted from the epoch."""
     return time // HOUR
 
 
@@ -92,7 +93,7 @@ def _line(said: LineSaid) -> dict[str, str | float | None]:
 
 
 def _bare(said: LineSaid) -> Any:
-    """The line without what stands in tables of its own."""
+    """The line without the parts that have tables of their own."""
     return replace(said.line, moves=[], tries=[], registrations=[], call_spans=[])
 
 
@@ -121,7 +122,7 @@ def _call(said: CallSaid) -> dict[str, str | float | None]:
 
 
 def _beginning(said: CallSaid) -> float | None:
-    """When the call began as far as it was seen."""
+    """The earliest known time of the call: its start, its answer or its end; None if none is known."""
     call = said.call
     return next((time for time in (call.from_, call.up, call.until) if time is not None), None)
 

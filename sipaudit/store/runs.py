@@ -1,4 +1,4 @@
-"""Runs, as the store knows them."""
+"""Runs, as rows of the store describe them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the store has it, with the first and the last time of its sayings."""
+    """A run in the store; `began` and `said` are the first and the last time of its sayings (seconds since the epoch,
+    packet time)."""
 
     number: int
     kind: str
@@ -17,5 +18,5 @@ class Run:
 
     @property
     def is_analysis(self) -> bool:
-        """Whether it was told as a whole, at its end."""
+        """Whether it is an analysis, which is written as a whole at its end."""
         return self.kind == "analysis"

@@ -1,8 +1,8 @@
 """The tables, as the newest migration leaves them (docs/store.md).
 
-Every saying is a row: `run` and `key` name it, so that what is said again replaces it; `said` is the time of saying,
-`written` the clock's when it came into the store, by which it grows old; `body` is the whole value as JSON, and the
-columns between are those one would search by.
+Every saying is a row. `run` and `key` identify it, so that a later saying about the same thing replaces it. `said` is
+the time of the saying (packet time), `written` the clock time of the last write, from which its age counts. `body` is
+the whole value as JSON, and the columns between are there to search by.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _number(*names: str) -> list[SchemaItem]:
 
 
 def _table(name: str, *columns: SchemaItem, by: str | None = None) -> Table:
-    """A table of sayings; `by` is the column by which a period is searched."""
+    """A table of sayings; `by` is the column that is indexed to find the rows of a period."""
     return Table(
         name, METADATA,
         Column("number", NUMBER, primary_key=True, autoincrement=True),

@@ -1,8 +1,8 @@
-"""The store as an end of a live run: sayings are taken at once, and written by a thread of their own.
+"""The sink of a live run that writes to the store: it queues sayings at once, and a thread of its own writes them.
 
-What waits is in one of two places: in memory until the next batch, or in the spool on disk while the store is away.
-As long as the spool holds anything, what is new goes behind it, so that the store sees everything in order.  What that
-disk does not take either waits in memory.
+Queued sayings are in one of two places: in memory until the next batch, or in the spool on disk while the store is
+away.  As long as the spool is not empty, new sayings go to its end, so that the store gets all of them in order.  If
+that disk is full too, they stay in memory.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from sipaudit.store.spool import BOUND, Spool
 from sipaudit.store.writing import RunOf, Stood
 from sipaudit.turned_away import turned_away
 
-ROWS = 1_000            # sayings written in one transaction at most
-EVERY = 1.0             # seconds that a saying waits for others at most
-WAITING = 20_000        # sayings in memory at most
-TRIED_EVERY = 2.0       # seconds until a store that is away is tried again
-HANGS = 10.0            # seconds without an answer of the store, after which what waits behind it goes to disk
-PATIENCE = 8.0          # seconds that the end of the run waits for the last batches
+ROWS = 1_000            # most sayings in one transaction
+EVERY = 1.0             # seconds that a saying waits at most for a batch to fill
+WAITING = 20_000        # most sayings in memory
+TRIED_EVERY = 2.0       # seconds until a store that is away is retried
+HANGS = 10.0            # seconds without a response from the store, after which queued sayings go to disk
+PATIENCE = 8.0          # seconds that `close` waits for the last batches
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How the sink stands: rows in the store, sayings that wait in memory and on disk, sayings lost beyond the bounds,
-    sayings that the store did not take, and since when it is away (seconds since the epoch; None: it is there)."""
+    """The state of the sink: rows written to the store, sayings queued in memory (`waiting`) and on disk (`spooled`),
+    sayings lost beyond the bounds (`dropped`), sayings that the store rejected (`refused`), and since when the store
+    is away (seconds since the epoch; None: it is available)."""
 
     written: int
     waiting: int
@@ -50,10 +51,10 @@ class Standing:
 
 
 class StoreSink:
-    """Sayings of one run into a store. `take` costs microseconds, whatever the store does.
+    """Writes the sayings of one run to a store. `take` costs microseconds, whatever the store does.
 
-    `identity` names the run within which ids of findings and incidents are unique: who goes on with the ids of an
-    earlier process (from a checkpoint) goes on with its identity, all others leave it out and get a new one.
+    `identity` names the run within which ids of findings and incidents are unique. A process that continues the ids of
+    an earlier one (from a checkpoint) passes that one's identity; all others leave it out and get a new one.
     """
 
     def __init__(self, store: Store, spool: Path, *, identity: str | None = None, rows: int = ROWS,
@@ -65,9 +66,9 @@ class StoreSink:
         self._spool = Spool(spool, self._run, bound=bound)
         self._pending: dict[object, Saying] = {}
         self._change = threading.Condition()
-        self._relieving = threading.RLock()     # one at a time moves what is in hand to disk
+        self._relieving = threading.RLock()     # one thread at a time moves the batch in hand to disk
         self._in_hand: dict[object, Saying] = {}
-        self._full = False      # whether the disk of the spool took nothing the last time
+        self._full = False      # whether the last append to the spool failed
         self._reach = Reach(store, again, rest=every)
         if store.fault is not None:
             self._reach.fails(store.fault)
@@ -82,20 +83,21 @@ class StoreSink:
     # what the driver calls
 
     def take(self, saying: Saying) -> None:
-        """Keep a saying for the next batch; what was said of the same thing and is not written yet, it replaces."""
+        """Queue a saying for the next batch. It replaces a queued saying about the same thing."""
         name: object = saying.id if isinstance(saying, Withdrawn) else name_of(saying)
         if name is not None:
             self._wait(name, saying)
 
     def learn(self, saying: Saying) -> None:
-        """Keep what an earlier process of this run has said and what stands, in case it was killed before that was
-        written."""
+        """Queue a finding or incident that an earlier process of this run reported and that still stands, in case that
+        process was killed before it was written; other sayings are ignored."""
         if isinstance(saying, FindingSaid | IncidentSaid):
             self._wait(("stood", name_of(saying)), Stood(saying.time, saying))
 
     def make_good(self, sayings: Iterable[Saying], now: float | None) -> None:
-        """Keep what an earlier process of this run has said last, in its order: it may have been killed before that was
-        written.  Nobody listened until `now` (None: nothing was missed): what became of registrations is not known."""
+        """Spool the last sayings of an earlier process of this run, in their order: it may have been killed before they
+        were written.  Nothing was captured from then until `now` (None: nothing was missed), so registrations that
+        were open are ended: how they went on is unknown."""
         said = list(sayings)
         last = {name_of(saying): saying for saying in said if isinstance(saying, RegistrationSaid)}
         if now is not None:
@@ -105,7 +107,7 @@ class StoreSink:
 
     def _wait(self, name: object, saying: Saying) -> None:
         with self._change:
-            self._pending.pop(name, None)       # behind what was said since
+            self._pending.pop(name, None)       # a replaced saying moves to the end
             self._pending[name] = saying
             if len(self._pending) > WAITING:
                 del self._pending[next(iter(self._pending))]
@@ -114,7 +116,7 @@ class StoreSink:
                 self._change.notify()
 
     def turn(self, now: float) -> None:  # noqa: ARG002 - a store hangs by a clock that nobody sets
-        """Look after a store that does not answer, and say what was lost since the last turn."""
+        """Move queued sayings to disk if the store does not respond, and log what was lost since the last turn."""
         asked, is_relieved = self._reach.asked, self._relief is not None and self._relief.is_alive()
         if asked is not None and time.monotonic() - asked > HANGS and not is_relieved and self.standing().waiting:
             self._relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
@@ -129,19 +131,19 @@ class StoreSink:
             self._told = lost
 
     def standing(self) -> Standing:
-        """How it stands now."""
+        """The current state of the sink."""
         return Standing(self._reach.written, len(self._pending) + len(self._in_hand), len(self._spool),
                         self._dropped + self._spool.dropped, self._reach.refused, self._reach.away)
 
     def close(self) -> None:
-        """Write what waits, or put it on disk when the store does not take it within seconds."""
+        """Write the queued sayings, or spool them if the store does not take them within PATIENCE seconds."""
         with self._change:
             if self._ends:
                 return
             self._ends = True
             self._change.notify()
         self._thread.join(PATIENCE)
-        if self._thread.is_alive():             # it waits for a store that does not answer
+        if self._thread.is_alive():             # it hangs in a store that does not respond
             if not self._relieve_soon():
                 LOG.error("the disk does not answer: what waits for the store is lost")
         else:
@@ -152,14 +154,14 @@ class StoreSink:
         self._say_lost()
 
     def _relieve_soon(self) -> bool:
-        """Whether the disk took it."""
+        """Move all queued sayings to disk; whether that ended within PATIENCE seconds."""
         relief = threading.Thread(target=self._relieve, name="store relief", daemon=True)
         relief.start()
         relief.join(PATIENCE)
         return not relief.is_alive()
 
     def _relieve(self) -> None:
-        """What waits for the thread, and what it has in hand, to disk: it may wait for long."""
+        """Move the queued sayings and the thread's batch in hand to disk: the store may not respond for long."""
         with self._relieving:
             with self._change:
                 left = _before(self._in_hand, self._pending)
@@ -172,7 +174,7 @@ class StoreSink:
         while not self._ended():
             try:
                 self._step()
-            except Exception as error:  # else a mistake of ours would end all writing for weeks
+            except Exception as error:  # otherwise a bug of ours would end all writing for weeks
                 told = safe_text("".join(traceback.format_exception(error)))
                 LOG.error("writing to the store failed in a way that was not foreseen: %s", told)
                 self._reach.fails(error)
@@ -188,7 +190,7 @@ class StoreSink:
             return self._ends and not self._pending and not (self._reach.away is None and len(self._spool))
 
     def _step(self) -> None:
-        """A batch from memory, into the store or behind what waits for it on disk."""
+        """Write a batch from memory to the store, or append it to the spool."""
         with self._change:
             self._in_hand = {name: self._pending.pop(name) for name in list(islice(self._pending, self._rows))}
         batch = list(self._in_hand.values())
@@ -204,7 +206,7 @@ class StoreSink:
             self._reach.prune_some()
 
     def _replay(self) -> bool:
-        """The oldest file of the spool into the store, and whether the store was there for it."""
+        """Write the oldest file of the spool, if any, to the store. Returns false if the store is away."""
         waiting = self._spool.oldest()
         if waiting is None:
             return True
@@ -216,7 +218,8 @@ class StoreSink:
         return True
 
     def _keep(self, sayings: dict[object, Saying]) -> None:
-        """On disk, behind what is there; where it takes nothing, in memory, until it does or the store is back."""
+        """Append sayings to the spool. If that fails, they go back to memory until the disk or the store takes them; at
+        the end of the run they are lost."""
         if not sayings:
             return
         try:
@@ -236,7 +239,7 @@ class StoreSink:
         self._full = True
 
     def _put_back(self, sayings: dict[object, Saying]) -> None:
-        """Before what was said since; beyond the bound the oldest are lost."""
+        """Put sayings back at the front of the queue in memory; beyond the bound the oldest are dropped."""
         with self._change:
             self._pending = _before(sayings, self._pending)
             for name in list(islice(self._pending, max(len(self._pending) - WAITING, 0))):
@@ -244,17 +247,18 @@ class StoreSink:
                 self._dropped += 1
 
     def _lose(self, sayings: Sized) -> None:
-        with self._change:      # `take` counts as well
+        with self._change:      # `take` changes the count as well
             self._dropped += len(sayings)
 
 
 def _before(older: dict[object, Saying], newer: dict[object, Saying]) -> dict[object, Saying]:
-    """Both in their order, without what was said again."""
+    """The older sayings and then the newer ones, without older ones that a newer one replaces."""
     return {name: saying for name, saying in older.items() if name not in newer} | newer
 
 
 def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
-    """A registration that nobody followed until then."""
+    """A registration that was not followed until `now`: expired if its time was over by then, otherwise it ends at
+    `now` in an unknown way."""
     row = said.registration
     over = row.until is not None and row.until <= now
     until = row.until if over else now
@@ -262,9 +266,9 @@ def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
 
 
 def open_sink(url: str, spool: Path, *, identity: str | None = None, goes_on: bool = False) -> StoreSink:
-    """The sink of a live run: `url` is that of --store, `spool` a directory beside the checkpoint. Raises InputError
-    when the store cannot be opened now, unless the run `goes_on`: its store was there, and is waited for as if it had
-    gone away later."""
+    """Open the sink of a live run: `url` is that of --store, `spool` the directory of the spool, beside the checkpoint.
+    Raises InputError if the store cannot be opened now. With `goes_on`, the run continues from a checkpoint: its store
+    existed, so one that cannot be reached is treated as away and is retried."""
     store = open_for_writing(url, later=goes_on)
     try:
         return StoreSink(store, spool, identity=identity)

@@ -1,8 +1,8 @@
-"""What could not be written while the store was away, on disk: a line of JSON a saying, in files that form a queue.
+"""The spool: a queue on disk of sayings that wait for the store, one line of JSON each, in numbered files.
 
-Each file begins with the run whose sayings it holds, so that what an earlier run has left behind is written as its
-own.  A file is removed when all of it is in the store; if that was cut short it is written again, which changes
-nothing, since a row that is said again replaces itself.  Beyond the bound the oldest file goes.
+The first line of a file is the run of its sayings, so that those an earlier run left behind are written as that run's.
+A file is removed once all of it is in the store. If the program ends before, the file is written again, which changes
+nothing, since each saying replaces its own row.  Beyond the bound the oldest file is dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sipaudit.safe_json import to_json
 from sipaudit.store.rows import FORMS
 from sipaudit.store.writing import RunOf, Stood
 
-BOUND = 256_000_000         # bytes kept at most
+BOUND = 256_000_000         # most bytes of all files
 FILE = 1_000_000            # bytes after which a new file is begun
 _NAME = re.compile(r"([0-9]{10})\.jsonl")
 
@@ -38,7 +38,7 @@ _RUN = msgspec.json.Decoder(RunOf)
 
 @dataclass
 class Part:
-    """One file of the queue; `lines` are its sayings as far as they are whole."""
+    """One file of the queue, with its size in bytes; `lines` is the number of complete sayings in it."""
 
     path: Path
     size: int
@@ -46,8 +46,8 @@ class Part:
 
 
 class Spool:
-    """The queue on disk, of one process at a time. `dropped` counts the sayings that the bound cost, and those that
-    could not be read back.
+    """The queue on disk, used by one process at a time. `dropped` counts the sayings lost with files dropped beyond the
+    bound, and those that could not be read back.
 
     Raises InputError when the directory cannot be used, OSError (from `append`) when the disk cannot take more.
     """
@@ -57,7 +57,7 @@ class Spool:
         self._run = run
         self._bound = bound
         self._file = min(FILE, max(bound // 4, 1))
-        self._fresh = True          # the next saying begins a file: never after what another process wrote
+        self._fresh = True          # the next saying begins a file: we never append to another process's
         self._alone = threading.RLock()
         self._read: Part | None = None     # the file that `oldest` gave
         self.dropped = 0
@@ -73,7 +73,7 @@ class Spool:
 
     def _claim(self) -> None:
         try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)     # ends with this process, whatever copies it has
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)   # ends with this process, even if it forked
         except OSError:
             os.close(self._lock)
             raise InputError("another sipaudit keeps here what its store cannot take at once",
@@ -81,11 +81,11 @@ class Spool:
                              file=str(self._directory)) from None
 
     def __len__(self) -> int:
-        """Sayings that wait."""
+        """The number of queued sayings."""
         return sum(part.lines for part in self._parts)
 
     def append(self, sayings: Sequence[msgspec.Struct]) -> None:
-        """Put sayings behind what waits; they are on the disk when this returns."""
+        """Append sayings to the queue; they are synced to disk when this returns. Raises OSError."""
         with self._alone:
             self._append([to_json(saying) + b"\n" for saying in sayings])
 
@@ -127,7 +127,8 @@ class Spool:
         part.lines += len(lines)
 
     def _break_off(self, part: Part) -> None:
-        """A file that may end in half a line. One without a saying is none: a full disk would get one each time."""
+        """Stop appending to a file after a failed write, as it may end in half a line. A file without sayings is
+        removed: a full disk would otherwise get another one at each attempt."""
         self._fresh = True
         if part.lines:
             part.size = part.path.stat().st_size if part.path.exists() else 0
@@ -140,7 +141,8 @@ class Spool:
             self._drop_oldest()
 
     def oldest(self) -> tuple[RunOf, Iterator[Any]] | None:
-        """The oldest file's run and sayings, None when nothing waits. `remove` it when they are in the store."""
+        """The run and the sayings of the oldest file, None if the queue is empty. Call `remove` when the store has
+        them."""
         while (part := self._begin_reading()) is not None:
             sayings = _lines_of(part.path)
             run = _decoded(_RUN, next(sayings, b""))
@@ -154,11 +156,11 @@ class Spool:
     def _begin_reading(self) -> Part | None:
         with self._alone:
             self._read = self._parts[0] if self._parts else None
-            self._fresh = self._fresh or len(self._parts) == 1  # nothing is put behind what is being read
+            self._fresh = self._fresh or len(self._parts) == 1  # no append to the file that is being read
             return self._read
 
     def _is_there(self, part: Part | None) -> bool:
-        """Whether what was the oldest file had not to make room meanwhile."""
+        """Whether `part` is still the oldest file: it may have been dropped meanwhile to make room."""
         return bool(self._parts) and self._parts[0] is part
 
     def _readable(self, lines: Iterator[bytes]) -> Iterator[Any]:
@@ -170,7 +172,7 @@ class Spool:
                 yield saying
 
     def remove(self) -> None:
-        """The file that `oldest` gave goes, unless it had to make room meanwhile."""
+        """Remove the file that `oldest` returned, unless it has been dropped meanwhile to make room."""
         with self._alone:
             if self._is_there(self._read):
                 self._go()
@@ -189,7 +191,7 @@ class Spool:
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:
-    """The lines of a file that are whole: the last one may be torn, when power was lost."""
+    """The complete lines of a file: after a power loss the last line may be cut. None at all if it cannot be read."""
     try:
         with path.open("rb") as stream:
             yield from (line for line in stream if line.endswith(b"\n"))
@@ -198,7 +200,7 @@ def _lines_of(path: Path) -> Iterator[bytes]:
 
 
 def _whole_lines(path: Path) -> int:
-    """How many sayings a file holds."""
+    """The number of complete sayings in a file: its lines without the first, which is the run."""
     return max(sum(1 for _ in _lines_of(path)) - 1, 0)
 
 

@@ -1,4 +1,4 @@
-"""The file that a SQLite store is: made whole or not at all, and read where nothing can be written."""
+"""The file of a SQLite store: creates it complete or not at all, and reads it where nothing can be written."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from errno import EDQUOT, EIO, ENOSPC
 from pathlib import Path
 from uuid import uuid4
 
-OURS = 0o600    # who telephones with whom is nobody else's business
-BESIDE = ("-journal", "-shm", "-wal")   # what SQLite adds to a file's name
+OURS = 0o600    # permissions: who calls whom is private
+BESIDE = ("-journal", "-shm", "-wal")   # endings of the files that SQLite creates beside the database
 FAILS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 NO_ROOM = (ENOSPC, EDQUOT, EIO)
 
 
 def make_whole(file: Path, make: Callable[[Path], None]) -> None:
-    """Where there is no `file`, what `make` makes of another name in the same directory. Nobody ever sees a part of
-    it, and what is at that name meanwhile, of whomever, is left alone. Raises OSError.
+    """If there is no `file`, let `make` fill a file of another name in the same directory, and link that to `file`. So
+    nobody ever sees an incomplete file, and one that somebody else creates meanwhile is left alone. Raises OSError.
 
-    Where a file that is gone has left its `-wal`, nothing is made: SQLite would take that for the new one's, which it
-    does not do with a file that is empty."""
+    If a removed file has left its `-wal` behind, nothing is created: SQLite would apply that to the new file, which it
+    does not do if the file is empty."""
     if os.path.lexists(file) or any(map(os.path.lexists, _beside(file))):
         return
     with _aside(file) as new:
         make(new)
-        if not is_at_rest(new):     # SQLite does not say that it could not put all of it into the file
+        if not is_at_rest(new):     # SQLite reports no error if it could not move all of the -wal into the file
             raise OSError(ENOSPC, os.strerror(ENOSPC))
-        with suppress(OSError):     # somebody was faster, or the file system knows no second names
+        with suppress(OSError):     # somebody was faster, or the file system has no hard links
             os.link(new, file)
             _sync(file.parent)
 
 
 @contextmanager
 def _aside(file: Path) -> Iterator[Path]:
-    """A new file of our own in the same directory, gone afterwards."""
+    """A temporary file in the directory of `file`, removed afterwards with what SQLite put beside it."""
     new = file.with_name(f".sipaudit-{uuid4().hex}")
     os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OURS))
     try:
@@ -50,7 +50,7 @@ def _beside(file: Path) -> list[Path]:
 
 
 def _sync(directory: Path) -> None:
-    """Power loss takes no name any more."""
+    """Sync a directory, so that a new file name survives a power loss."""
     there = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(there)
@@ -59,25 +59,25 @@ def _sync(directory: Path) -> None:
 
 
 def is_at_rest(file: Path) -> bool:
-    """Whether the file holds all of its store: no writer has left, or is about to put, anything beside it."""
+    """Whether the file holds all of its store: there is neither a `-journal` nor a `-wal` with content beside it."""
     journal, _, ahead = _beside(file.resolve())
     return not any(path.exists() and path.stat().st_size for path in (journal, ahead))
 
 
 def connect_at_rest(file: Path) -> sqlite3.Connection:
-    """To read a file at rest, and make nothing beside it: SQLite's usual way wants to, also to read, and a directory
-    that may not be written, or a disk that is full, does not let it."""
+    """Open a file at rest read-only and immutable, so that SQLite creates nothing beside it: usually it does even for
+    reading, which fails in a directory that we may not write, and on a full disk."""
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def state(file: Path) -> tuple[int, ...]:
-    """What is another one once it was written."""
+    """The inode, size (bytes) and modification time (ns) of a file: they differ after a write."""
     now = file.stat()
     return now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def identity(file: Path) -> tuple[int, int] | None:
-    """Which file has that name now; None where none has."""
+    """Device and inode of the file that has this name now; None if there is none."""
     try:
         now = file.stat()
     except FileNotFoundError:
@@ -86,14 +86,15 @@ def identity(file: Path) -> tuple[int, int] | None:
 
 
 def is_damaged(error: BaseException | None) -> bool:
-    """Whether something else has written into the file; SQLite quotes what it then finds, be it text or not."""
+    """Whether the error means that the file is corrupt. SQLite's message may quote content that is not UTF-8, which
+    then fails to decode."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CORRUPT or "decode to UTF-8" in str(error)
     return isinstance(error, UnicodeDecodeError)
 
 
 def is_failing(error: BaseException | None) -> bool:
-    """Whether a disk is full or broken, which is nothing that the user named wrongly (contract 1: 1, not 2)."""
+    """Whether the disk is full or broken, which is no mistake in the user's input (contract 1: exit code 1, not 2)."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in FAILS
     return isinstance(error, OSError) and error.errno in NO_ROOM

@@ -1,4 +1,4 @@
-"""A whole report as the sayings of a probe that had seen the same."""
+"""Turns a whole report into the sayings of a probe that had captured the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from sipaudit.model.values import LineSummary, Report
 
 
 def tell(report: Report) -> Iterator[Saying]:
-    """Everything that the report holds, each at its time, or at that of the last packet."""
+    """The sayings for everything in the report. Each has the time of its subject, or where that has none the time of
+    the last packet (servers: of the first)."""
     first, last = span(report)
     yield from (CaptureSaid(last if capture.last is None else capture.last, capture) for capture in report.captures)
     yield from (ServerSaid(first, server) for server in report.servers)
@@ -42,7 +43,7 @@ def tell(report: Report) -> Iterator[Saying]:
 
 
 def span(report: Report) -> tuple[float, float]:
-    """The first and the last packet of a report's captures, in seconds since the epoch."""
+    """The times of the first and the last packet of a report's captures, in seconds since the epoch; 0 without any."""
     times = [time for capture in report.captures for time in capture.ends]
     return min(times, default=0.0), max(times, default=0.0)
 

@@ -1,7 +1,7 @@
-"""Text from the wire as a database takes it.
+"""Makes text from the wire acceptable to a database.
 
-PostgreSQL's text has no NUL, and neither database takes half a surrogate pair.  In a column both are written as their
-escapes; in JSON a NUL is an escape already.
+PostgreSQL's text cannot hold NUL, and neither database accepts half a surrogate pair.  In columns both are written as
+escapes; in JSON a NUL is escaped already.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ def clean(text: str) -> str:
 
 
 def digest(*parts: object) -> str:
-    """A name of fixed length for what these parts name: an index takes no text as long as a header may be."""
+    """A hash of the parts, 32 hex digits: a header can be longer than the text that an index accepts."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""What tells a store from a file, asked before the libraries of databases are needed."""
+"""Tells the URL of a store from the path of a file, without importing the database libraries."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ _STORE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\+[A-Za-z0-9_]+)?://")
 
 
 def is_store(text: str) -> bool:
-    """Whether a report is named by the URL of a store, not by the path of a file."""
+    """Whether `text` is the URL of a store, not the path of a file."""
     return _STORE.match(text) is not None
 
 
 def default_store(environment: Mapping[str, str]) -> str | None:
-    """Where a service keeps its store when nothing is said: in its state directory (systemd's StateDirectory=)."""
+    """The URL of the store that a service uses by default, in its state directory (systemd's StateDirectory=); None for
+    other programs."""
     return f"sqlite:///{state_directory(environment) / 'sipaudit.db'}" if environment.get("STATE_DIRECTORY") else None
 
 
 def state_directory(environment: Mapping[str, str]) -> Path:
-    """Where what outlives a run is kept: a service's state directory, else the user's (XDG_STATE_HOME)."""
+    """The directory for files that outlive a run: a service's state directory, otherwise the user's (XDG_STATE_HOME, by
+    default `~/.local/state`)."""
     service = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     if service:
         return Path(service)

@@ -1,4 +1,4 @@
-"""Sayings into the store: one transaction a batch, what is said again replaces its row."""
+"""Writes sayings to the store, a batch at a time; a saying about the same thing as an earlier one replaces its row."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sipaudit.store.schema import RUNS, TABLES
 from sipaudit.store.text import clean
 
 WITHDRAWABLE = ("findings", "incidents")
-FIXED = ("number", "run", "key")  # columns that stay when a row is replaced
+FIXED = ("number", "run", "key")  # columns that keep their values when a row is replaced
 
 
 class RunOf(Struct, frozen=True):
-    """Whose sayings they are: a run of a probe, or an analysis. Ids of findings and incidents are unique within it.
+    """The run that sayings belong to: a run of a probe, or an analysis. Ids of findings and incidents are unique in it.
 
-    `sources` names what an analysis has read.
+    `sources` is a JSON list of the captures of an analysis.
     """
 
     identity: str
@@ -33,16 +33,16 @@ class RunOf(Struct, frozen=True):
 
 
 class Stood(Saying, frozen=True, tag="stood"):
-    """A finding or an incident as an earlier process of the run has said it, which may have been killed before it was
-    written.  What was withdrawn stays withdrawn."""
+    """A finding or incident that an earlier process of the run reported, and perhaps did not write before it was
+    killed.  A row that was withdrawn stays withdrawn."""
 
     saying: FindingSaid | IncidentSaid
 
 
 @dataclass
 class Batch:
-    """Sayings made ready: of each row the last one, and what was withdrawn after it was last said; `began` and `said`
-    are the first and the last time of saying."""
+    """A batch prepared for writing: the last saying of each row, and the reason (by id) for each finding or incident
+    that was withdrawn after its last saying. `began` and `said` are the first and the last time of a saying."""
 
     stood: dict[tuple[str, str], Row] = field(default_factory=dict)
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
@@ -65,7 +65,8 @@ class Batch:
 
 
 def write(connection: Connection, run: RunOf, sayings: Iterable[Saying], now: float) -> int:
-    """Write sayings in their order; gives the number of rows. `now` is the clock's, seconds since the epoch."""
+    """Write sayings as if in their order, and return the number of rows. `now` is clock time, seconds since the epoch.
+    The caller's transaction is used."""
     batch = Batch()
     for saying in sayings:
         batch.add(saying)
@@ -89,7 +90,8 @@ def _put(connection: Connection, common: dict[str, Any], rows: Iterable[Row], ke
 
 
 def _put_run(connection: Connection, run: RunOf, began: float, said: float, now: float) -> int:
-    """The number of the run in this store, which it gets with its first batch; its time reaches over all of them."""
+    """The number of the run in this store, which it gets with its first batch. Its `began` and `said` are extended to
+    include this batch."""
     identity = clean(run.identity)
     found = connection.execute(select(RUNS).where(RUNS.c.identity == identity)).first()
     if found is not None:
@@ -108,14 +110,14 @@ def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
 
 
 def _upsert(connection: Connection, table: Table, kept: Sequence[str]) -> Insert:
-    """Make a row, or replace that of the same run and key but for the columns `kept`."""
+    """An insert that, if a row has the same run and key, replaces that row's columns except those in `kept`."""
     statement = _insert(connection, table)
     new = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in kept}
     return statement.on_conflict_do_update(index_elements=["run", "key"], set_=new)
 
 
 def _withdraw(connection: Connection, run: int, withdrawn: Mapping[str, str]) -> None:
-    """Mark what does not stand: the row stays, with the reason."""
+    """Mark findings and incidents as withdrawn: the rows stay, with the reason."""
     marks = [{"of": clean(id_), "reason": clean(reason)} for id_, reason in withdrawn.items()]
     for name in WITHDRAWABLE:
         table = TABLES[name]

@@ -1,1 +1,1 @@
-"""The forms that a store has had, one after the other; a file that shipped is never changed."""
+"""The migrations of a store's schema, from each revision to the next; a file that shipped is never changed."""

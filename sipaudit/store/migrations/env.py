@@ -1,4 +1,4 @@
-"""Run by alembic: migrations go over the connection they are given, inside its transaction."""
+"""Run by alembic: applies the migrations on the connection in its configuration, inside that one's transaction."""
 
 from __future__ import annotations
 
