@@ -1,2 +1,2 @@
-"""Findings out: as values (JSON, CSV, JUnit, tables, evidence), and as words and pictures for people; with pseudonyms
-where they are wanted."""
+"""Writes reports: as data (JSON, CSV, JUnit, tables, evidence) and as text and pictures for people, on request with
+pseudonyms."""

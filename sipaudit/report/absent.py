@@ -1,6 +1,6 @@
-"""Sites that fell silent together, of which no incident can tell: a registration-gap is none of a phone of which
-nothing is seen (reference-model.md 7). That nearly all phones of one group let their registrations run out at once,
-while others went on, is no rule broken and no server's failure, and what an operator wants to know before all else.
+"""Sites whose phones fell silent together, for which there is no incident: a phone of which nothing is captured has no
+registration-gap (reference-model.md 7). If nearly all phones of one group let their registrations expire at once, while
+others went on, no rule is broken and no server failed, but it is the first thing that an operator wants to know.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from sipaudit.report.screen import count_of, shortened
 from sipaudit.report.when import ends_of
 from sipaudit.sip.datagram import host_of
 
-PHONES = 3            # of a group
-NEARLY_ALL = 0.9      # of its phones
-OTHERS = 2            # lines of other groups that went on
-LASTING = 60.0        # seconds without a registration, as for a registration-gap
-TELLING = frozenset({"server-outage", "partial-outage", "registration-gap"})   # kinds that say why a line has none
+PHONES = 3            # least phones of a group
+NEARLY_ALL = 0.9      # least share of its phones
+OTHERS = 2            # least lines of other groups that went on
+LASTING = 60.0        # least seconds without a registration, as for a registration-gap
+TELLING = frozenset({"server-outage", "partial-outage", "registration-gap"})   # kinds that explain a missing one
 NAME_SHOWN = 60
 SAID = 3
-RETURN = 120.0        # seconds within which phones whose link is back have registered
+RETURN = 120.0        # seconds within which phones register once their link is back
 
 
 class Stretch(NamedTuple):
-    """A time without a registration of one line, `end` inf where it lasts; `granted` is for how long it had been, and
-    `seen` when the line was seen last before that."""
+    """A time in which one line had no registration; `end` is inf if it still lasts. `granted` is the duration (seconds)
+    of the registration that expired, `seen` when the line was last seen before `end`."""
 
     start: float
     end: float
@@ -40,7 +40,7 @@ class Stretch(NamedTuple):
 
 
 def absent(report: Report, words: Words) -> Iterator[str]:
-    """A sentence for each site that fell silent, those of most phones first."""
+    """A sentence for each site that fell silent, those with the most lines first; SAID at most."""
     over = max(ends_of(report), default=-inf)
     told = by_key((line, one) for one in report.incidents if one.kind in TELLING for line in one.lines)
     found: list[tuple[int, str]] = []
@@ -55,13 +55,13 @@ def absent(report: Report, words: Words) -> Iterator[str]:
 
 
 def _group(line: LineSummary) -> str:
-    """Its group, or subnet where it has none."""
+    """The line's group, or its phone's subnet if it has none."""
     return line.group or str(network_of(line.phone) or host_of(line.phone))
 
 
 def _stretches(line: LineSummary, over: float, told: Mapping[str, list[Incident]]) -> Iterator[Stretch]:
-    """When the line had no registration since its time had run out, and nothing of it was seen; `over` is when the
-    captures end, `told` by line the incidents that say why it has none."""
+    """The times in which the line's registration had expired, nothing else of the line was seen, and no incident
+    explains it. `over` is when the captures end, `told` has by line the incidents that explain a missing one."""
     rows = sorted(line.registrations, key=lambda row: row.from_)
     until, last = -inf, None
     for row in [*rows, None]:
@@ -76,18 +76,19 @@ def _stretches(line: LineSummary, over: float, told: Mapping[str, list[Incident]
 
 
 def _times(line: LineSummary) -> list[float]:
-    """When it did anything else than to register."""
+    """When the line did anything other than register."""
     return [*(one.time for one in line.tries), *(one.first_packet or one.time for one in line.moves),
             *(time for one in line.call_spans for time in (one.from_, one.until) if time is not None)]
 
 
 def _seen_last(line: LineSummary, renewed: float, end: float) -> float:
-    """When the line was seen last before `end`, as far as is known: it had renewed what ran out then."""
+    """When the line was last seen before `end`, at the earliest `renewed`, when the expired registration was granted
+    last."""
     return max((time for time in _times(line) if renewed < time < end - MINUTE), default=renewed)
 
 
 def _was_seen(stretch: Stretch) -> bool:
-    """Whether its phone did anything else meanwhile."""
+    """Whether the line did anything else during the stretch."""
     line = stretch.line
     seen = any(stretch.start < time < min(stretch.end, line.last) - MINUTE for time in _times(line))
     return seen or (stretch.end == inf and line.last > stretch.start)
@@ -99,7 +100,7 @@ def _is_told(stretch: Stretch, told: Mapping[str, list[Incident]]) -> bool:
 
 
 def _together(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
-    """Those that have a time in common."""
+    """Groups of stretches that all overlap at one time."""
     found: list[Stretch] = []
     ends = inf
     for one in sorted(stretches, key=lambda one: one.start):
@@ -113,7 +114,7 @@ def _together(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 
 
 def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
-    """Those that ended together, as those of phones do whose link is back."""
+    """Groups of stretches that ended within RETURN seconds, as when the link to the phones is back."""
     found: list[Stretch] = []
     for one in sorted((one for one in stretches if one.end < inf), key=lambda one: one.end):
         if found and one.end - found[0].end > RETURN:
@@ -125,14 +126,14 @@ def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 
 
 def _were_unseen(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report) -> bool:
-    """Whether nothing was seen of nearly all phones of the group at one time, while others went on."""
+    """Whether nearly all phones of the group were unseen at one time, while others went on."""
     start, end = _unseen_in_common(together)
     return _nearly_all(members, together, start) and end - start >= LASTING \
         and _others_went_on(members, report, start, end)
 
 
 def _nearly_all(members: Iterable[LineSummary], together: Iterable[Stretch], start: float) -> bool:
-    """Whether these are nearly all phones of the group that had registered before `start`."""
+    """Whether the stretches cover nearly all phones of the group that had registered before `start`."""
     known = {line.phone for line in members if any(row.from_ < start for row in line.registrations)}
     return len({one.line.phone for one in together}) >= max(PHONES, NEARLY_ALL * len(known))
 
@@ -147,7 +148,7 @@ def _others_went_on(members: Sequence[LineSummary], report: Report, start: float
 
 
 def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report, over: float) -> bool:
-    """Whether nearly all phones of the group had no registration at one time, while others went on."""
+    """Whether nearly all phones of the group were without a registration at one time, while others went on."""
     start, end = _in_common(together)
     first = min(one.start for one in together)
     return _nearly_all(members, together, start) and min(end, over) - start >= LASTING \
@@ -155,7 +156,8 @@ def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], re
 
 
 def _renewed(line: LineSummary, start: float, end: float) -> bool:
-    """Whether a registration of the line that was made well before `end` was granted anew after `start`."""
+    """Whether a registration of the line that began at least LASTING seconds before `end` was last granted after
+    `start`."""
     return any(row.until is not None and row.expires is not None and row.from_ < end - LASTING
                and row.until - row.expires > start for row in line.registrations)
 

@@ -9,7 +9,7 @@ from sipaudit.model.values import Assumption, Reason, Report
 from sipaudit.report.screen import count_of
 
 CAPTURING = "docs/capturing.md"
-TYPED = re.compile(r"`([^`]+)`")   # what is to be typed, in advice here and of rules
+TYPED = re.compile(r"`([^`]+)`")   # text to type, in the advice here and in rules
 
 ADVICE: dict[Reason, str] = {
     Reason.SETTINGS_UNKNOWN: "Declare the line's settings in the site file, or name its provisioning files (--config); "
@@ -54,8 +54,8 @@ ASSUMED: dict[Assumption, str] = {
 
 
 def by_reason(report: Report) -> list[tuple[Reason, Counter[str]]]:
-    """Why checks were left open, the most frequent first, each with how often of which rules: what would decide them is
-    the same for all rules that lack the same."""
+    """The reasons why checks were undecided, the most frequent first, each with the number of checks by rule. They are
+    grouped by reason, since what would decide a check depends on the reason, not on the rule."""
     rules: dict[Reason, Counter[str]] = {}
     for row in report.inconclusive:
         rules.setdefault(row.reason, Counter())[row.rule] += row.count
@@ -63,6 +63,6 @@ def by_reason(report: Report) -> list[tuple[Reason, Counter[str]]]:
 
 
 def to_declare(report: Report) -> list[tuple[str, str]]:
-    """What a site file should declare, each with `3 lines`, for which it would decide more."""
+    """What a site file should declare, each with the number of lines (`3 lines`) of which it would decide more."""
     lines = Counter(name for line in report.lines for name in line.declare)
     return [(name, count_of(count, "line")) for name, count in sorted(lines.items())]

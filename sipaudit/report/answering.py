@@ -1,5 +1,5 @@
-"""Servers that gave nobody what was asked, where no incident tells of it: an outage that began before the capture looks
-like that, and so does a capture that lacks what servers send."""
+"""Servers that served nobody and for which there is no incident: an outage that began before the capture looks like
+that, and so does a capture that lacks what servers send."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sipaudit.report.screen import count_of, shortened
 
 NAMED = 3             # servers that a sentence names
 NAME_SHOWN = 40
-REFUSALS_TOLD = 5     # final answers; fewer are one call that was busy
+REFUSALS_TOLD = 5     # least final answers; fewer may be from one busy call
 REFUSED = {"4xx", "5xx", "6xx"}
 OPENING = {"REGISTER", "INVITE"}
 
 
 class Served:
-    """What one server was asked and answered in all minutes of a report."""
+    """The requests to one server and its answers, over all minutes of a report."""
 
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
@@ -38,14 +38,15 @@ class Served:
 
     @property
     def refusing(self) -> bool:
-        """Whether it answered, and granted nothing; what it says to keepalives alone is of no weight."""
+        """Whether all its final answers were refusals (4xx to 6xx), at least REFUSALS_TOLD of them. A server that was
+        asked for neither a REGISTER nor an INVITE does not count: it only refused keepalives and the like."""
         final = {status: count for status, count in self.answers.items() if status != "1xx"}
         return sum(final.values()) >= REFUSALS_TOLD and final.keys() <= REFUSED \
             and not OPENING.isdisjoint(self.requests)
 
 
 def served(report: Report) -> dict[str, Served]:
-    """By server, in order of time."""
+    """The sums of each server, in the order in which servers first appear."""
     found: dict[str, Served] = {}
     for minute in report.minutes:
         found.setdefault(minute.server, Served()).add(minute)
@@ -53,8 +54,8 @@ def served(report: Report) -> dict[str, Served]:
 
 
 def unserved(report: Report) -> Iterator[str]:
-    """Which servers answered nothing, or granted nothing, while no incident is told of them. That nobody at all was
-    seen answering is neither an outage nor none."""
+    """Sentences on servers that answered nothing, or granted nothing, and have no incident. If no server at all was
+    seen answering, whether there was an outage cannot be told."""
     told = {incident.server for incident in report.incidents}
     everyone = served(report)
     servers = {server: one for server, one in everyone.items() if server not in told}

@@ -1,4 +1,4 @@
-"""Entries whose lines began below the head of the list, which may be the wrong way round."""
+"""Entries whose lines began below the head of the list: the list may be in the wrong order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sipaudit.report.names import short_names
 
 
 def began_below(report: Report) -> Iterator[str]:
-    """Entries no line of which began with the first server of the list: what is said of its lines rests on a list that
-    may be the wrong way round."""
+    """A sentence for each entry none of whose lines began with the first server of the list: the list may be in the
+    wrong order, and the verdicts on these lines rest on it."""
     listed = {row.server: row for row in report.servers if row.priority is not None}
     began: dict[str, list[str]] = {}
     heads: dict[str | None, ServerSummary] = {}
@@ -34,13 +34,13 @@ def began_below(report: Report) -> Iterator[str]:
 
 
 def _was_out(report: Report, server: str, when: float) -> bool:
-    """Whether the report tells of an outage of the server then."""
+    """Whether the report has an outage of the server at `when`."""
     return any(one.kind == "server-outage" and one.server == server and one.start <= when
                and (one.end is None or when <= one.end) for one in report.incidents)
 
 
 def _began_at(line: LineSummary) -> tuple[str | None, float]:
-    """The server that a line left first, or else registered with first, and when."""
+    """The server that a line first left or registered with, whichever was earlier, and when; None without either."""
     registered = min(line.registrations, key=lambda stay: stay.from_, default=None)
     moved = min(line.moves, key=lambda move: move.time, default=None)
     if moved is not None and moved.from_ and (registered is None or moved.time <= registered.from_):

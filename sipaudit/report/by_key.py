@@ -1,4 +1,4 @@
-"""What belongs together, by what it has in common."""
+"""Groups values by key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def by_key(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
-    """The values of each key; keys, and values of one key, in their order."""
+    """The values of each key; keys are in the order of first appearance, the values of a key in their order."""
     found: dict[Key, list[Value]] = {}
     for key, value in pairs:
         found.setdefault(key, []).append(value)

@@ -1,8 +1,8 @@
-"""Two runs side by side, before and after a change: findings that are new, gone, or the same.
+"""Compares two runs, before and after a change: findings that are new, gone, or the same.
 
-A finding has no name of its own that would outlast its run: ids number, frames and times differ, and so do measured
-facts.  What lasts is what is wrong with whom: rule, line, server, the variant of the rule (`kind`), of a provisioning
-file the parameter.  The phone decides only among equals, because its address may be another one next week.
+Nothing identifies a finding across runs: ids are numbered in each run, and frames, times and measured facts differ.
+So findings are matched by what is wrong with whom: rule, line, server, the variant of the rule (`kind`), and the
+parameter of a provisioning file.  The phone only decides among equals, because its address may change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Key = Callable[[Finding], Hashable]
 
 
 class Run(Struct, frozen=True):
-    """What was compared: the captures of a report, and how many findings it has."""
+    """One of the compared runs: the captures of its report, and how many findings count."""
 
     generator: str
     captures: list[str]
@@ -36,7 +36,7 @@ class Run(Struct, frozen=True):
 
 
 class Same(Struct, frozen=True):
-    """A finding of both runs, by its id in each; its severity may have changed."""
+    """A finding of both runs, with its id and severity in each."""
 
     before: str
     after: str
@@ -48,7 +48,8 @@ class Same(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """`new` findings are of the later report, `gone` ones of the earlier; `incidents` of both, by kind and place."""
+    """`new` findings are those of the later report, `gone` ones of the earlier; `incidents` of both, by kind and place.
+    """
 
     schema: str
     generator: str
@@ -61,8 +62,8 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(before: Report, after: Report) -> Comparison:
-    """What changed from one report to the other, of what counts: what is suppressed does nowhere, neither as new, nor
-    as gone, nor as known."""
+    """Compare the findings that count: suppressed ones are neither new, nor gone, nor the same. So a finding that is
+    now suppressed is not gone, and one that no longer is counts as new."""
     matched = _pairs(before.findings, after.findings)
     pairs = [(old, new) for old, new in matched if old.suppressed is None and new.suppressed is None]
     stays, known_after = {old.id for old, _ in matched}, {new.id for _, new in pairs}
@@ -77,7 +78,7 @@ def compare(before: Report, after: Report) -> Comparison:
 
 
 def strangers(before: Report, after: Report) -> str | None:
-    """What to warn of where nothing of two reports can be the same."""
+    """A warning if two reports have no line in common, so that no finding can be the same; otherwise None."""
     old, new = ({line.line for line in report.lines} for report in (before, after))
     if not old or not new or old & new:
         return None
@@ -91,7 +92,8 @@ def _run(report: Report) -> Run:
 
 
 def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Finding, Finding]]:
-    """Findings of the same phone first; then those whose phone has another address, each with one of the other run."""
+    """Pairs of equal findings, each with one of the other run: first those of the same phone (by host), then those
+    whose phone has another address."""
     pairs: list[tuple[Finding, Finding]] = []
     for key in (_with_phone, identity):
         taken = ({old.id for old, _ in pairs}, {new.id for _, new in pairs})
@@ -101,7 +103,7 @@ def _pairs(before: Iterable[Finding], after: Iterable[Finding]) -> list[tuple[Fi
 
 
 def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> Iterator[tuple[Finding, Finding]]:
-    """Equal ones in their order: of three before and two after, one is gone."""
+    """Pair findings with equal keys in their order: of three before and two after, the last is left over."""
     waiting = by_key((key(finding), finding) for finding in before)
     for finding in after:
         if waiting.get(key(finding)):
@@ -109,7 +111,7 @@ def _matched(before: Iterable[Finding], after: Iterable[Finding], key: Key) -> I
 
 
 def identity(finding: Finding) -> Hashable:
-    """What a finding is about, whatever the run."""
+    """The key by which a finding is matched across runs."""
     return finding.rule, finding.line or None, finding.server, *(finding.facts.get(name) for name in LASTING)
 
 

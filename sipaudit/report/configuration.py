@@ -1,4 +1,4 @@
-"""Provisioning files for a person: the issues that `config check` found, the settings that `config show` explains."""
+"""Provisioning as text and JSON: the issues that `config check` found, the settings that `config show` explains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sipaudit.safe_text import safe_text
 
 SCHEMA = "sipaudit.config/1"
 FINDINGS_SHOWN = 500   # issues
-ALIKE_SHOWN = 3        # further places of one
+ALIKE_SHOWN = 3        # further places of one issue
 
 
 class ShownSetting(Struct, frozen=True):
@@ -31,7 +31,7 @@ class ShownSetting(Struct, frozen=True):
 
 
 class ShownServer(Struct, frozen=True):
-    """One server entry of a line. `addresses` is empty where only DNS or the site file can tell them."""
+    """One server entry of a line. `addresses` is empty if only DNS or the site file has them."""
 
     name: str | None
     proxy: bool
@@ -44,8 +44,8 @@ class ShownServer(Struct, frozen=True):
 
 
 class ShownLine(Struct, frozen=True):
-    """One line of one phone; `models` where the files differ by model, the models that this is for. `line`
-    is None where nothing but settings of all lines are stated."""
+    """One line of one phone. `models` are the models that this applies to, if the files differ by model. `line` is
+    None if the files state only settings of all lines."""
 
     mac: str | None
     line: str | None
@@ -54,7 +54,7 @@ class ShownLine(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """What `config check` found, and in how much."""
+    """The findings of `config check`, and how many phones and lines were checked."""
 
     schema: str
     generator: str
@@ -75,7 +75,7 @@ def to_json(value: Checked | list[ShownLine]) -> bytes:
 
 
 def render_check(found: Checked, width: int, color: bool, program: str) -> str:
-    """The issues, worst first, each with the place where it stands; then what tells more of them."""
+    """The issues, worst first, each with its places in the files; then the commands that explain the rules."""
     screen = Screen(width, color)
     phones = f" of {count_of(found.phones, 'phone')}" if found.phones else ""
     screen.say(f"{count_of(found.lines, 'line')}{phones}. {_verdict(found)}")
@@ -100,8 +100,8 @@ def _verdict(found: Checked) -> str:
 
 
 def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Findings that expect the same of one parameter, each list one issue: what stands in the files of 300 phones is
-    told once."""
+    """Group findings that expect the same of one parameter into issues, so that a mistake in the files of 300 phones
+    is shown once."""
     return list(by_key(((one.rule, one.severity, one.expected, one.facts.get("attribute"), one.suppressed), one)
                        for one in findings).values())
 
@@ -124,7 +124,7 @@ def _issue(screen: Screen, alike: Sequence[Finding]) -> None:
 
 
 def _others(screen: Screen, others: Sequence[Finding], observed: str) -> None:
-    """Where else the same is to be expected, and what stands there if it is something else."""
+    """Further places of an issue, each with its observed value if that differs from `observed`."""
     for one in others[:ALIKE_SHOWN]:
         place = _places(one)[0]
         said = "" if one.observed == observed else f" {one.observed}"
@@ -137,7 +137,7 @@ def _places(finding: Finding) -> list[Place]:
 
 
 def _lines(alike: Iterable[Finding]) -> dict[str, int]:
-    """The lines that are named, each with how many it stands for, itself included."""
+    """The lines that findings name, each with the number of lines that it stands for, itself included."""
     lines: dict[str, int] = {}
     for finding in alike:
         if finding.line is not None:
@@ -174,7 +174,7 @@ def _server(screen: Screen, server: ShownServer) -> None:
 
 
 def _sources(screen: Screen, server: ShownServer) -> None:
-    """Where each setting is stated, a line each that is not broken: it can be copied, and clicked in many terminals."""
+    """Where each setting is stated, each on one unwrapped line that can be copied, and clicked in many terminals."""
     stated = [one for one in server.settings if one.source]
     if stated:
         screen.say("Stated in:")

@@ -14,7 +14,7 @@ from sipaudit.sip.describe import describe
 from sipaudit.sip.message import Malformed, Message
 from sipaudit.sip.uri import shortest_ipv6
 
-_QUOTING = frozenset(("icmp", "icmpv6"))  # what follows them in a frame was sent in another one
+_QUOTING = frozenset(("icmp", "icmpv6"))  # the layers after them are quoted from another packet
 _FIELDS = {
     "sip.Method": "Request-Line method",
     "sip.r-uri": "Request-URI",
@@ -46,7 +46,7 @@ FieldValues = dict[str, list[str]]
 
 
 class Difference(Struct, frozen=True, gc=False):
-    """One field that the two read differently; "" where one of them has nothing. `message` counts from 1."""
+    """One field that the two read differently; "" if one of them lacks it. `message` counts from 1 in the frame."""
 
     frame: int
     message: int
@@ -75,7 +75,7 @@ def compare(dissection: Dissection, own: Sequence[Message]) -> list[Difference]:
 
 
 def sip_layers(dissection: Dissection) -> list[int]:
-    """Where the SIP messages of the frame itself stand among its layers: what ICMP quotes is none."""
+    """The positions of the frame's own SIP messages among its layers; messages that ICMP quotes do not count."""
     found: list[int] = []
     for at, layer in enumerate(dissection.layers):
         if layer.name in _QUOTING:
@@ -86,7 +86,7 @@ def sip_layers(dissection: Dissection) -> list[int]:
 
 
 def our_reading(message: Message) -> FieldValues:
-    """Our fields of a message."""
+    """Our fields of a message, by name."""
     return by_key(describe(message))
 
 
@@ -96,9 +96,9 @@ def wireshark_reading(layer: Layer) -> FieldValues:
 
 
 def named(layer: Layer) -> Iterator[tuple[str, str, Field]]:
-    """Each field with its name among ours and its value; the name is empty where we have none, or had it already.
+    """Each field with our name for it and its value; the name is empty if we have none, or have yielded it before.
 
-    Of repeated headers the first counts, of several Vias the topmost; each Contact counts.
+    Of repeated headers the first counts, of several Vias the topmost; every Contact counts.
     """
     seen: set[str] = set()
     vias, port = 0, _topmost_port(layer)
@@ -112,7 +112,7 @@ def named(layer: Layer) -> Iterator[tuple[str, str, Field]]:
 
 
 def _topmost_port(layer: Layer) -> str:
-    """The port that belongs to the first sent-by address, "" when it has none."""
+    """The port after the first sent-by address, "" if it has none."""
     names = [field.name for field in layer.fields]
     if "sip.Via.sent-by.address" not in names:
         return ""
@@ -144,8 +144,8 @@ def _at(reading: FieldValues, name: str, at: int) -> str:
 
 
 def _same(name: str, wireshark: str, ours: str) -> bool:
-    """Equal but for blanks, for case and the form of an IPv6 address where they mean nothing, for a URI's password and
-    headers, which we do not keep, and for the way in which bytes that are no text are shown."""
+    """Whether the values are equal. Ignored are white space, case and the form of an IPv6 address where they mean
+    nothing, a URI's password and headers (which we do not keep), and how bytes that are not text are shown."""
     left, right = (safe_text(" ".join(each.split())) for each in (wireshark, ours))
     if "\ufffd" in left or "\\x" in left:
         left, right = _NO_TEXT.sub("\ufffd", left), _NO_TEXT.sub("\ufffd", right)

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from sipaudit.errors import InputError
 
-MAX_FRAMES = 1_000  # of one call: each is held whole
+MAX_FRAMES = 1_000  # in one call: all are held in memory
 INSTALL_HINT = "install tshark (apt install tshark) and a Python that pyshark supports; the other commands need neither"
 
 _OWN_FILE = re.compile(r"/dev/(?:fd/(\d+)|stdin)\Z")
@@ -71,7 +71,7 @@ def dissect(path: str, frames: Sequence[int], *, keylog: str | None = None) -> l
 
 
 def _apart(path: str, frames: list[int], keylog: str | None) -> list[Dissection]:
-    """In a thread of its own where this one runs an event loop already, as in a notebook."""
+    """Fetch dissections, in a separate thread if this one runs an event loop already, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -112,7 +112,7 @@ def _open(path: str, frames: list[int], keylog: str | None, loop: asyncio.Abstra
 
 
 def _preferences(keylog: str | None) -> dict[str, str]:
-    """Those of the tshark engine, so that the two readings see the same messages."""
+    """The preferences that the tshark engine uses, too, so that both readings have the same messages."""
     preferences = {"tcp.try_heuristic_first": "TRUE"}
     if keylog is not None:
         preferences |= {"tls.keylog_file": keylog, "tcp.reassemble_out_of_order": "TRUE"}
@@ -126,7 +126,7 @@ def _for_child(path: str) -> str:
 
 
 async def _read(capture: Any, path: str, found: list[Dissection]) -> None:
-    """Collect the packets.  tshark is waited for here: pyshark would kill it while it ends, and be warned for it."""
+    """Collect the packets.  We wait for tshark here: pyshark would kill it while it ends, which causes a warning."""
     from pyshark.tshark.tshark import TSharkNotFoundException
 
     try:
@@ -138,13 +138,13 @@ async def _read(capture: Any, path: str, found: list[Dissection]) -> None:
         raise InputError("no permission to read this file", file=path) from error
     finally:
         await _end(capture)
-    if any(codes) and not found:  # a capture that is cut short ends so too, behind its last frame
+    if any(codes) and not found:  # after the last frame of a truncated capture tshark fails, too
         reason = (capture._last_error_line or "no reason given").rpartition('" ')[2].rstrip(".")
         raise InputError(f"tshark cannot read this capture ({reason})", file=path)
 
 
 async def _end(capture: Any) -> None:
-    """Leave no process and no task behind; pyshark would try again when it is collected, with the loop gone."""
+    """End all processes and tasks: otherwise pyshark tries to when it is garbage-collected, with the loop closed."""
     for process in capture._running_processes:
         if process.returncode is None:
             process.kill()
@@ -160,7 +160,7 @@ def _dissection(packet: Any) -> Dissection:
 
 
 def _layer(layer: Any) -> Layer:
-    """pyshark groups fields by name: their positions put them back in order, what contains others before it."""
+    """Sort the fields by position, as pyshark groups them by name; a field stands before those that it contains."""
     fields = [field for group in layer._all_fields.values() for field in group.all_fields if not field.hide]
     fields.sort(key=lambda field: (int(field.pos or 0), -int(field.size or 0)))
     return Layer(layer.layer_name, tuple(map(_field, fields)))

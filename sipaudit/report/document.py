@@ -16,12 +16,12 @@ from sipaudit.report.screen import shortened
 
 REMEDY = "name a report.json that sipaudit wrote, its directory, or the URL of a store"
 ROWS_AT_ONCE = 500   # lines, findings and the like that are formatted together
-OURS = "sipaudit."   # how the schema of each document begins that we write
+OURS = "sipaudit."   # the schema of every document that we write begins so
 SCHEMA_SHOWN = 60    # characters
 
 
 class Marked(msgspec.Struct):
-    """What every document of ours begins with, whatever else it holds."""
+    """The field that every document of ours has, whatever its kind and version."""
 
     schema: str
 
@@ -32,7 +32,7 @@ def to_json(report: Report) -> bytes:
 
 
 def pieces(report: Report) -> Iterator[bytes]:
-    """The same piece by piece: of the lines and findings of a large site one copy beside the report is enough."""
+    """The document of `to_json` in pieces, to avoid further copies of a large report's lines and findings."""
     for number, (key, field) in enumerate(zip(report.__struct_encode_fields__, report.__struct_fields__, strict=True)):
         yield b',\n "%s": ' % key.encode() if number else b'{\n "%s": ' % key.encode()
         value = getattr(report, field)
@@ -41,7 +41,7 @@ def pieces(report: Report) -> Iterator[bytes]:
 
 
 def _rows(rows: list[Any]) -> Iterator[bytes]:
-    """A list within the document, some of its rows at a time."""
+    """A non-empty list within the document, ROWS_AT_ONCE rows at a time."""
     for start in range(0, len(rows), ROWS_AT_ONCE):
         yield b"," if start else b"["
         yield _formatted([rows[start:start + ROWS_AT_ONCE]])[len(b"[\n ["):-len(b"\n ]\n]")]
@@ -63,7 +63,7 @@ def _formatted(value: Any) -> bytes:
 
 
 def from_json(data: bytes) -> Report:
-    """A report read back. Raises InputError when it is none."""
+    """Read a report from JSON. Raises InputError if it is none, or of another version."""
     try:
         report = msgspec.json.decode(data, type=Report, dec_hook=read_proof)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -79,8 +79,8 @@ def _no_report(data: bytes, why: object) -> InputError:
 
 
 def _other_document(data: bytes) -> InputError | None:
-    """What is wrong with a document of ours that is none of this version's reports; of another version it may lack
-    whatever ours must have. None for anything else."""
+    """The error for a document of ours that is not a report of this version; only its schema is read, as a report of
+    another version may lack fields that ours requires. None for anything else."""
     try:
         named = msgspec.json.decode(data, type=Marked).schema
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -106,7 +106,8 @@ def read(path: str) -> Report:
 
 
 def _content(place: Path) -> bytes:
-    """All of the file. Raises InputError, also for what is no report by its first bytes: a capture may be large."""
+    """The content of a file. Raises InputError, also if its first bytes show that it is a capture, a compressed file or
+    a store, before the rest is read: it may be large."""
     try:
         with place.open("rb") as file:
             head = file.read(mistaken.HEAD)
@@ -145,7 +146,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a report, made from the values themselves."""
     (of_report, *_), kinds = msgspec.json.schema_components(
         [Report, Frame, Place], schema_hook=_proof_schema, ref_template="#/$defs/{name}")
-    for kind in kinds.values():   # of which some versions of msgspec keep the indentation
+    for kind in kinds.values():   # some versions of msgspec keep the docstrings' indentation
         if "description" in kind:
             kind["description"] = cleandoc(kind["description"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sipaudit report",

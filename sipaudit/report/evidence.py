@@ -1,4 +1,4 @@
-"""A capture of its own for each finding: its packets as they were captured, with comments that say what they prove."""
+"""Writes a capture file for each finding: its packets as captured, with comments that say what they prove."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class _Kept(NamedTuple):
 
 
 class Spool:
-    """Packets of the evidence, laid down in a temporary file: findings share them, and there may be very many.
+    """Packets of the evidence in a temporary file: findings share them, and there may be very many.
 
-    `note` adds a comment to a packet, such as what it says decrypted.
+    `note` adds a comment to a packet, such as its decrypted message.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Spool:
         self._notes: dict[FramePlace, list[tuple[int, int]]] = {}
 
     def add(self, packet: Packet) -> None:
-        """Lay down a packet, behind others of its place."""
+        """Store a packet, after others of the same place."""
         start, length = self._lay_down(packet.data)
         self._kept.setdefault((packet.capture, packet.frame), []).append(
             _Kept(packet.frame, packet.time, packet.link_type, packet.wire_length, start, length))
@@ -49,12 +49,12 @@ class Spool:
         return place in self._kept
 
     def note(self, place: FramePlace, text: str) -> None:
-        """Comment on a packet, in lines that are made harmless."""
+        """Add a comment to a packet; its lines are made safe to print, and cut at the bounds above."""
         lines = [safe_text(line)[:COMMENT_SHOWN] for line in text.splitlines()[:LINES_SHOWN]]
         self._notes.setdefault(place, []).append(self._lay_down("\n".join(lines).encode()))
 
     def packets(self, place: FramePlace) -> list[Packet]:
-        """What was added for a place: one packet, or one for each message of a frame that was written anew."""
+        """The packets added for a place: one, or with pseudonyms one for each message of the frame."""
         return [Packet(place[0], kept.frame, kept.time, kept.link_type, self._read(kept.start, kept.length),
                        kept.wire_length) for kept in self._kept.get(place, ())]
 
@@ -62,7 +62,7 @@ class Spool:
         return [self._read(start, length).decode() for start, length in self._notes.get(place, ())]
 
     def close(self) -> None:
-        """The file is gone."""
+        """Delete the temporary file."""
         self._file.close()
 
     def _lay_down(self, data: bytes) -> tuple[int, int]:
@@ -76,7 +76,7 @@ class Spool:
 
 
 def write_evidence(findings: Iterable[Finding], spool: Spool, parts: Parts, path_of: Mapping[str, Path]) -> None:
-    """The file of each finding that has packets, where `path_of` its id says."""
+    """Write a file for each finding that has packets, to the path that `path_of` has for its id."""
     for finding in findings:
         frames = _frames(finding, parts)
         packets = [packet for place in frames for packet in spool.packets(place)]
@@ -86,7 +86,7 @@ def write_evidence(findings: Iterable[Finding], spool: Spool, parts: Parts, path
 
 
 def _frames(finding: Finding, parts: Parts) -> dict[FramePlace, list[str]]:
-    """The places of a finding's packets with what is to be said of each."""
+    """The places of a finding's packets, each with its comments."""
     said: dict[FramePlace, list[str]] = {}
     for frame in frames_of(finding):
         if frame.frame is None:

@@ -1,4 +1,4 @@
-"""What a second pass over the captures brings to a report: packets and messages, and which of them prove a finding."""
+"""What a second pass over the captures adds to a report: packets and messages, and which of them prove a finding."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sipaudit.sip.message import Message
 
 
 class Exhibit(Struct, frozen=True):
-    """One message of the evidence: where Wireshark finds it, between whom it went (`address:port`), and its text as it
-    was sent, with what is no UTF-8 replaced."""
+    """One message of the evidence: its capture, its frame as Wireshark counts, its source and destination
+    (`address:port`), and its text as it was sent, with bytes that are not UTF-8 replaced."""
 
     capture: str
     frame: int
@@ -46,8 +46,8 @@ class Packet(Struct, frozen=True, gc=False):
 
 
 class PlacedMessage(Struct, frozen=True):
-    """A SIP message and whose it is: `phone` and `server` as the report names them, `line` the AOR, all None where it
-    belongs to no phone; `from_phone` says which of them sent it; `length` in bytes."""
+    """A SIP message and whose it is: `phone` and `server` as the report names them, and the AOR as `line`, all None if
+    it belongs to no phone. `from_phone` is whether the phone sent it; `length` is in bytes."""
 
     capture: str
     item: Datagram
@@ -66,7 +66,7 @@ def counting(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def by_severity(findings: Iterable[Finding]) -> str:
-    """`2 errors, 1 info`: how many findings count, the worst first; nothing where none does."""
+    """`2 errors, 1 info`: how many findings count, by severity, the worst first; empty if none does."""
     counted = Counter(finding.severity for finding in counting(findings))
     return ", ".join(f"{counted[severity]} info" if severity is Severity.INFO
                      else count_of(counted[severity], str(severity)) for severity in reversed(Severity)
@@ -74,8 +74,7 @@ def by_severity(findings: Iterable[Finding]) -> str:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings by what they weigh: those that count before suppressed ones, then by severity, certain before
-    likely, and by time."""
+    """The findings sorted by weight: suppressed ones last, then by severity, certain before likely, and by time."""
     return sorted(findings, key=lambda finding: (
         finding.suppressed is not None, -finding.severity.rank, finding.confidence is not Confidence.CERTAIN,
         finding.time or 0.0, finding.id))
@@ -87,7 +86,7 @@ def frames_of(finding: Finding) -> Iterator[Frame]:
 
 
 def places_of(findings: Iterable[Finding]) -> list[FramePlace]:
-    """Where the evidence of these findings stands: every frame of every packet of it, in its order, each once."""
+    """The places of all evidence of these findings: every frame of each message, in their order, each once."""
     return list(dict.fromkeys(
         (frame.capture, number) for finding in findings for frame in frames_of(finding)
         for number in (frame.frame, *(frame.frames or ())) if number is not None))

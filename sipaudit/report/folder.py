@@ -1,4 +1,4 @@
-"""The directory of `-o`: our files are made aside and put in their places together, all others stay."""
+"""The directory of `-o`: our files are written to a folder inside it and moved into place together; others stay."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ EVIDENCE_FILE = re.compile(r"f-\d{6,}\.pcapng")
 
 
 class Folder:
-    """An output directory while it is written; as a context it ends with everything in place, or nothing changed.
+    """An output directory that is being written. The context ends with all files in place, or with nothing changed.
 
-    What of our names was not made this time is removed when the context ends, since it tells of another run; names
-    in `kept` are left as they are.
+    A file with one of our names that was not written this time is removed when the context ends, since it is of another
+    run; names in `kept` are left as they are.
     """
 
     def __init__(self, directory: str, kept: tuple[str, ...] = ()) -> None:
         self.place = Path(directory)
         self._kept = kept
-        self._aside = self.place / f".sipaudit-{os.urandom(8).hex()}"   # not what a run left that was killed
+        self._aside = self.place / f".sipaudit-{os.urandom(8).hex()}"   # unlike the one that a killed run may have left
         self._made: list[Path] = []
 
     def path(self, name: str) -> Path:
-        """Where to write the file `name` (as `evidence/f-000001.pcapng`) for now."""
+        """Where to write the file `name` (such as `evidence/f-000001.pcapng`) until it is moved into place."""
         path = self._aside / name
         path.parent.mkdir(exist_ok=True)
         return path
@@ -43,7 +43,7 @@ class Folder:
         try:
             self.place.mkdir(parents=True, exist_ok=True)
             self._aside.mkdir()
-        except OSError as error:  # /proc lets anybody write, and takes nothing
+        except OSError as error:  # /proc looks writable, and is not
             self._unmake()
             raise InputError(f"cannot be made: {error.strerror}", fix="name another directory", file=str(self.place)
                              ) from error
@@ -94,8 +94,8 @@ class Folder:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C and SIGTERM come too late now: half of the files would be of this run and half of another."""
-    if threading.current_thread() is not threading.main_thread():  # where Python hears no signal
+    """Ignore Ctrl-C and SIGTERM meanwhile: otherwise some files could be of this run and some of another."""
+    if threading.current_thread() is not threading.main_thread():  # signals go to the main thread only
         yield
         return
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -107,7 +107,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def check(directory: str) -> None:
-    """Refuses a directory that cannot become ours, before any work is done. Raises InputError."""
+    """Check that we can write the output directory, before any work is done. Raises InputError."""
     place = Path(directory)
     if not directory:
         raise InputError("--output names no directory", fix="name one, or . for this one")

@@ -64,7 +64,7 @@ def incidents(report: Report) -> pd.DataFrame:
 
 
 def messages(placed: Iterable[PlacedMessage]) -> pd.DataFrame:
-    """The table of messages in pandas' own types; numbers that may be missing are of its nullable ones."""
+    """The table of messages in pandas' own types, nullable ones for numbers and flags that may be missing."""
     import pandas as pd
     import pyarrow as pa
 
@@ -75,7 +75,7 @@ def messages(placed: Iterable[PlacedMessage]) -> pd.DataFrame:
 
 
 def _of_lines(report: Report, what: str) -> Iterator[dict[str, Any]]:
-    """The rows that lines hold, each with its line and phone."""
+    """The rows in the field `what` of all lines, each with its line and phone."""
     for line in report.lines:
         for row in msgspec.to_builtins(getattr(line, what)):
             yield {"line": line.line, "phone": line.phone, **row}

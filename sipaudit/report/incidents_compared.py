@@ -1,6 +1,6 @@
 """The incidents of two runs side by side: whether an outage is noticed sooner after a change, and costs fewer calls.
 
-An incident has no name that would outlast its run; its kind and where it was have.
+Nothing identifies an incident across runs, so incidents are grouped by kind and place.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SHOWN = 50
 
 
 class Cost(Struct, frozen=True):
-    """The incidents of one run at one place: how many, the most lines of one, the worst of their times (seconds), and
-    what was lost in all. None where none of them has it."""
+    """The incidents of one run of one kind at one place: how many, the most lines of one, the longest of their times
+    (seconds), and the total of what was lost. A value is None if no incident has it."""
 
     incidents: int
     lines: int
@@ -46,7 +46,7 @@ class ComparedIncidents(Struct, frozen=True):
 
 
 def compare_incidents(before: Report, after: Report) -> list[ComparedIncidents]:
-    """By kind and place, each once."""
+    """One comparison for each kind and place with incidents in either run, sorted by them."""
     old, new = (by_key(((one.kind, one.server, one.entry), one) for one in report.incidents)
                 for report in (before, after))
     return [ComparedIncidents(kind, server, name_of(server, after) or name_of(server, before), entry,

@@ -34,7 +34,7 @@ def render(dissection: Dissection, own: Sequence[Message], *, width: int = 100) 
 
 
 def _layer(table: _Table, layer: Layer, ours: Message | None, unlike: set[str]) -> None:
-    """Wireshark's fields, ours beside those that we know; what only we have comes last."""
+    """Wireshark's fields, with our values beside those that we have, too; fields that only we have come last."""
     left = our_reading(ours) if ours is not None else {}
     for name, _, field in named(layer):
         values = left.get(name, [])

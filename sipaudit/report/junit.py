@@ -1,4 +1,4 @@
-"""The findings as JUnit XML, as build servers show it: a test case a rule, a failure a finding."""
+"""The findings as JUnit XML for build servers: a test case for each rule, a failure for each finding."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sipaudit.report.proof import filters_said, proof_text
 from sipaudit.safe_text import safe_text
 
 SUITE = "sipaudit"
-NAME_SHOWN = 200  # characters of what a case is called
+NAME_SHOWN = 200  # characters of a case's name
 
 
 def to_junit(report: Report, known: Sequence[str] = ()) -> bytes:
-    """The report as one suite.
+    """The report as one test suite.
 
-    A rule that was reached without a finding has passed, one that was only reached where nothing could be decided is
-    skipped.  An unsuppressed finding of at least warning is a failure, unless its id is among `known` (it was there in
-    the run compared with): then it is skipped, as a suppressed one is.
+    A rule that was reached without a finding has passed; one that could not be decided any of those times is skipped.
+    An unsuppressed finding of at least warning is a failure, unless its id is among `known` (the run compared with has
+    it, too): then it is skipped, as a suppressed one is.
     """
     cases = [*_failures(report, frozenset(known)), *_rules(report)] or [_nothing()]
     suite = ET.Element(
@@ -59,7 +59,8 @@ def _told(finding: Finding, captures: list[CaptureSummary]) -> Iterator[str]:
 
 
 def _rules(report: Report) -> Iterator[ET.Element]:
-    """The cases of rules that no finding stands for. An info does not fail its rule; it is told of in the output."""
+    """The cases of rules without a finding of at least warning. An info does not fail its rule, but is in the output.
+    """
     undecided: Counter[str] = Counter()
     for row in report.inconclusive:
         undecided[row.rule] += row.count
@@ -78,7 +79,7 @@ def _rules(report: Report) -> Iterator[ET.Element]:
 
 
 def _nothing() -> ET.Element:
-    """A suite without a case would pass, as if all were well."""
+    """A skipped case for a suite without any: an empty one would pass, as if all were well."""
     case = _case("any", "no rule had anything to check")
     ET.SubElement(case, "skipped", message="nothing was checked: see what the text report says first")
     return case

@@ -1,4 +1,4 @@
-"""The call-flow ladder of `sipaudit ladder`: one column an address, one arrow a message."""
+"""The call-flow ladder of `sipaudit ladder`: a column for each address, an arrow for each message."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of
 from sipaudit.times import TimeStyle, format_time
 
-COLUMNS_MAX = 6      # addresses side by side; more are written out in the line
+COLUMNS_MAX = 6      # columns at most; further addresses share the last and are named in the line
 COLUMN_MIN = 16
 CLOCK_WIDTH = 13     # 12:03:04.123 and a blank
 
 
 class LadderRow(Struct, frozen=True):
-    """One message. `source` and `destination` are `host:port`; `repeat` marks a retransmission, `mark` is a finding's
-    id that this message is evidence of."""
+    """One message. `source` and `destination` are `host:port`; `repeat` marks a retransmission, `mark` is the id of a
+    finding of which this message is evidence."""
 
     time: float
     capture: str
@@ -33,7 +33,7 @@ class LadderRow(Struct, frozen=True):
 
 
 def render(rows: Sequence[LadderRow], clock: tzinfo, width: int, color: bool) -> str:
-    """The messages as a ladder of `width` columns, times by `clock`; a new day is said when it begins."""
+    """The messages as a ladder of `width` characters, times by `clock`; each day begins with a line of its date."""
     screen = Screen(width, color)
     if not rows:
         screen.say("No SIP message matches.")
@@ -57,7 +57,8 @@ def render(rows: Sequence[LadderRow], clock: tzinfo, width: int, color: bool) ->
 
 
 def _ends(rows: Iterable[LadderRow]) -> dict[str, str]:
-    """Where each address is drawn. Who opens connections has a port for each: these are one place, its host."""
+    """The places of addresses that share one: a host with several ports that are not UDP (it opens a connection from
+    each) is one place, named after the host."""
     streams: dict[str, set[str]] = {}
     for row in rows:
         for end in (row.source, row.destination):
@@ -67,13 +68,13 @@ def _ends(rows: Iterable[LadderRow]) -> dict[str, str]:
 
 
 def _places(rows: Iterable[LadderRow], ends: dict[str, str]) -> list[str]:
-    """The places in order of first sight; those that find no column share the last one."""
+    """The places in order of first appearance; if they are too many, the rest share the last column."""
     seen = list(dict.fromkeys(ends.get(end, end) for row in rows for end in (row.source, row.destination)))
     return seen if len(seen) <= COLUMNS_MAX else [*seen[:COLUMNS_MAX - 1], "others"]
 
 
 def _files(rows: Iterable[LadderRow]) -> dict[str, int]:
-    """Captures by number where there are several: each counts its frames by itself."""
+    """Numbers for the captures if there are several, since each has its own frame numbers."""
     paths = list(dict.fromkeys(row.capture for row in rows))
     return {path: number for number, path in enumerate(paths, 1)} if len(paths) > 1 else {}
 
@@ -83,7 +84,7 @@ def _frame(row: LadderRow, files: dict[str, int]) -> str:
 
 
 def _heading(place: str, width: int) -> str:
-    """Addresses of a network differ at the end: that is what is kept of a long one."""
+    """The place as a heading; a long address loses its beginning, as addresses of one network differ at the end."""
     shown = safe_text(place)
     return (shown if len(shown) < width else f"…{shown[2 - width:]}").ljust(width)
 
