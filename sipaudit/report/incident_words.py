@@ -1,4 +1,4 @@
-"""How incidents are said: a sentence or two for each kind, servers by their shortest name, times by the clock."""
+"""Describes incidents: a few sentences for each kind, with servers by their shortest name and times by the clock."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from sipaudit.report.why import causes
 from sipaudit.times import TimeStyle, format_time
 
 GROUPS_SHOWN = 8
-COUNTED = frozenset({"calls-lost", "overload"})   # kinds that say how often what happened
+COUNTED = frozenset({"calls-lost", "overload"})   # kinds whose sentences have counts of their own
 
 
 class Words:
-    """How incidents are said: servers by their shortest name, times by the clock."""
+    """Makes the sentences that describe incidents."""
 
     def __init__(self, clock: tzinfo, names: Mapping[str, str], style: TimeStyle, alone: bool,
                  unasked_since: Mapping[str, float], without: Mapping[str, Without]) -> None:
-        """`names`: of servers; `alone`: every phone has one line; `unasked_since`: when servers were asked last,
-        of those that were left alone for the last minutes; `without`: by incident, that no server was left."""
+        """`names`: of servers; `alone`: every phone has one line; `unasked_since`: when servers that got no request in
+        the last minutes got their last one; `without`: by incident id, when an entry had no server left."""
         self._clock = clock
         self._names = names
         self._style = style
         self._alone = alone
         self._unasked_since = unasked_since
         self._without = without
-        self.again: Sequence[Incident] = ()     # those that are told as one
-        self.outages: Sequence[Incident] = ()   # all that are told of servers
-        self.known: frozenset[str] = frozenset()   # what was said of the captures, and holds for all
+        self.again: Sequence[Incident] = ()     # those described as one
+        self.outages: Sequence[Incident] = ()   # all outages in the report
+        self.known: frozenset[str] = frozenset()   # sentences on the captures that stand above
 
     def over(self, incidents: Sequence[Incident]) -> Words:
-        """The same words for what these came to."""
+        """A copy that describes these incidents as one."""
         words = copy(self)
         words.again = incidents
         return words
 
     def after(self, said: Iterable[str]) -> Words:
-        """The same words where these sentences stand before."""
+        """A copy that does not repeat these sentences, which stand above."""
         words = copy(self)
         words.known = self.known | frozenset(said)
         return words
 
     def of(self, incident: Incident) -> list[str]:
-        """One incident in sentences."""
+        """The sentences that describe an incident."""
         say = SAID.get(incident.kind)
         if say is None:
             return [f"{incident.kind}{self.at(incident)} {self.span(incident)}.", *self.unseen(incident)]
@@ -82,7 +82,7 @@ class Words:
         return span if alone else f"{times(len(self.again))} {span}{each(self.again)}"
 
     def unasked(self, incident: Incident) -> str:
-        """Of one that lasts, that nobody tried again: it may have ended long since."""
+        """For an incident that lasts, that nobody asked its server again: it may have ended long ago."""
         since = self._unasked_since.get(incident.server or "")
         return "" if incident.end is not None or since is None else f"; nobody asked it again after {self.time(since)}"
 
@@ -90,32 +90,32 @@ class Words:
         return "" if incident.server is None else f" at {self.server(incident.server)}"
 
     def lines(self, count: int) -> str:
-        """`3 phones` where every phone has one line, else `3 lines`."""
+        """`3 phones` if every phone has one line, otherwise `3 lines`."""
         return count_of(count, "phone" if self._alone else "line")
 
     def whom(self, incident: Incident) -> str:
-        """The lines that it reached; of several that are told as one not each of them reached all."""
+        """How many lines it reached; `in all` for several described as one, as not each of them reached all."""
         return self.lines(len(incident.lines)) + (" in all" if self.again else "")
 
     def phones(self, incident: Incident) -> str:
-        """How many phones it concerned, or the largest of several."""
+        """How many phones it concerned; `up to` the most of several described as one, if they differ."""
         differ = len({one.phones for one in self.again}) > 1
         return ("up to " if differ else "") + count_of(incident.phones, "phone")
 
     def hidden(self, incident: Incident) -> list[str]:
-        """The servers of which the captures do not show whether somebody was served there."""
+        """The servers of its timeline of which the captures show nothing: somebody may have been served there."""
         return [self.server(entry.what.removeprefix(UNSEEN)) for entry in incident.timeline
                 if entry.what.startswith(UNSEEN)]
 
     def unseen(self, incident: Incident) -> Iterator[str]:
-        """Where the captures do not show whether somebody was served, unless it was said before."""
+        """The sentence on servers of which the captures show nothing, unless it stands above already."""
         servers = self.hidden(incident)
         sentence = f"The captures show nothing of {' and '.join(servers)}: what was done there is not known."
         if servers and sentence not in self.known:
             yield sentence
 
     def nobody_left(self, incident: Incident) -> Iterator[str]:
-        """That no server of the entry was left, which points to what they share."""
+        """The sentence that no server of the entry was left, which points to something that they share."""
         without = self._without.get(incident.id)
         if without is not None:
             entry, lines, start, end = without
@@ -128,15 +128,15 @@ class Words:
                        "failed.")
 
     def why(self, incident: Incident) -> Iterator[str]:
-        """Who kept the lines of a gap from registering, and how; of several that are told as one, what all of them
-        say."""
+        """Which servers kept the lines of a gap from registering, and how; for several gaps described as one, only what
+        is true of all."""
         gaps = self.again or [incident]
         said = [dict.fromkeys(f"{self.server(server)} {how}." for server, how in causes(one, self._out(one)))
                 for one in gaps]
         yield from (sentence for sentence in said[0] if all(sentence in told for told in said))
 
     def _out(self, gap: Incident) -> frozenset[str]:
-        """The servers that were out meanwhile."""
+        """The servers with an outage during the gap."""
         return frozenset(one.server or "" for one in self.outages
                          if one.start <= (gap.end or inf) and gap.start <= (one.end or inf))
 
@@ -149,7 +149,7 @@ class Words:
 
 
 def words_of(report: Report, clock: tzinfo) -> Words:
-    """How this report's incidents are said: days are named where there are several."""
+    """The words for a report's incidents; times have their day if the captures span several."""
     alone = len({line.phone for line in report.lines}) == len(report.lines)
     words = Words(clock, short_names(report.servers), style_of(report, clock), alone,
                   last_asked(report), without_any(report))
@@ -175,7 +175,7 @@ def _outage(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _how(words: Words, incident: Incident) -> str:
-    """How the server failed, and when; since when altogether, where it had done something before."""
+    """How the server failed, and when; and from when on it did not answer at all, if it failed otherwise before."""
     total = entry_of(incident, NOTHING)
     if total is None:
         return f"{failed(incident, words.phones(incident))} {words.span(incident)}"
@@ -193,7 +193,7 @@ def _partial(words: Words, incident: Incident) -> Iterator[str]:
 
 
 def _reaction(words: Words, incident: Incident) -> Iterator[str]:
-    """What the lines of a failed server did, and what was lost."""
+    """How many lines of a failed server moved, how fast, and how many lost all registrations."""
     metrics = incident.metrics
     moved, stayed = metrics.get("lines_moved") or 0, metrics.get("lines_stayed") or 0
     if words.again:

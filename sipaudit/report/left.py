@@ -1,5 +1,6 @@
-"""Servers that several phones left at about the same time, where no incident tells why: they were there, and refused
-something, or were not heard. What only an error answers is no outage (F4), but an operator wants to know of it."""
+"""Servers that several phones left at about the same time without an incident that explains it: the servers were
+available, and refused something, or their answers did not arrive. An error answer alone is no outage (F4), but an
+operator wants to know of it."""
 
 from __future__ import annotations
 
@@ -16,17 +17,17 @@ from sipaudit.report.often import times
 from sipaudit.report.screen import count_of
 
 TELLING = frozenset({"server-outage", "partial-outage", "overload"})   # kinds that say why lines left
-AFTER = 64.0        # seconds by which a line may leave after the end of what it left for
-SOON = 600.0        # seconds between two that left for one reason
-PHONES = 2          # as for an outage
-SHARE = 0.1         # of the lines that the report knows
-SAID = 3            # servers
-STATUSES = 3        # of one server
+AFTER = 64.0        # seconds after the end of its reason within which a line may still leave
+SOON = 600.0        # most seconds between two departures for one reason
+PHONES = 2          # least number, as for an outage
+SHARE = 0.1         # least share of the report's lines
+SAID = 3            # most servers that are named
+STATUSES = 3        # most reasons that are named for one server
 GRANTS_NOTHING = "registration-without-expiry"
 
 
 class Gone(NamedTuple):
-    """A line that left a server, when, and what for (`500 to REGISTER`; None: nothing shows it)."""
+    """A line that left a server, when, and why (`500 to REGISTER`; None: no answer shows it)."""
 
     time: float
     line: LineSummary
@@ -34,7 +35,7 @@ class Gone(NamedTuple):
 
 
 def servers_left(report: Report, words: Words) -> Iterator[str]:
-    """A sentence for each server that was left so, by most phones first."""
+    """A sentence for each server that was left in this way, those left by most phones first."""
     bursts = [(server, burst) for server, gone in _gone(report).items() for burst in _bursts(gone)
               if _phones(burst) >= PHONES and len({id(one.line) for one in burst}) >= SHARE * len(report.lines)]
     for server, burst in sorted(bursts, key=lambda pair: (-_phones(pair[1]), pair[1][0].time))[:SAID]:
@@ -42,7 +43,7 @@ def servers_left(report: Report, words: Words) -> Iterator[str]:
 
 
 def _gone(report: Report) -> dict[str, list[Gone]]:
-    """By server the lines that left it while no incident says why."""
+    """By server, the lines that left it without an incident that explains it."""
     ranks = {row.server: (row.entry, row.priority) for row in report.servers}
     told = by_key((incident.server, incident) for incident in report.incidents if incident.kind in TELLING)
     granted = by_key(((one.line, one.phone, one.server), one.time) for one in report.findings
@@ -57,14 +58,15 @@ def _gone(report: Report) -> dict[str, list[Gone]]:
 
 
 def _without_expiry(move: Move, granted: Iterable[float]) -> str | None:
-    """That it left since it was granted nothing, where it was just before."""
+    """The reason `200 to REGISTER ...`, if the line was granted a registration of zero seconds just before it left."""
     turned = when_turned(move)
     return "200 to REGISTER, with a registration of no time" if any(
         0 <= turned - time <= AFTER for time in granted) else None
 
 
 def _is_away(move: Move, ranks: dict[str, tuple[str | None, int | None]]) -> bool:
-    """Whether it leaves a server for what this answers, or for nothing that is seen, while it heads the other."""
+    """Whether the move leaves a server because of its answer, or without a visible reason for one further down the list
+    of the same entry."""
     if move.kind == "failover":
         return move.cause in CODES
     entry, here = ranks.get(move.from_, (None, None))
@@ -82,7 +84,7 @@ def _why(move: Move) -> str | None:
 
 
 def _bursts(gone: Iterable[Gone]) -> list[list[Gone]]:
-    """Those that follow each other soon."""
+    """Group departures that follow each other within SOON seconds."""
     bursts: list[list[Gone]] = []
     for one in sorted(gone, key=lambda one: one.time):
         if bursts and one.time - bursts[-1][-1].time <= SOON:

@@ -1,4 +1,5 @@
-"""How a server failed, as its incident tells: it was silent, slow, refused all, or was not reached, and for whom."""
+"""How a server failed, read from its incident: it was silent, slow, refused everything, or unreachable, and for whom.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ from sipaudit.model.values import Happening, Incident
 
 # entries of a timeline that say how a server failed
 MANNERS = (OTHERS, PINGED, OTHER_REQUESTS, OTHER_PHONES, BY_TURNS, HUNG)
-ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, BEFORE, NOTHING})   # of entries that begin with the server
-REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, where all of them are of one
+ENDINGS = frozenset({*MANNERS, ANSWERS_AGAIN, BEFORE, NOTHING})   # what follows the server in entries
+REFUSED = {"INVITE": "calls", "REGISTER": "REGISTERs"}   # by method, if all refused requests have the same
 LATE = re.compile(rf"{TOO_LATE}([0-9]{{1,9}}\.[0-9]) s \(median\)")
 OUT = re.compile(rf"([0-9]{{1,9}}){LOG_OUT}")
 AWAY = re.compile(r"known: (?:no SIP|nothing) was captured for ([0-9]{1,9}) s, (?:in which|until) ")   # `run/holes.py`
@@ -35,7 +36,7 @@ OF_SOME = re.compile(rf"{FREED}([0-9]{{1,9}}){OF_THEM}")
 UNREACHED = frozenset({"icmp", "refused", "reset", "tls", "dns"})   # how the evidence of a transport failure begins
 
 
-# what an outage is headed by where its timeline says this, and where nothing but this shows it
+# headings of an outage: if its timeline says this, then if nothing but this kind of evidence shows it
 HEADINGS = {
     BY_TURNS: "A server answered only a part of what its phones asked",
     OTHERS: "A server stopped answering REGISTERs", PINGED: "A server answered nothing but OPTIONS",
@@ -47,7 +48,7 @@ REFUSING, SLOW = "A server answered nothing but 503", "A server answered too lat
 
 
 def heading(incident: Incident, title: str) -> str:
-    """The title of its kind, `title`, as it is true of this incident: not every outage is one of the whole server."""
+    """The heading of an incident: `title`, that of its kind, or one that says more exactly how the server failed."""
     if incident.kind != OUTAGE:
         return f"{title}, for some of its phones" if tells(incident, OTHER_PHONES) else title
     if lateness(incident) is not None:
@@ -62,39 +63,40 @@ def heading(incident: Incident, title: str) -> str:
 
 
 def shown_by(incident: Incident) -> set[str]:
-    """By what its first packets show it: the word that each begins with."""
+    """The kinds of its evidence: the first word of each packet's summary (`503`, `icmp`, `dns`)."""
     return {frame.summary.partition(" ")[0] for frame in incident.evidence}
 
 
 def entry_of(incident: Incident, ending: str) -> Happening | None:
-    """The entry of its timeline that says this of its server. What users write of known events may end so, too."""
+    """The timeline entry that consists of its server and `ending`. The whole text is compared, since known events as
+    users describe them may end in the same words."""
     return next((entry for entry in incident.timeline if entry.what == f"{incident.server}{ending}"), None)
 
 
 def tells(incident: Incident, ending: str) -> bool:
-    """Whether its timeline says this of its server."""
+    """Whether its timeline has the entry of its server and `ending`."""
     return entry_of(incident, ending) is not None
 
 
 def freed(incident: Incident) -> tuple[str, float] | None:
-    """How many of its phones were answered again before the others, and since when."""
+    """How many of its phones were answered again before the others, and from when on; None if not known."""
     return _found(incident, OF_SOME)
 
 
 def lateness(incident: Incident) -> float | None:
-    """After how many seconds (median) it answers, where its timeline says that this is too late."""
+    """After how many seconds (median) the server answered, if the timeline says that it was too late."""
     found = _found(incident, LATE)
     return None if found is None else float(found[0])
 
 
 def logged_out(incident: Incident) -> int:
-    """How many lines log out in a storm, where its timeline tells that."""
+    """How many lines logged out in a storm; 0 if the timeline does not say so."""
     found = _found(incident, OUT)
     return 0 if found is None else int(found[0])
 
 
 def unwatched(incident: Incident) -> Iterator[str]:
-    """That the captures do not show all of its time."""
+    """A sentence on how many seconds of the incident the captures do not show, if any."""
     seconds = sum(int(told[1]) for entry in incident.timeline if (told := AWAY.match(entry.what)) is not None
                   and incident.start <= entry.time < (incident.end or inf))
     if seconds:
@@ -102,7 +104,7 @@ def unwatched(incident: Incident) -> Iterator[str]:
 
 
 def _found(incident: Incident, pattern: re.Pattern[str]) -> tuple[str, float] | None:
-    """The number in the entry of its timeline that says this of its server, and when that was."""
+    """The number in the timeline entry of its server that fits `pattern`, and the time of that entry."""
     for entry in incident.timeline:
         told = pattern.fullmatch(entry.what.removeprefix(incident.server or ""))
         if told is not None:
@@ -111,7 +113,8 @@ def _found(incident: Incident, pattern: re.Pattern[str]) -> tuple[str, float] | 
 
 
 def failed(incident: Incident, phones: str) -> str:
-    """How the server failed, as far as the first packets that show it agree; `phones` is how many that concerned."""
+    """How the server failed, by its timeline and by what its first evidence agrees on; `phones` is how many phones that
+    concerned, in words."""
     late = lateness(incident)
     if late is not None:
         some = tells(incident, OTHER_PHONES)
@@ -137,7 +140,7 @@ def failed(incident: Incident, phones: str) -> str:
 
 
 def failed_before(incident: Incident) -> str:
-    """How one failed that answered nothing any more after that."""
+    """How the server failed before it stopped answering at all."""
     late = lateness(incident)
     if late is not None:
         return f"answered too late (after {late:.1f} s, median)"
@@ -146,7 +149,7 @@ def failed_before(incident: Incident) -> str:
 
 
 def _failed_some(phones: str, shown: set[str]) -> str:
-    """The same of one that some phones alone have lost."""
+    """How a server failed that failed for some of its phones only."""
     if shown == {"503"}:
         return f"refused {phones} with 503, though it served others,"
     if shown and shown <= UNREACHED:

@@ -1,4 +1,4 @@
-"""The report for a ticket: Markdown that reads well as it stands, with what comes from the wire kept inert."""
+"""The report for a ticket: Markdown that also reads well as plain text, with text from the wire escaped."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _CODE = re.compile(r"[^`<>&|]+")
 
 
 def render(report: Report, clock: tzinfo, rules: RulePack | None = None) -> str:
-    """The report in Markdown, times by `clock`; the worst findings, and how many there are. `rules`
-    is the pack in force (None: the one that ships)."""
+    """The report in Markdown, times by `clock`, with the worst findings and the number of the others. `rules` is the
+    pack in force (None: the one that ships)."""
     lines = ["# SIP failover audit", "", *(f"- {prose(sentence)}" for sentence in sentences(report, clock)), ""]
     lines += _section("Incidents", _incidents(report, clock))
     lines += _section("Findings", _findings(report, clock))
@@ -73,7 +73,7 @@ def _of_incident(incident: Incident, report: Report, clock: tzinfo) -> str:
 
 
 def _server(server: str, report: Report) -> str:
-    """By name and address, where it has a name."""
+    """The server's name and address, or its address alone."""
     name = name_of(server, report)
     return code(server) if name is None else f"{code(name)} ({code(server)})"
 
@@ -129,17 +129,17 @@ def _time(time: float, clock: tzinfo) -> str:
 
 
 def prose(text: str) -> str:
-    """Text that stands for itself: no markup, no HTML, no link begins in it, wherever the ticket shows it."""
+    """Escape text so that no markup, HTML or link begins in it, wherever the ticket shows it."""
     return _MARKS.sub(r"\\\1", _shown(text)).translate(_ENTITIES)
 
 
 def ours(text: str) -> str:
-    """A sentence of ours, or of a rule: what stands in `backticks` is code, all else stands for itself."""
+    """A sentence of ours, or of a rule: what stands in `backticks` becomes code, all else is escaped."""
     return "".join(code(part) if place % 2 else prose(part) for place, part in enumerate(TYPED.split(text)))
 
 
 def code(text: str) -> str:
-    """A value between backquotes, where Markdown reads nothing; as prose when it has what could end that."""
+    """A value in backquotes, where Markdown interprets nothing; escaped as prose if it could break out of them."""
     shown = _shown(text).strip()
     return f"`{shown}`" if _CODE.fullmatch(shown) else prose(text)
 

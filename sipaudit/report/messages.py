@@ -1,7 +1,7 @@
-"""The table of all SIP messages (contract.md 3): a row a message, written in pieces as they come.
+"""The table of all SIP messages (contract.md 3), one row for each, written in pieces.
 
-Whose a message is may be known only when all were read. So rows can be laid down first (`Rows`) with numbers for
-names, and get their names when they are written: the captures need not be followed a second time.
+Whose a message is may be known only when all have been read. So rows can be spooled (`Rows`) with numbers in place of
+names, which replace them when the table is written: the captures need not be followed a second time.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sipaudit.sip.uri import uri_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PIECE = 4_096       # messages that are held as Python's values at a time
-ROW_GROUP = 32_768  # messages that are held as Arrow's, which are ten times smaller
+PIECE = 4_096       # messages in memory as Python values at a time
+ROW_GROUP = 32_768  # messages in memory as Arrow values, which are ten times smaller
 
 COLUMNS = {
     "time": "timestamp[us, tz=UTC]", "capture": "string", "frame": "uint64", "transport": "string", "source": "string",
@@ -40,7 +40,7 @@ _UNREADABLE = (None,) * 11
 
 
 class Names(NamedTuple):
-    """What captures, phones, lines and servers are called in the end; None: it is none."""
+    """Functions that give the final names of captures, phones, lines and servers; None: it was no phone or line."""
 
     capture: Callable[[int], str]
     phone: Callable[[int], str | None]
@@ -49,8 +49,8 @@ class Names(NamedTuple):
 
 
 class Rows:
-    """Rows laid down in a temporary file as messages pass, under the numbers of their captures, phones and lines and
-    the keys of their servers."""
+    """Rows spooled to a temporary file as messages pass, with the numbers of their captures, phones and lines, and the
+    keys of their servers."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile(prefix="sipaudit-")  # noqa: SIM115 - lives as long as the rows
@@ -58,7 +58,7 @@ class Rows:
         self._writer: pa.RecordBatchFileWriter | None = None
 
     def add(self, cells: tuple[Any, ...]) -> None:
-        """One row more, as `row_of` makes it."""
+        """Add a row that `row_of` made."""
         self._waiting.append(cells)
         if len(self._waiting) >= PIECE:
             self._lay_down()
@@ -73,7 +73,7 @@ class Rows:
         self._waiting.clear()
 
     def batches(self, names: Names) -> Iterator[pa.RecordBatch]:
-        """All rows, in pieces, with these names; no more can be added."""
+        """All rows, in pieces, with their names; afterwards no more can be added."""
         import pyarrow as pa
 
         with self._file:
@@ -89,7 +89,8 @@ class Rows:
 
 
 def _with_names(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
-    """The rows with names for numbers; a phone that proved to be none has none, and its server counts for nothing."""
+    """The rows with names in place of numbers. A source that proved to be no phone has no name, and its rows neither
+    `server` nor `from_phone`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -110,7 +111,7 @@ def _with_names(batch: pa.RecordBatch, names: Names) -> pa.RecordBatch:
 
 
 def schema(otherwise: Mapping[str, str] = MappingProxyType({})) -> pa.Schema:
-    """The columns as Arrow types; some may have other types for a while."""
+    """The columns with their Arrow types; `otherwise` has other types for some, as `NUMBERED`."""
     import pyarrow as pa
 
     types = {
@@ -122,7 +123,7 @@ def schema(otherwise: Mapping[str, str] = MappingProxyType({})) -> pa.Schema:
 
 
 def write_parquet(rows: Iterator[pa.RecordBatch], path: Path) -> None:
-    """All messages as a Parquet file; what is held at a time does not grow with their number."""
+    """Write all messages to a Parquet file; the memory needed does not grow with their number."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -148,14 +149,14 @@ def _batch(rows: list[tuple[Any, ...]], whole: pa.Schema) -> pa.RecordBatch:
 
 
 def row(placed: PlacedMessage) -> tuple[Any, ...]:
-    """A message in the order of `COLUMNS`; what it does not say, or cannot be read, is None."""
+    """The cells of a message in the order of `COLUMNS`; what it lacks, or what cannot be parsed, is None."""
     whose = placed.phone, placed.line, placed.server, placed.from_phone
     return row_of(placed.item, placed.message, placed.capture, whose, placed.retransmission, placed.length)
 
 
 def row_of(item: Datagram, message: Message, capture: str | int, whose: tuple[Any, ...], retransmission: bool,
            length: int) -> tuple[Any, ...]:
-    """A row; `whose` are phone, line, server and whether the phone sent it."""
+    """The cells of a message; `whose` has its phone, line and server, and whether the phone sent it."""
     flow = item.flow
     return (
         round(item.time * 1_000_000), capture, item.frame, flow.transport, flow.source, flow.destination, *whose,
@@ -165,8 +166,8 @@ def row_of(item: Datagram, message: Message, capture: str | int, whose: tuple[An
 
 
 def _headers(message: Request | Response) -> tuple[Any, ...]:
-    """From `method` to `user_agent`. A response's method is that of its CSeq; of several Contacts the first counts,
-    whose own `expires` goes before the header of that name (RFC 3261 10.2.1.1)."""
+    """The cells from `method` to `user_agent`. A response's method is that of its CSeq. Of several Contacts the first
+    counts; its `expires` parameter takes precedence over the Expires header (RFC 3261 10.2.1.1)."""
     contact = message.contacts[0] if message.contacts else None
     expires = message.expires if contact is None or contact.expires is None else contact.expires
     if isinstance(message, Request):

@@ -1,4 +1,4 @@
-"""What a sentence names by its looks: URIs, addresses, MACs and files."""
+"""Finds the URIs, addresses, MACs and files that a sentence contains, by their form."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FILE = re.compile(r"(?<![^\s(),])[^\s(),]*(\.(?:pcap|pcapng|cap|gz|zst|lz4|ya?m
 
 
 def named_in(text: str) -> Iterator[tuple[int, int, str | None]]:
-    """From where to where something is named, and of which kind: `uri`, `mac`, `address` (or what looks like one) and
-    `path`. A file begins with its word, or behind what else the word names, and is looked for once a word: from each
-    letter on, a long one would be looked through again."""
+    """The start, end and kind of each name in `text`: `uri`, `mac`, `address` (or what looks like one) and `path`. A
+    file name begins where its word begins, or after another name in that word. It is searched for once in each word:
+    searching from each letter would scan a long word again and again."""
     at, named = 0, _NAMED.search(text)
     for file in _FILE.finditer(text):
         while named is not None and named.start() <= max(at, file.start()):

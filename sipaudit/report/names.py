@@ -1,4 +1,4 @@
-"""What servers are called: by their whole name, or as shortly as no other is."""
+"""Names of servers, in full or as short as is unique, and of lines."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from sipaudit.report.screen import brief
 
 
 def name_of(server: str | None, report: Report) -> str | None:
-    """The host name that a report gives a server; None where it has none."""
+    """The host name of a server in the report; None if it has none."""
     return next((row.name for row in report.servers if row.server == server), None)
 
 
 def site_names(report: Report) -> dict[tuple[str | None, str | None], str]:
-    """By line and phone what the site file calls them, label and group: `Reception, Head office`."""
+    """By line and phone, the label and group that the site file gives them: `Reception, Head office`."""
     named = {(line.line, line.phone): ", ".join(filter(None, (line.label, line.group))) for line in report.lines}
     return {whose: name for whose, name in named.items() if name}
 
 
 def short_names(servers: Iterable[ServerSummary]) -> dict[str, str]:
-    """By server the first label of its name where no other has it, else the name, else address and port."""
+    """By server, the first label of its host name if that is unique and no number, otherwise the name if that is
+    unique, otherwise address and port."""
     servers = list(servers)
     labels = Counter(server.name.partition(".")[0] for server in servers if server.name)
     names = Counter(server.name for server in servers)

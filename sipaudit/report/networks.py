@@ -1,4 +1,4 @@
-"""Which network a phone is in: those of one site are in one, as far as a report can tell."""
+"""The network of a phone: phones of one site share a network, as far as a report can tell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IPV4 = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}")
 
 
 def network_of(phone: str) -> IPv4Network | IPv6Network | None:
-    """The /24 (IPv6: /64) that a phone is in; None of a pseudonym."""
+    """The /24 (IPv6: /64) that a phone is in; None if its host is no address."""
     host = host_of(phone)
     ipv4 = IPV4.fullmatch(host)
     try:
@@ -23,4 +23,4 @@ def network_of(phone: str) -> IPv4Network | IPv6Network | None:
 
 @lru_cache(maxsize=4096)
 def _network(text: str) -> IPv4Network | IPv6Network:
-    return ip_network(text, strict=False)   # takes as long for ten thousand phones as the rest of a verdict
+    return ip_network(text, strict=False)   # for ten thousand phones as slow as the rest of a verdict

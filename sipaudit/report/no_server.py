@@ -1,4 +1,4 @@
-"""When no server of an entry was left, which points to what they share."""
+"""Times at which no server of an entry was left, which points to a failure of something that they share."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Incident, Report
 from sipaudit.report.manners import tells
 
-NEARLY_ALL = 0.9   # lines of an outage that another server's reached as well
+NEARLY_ALL = 0.9   # least share of an outage's lines that the outages of the other servers reached, too
 
-# The entry of which no server was left, to how many lines alone (None: to anybody), and from when to when.
+# The entry without a server, for how many lines if only for some (None: for all), and from when to when (None: lasts).
 Without = tuple[str, int | None, float, float | None]
 
 
 def without_any(report: Report) -> dict[str, Without]:
-    """By the last incident of it, when all of several servers of an entry were out at once: for longer than a phone may
-    take to turn from one to the next, which had not been asked until then and may have been back."""
+    """When all of several servers of an entry were out at once, by the id of the outage that began last. This must last
+    longer than SILENCE_MAX seconds, which a phone may take to turn to the next server: until it is asked, that server
+    may have been back."""
     servers: dict[str, set[str]] = {}
     for server in report.servers:
         if server.entry is not None:
@@ -44,15 +45,16 @@ def without_any(report: Report) -> dict[str, Without]:
 
 
 def _in_all(incidents: Iterable[Incident]) -> int:
-    """How many lines they all reached, where these are nearly all that any did: they are cut off then, and others are
-    served. Who is one of many that one server did not answer may have been served by it a moment later."""
+    """How many lines all of the outages reached, if these are nearly all lines of the largest: then they are cut off
+    while others are served. Otherwise 0: a line that is one of many which a server did not answer may have been served
+    by it a moment later."""
     reached = [Counter(one.lines) for one in incidents]
     common = reduce(and_, reached).total()
     return common if common >= NEARLY_ALL * max(lines.total() for lines in reached) else 0
 
 
 def _hides_some(incident: Incident) -> bool:
-    """Whether its lines were served otherwise, or may have been, where the captures do not show all of the entry's
-    servers."""
+    """Whether some requests of its lines were served, or may have been, as the captures do not show all servers of the
+    entry."""
     return tells(incident, OTHER_REQUESTS) or tells(incident, BY_TURNS) \
         or any(entry.what.startswith(UNSEEN) for entry in incident.timeline)

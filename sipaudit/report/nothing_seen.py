@@ -14,7 +14,7 @@ KINDS_SHOWN = 8
 
 
 def nobody(report: Report) -> Iterator[str]:
-    """Why there is nothing to judge, where there is nothing."""
+    """The sentence that says why there is nothing to judge; none if there is something."""
     if not any(capture.sip_messages for capture in report.captures):
         yield no_sip(report)
     elif not report.lines:
@@ -22,7 +22,7 @@ def nobody(report: Report) -> Iterator[str]:
 
 
 def no_line(report: Report) -> Iterator[str]:
-    """That no phone was seen, where nothing was found either."""
+    """The sentence that no phone was seen, if the report has neither lines nor findings."""
     if not report.lines and not report.findings:
         yield ("Nothing was judged: no line of a phone was seen in the time that is reported. A source counts as a "
                "phone once a REGISTER or INVITE from it is answered with 2xx, or when the site file declares its "
@@ -30,7 +30,7 @@ def no_line(report: Report) -> Iterator[str]:
 
 
 def no_sip(report: Report) -> str:
-    """What there was instead, in captures without a message."""
+    """What captures without a SIP message contain instead."""
     if not report.captures:
         return "Nothing is known of this period: no capture covers any of it."
     packets = sum(capture.packets for capture in report.captures)
@@ -47,14 +47,14 @@ def no_sip(report: Report) -> str:
 
 
 def _held(captures: Iterable[CaptureSummary]) -> tuple[Counter[str], Counter[str]]:
-    """What the packets were, by kind; and what was encrypted, by transport."""
+    """Counts of what the packets contain, by kind, and of what is encrypted, by transport."""
     held: Counter[str] = Counter()
     encrypted: Counter[str] = Counter()
     for capture in captures:
         held.update(capture.content)
         held.update({f"undecoded {kind}": count for kind, count in capture.undecoded.items()})
         encrypted.update(capture.encrypted)
-        if capture.malformed:   # counted by what is wrong
+        if capture.malformed:   # counts by defect: one message may have several
             held["malformed SIP"] += max(capture.malformed.values())
     return held, encrypted
 
@@ -68,5 +68,5 @@ def _closed(encrypted: Counter[str]) -> str:
 
 
 def keys_open(encrypted: Mapping[str, int]) -> bool:
-    """Whether TLS keys open any of these transports: of IPsec nothing here does."""
+    """Whether TLS keys decrypt any of these transports, that is, whether any is not IPsec."""
     return not encrypted.keys() <= {"esp"}

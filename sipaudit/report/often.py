@@ -15,7 +15,7 @@ def times(count: int) -> str:
 
 
 def each(incidents: Sequence[Incident]) -> str:
-    """`, for 17 to 30 s each`, of those that are over; nothing where they are moments."""
+    """`, for 17 to 30 s each`: how long those that have ended lasted; empty if none lasted a second."""
     lasted = [round(one.end - one.start) for one in incidents if one.end is not None]
     if not lasted or max(lasted) < 1:
         return ""

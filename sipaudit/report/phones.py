@@ -17,8 +17,8 @@ MOVES_SHOWN = 200
 
 
 def render(report: Report, clock: tzinfo, width: int, color: bool, at: str | None = None) -> str:
-    """All lines with their phone, working server and live registrations, at the TIME `at` or the end; times by `clock`.
-    """
+    """All lines with phone, working server and live registrations, at `at` (as the user gave it) or at the end; times
+    by `clock`."""
     screen, called = Screen(width, color), _called(report)
     phones, domain = len({line.phone for line in report.lines}), _domain(report.lines)
     last = max((capture.last for capture in report.captures if capture.last is not None), default=None)
@@ -44,25 +44,26 @@ def render(report: Report, clock: tzinfo, width: int, color: bool, at: str | Non
 
 
 def _called(report: Report) -> Callable[[str], str]:
-    """How the tables call a server: as the verdict does, by its short name; the last table says which is which."""
+    """The name of a server in the tables: the short name, as in the verdict; the last table has its address, too."""
     names = short_names(report.servers)
     return lambda server: names.get(server, brief(server))
 
 
 def _domain(lines: Sequence[LineSummary]) -> str | None:
-    """What all AORs end with, where there are several: it is said once, for `--line` finds a line by its user."""
+    """The domain that all AORs share, if there are several. It is shown once, since `--line` finds a line by its user.
+    """
     domains = {line.line.rpartition("@")[2] for line in lines if "@" in line.line}
     shared = len(lines) > 1 and len(domains) == 1 and all("@" in line.line for line in lines)
     return brief(domains.pop()) if shared else None
 
 
 def _aor(line: LineSummary, domain: str | None) -> str:
-    """The line as a row names it: its user alone where all lines are of one `domain`."""
+    """The AOR of a line in a row: its user alone if all lines share `domain`."""
     return brief(line.line).rpartition("@")[0] if domain else brief(line.line)
 
 
 def _settings(screen: Screen, report: Report, domain: str | None) -> None:
-    """What each line is set to, where anything is known of it."""
+    """The regime, mode, group and label of the lines of which any is known."""
     known = [line for line in report.lines if line.regime or line.mode or line.group or line.label]
     if known:
         screen.title("Settings")
@@ -103,5 +104,5 @@ def _until(row: Registration, when: TimeText) -> str:
 
 
 def _second(time: float, when: TimeText) -> str:
-    """To the second: a table of registrations is read, not measured."""
+    """The time to the second, which is enough for a table of registrations."""
     return when(time).partition(".")[0]

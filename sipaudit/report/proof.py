@@ -1,4 +1,4 @@
-"""Where the proof of a finding stands, in words."""
+"""Where the evidence of a finding is, as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipaudit.rulebook.telling import display_filter
 
 
 def proof_text(proof: Proof) -> str:
-    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence stands; of a message that came over HEP its source."""
+    """`a.pcap:812`, `site.cfg:12`: where a piece of evidence is; for a message without a frame (HEP) its source."""
     if isinstance(proof, Frame):
         return proof.capture if proof.frame is None else f"{proof.capture}:{proof.frame}"
     assert isinstance(proof, Place)
@@ -19,13 +19,13 @@ def proof_text(proof: Proof) -> str:
 
 
 def filters_said(finding: Finding, captures: list[CaptureSummary]) -> list[str]:
-    """`wireshark: frame.number in {5}`, with the capture where there are several."""
+    """`wireshark: frame.number in {5}`, with the name of the capture if there are several."""
     return [f"wireshark in {capture}: {found}" if capture else f"wireshark: {found}"
             for capture, found in filters(finding, captures)]
 
 
 def filters(finding: Finding, captures: list[CaptureSummary]) -> Iterator[tuple[str, str]]:
-    """What Wireshark shows the evidence by: in which capture, "" where there is but one, and the display filter."""
+    """The captures with evidence ("" if the report has only one), each with the display filter that shows it."""
     if finding.wireshark is None:
         return
     if len(captures) == 1:
