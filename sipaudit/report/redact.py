@@ -1,9 +1,9 @@
-"""Pseudonyms: what names a person, a phone or a machine is replaced by what names nobody, the same by the same.
+"""Pseudonyms replace what names a person, a phone or a machine; equal values get equal pseudonyms.
 
-A pseudonym is a function of the key and the value alone (HMAC-SHA-256), so files made with one key agree, and without
-the key nobody can try values out.  Its shape tells what it stands for: `n…` a number, `h….invalid` a host, `t…` an
-opaque value such as a Call-ID or a nonce, `w…` any other word.  Addresses are mapped bit by bit, each by the bits
-before it, so that two in one network stay in one network (Xu, Fan, Ammar, Moon: prefix-preserving anonymization).
+A pseudonym depends on the key and the value alone (HMAC-SHA-256), so files made with one key agree, and without the
+key nobody can try values out.  Its form shows what it stands for: `n…` a number, `h….invalid` a host, `t…` an opaque
+value such as a Call-ID or a nonce, `w…` any other word.  Addresses are mapped bit by bit, depending on the bits before,
+so that two in one network stay in one network (Xu, Fan, Ammar, Moon: prefix-preserving anonymization).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from sipaudit.sip.message import Uri
 from sipaudit.sip.uri import read_uri, uri_text
 
 SHORTEST_KEY = 16    # bytes; a shorter one can be guessed
-DIGITS = 12          # hexadecimal, 48 bits: of a million values two are the same once in 500 runs
-REMEMBERED = 65_536  # pseudonyms of each kind
-VENDOR = 24          # bits of a MAC that name its maker and are kept
+DIGITS = 12          # hexadecimal, 48 bits: with a million values, two collide in one of 500 runs
+REMEMBERED = 65_536  # cached pseudonyms of each kind
+VENDOR = 24          # bits of a MAC that name its vendor and are kept
 
 _NUMBER = re.compile(r"\+?(?=[*#().-]*+[0-9])[0-9*#().-]++")
 _MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{12}")
@@ -40,7 +40,7 @@ _DIGITS_OF_SOMEBODY = re.compile(r"[0-9]{6,}")
 
 
 def read_key(path: str | None) -> bytes:
-    """The key in a file, or one for this run alone. Raises InputError."""
+    """The key in the file, or without one a random key for this run alone. Raises InputError."""
     if path is None:
         return token_bytes(32)
     fix = "make one: head -c 32 /dev/urandom > FILE, and keep it secret"
@@ -54,7 +54,7 @@ def read_key(path: str | None) -> bytes:
 
 
 class Pseudonyms:
-    """What stands for what, under one key. Every method takes and gives text, and takes whatever the wire holds."""
+    """Makes pseudonyms under one key. The methods accept whatever the wire holds, and return the same type."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -69,7 +69,7 @@ class Pseudonyms:
         return self._digest(what).hex()[:DIGITS]
 
     def _word(self, text: str) -> str:
-        """Any name: a number, an address, a host, a MAC or a word, told apart by how it looks."""
+        """Any name: a number, an address, a host, a MAC or a word, recognised by its form."""
         if not text:
             return text
         if is_address(text):
@@ -83,7 +83,7 @@ class Pseudonyms:
         return "w" + self._short(text)
 
     def token(self, text: str) -> str:
-        """An opaque value. A branch keeps the cookie that says of which RFC it is."""
+        """An opaque value. A branch keeps its magic cookie, which marks it as one of RFC 3261."""
         cookie = "z9hG4bK" if text.startswith("z9hG4bK") else ""
         return f"{cookie}t{self._short(text)}" if text else text
 
@@ -106,7 +106,7 @@ class Pseudonyms:
         return uri_text(self.parsed_uri(read_uri(text, [])))
 
     def parsed_uri(self, uri: Uri) -> Uri:
-        """A URI that was taken apart; of its parameters those that name nobody stay."""
+        """A parsed URI; parameters that name nobody stay."""
         if uri.scheme == "*":
             return uri
         if uri.scheme not in _SCHEMES:
@@ -130,13 +130,13 @@ class Pseudonyms:
         return name + equals + (self.host(value) if known in ("maddr", "received") else self.token(value))
 
     def mac(self, text: str) -> str:
-        """A MAC: its maker stays, the rest is mapped bit by bit. Separators and case stay."""
+        """A MAC: its vendor stays, the rest is mapped bit by bit. Separators and case stay."""
         bits = self._bits("mac", int(re.sub("[:-]", "", text), 16), 48, VENDOR)
         digits = iter(f"{bits:012X}" if text.upper() == text and text.lower() != text else f"{bits:012x}")
         return "".join(char if char in ":-" else next(digits) for char in text)
 
     def agent(self, text: str) -> str:
-        """A User-Agent: products and versions stay, a MAC in them and every other word goes."""
+        """A User-Agent: products and versions stay; a MAC in them, and every other word, is replaced."""
         return " ".join(map(self._product, text.split(" ")))
 
     def _product(self, word: str) -> str:
@@ -148,7 +148,7 @@ class Pseudonyms:
         return "".join(masked)
 
     def path(self, text: str) -> str:
-        """A file, whatever folder it stands in; what kind of file it is stays."""
+        """The path of a file; only its suffix, which tells the kind of file, stays."""
         found = _SUFFIX.search(text)
         return f"f{self._short(text)}{found[0] if found else ''}"
 
@@ -162,7 +162,7 @@ class Pseudonyms:
         return socket.inet_ntop(family, mapped.to_bytes(len(packed), "big"))
 
     def _bits(self, kind: str, value: int, length: int, kept: int) -> int:
-        """`value` with each bit behind the `kept` first ones flipped or not, as the bits before it say."""
+        """`value` with each bit after the first `kept` flipped or not, depending on the key and the bits before it."""
         mapped = 0
         for left in range(length - 1, -1, -1):
             before = value >> left + 1
@@ -175,12 +175,12 @@ class Pseudonyms:
 
 
 def maybe(hide: Callable[[str], str], text: str | None) -> str | None:
-    """What is hidden so, where there is anything."""
+    """`hide(text)`, or None for None."""
     return None if text is None else hide(text)
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an IPv4 or IPv6 address."""
+    """Whether the text is an IPv4 or IPv6 address."""
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
     except (OSError, ValueError):

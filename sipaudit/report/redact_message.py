@@ -1,7 +1,7 @@
-"""SIP messages under pseudonyms: as text, header by header, and as values.
+"""Replaces names in SIP messages by pseudonyms: in their text, header by header, and in parsed messages.
 
-What is known to name nobody stays; every other header, parameter and body is replaced, so that a header nobody
-thought of gives nothing away.
+What is known to name nobody stays; every other header, parameter and body is replaced, so that an unknown header
+gives nothing away.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _SDP_ADDRESS = re.compile(r"(IN IP[46] )(\S+)")
 
 
 class MessageRedaction:
-    """Replaces in messages. Every method takes whatever the wire holds."""
+    """Replaces names in messages. Every method accepts whatever the wire holds."""
 
     def __init__(self, redaction: Redaction) -> None:
         self.redaction = redaction
@@ -62,8 +62,8 @@ class MessageRedaction:
     # -- as values
 
     def placed(self, placed: PlacedMessage, text: bytes = b"") -> PlacedMessage:
-        """A message with its place; what was wrong with it and how long it was stays as found. `text` is how the
-        message may be shown, where it shall be."""
+        """A message with its place; its defects and its length stay. `text` is the redacted text of the message, if
+        that is to be shown."""
         names, flow = self._names, placed.item.flow
         hidden = replace(
             flow, source_host=names.host(flow.source_host), destination_host=names.host(flow.destination_host),
@@ -76,7 +76,7 @@ class MessageRedaction:
         )
 
     def message(self, message: Message) -> Message:
-        """The headers that a table shows; the others are left out."""
+        """A message with the headers that tables show; the others are left out."""
         if isinstance(message, Malformed):
             return Malformed("", message.defects)
         common = {
@@ -92,7 +92,7 @@ class MessageRedaction:
         return replace(message, **common, reason=reason(message.status), challenges=())
 
     def row(self, row: LadderRow) -> LadderRow:
-        """A message of a ladder."""
+        """A row of a ladder."""
         status, _, _ = row.text.partition(" ")
         if status.isdigit():
             text = f"{status} {reason(int(status[:3]))}"
@@ -117,7 +117,7 @@ class MessageRedaction:
     # -- as text
 
     def text(self, payload: bytes) -> bytes:
-        """The message as it would stand on the wire, had it been about somebody else."""
+        """The text of a message as it would be on the wire if the pseudonyms were the real names."""
         head, _, body = payload.replace(b"\r\n", b"\n").partition(b"\n\n")
         lines = _unfolded(head)
         kind = next((value for name, value in map(_header, lines[1:]) if name == "content-type"), "")
@@ -142,7 +142,7 @@ class MessageRedaction:
         return f"X-Redacted: {self._names.token(line)}" if hide is None else f"{shown}: {hide(value) if value else ''}"
 
     def _reader(self, name: str) -> Callable[[str], str] | None:
-        """How a header is hidden; None for one that is not known."""
+        """The function that redacts the value of a header; None for an unknown header."""
         if name == "via":
             return self._vias
         if name in _ADDRESSES:
@@ -160,7 +160,7 @@ class MessageRedaction:
         return self._plain if name in _PLAIN else None
 
     def _number(self, value: str) -> str:
-        """The number; a comment behind it may say anything."""
+        """The number at the start of a value; a comment after it may say anything, and is left out."""
         found = _LEADING_NUMBER.match(value)
         return found[0] if found and not _SOMEBODY.search(found[0]) else self._names.token(value)
 
@@ -213,7 +213,7 @@ class MessageRedaction:
         return self._names.uri(text) if name == "uri" else self._names.token(text)
 
     def _body(self, kind: str, body: bytes) -> bytes:
-        """A session description line by line; any other body is only counted."""
+        """A session description (SDP) is redacted line by line; of any other body only the length is given."""
         if not body.strip(b"\0\r\n "):
             return b""
         if kind.partition(";")[0].strip().lower() != "application/sdp":
@@ -239,17 +239,17 @@ class MessageRedaction:
 
 
 def reason(status: int) -> str:
-    """What a response code is called; the phrase on the wire may say anything."""
+    """The usual reason phrase of a status code; the one on the wire may say anything."""
     return REASONS.get(status, "Redacted")
 
 
 def _names_nobody(value: str) -> bool:
-    """Whether it holds neither what may be an address or a number, nor more than plain words are made of."""
+    """Whether the value has only characters of plain words, and nothing that may be an address, a MAC or a number."""
     return _HARMLESS.fullmatch(value) is not None and not _SOMEBODY.search(value)
 
 
 def _unfolded(head: bytes) -> list[str]:
-    """The lines of a head, continuations joined to what they continue."""
+    """The lines of a head, with continuation lines joined to the header that they continue."""
     lines: list[list[str]] = []
     for raw in head.split(b"\n"):
         line = decode(raw, [])
@@ -261,7 +261,7 @@ def _unfolded(head: bytes) -> list[str]:
 
 
 def _header(line: str) -> tuple[str, str]:
-    """Name in lower case and in full, and value."""
+    """The name of a header, in lower case and its long form, and its value."""
     name, _, value = line.partition(":")
     short = name.strip().lower()
     return _COMPACT.get(short, short), value.strip()
@@ -274,7 +274,7 @@ def _members(value: str) -> Iterator[str]:
         found = _MEMBER.match(value, at)
         end = found.end() if found else at
         member = value[at:end].strip()
-        if end < len(value) and value[end] != ",":  # a quote that never closes
+        if end < len(value) and value[end] != ",":  # an unclosed quote
             yield value[at:].strip()
             return
         if member:

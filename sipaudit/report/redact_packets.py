@@ -1,6 +1,6 @@
-"""Evidence written anew: for each original packet one that says the same of somebody else.
+"""Makes new packets for redacted evidence: each has the content of an original packet, with pseudonyms for names.
 
-No byte of the original is used but what was understood of it, so nothing that was not looked at can slip through.
+They are built from parsed values alone, not from the original's bytes, so nothing unexamined can slip through.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LONGEST = 65_000  # bytes of a message that fit into one IP packet
 
 
 def anew(item: Item, capture: str, names: Pseudonyms, text: bytes = b"") -> Packet | None:
-    """A packet that says what `item` does, under pseudonyms; `text` is its message as it may be shown.
+    """A packet with the content of `item` under pseudonyms; `text` is the redacted message.
 
-    A message is one packet whatever it came in; over TCP it stays TCP, out of TLS and WebSocket it becomes UDP, since
-    in clear text nothing else would know it there.  None for what is no evidence.
+    A message becomes one packet, however many it came in.  Over TCP it stays TCP; out of TLS and WebSocket it becomes
+    UDP, since in clear text it would not be recognised on those.  None for an item that is no evidence.
     """
     if not isinstance(item, Datagram | TransportError | Connection):
         return None
@@ -56,7 +56,8 @@ def _packet(item: Datagram | TransportError | Connection, source: Endpoint, dest
 
 
 def _error(error: TransportError, source: Endpoint, destination: Endpoint) -> bytes:
-    """What failed was sent by `source`; the error comes from the other end, or from a router in its name."""
+    """The packet of a transport error: `source` sent what failed, and the error comes from `destination`, or from a
+    router in its name."""
     if error.kind is ErrorKind.ICMP:
         code = error.code.rpartition(".")[2]
         return icmp_unreachable_packet(destination[0], udp_packet(source, destination, b""),

@@ -1,4 +1,4 @@
-"""A report in which pseudonyms stand for what names somebody."""
+"""Replaces names in reports by pseudonyms."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _VERSIONED = re.compile(r"/(?:udp|tcp|tls|wss?|sctp)\b")
 
 
 class Redaction:
-    """Replaces, in reports, in sentences and in rows, with the pseudonyms of one key.
+    """Replaces names in reports, sentences and rows by the pseudonyms of one key.
 
     Sentences are searched for whatever looks like an address, a URI, a MAC or a file, and for the hosts, paths and
-    names that the report itself has in fields of their own.
+    names that other fields of the report contain.
     """
 
     def __init__(self, pseudonyms: Pseudonyms) -> None:
@@ -63,7 +63,7 @@ class Redaction:
         self._lengths: dict[str, list[int]] = {}
 
     def learn(self, report: Report) -> None:
-        """Take the report's names, so that they are found in sentences."""
+        """Collect the report's names, so that they are found in sentences."""
         names = self.names
         known = {**{word: names.word(word) for word in _words_in(report)},
                  **{host: names.host(host) for host in _hosts_in(report)},
@@ -89,7 +89,7 @@ class Redaction:
         )
 
     def sentence(self, text: str) -> str:
-        """A sentence of ours: what it names of the wire and of files is replaced."""
+        """A sentence of ours, with the names from the wire and of files replaced."""
         pieces, at = [], 0
         for begin, end in self._known_in(text):
             pieces += [*self._replaced(text[at:begin]), self._known[text[begin:end]]]
@@ -105,7 +105,7 @@ class Redaction:
         yield text[at:]
 
     def transcript(self, line: str) -> str:
-        """A line of the scenario language: Call-IDs and targets stand behind `id=` and `to=`."""
+        """A line of the scenario language, in which `id=` has a Call-ID and `to=` a target."""
         if line.startswith("agent:"):
             return line
         return "".join(self._told(piece) for piece in re.split(r"( (?:id|to)=\S+)", line))
@@ -116,8 +116,8 @@ class Redaction:
         return self.sentence(piece)
 
     def _known_in(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where a known name stands, whole: of several that begin at one place the longest. There may be as many as
-        phones, so they are looked up by how they begin and how long they are."""
+        """The start and end of each known name in the text, as whole words; of several that begin at one place the
+        longest. There may be as many names as phones, so they are looked up by their beginnings and lengths."""
         behind = 0
         for start in _STARTS.finditer(text):
             begin = start.start()
@@ -168,7 +168,7 @@ class Redaction:
         return SettingValue(value, maybe(self.source, setting.source), setting.origin)
 
     def source(self, text: str) -> str:
-        """Where a setting stands: `site.yaml:12 lines[0].settings`."""
+        """The place of a setting: `site.yaml:12 lines[0].settings`."""
         found = _SOURCE.fullmatch(text)
         return self.names.path(found[1]) + found[2] if found else self.sentence(text)
 
@@ -200,7 +200,8 @@ class Redaction:
         )
 
     def _filled(self, sentence: str, own: dict[str, str]) -> str:
-        """A sentence in which the finding's own facts stand: theirs first, as they are, then what else it names."""
+        """A sentence of a finding: the facts that it contains are replaced by their pseudonyms in `own`, and the names
+        in the rest as in any sentence."""
         if not own:
             return self.sentence(sentence)
         alternatives = "|".join(map(re.escape, sorted(own, key=lambda word: -len(word))))
@@ -233,8 +234,8 @@ class Redaction:
         )
 
     def _happened(self, what: str, server: str | None) -> str:
-        """An entry of a timeline. Where reports are told from it our words stay, though a group may be called like one
-        of them; a group's name may be too short to be looked for in all sentences."""
+        """An entry of a timeline. Our words in entries that reports interpret stay, even if a group has such a name;
+        and a group's name is replaced here, even if it is too short to be searched for in all sentences."""
         group = what.removeprefix(FIRST_OF).removesuffix(IN_VAIN)
         if what == f"{FIRST_OF}{group}{IN_VAIN}":
             return f"{FIRST_OF}{self.names.word(group)}{IN_VAIN}"
@@ -253,7 +254,7 @@ def _is_plain(attribute: str) -> bool:
 
 
 def _words_in(report: Report) -> Iterator[str]:
-    """Names that people gave, and what they said had happened."""
+    """Names that users gave, and their descriptions of known events."""
     for server in report.servers:
         yield from filter(None, (server.name, server.entry))
     for line in report.lines:

@@ -1,4 +1,4 @@
-"""Rules, incident kinds and terms for a person at a terminal, and the list of rules as JSON."""
+"""Rules, incident kinds and terms as text for a terminal, and the list of rules as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sipaudit.safe_text import safe_text
 
 
 def list_text(pack: RulePack, width: int, color: bool) -> str:
-    """The table of everything in force."""
+    """The table of all rules and incident kinds in force."""
     screen = Screen(width, color)
     rows = [(rule.id, rule.group.value, "/".join(rule.levels), rule.title) for rule in pack.of_lines]
     rows += [(kind.id, "incidents", "-", kind.title) for kind in pack.incidents]
@@ -43,7 +43,7 @@ def list_json(pack: RulePack) -> bytes:
 
 
 def show(found: Sequence[Rule | IncidentKind], width: int, color: bool) -> str:
-    """Everything there is to know of one id: a rule, an incident kind, or both."""
+    """The full description of one id: a rule, an incident kind, or both."""
     screen = Screen(width, color)
     for one in found:
         if isinstance(one, IncidentKind):
@@ -74,7 +74,7 @@ def _rule(screen: Screen, rule: Rule) -> None:
 
 
 def _severity(rule: Rule) -> Iterable[str]:
-    """How severe a finding is, first by condition, then else, then by repetition."""
+    """The severity of a finding: first those with a condition, then the usual one, then those for repetition."""
     yield from (f"Severity {grade.severity} when {grade.when.text}." for grade in rule.severities)
     yield f"Severity {rule.severity}{' else' if rule.severities else ''}."
     for step in rule.escalate:
@@ -109,7 +109,7 @@ def _documentation(screen: Screen, texts: dict[str, str], file: str) -> None:
 
 
 def checked(files: Iterable[Checked], width: int, color: bool) -> str:
-    """What `rules check` found in files that can be used."""
+    """The results of `rules check` for valid files."""
     screen = Screen(width, color)
     for file in files:
         screen.raw(safe_text(f"{file.file}: {file.what}{_cases(file)}"))

@@ -1,4 +1,4 @@
-"""Drawing for a terminal with rich: tables and lines whose text comes from the wire and is made harmless first."""
+"""Draws tables and text for a terminal with rich; text from the wire is made harmless first."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 from sipaudit.safe_text import safe_text
 
 if TYPE_CHECKING:
-    from rich.text import Text  # rich takes longer to import than many a capture to read: only where it draws
+    from rich.text import Text  # importing rich takes longer than reading many a capture: only where needed
 
 DEFAULT_PORT = ":5060"
 CELL_SHOWN = 120        # characters of a value in a table: a name on the wire can have thousands
 PARAGRAPH_SHOWN = 1_000
 GAP = 2                 # characters between two columns
-SENTENCES = 24          # characters of a line in which they can be read
+SENTENCES = 24          # characters of a line that sentences need to be readable
 _WORDS, _ITEMS = re.compile(r"\s+"), re.compile(r"(?<=,)\s+")
 _TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")   # of the day
 STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 class Column:
-    """A column of a table: how it is called, what it holds, whether it stands to the right, and `parted` where what it
-    holds gives way. Times in it are whole as long as anything else can be broken."""
+    """A column of a table: its name and cells, whether it is aligned to the right, and `parted`, where its cells may
+    be wrapped. Times of day in it are not broken as long as anything else can be."""
 
     def __init__(self, name: str, cells: list[str], right: bool, parted: re.Pattern[str]) -> None:
         from rich.cells import cell_len
@@ -38,7 +38,7 @@ class Column:
 
 
 class Screen:
-    """Gathers what is drawn and gives it as one string; `width` in columns."""
+    """Collects what is drawn and returns it as one string (`text`); `width` in characters."""
 
     def __init__(self, width: int, color: bool) -> None:
         from rich.console import Console
@@ -66,21 +66,22 @@ class Screen:
             self._console.print(_styled(" " * indent).append_text(line), no_wrap=True, overflow="ignore", crop=False)
 
     def more(self, count: int, noun: str, where: str = "--format json", *, of_which: str = "", indent: int = 0) -> None:
-        """`12 more moves: see --format json.`: how many are not shown, and where they are; nothing where all are."""
+        """`12 more moves: see --format json.`: how many are not shown, and where they are; nothing if there are none.
+        """
         if count > 0:
             self.say(f"{count_of(count, f'more {noun}')}{of_which}: see {where}.", indent=indent)
 
     def raw(self, text: str, style: str = "") -> None:
-        """One line as it is, neither wrapped nor cut."""
+        """One line, neither wrapped nor cut, nor made harmless."""
         self._console.print(_styled(text, style), no_wrap=True, overflow="ignore", crop=False)
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Iterable[object]], right: frozenset[str] = frozenset(),
         lists: frozenset[str] = frozenset(), least: Sequence[str] = (),
     ) -> None:
-        """A plain table; None is drawn as a dash, and a column that is empty throughout is left out. It gives way
-        between words, in the columns `lists` between what commas part. Where that is not enough the columns `least` are
-        left out, the first of them first, and named below."""
+        """A plain table; None is drawn as a dash, and a column without any value is left out. Cells are wrapped between
+        words, in the columns `lists` after commas. If that is not enough, the columns `least` are left out, in their
+        order, and named below."""
         cells = [[None if value is None else shortened(safe_text(str(value)), CELL_SHOWN) for value in row]
                  for row in rows]
         kept = [Column(name, ["-" if row[index] is None else str(row[index]) for row in cells], name in right,
@@ -108,7 +109,7 @@ class Screen:
 
 
 def _with_room(columns: Sequence[Column], width: int, least: Sequence[str]) -> list[Column]:
-    """Those that are drawn."""
+    """The columns that are drawn: without those of `least`, in their order, until the others are readable."""
     shown = list(columns)
     for name in least:
         if _taken(column.readable for column in shown) <= width:
@@ -118,7 +119,7 @@ def _with_room(columns: Sequence[Column], width: int, least: Sequence[str]) -> l
 
 
 def _widths(columns: Sequence[Column], width: int) -> list[int]:
-    """How wide each is drawn: the widest give way first, and words are broken only where even they have no room."""
+    """The width of each column: the widest are narrowed first, and words are broken only if there is no other way."""
     breaks = _taken(column.narrowest for column in columns) > width
     widths = [column.narrowest if breaks else column.widest for column in columns]
     while _taken(widths) > max(width, _taken([1] * len(widths))):
@@ -130,7 +131,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
 
 
 def _taken(widths: Iterable[int]) -> int:
-    """Characters of a line of the table."""
+    """The width of a table with columns of these widths."""
     each = list(widths)
     return sum(each) + GAP * (len(each) - 1)
 
@@ -142,12 +143,12 @@ def _styled(text: str, style: str = "") -> Text:
 
 
 def shortened(text: str, length: int) -> str:
-    """The text, its end replaced by an ellipsis where it is longer than `length` characters."""
+    """The text, cut to `length` characters with an ellipsis at the end if it is longer."""
     return text if len(text) <= length else f"{text[:length - 1]}…"
 
 
 def count_of(number: int, noun: str) -> str:
-    """`1 phone`, `12,000 phones`: no line breaks within a number, and every terminal has the comma."""
+    """`1 phone`, `12,000 phones`: unlike a space, a comma allows no line break, and every terminal has it."""
     return f"{grouped(number)} {noun}{'' if number == 1 else 's'}"
 
 
@@ -162,5 +163,5 @@ def counts_by_name(counts: Mapping[str, int]) -> str:
 
 
 def brief(place: str) -> str:
-    """A line, phone or server as a table shows it: what every one of them has in common is left out."""
+    """A line, phone or server as tables show it: without `sip:`, the default port and the transport."""
     return place.partition("/")[0].removeprefix("sip:").removesuffix(DEFAULT_PORT)

@@ -1,5 +1,5 @@
-"""Which incidents are told, the gravest first. Those of one kind that came again and again at one place are told as
-one: that leaves room for what else happened, and shows the pattern."""
+"""Selects the incidents to describe, the gravest first. Repeated incidents of one kind at one place are described as
+one: that leaves room for others, and shows the pattern."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from sipaudit.report.incident_words import SAID, Words
 from sipaudit.report.manners import MANNERS, entry_of, heading, lateness, shown_by, tells
 from sipaudit.report.screen import count_of, counts_by_name
 
-AGAIN = 3   # incidents of one kind at one place that are told as one
+AGAIN = 3   # least number of incidents that are described as one
 OVERLOAD = "overload"
-WIDER = 2        # times as many lines as an outage that is a part of it
-AT_ONCE = 1.0    # seconds by which its first 503 may come after the request that was refused
+WIDER = 2        # an overload has at least so many times the lines of an outage that is a part of it
+AT_ONCE = 1.0    # seconds by which its first 503 may come after the refused request
 SOON = 600.0   # seconds between the end of one and the start of the next
 SUMMED = ("lines_moved", "calls_lost", "calls_failed", "emergency_failed", "responses_503")
 GREATEST = ("register_rate_median", "register_rate_peak")
 
-Told = tuple[Incident, Sequence[Incident]]   # an incident, or what several have in common, and these
+Told = tuple[Incident, Sequence[Incident]]   # one incident, or several combined into one; and those that it stands for
 
 
 def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
-    """So many of them: kind before size, size before time. Those chosen stand by kind and time. Of a server that is
-    overloaded, and refuses everybody for a moment, it is graver that it is overloaded."""
+    """The `count` gravest incidents, ranked by kind, then size, then time; the result is sorted by kind and time. An
+    outage that is a part of an overload ranks just below it: that the server is overloaded is graver than that it
+    refuses everybody for a moment."""
     known = list(incidents)
     ranks = {kind: place for place, kind in enumerate(SAID)}
     overloads = [one for one in known if one.kind == OVERLOAD]
@@ -42,7 +43,8 @@ def gravest(incidents: Iterable[Incident], count: int) -> list[Incident]:
 
 
 def _is_part(incident: Incident, overloads: Iterable[Incident]) -> bool:
-    """Whether this is an outage by 503 alone that an overload of the server reaches beyond, in time and in lines."""
+    """Whether the incident is an outage shown by 503 alone, within the time of an overload of the same server that
+    reached at least WIDER times as many lines."""
     return incident.kind == OUTAGE and shown_by(incident) == {"503"} and any(
         one.server == incident.server and len(one.lines) >= WIDER * len(incident.lines)
         and one.start - AT_ONCE <= incident.start and (incident.end or inf) <= (one.end or inf) for one in overloads)
@@ -55,7 +57,7 @@ def others(incidents: Iterable[Incident]) -> str:
 
 
 def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Told], list[Incident]]:
-    """The gravest, which are told, those that came again and again as one; and all others."""
+    """The `count` gravest incidents, where repeated ones count as one; and all others."""
     units = {id(whole): (whole, members) for whole, members in map(_unit, _runs(incidents))}
     wholes = [whole for whole, _ in units.values()]
     told = gravest(wholes, count)
@@ -64,7 +66,8 @@ def told_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Told],
 
 
 def shown_in_full(incidents: Iterable[Incident], count: int) -> tuple[list[Incident], list[Incident]]:
-    """Which are shown one by one, of each that is told the gravest, and which are not."""
+    """The incidents to show one by one, and all others. The first are the gravest of each that `told_in_full` selects,
+    then the gravest of the rest, `count` in all."""
     known = list(incidents)
     told = [one for _, members in told_in_full(known, count)[0] for one in gravest(members, 1)]
     told += gravest(_without(known, told), count - len(told))
@@ -77,9 +80,9 @@ def _without(incidents: Iterable[Incident], some: Iterable[Incident]) -> list[In
 
 
 def _runs(incidents: Iterable[Incident]) -> Iterator[list[Incident]]:
-    """Those of one kind at one place, and of one manner, that follow each other soon, where they are several; all
-    others one by one. What follows one of which no end is known, as in a store with several runs, does not: only the
-    last may be open."""
+    """Groups of at least AGAIN incidents of one kind, manner and place, each at most SOON seconds after the one before;
+    all others singly. An incident without an end is the last of its group: with several runs in a store, others may
+    follow it."""
     runs: dict[tuple[str, str | None, str | None], list[list[Incident]]] = {}
     for incident in sorted(incidents, key=lambda one: one.start):
         known = runs.setdefault((heading(incident, incident.kind), incident.server, incident.entry), [])
@@ -97,7 +100,7 @@ def _unit(members: Sequence[Incident]) -> Told:
 
 
 def told_as(words: Words, told: Told) -> str:
-    """An incident in sentences, or several as one."""
+    """The sentences for one incident, or for several described as one."""
     whole, members = told
     if len(members) == 1:
         return " ".join(words.of(whole))
@@ -106,7 +109,8 @@ def told_as(words: Words, told: Told) -> str:
 
 
 def _whole(members: Sequence[Incident]) -> Incident:
-    """What several incidents have in common, the lines of all of them, and what they come to."""
+    """Several incidents combined into one: what they have in common, the lines of all, and sums or maxima of their
+    metrics."""
     metrics = dict.fromkeys(members[0].metrics)
     for names, taken in ((SUMMED, sum), (GREATEST, max)):
         for name in names:
@@ -120,7 +124,7 @@ def _whole(members: Sequence[Incident]) -> Incident:
 
 
 def _lines_of(members: Sequence[Incident]) -> list[str]:
-    """An AOR that several phones have as often as in the incident that reached most of them."""
+    """The lines of all incidents; an AOR of several phones is listed as often as in the incident that has it most."""
     lines: Counter[str] = Counter()
     for one in members:
         lines |= Counter(one.lines)
@@ -128,7 +132,8 @@ def _lines_of(members: Sequence[Incident]) -> list[str]:
 
 
 def _shared(members: Sequence[Incident]) -> list[Happening]:
-    """Of their timelines what says how the server failed, where it holds for all of them."""
+    """The timeline entries that say how the server failed, if they are true of all; and the first one of servers of
+    which the captures show nothing."""
     first = members[0]
     kept = [entry for manner in MANNERS if (entry := entry_of(first, manner)) is not None
             and all(tells(one, manner) for one in members)]

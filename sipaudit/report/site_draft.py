@@ -1,7 +1,7 @@
-"""A draft of a site file, of what the captures show: which servers lines moved between, and whose lines these are.
+"""Drafts a site file from what the captures show: which servers lines moved between, and whose lines these are.
 
-What packets cannot show, the phones' settings, stands in it as a comment to be filled in: a setting that a declared
-block leaves out counts as its default (reference-model.md 4), so that the draft itself declares none.
+The phones' settings, which packets cannot show, are comments in it, to be filled in. The draft itself declares none,
+since a setting that a declared block leaves out counts as its default (reference-model.md 4).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_text
 from sipaudit.sip.datagram import host_of
 
-SINGLY = 100     # lines of an entry that are matched one by one
+SINGLY = 100     # most lines of an entry that are matched one by one
 MODELS_SHOWN = 4
 SEVERAL = """\
   # (?) Is this their order of priority? Are they all behind one reg.x.server.y of the phones?
@@ -29,7 +29,7 @@ SEVERAL = """\
 ALONE = """\
   # (?) No other was seen: add the others that the phones have, in their order.
 """
-# No value is proposed: one that nobody looked up would accuse phones that obey theirs. A (?) that is left is refused.
+# No value is proposed: a wrong one would accuse phones that obey their settings. A site file with a (?) is refused.
 SETTINGS = """\
     # settings:                          # uncomment, and write what the phones have: what is left out has its default
     #   reRegisterOn: (?)                # 0 or 1
@@ -41,8 +41,8 @@ SETTINGS = """\
 
 
 class Group:
-    """Servers that the same lines worked with, and these lines. `name` is that of their entry, None where DNS tells
-    which it is."""
+    """Servers that the same lines worked with, and these lines. `name` is that of their entry, None if the entry is
+    known from DNS."""
 
     def __init__(self, servers: set[str], lines: list[LineSummary]) -> None:
         self.servers = servers
@@ -50,14 +50,14 @@ class Group:
         self.name: str | None = None
 
     def with_those_of(self, other: Group) -> Group:
-        """This one, with the other's servers and lines as well."""
+        """Add the servers and lines of another group to this one, and return it."""
         self.servers |= other.servers
         self.lines += other.lines
         return self
 
     def in_order(self) -> list[str]:
-        """The servers, the likely first one first: where most lines began, and which they left when something failed.
-        """
+        """The servers in their likely order: first those with which most lines began, and which lines left in
+        failovers."""
         weight: Counter[str] = Counter()
         for line in self.lines:
             weight[_first(line)] += 1
@@ -69,7 +69,7 @@ class Group:
 
 
 def draft(report: Report, captures: str, program: str = "sipaudit") -> str:
-    """The file as text; `captures` are those of the command that it is for, which is called as `program`."""
+    """The draft as text. `captures` and `program` are those of the command line that it recommends."""
     groups = sorted(_groups(report.lines), key=lambda group: len(group.lines))
     unnamed = [group for group in reversed(groups) if group.servers]
     for number, group in enumerate(unnamed, 1):
@@ -86,7 +86,8 @@ def draft(report: Report, captures: str, program: str = "sipaudit") -> str:
 # -- which servers belong together
 
 def _groups(lines: Iterable[LineSummary]) -> list[Group]:
-    """Lines that worked with the same servers, directly or by way of others; those of a known entry need no server."""
+    """Groups of lines that share servers, directly or through other lines; lines of a known entry are one more group,
+    without servers."""
     groups: list[Group] = []
     known = Group(set(), [])
     for line in lines:
@@ -103,14 +104,14 @@ def _groups(lines: Iterable[LineSummary]) -> list[Group]:
 
 
 def _servers(line: LineSummary) -> set[str]:
-    """Where the line was registered, or worked."""
+    """The servers with which the line registered or worked."""
     used = {registration.server for registration in line.registrations}
     used.update(server for move in line.moves for server in (move.from_, move.to))
     return used if line.working is None else used | {line.working}
 
 
 def _first(line: LineSummary) -> str:
-    """Where the line began, as far as is known."""
+    """The first server of the line, as far as is known."""
     began = [(registration.from_, registration.server) for registration in line.registrations]
     began += [(move.time, move.from_) for move in line.moves]
     return min(began)[1] if began else line.working or ""
@@ -133,7 +134,7 @@ def _entries(groups: Collection[Group], named: dict[str, ServerSummary]) -> Iter
 
 
 def _server(key: str, known: ServerSummary | None) -> str:
-    """`address: 10.0.0.1, transport: tcp`: what is not as by default."""
+    """`address: 10.0.0.1, transport: tcp`: a server in YAML, without the values that are the default."""
     place, _, transport = key.rpartition("/")
     port = place.rpartition(":")[2]
     said = [f"name: {_quoted(known.name)}"] if known is not None and known.name and known.name.isprintable() else []
@@ -146,7 +147,7 @@ def _server(key: str, known: ServerSummary | None) -> str:
 # -- lines
 
 def _items(groups: list[Group]) -> Iterator[str]:
-    """An item a group; the last, of most lines, is for all that no other is for."""
+    """The items of each group; the last group, which has the most lines, matches all lines that no other item does."""
     for place, group in enumerate(groups, 1):
         others = [line for other in groups if other is not group for line in other.lines]
         matches = ["{}"] if place == len(groups) else list(_matches(group, others))
@@ -167,7 +168,7 @@ def _models(lines: Iterable[LineSummary]) -> str:
 
 
 def _matches(group: Group, others: Collection[LineSummary]) -> Iterator[str]:
-    """What fits the lines of the group, and none of the others: their domain, their network, or each by its AOR."""
+    """Conditions that match lines of the group and none of the others: by domain, by network, or else by each AOR."""
     domains = {_domain(line) for line in group.lines}
     if len(domains) == 1 and min(domains).isprintable() and domains.isdisjoint(map(_domain, others)):
         yield f"{{domain: {_quoted(escape(min(domains)))}}}"

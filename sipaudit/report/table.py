@@ -25,7 +25,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def to_csv(findings: Iterable[Finding]) -> Iterator[bytes]:
-    """A header and one row a finding, in UTF-8."""
+    """A header and one row for each finding, in UTF-8."""
     yield row(COLUMNS)
     for finding in findings:
         yield row(cells(finding))
@@ -44,15 +44,15 @@ def cells(finding: Finding) -> tuple[str, ...]:
 
 
 def lines_to_csv(lines: Iterable[LineSummary]) -> Iterator[bytes]:
-    """A header and one row a line of a phone."""
+    """A header and one row for each line, in UTF-8."""
     yield row(LINE_COLUMNS)
     for line in lines:
         yield row(line_cells(line))
 
 
 def line_cells(line: LineSummary) -> tuple[str, ...]:
-    """A line in the order of `LINE_COLUMNS`; `registered` where it holds a registration that has not ended, and until
-    when, its working server first."""
+    """A line in the order of `LINE_COLUMNS`; `registered` has the servers of its live registrations, each with its
+    expiry, the working server first."""
     known = (line.contact, line.mac, line.user_agent, line.model, line.firmware, line.label, line.group, line.entry,
              line.regime, line.mode, line.working)
     registered = ";".join(one.server + ("" if one.until is None else f" {utc(one.until)}")
@@ -62,7 +62,7 @@ def line_cells(line: LineSummary) -> tuple[str, ...]:
 
 
 def live_registrations(line: LineSummary) -> list[Registration]:
-    """Those that have not ended, that at its working server first."""
+    """The registrations that have not ended, the one at the working server first."""
     return sorted((one for one in line.registrations if one.end is None), key=lambda one: one.server != line.working)
 
 

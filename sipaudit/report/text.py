@@ -1,4 +1,4 @@
-"""The report for a person at a terminal: what fits a screen. All of it is in the report's files, and in `phones`."""
+"""The report as text for a terminal, cut to fit a screen. All of it is in the report's files, and in `phones`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ EVENTS_SHOWN = 3
 OPEN_SHOWN = 3
 CAPTURES_SHOWN = 3
 EVIDENCE_SHOWN = 4
-ALL = "-o DIR or --format json"   # where all that is not shown stands
+ALL = "-o DIR or --format json"   # how to get all that is not shown
 THROUGH_TSHARK = frozenset({"websocket", "sctp"})
 
 
 def render(report: Report, clock: tzinfo, width: int, color: bool, *, program: str = "sipaudit",
            again: str | None = "CAPTURE ...") -> str:
-    """The summary as text of `width` columns, times by `clock`. `program` and `again`: how another
-    command of this program is called that shall see the same, None where there is no capture of it."""
+    """The summary as text of `width` characters, times by `clock`. `program` and `again` are used in the commands that
+    it recommends: the program's name, and the arguments that name the same input (None if there is no capture)."""
     screen = Screen(width, color)
     for sentence in sentences(report, clock):
         screen.say(sentence)
@@ -93,7 +93,7 @@ def _finding_row(finding: Finding, when: TimeText) -> tuple[object, ...]:
 def _finding(
     screen: Screen, finding: Finding, captures: list[CaptureSummary], clock: tzinfo, called: str | None
 ) -> None:
-    """One finding in full: which, when, whose (`called` so in the site file), and why."""
+    """One finding in full: which, when, whose (`called` is its name in the site file), and why."""
     mark = "" if finding.suppressed is None else f" (suppressed: {finding.suppressed})"
     under = "" if finding.incident is None else f"  {finding.incident}"
     screen.say(f"{finding.id} {finding.severity}  {finding.rule} ({finding.confidence}){under}{mark}",
@@ -111,12 +111,12 @@ def _finding(
 
 
 def expected(finding: Finding) -> str:
-    """`expected (B4)`: by which requirement."""
+    """`expected (B4)`, with the requirements that the finding rests on."""
     return f"expected ({', '.join(finding.basis)})" if finding.basis else "expected"
 
 
 def _proof(screen: Screen, finding: Finding, captures: list[CaptureSummary]) -> None:
-    """The display filter says it all where all evidence is in one capture."""
+    """The evidence; the display filter alone is enough if all of it is in one capture."""
     said = filters_said(finding, captures)
     if len(said) != 1:
         shown = (f"{proof_text(proof)} {proof.summary}" for proof in finding.evidence[:EVIDENCE_SHOWN])
@@ -137,7 +137,7 @@ def _events(screen: Screen, report: Report, clock: tzinfo) -> None:
 
 
 def _moment(time: float, seen: Sequence[float], within: TimeText, clock: tzinfo) -> str:
-    """As other times, where captures show it; with its day elsewhere, which may be another one."""
+    """A time within the captures in the form of other times; outside of them with its date, which may be another."""
     return within(time) if not seen or min(seen) <= time <= max(seen) else format_time(time, clock, TimeStyle.FULL)
 
 
@@ -174,7 +174,7 @@ def _next(screen: Screen, report: Report, program: str, again: str | None) -> No
 
 
 def _steps(report: Report, again: str | None) -> Iterator[tuple[str, str]]:
-    """What for, and the command, "" where there is none."""
+    """Each step's purpose, and its command ("" if it has none)."""
     undeclared = ", ".join(f"{name} ({lines})" for name, lines in to_declare(report))
     if undeclared:
         yield f"To judge more, declare in a site file: {undeclared}. See docs/site-file.md", ""
@@ -186,7 +186,7 @@ def _steps(report: Report, again: str | None) -> Iterator[tuple[str, str]]:
     the_worst = "the " if len(counted) == 1 else "the worst "
     packets = [finding for finding in counted if finding.time is not None]
     if packets and again is not None:
-        name, _, run = packets[0].id.partition("-r")   # of a store with several runs; each numbered its own
+        name, _, run = packets[0].id.partition("-r")   # the suffix is of a store with several runs
         where = f", with the captures of run {run} alone" if run else ""
         yield f"What led to {the_worst}finding{where}", f"ladder {again} --finding {name}"
     for incident in gravest(report.incidents, 1):
@@ -208,7 +208,7 @@ def _captures(screen: Screen, report: Report, clock: tzinfo) -> None:
 
 
 def health(capture: CaptureSummary, clock: tzinfo) -> list[str]:
-    """What a capture holds and what it lacks, in sentences."""
+    """Sentences on the content of a capture, and on its defects."""
     ends = [format_time(end, clock, TimeStyle.FULL) for end in capture.ends]
     zones = ", later ".join(dict.fromkeys(zone_name(end, clock) for end in capture.ends))
     span = f" from {ends[0]} to {ends[-1]} {zones}" if ends else ""
@@ -247,7 +247,7 @@ def _defects(capture: CaptureSummary) -> list[str]:
 
 
 def _opens(encrypted: dict[str, int]) -> str:
-    """What opens it: of IPsec nothing here does."""
+    """How to decrypt it; empty if all of it is IPsec, which we cannot."""
     return f" --tls-keylog with its keys opens TLS (through tshark), see {CAPTURING}." if keys_open(encrypted) else ""
 
 

@@ -1,4 +1,4 @@
-"""What a report says, in a few sentences: the same words at a terminal, on the page and in a ticket."""
+"""The verdict of a report in a few sentences, which are the same at a terminal, on the page and in a ticket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ USER_SHOWN = 40
 INCIDENTS_SAID = 4
 RULES_SAID = 5
 BELOW = "the reasons are below."
-# What so many phones did, by rule: "3 phones signalled ...".
+# What phones did that broke each rule: "3 phones signalled ...".
 DID = {
     "signalling-to-unregistered-server": "signalled with a server before registering there",
     "registration-without-expiry": "got a registration of zero seconds from a server",
@@ -54,8 +54,8 @@ DID = {
 
 
 def sentences(report: Report, clock: tzinfo) -> list[str]:
-    """The verdict, the worst first; times by `clock`. Text from the wire is in it as it was seen:
-    who shows it must make it harmless."""
+    """The verdict, the worst first; times by `clock`. It contains unescaped text from the wire: whoever shows it must
+    make that harmless."""
     messages = sum(capture.sip_messages for capture in report.captures)
     if not messages:
         return [no_sip(report), *_set_back(report)]
@@ -63,7 +63,7 @@ def sentences(report: Report, clock: tzinfo) -> list[str]:
     happened = _incidents(report, clock) if report.incidents or not unjudged else []
     said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
-    if report.findings or (report.lines and (unjudged or not _checked(report)[1])):   # else it was said that none is
+    if report.findings or (report.lines and (unjudged or not _checked(report)[1])):   # else said above
         said.append(_checks(report))
     said += began_below(report)
     cut = sum(capture.snaplen_cut for capture in report.captures)
@@ -74,7 +74,7 @@ def sentences(report: Report, clock: tzinfo) -> list[str]:
 
 
 def _unread(report: Report) -> Iterator[str]:
-    """That what phones said in TLS is judged nowhere: without it silence would be taken for peace."""
+    """The sentence that unreadable TLS is not judged: without it, no finding there would look as if all were well."""
     records = sum(capture.encrypted.get("tls", 0) for capture in report.captures)
     if records:
         yield (f"{count_of(records, 'record')} of TLS, where SIP is expected, could not be read: nothing that was said "
@@ -82,7 +82,7 @@ def _unread(report: Report) -> Iterator[str]:
 
 
 def _set_back(report: Report) -> Iterator[str]:
-    """A clock that went back stands before all else: what is known begins anew there, so that much may be missed."""
+    """The sentence on a clock that went back. It stands first: the analysis starts afresh there, and may miss much."""
     steps = [(capture.path, step) for capture in report.captures for step in capture.clock_steps if step.seconds < 0]
     if steps:
         path, first = min(steps, key=lambda step: step[1].seconds)
@@ -93,7 +93,7 @@ def _set_back(report: Report) -> Iterator[str]:
 
 
 def _incidents(report: Report, clock: tzinfo) -> list[str]:
-    """What happened, the gravest kinds first, each kind in order of time."""
+    """Sentences on incidents, the gravest kinds first, each by time; then on silence and departures without one."""
     words = words_of(report, clock)
     besides = [*absent(report, words), *unserved(report), *servers_left(report, words)]
     if not report.incidents:
@@ -128,8 +128,8 @@ def _deviations(report: Report) -> list[str]:
 
 
 def _phones_by_rule(findings: list[Finding]) -> list[tuple[str, str, bool]]:
-    """Which phones broke each rule of which anything weighs, and whether any did for certain; errors first, then the
-    most frequent."""
+    """For each rule with a finding above info: the rule, the phones that broke it, and whether any did for certain. The
+    most severe come first, then those that most phones broke."""
     weigh = {finding.rule for finding in findings if finding.severity is not Severity.INFO}
     broken = by_key((one.rule, one) for one in findings if one.phone is not None and one.rule in weigh)
     worst = {rule: max(one.severity.rank for one in each) for rule, each in broken.items()}
@@ -144,7 +144,7 @@ def _is_certain(finding: Finding) -> bool:
 
 
 def _some(phones: int, users: set[str]) -> str:
-    """`2 phones (1002, 1003)`: by their lines where they are few."""
+    """`2 phones (1002, 1003)`: with the users of their lines if they are few and each has one."""
     named = ", ".join(shortened(user, USER_SHOWN) for user in sorted(users))
     return count_of(phones, "phone") + (f" ({named})" if len(users) == phones <= PHONES_NAMED else "")
 
@@ -171,7 +171,7 @@ def _scope(report: Report, messages: int) -> str:
 
 
 def _named(report: Report) -> str:
-    """Which server is which: the sentences use names, findings and Wireshark addresses."""
+    """The names and addresses of servers: the sentences use names, but findings and Wireshark addresses."""
     if not 0 < len(report.servers) <= SERVERS_NAMED:
         return ""
     names = short_names(report.servers)
@@ -180,7 +180,7 @@ def _named(report: Report) -> str:
 
 
 def _checks(report: Report) -> str:
-    """How much was checked: that nothing was found means little where nothing was."""
+    """How many checks there were: without any, it means little that nothing was found."""
     checks, left = _checked(report)
     if not checks:
         return "No rule had anything to check."
@@ -191,6 +191,6 @@ def _checks(report: Report) -> str:
 
 
 def _checked(report: Report) -> tuple[int, int]:
-    """How many checks there were, and how many of them were left undecided."""
+    """The number of checks, and how many of them were undecided."""
     left = sum(row.count for row in report.inconclusive)
     return max(sum(row.count for row in report.reached), left), left

@@ -1,4 +1,4 @@
-"""Why lines were not registered, as the timeline of their gap tells."""
+"""Why lines were not registered, read from the timeline of their registration-gap."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from sipaudit.incidents.spells import IS_NOT_REACHED, IS_SILENT, REFUSES
 from sipaudit.model.values import Incident
 
-CAUSES_SAID = 4   # whoever registers at many servers fills the timeline
+CAUSES_SAID = 4   # a phone that registers at many servers fills the timeline
 
-# names of lines, and what users wrote of known events (behind `known:`), stand in other entries, and may be anything
+# other entries contain names of lines, and (after `known:`) known events in the users' words, which may be anything
 CAUSE = re.compile(
     rf"(\S*[^\s:])({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]{{1,9}}) lines?(?: with|:)? ?([a-z0-9, ]*)")
 
@@ -18,8 +18,8 @@ Why = tuple[str, str]   # the server, and what is said of it
 
 
 def causes(incident: Incident, out: frozenset[str]) -> Iterator[Why]:
-    """Who kept the lines from registering, and how, most of them first; what servers that were `out` did not answer is
-    told of these."""
+    """The servers that kept the lines from registering, and how, those of most lines first. Servers that were `out` are
+    named only if they refused: that they did not answer is described with their outages."""
     told = [found for entry in incident.timeline if (found := CAUSE.fullmatch(entry.what)) is not None]
     told = [found for found in told if found[2] == REFUSES or found[1] not in out]
     for found in sorted(told, key=lambda one: -int(one[3]))[:CAUSES_SAID]:

@@ -1,4 +1,4 @@
-"""report.html: the report as one page that opens from disk, asks for nothing and runs nothing but its own script."""
+"""report.html: the report as one page that opens from disk, loads nothing and runs nothing but its own scripts."""
 
 from sipaudit.report.html.page import render
 

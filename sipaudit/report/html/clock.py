@@ -1,7 +1,7 @@
-"""Times in the page: milliseconds after the report's first moment, and the zone as the offsets it had meanwhile.
+"""Times in the page: milliseconds after the report's first moment, and the time zone as its offsets in that time.
 
-A browser knows neither the zone of the machine that made the report nor always the one that `--tz` names, so the
-page carries what it needs of it.
+A browser knows neither the zone of the machine that made the report nor always the one that `--tz` names, so the page
+contains the offsets that it needs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from sipaudit.model.values import Report
 
 HOUR = 3600.0
-FARTHEST = 2**53  # ms: what a browser can count; a broken clock may show more
-LONGEST = 366 * 24 * HOUR  # beyond that a clock is broken, and its last offset will do
+FARTHEST = 2**53  # ms: the largest integer of JavaScript; a broken clock may show more
+LONGEST = 366 * 24 * HOUR  # seconds: beyond that a clock is broken, and the last offset will do
 
 
 def milliseconds(seconds: float) -> int:
-    """A time as a browser can count it, however far off a report says that it is. Parts of a millisecond are left
-    out, as in every other output, but what lacks less than half a microsecond lacks it by its binary fraction only."""
+    """A time in whole milliseconds, within the integers of JavaScript however far off it is. Parts of a millisecond are
+    cut, as in every other output; a time less than half a microsecond below one is only so in binary, and counts as it.
+    """
     return math.floor(min(max(seconds * 1000 + 0.0005, -FARTHEST), FARTHEST))
 
 
@@ -32,13 +33,13 @@ class PageClock:
         self._begins = milliseconds(self.start)
 
     def ms(self, time: float | None) -> int | None:
-        """From the first moment as it is shown to the time as it is shown."""
+        """Milliseconds from the first moment to `time`, both cut as they are shown."""
         if time is None:
             return None
         return min(max(milliseconds(time) - self._begins, -FARTHEST), FARTHEST)
 
     def offsets(self, zone: tzinfo) -> list[tuple[int, int]]:
-        """`(from when on in ms, offset from UTC in seconds)`, in order."""
+        """The zone's offsets as `(from when on in ms, offset from UTC in seconds)`, in order."""
         found: list[tuple[int, int]] = []
         time, end = self.start, min(self.end, self.start + LONGEST)
         while True:
@@ -66,7 +67,7 @@ def _offset(time: float, zone: tzinfo) -> int:
 
 
 def _change(after: float, zone: tzinfo, offset: int) -> float:
-    """When within the hour before `after` the zone took this offset, to the second."""
+    """When within the hour before `after` the zone changed to this offset, to the second."""
     low, high = after - HOUR, after
     while high - low > 1:
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""The findings of the page: columns to filter by, details in blocks, and for the worst of them what was on the wire."""
+"""The findings of the page: columns to filter by, details in blocks, and for the worst of them their messages."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SHOWN = 20           # findings in a block of messages
 EVIDENCE = 12        # frames of a finding that are listed where their messages are not embedded
 MESSAGES = 40        # messages drawn of one finding
 FIELDS = 400         # lines of one frame's dissection
-ROOM = 6_000_000     # characters of all messages and dissections: beyond that only the head of each is shown
+ROOM = 6_000_000     # characters of all messages and dissections: beyond that only the head of each message is shown
 HEAD = 600
 
 
 class Findings:
-    """Makes the columns of all findings, and the blocks. The worst `embed` bring their messages along.
+    """Makes the columns of all findings, and the blocks; the messages of the worst `embed` findings are included.
 
-    `with_evidence` are the ids of findings that have a file evidence/<id>.pcapng; those embedded where it is None."""
+    `with_evidence` are the ids of findings that have a file evidence/<id>.pcapng (None: those with messages)."""
 
     def __init__(self, index: Index, exhibits: Exhibits, dissections: Dissections, embed: int,
                  with_evidence: Set[str] | None) -> None:
@@ -41,7 +41,7 @@ class Findings:
         self._with_evidence = with_evidence if with_evidence is not None else {one.id for one in self._shown}
 
     def columns(self) -> dict[str, Any]:
-        """One list for each thing that filters or sorts the findings, the worst first."""
+        """A list for each value by which the page filters or sorts findings; the worst finding is first in each."""
         index, findings = self._index, self._index.findings
         return {
             "id": [finding.id for finding in findings],
@@ -56,7 +56,7 @@ class Findings:
         }
 
     def blocks(self) -> Iterator[Block]:
-        """What is shown of each finding when it is opened: its details, and the messages of those that have some."""
+        """What the page shows of a finding when it is opened: the details of all, and the messages of the worst."""
         yield from packed_parts("details", self._index.findings, DETAILS, self._details)
         yield from packed_parts("messages", self._shown, SHOWN, self._messages)
 

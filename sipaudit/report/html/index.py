@@ -1,4 +1,4 @@
-"""What everything in the page is numbered by: servers, lines, rules, captures; and the order of what is worst."""
+"""Numbers the servers, lines, rules and captures of the page, and sorts lines and findings by weight."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_THERE = -1
 
 
 class Numbers:
-    """Gives each value a number in the order of first sight."""
+    """Numbers values from 0 in the order in which they are first given."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._numbers: dict[str, int] = {}
@@ -21,7 +21,7 @@ class Numbers:
             self.of(value)
 
     def of(self, value: str | None) -> int:
-        """The number of the value, a new one when it is new; NOT_THERE for None."""
+        """The number of a value, the next one if it is new; NOT_THERE for None."""
         return NOT_THERE if value is None else self._numbers.setdefault(value, len(self._numbers))
 
     def __iter__(self) -> Iterator[str]:
@@ -29,7 +29,7 @@ class Numbers:
 
 
 class Index:
-    """The report's parts by number. Lines and findings are in the order of the page: the worst first."""
+    """The numbers of a report's parts. Lines and findings are in the order of the page: the worst first."""
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -45,7 +45,7 @@ class Index:
         self._by_aor = by_key((line.line, number) for number, line in enumerate(self.lines))
 
     def line(self, finding: Finding) -> int:
-        """The number of a finding's line; one about provisioning names no phone, and has the first with its AOR."""
+        """The number of a finding's line. A finding about provisioning names no phone: the first line with its AOR."""
         if finding.phone is None:
             return next(iter(self.by_aor(finding.line or "")), NOT_THERE)
         return self._line_numbers.get((finding.line or "", finding.phone), NOT_THERE)

@@ -1,7 +1,7 @@
-"""Text from the wire made harmless and short for the page.
+"""Makes text from the wire harmless and short for the page.
 
-The page puts text into the document as text only, so markup cannot act; what is left to do here is to show what does
-not print (escapes, bidirectional controls) as its escape, and to keep an 8 kB name from filling the screen.
+The page inserts text into the document as text only, so markup in it has no effect. What is left to do here is to
+escape what does not print (escapes, bidirectional controls), and to keep an 8 kB name from filling the screen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup  # jinja2's, which only the page needs
 
 NAME = 200        # characters of a name: a line, a phone, a label, a User-Agent
-PATH = 400        # of a file, or of where in it something stands
+PATH = 400        # of a file, or of a place in it
 SENTENCE = 1_500  # of a sentence that may hold several names
 MESSAGE = 16_000  # of one SIP message
 FIELD = 500       # of one line of a dissection
@@ -29,22 +29,22 @@ def inert(text: str, most: int = NAME) -> str: ...
 @overload
 def inert(text: None, most: int = NAME) -> None: ...
 def inert(text: str | None, most: int = NAME) -> str | None:
-    """One line of text: printable, and of at most `most` characters (what was cut is counted)."""
+    """One line of printable text, cut to `most` characters; a cut text ends with its length."""
     if text is None:
         return None
     return safe_text(text) if len(text) <= most else f"{safe_text(text[:most])}… ({len(text):,} characters)"
 
 
 def apart(text: str) -> Markup:
-    """The text as HTML in which names written from right to left turn nothing round but themselves: after one that is
-    not set apart `3 of 9` would stand on its other side, as `9 of 3`."""
+    """The text as HTML, with words written from right to left isolated (`<bdi>`): otherwise they would also reorder
+    what follows, and show `3 of 9` on their other side, as `9 of 3`."""
     from markupsafe import Markup, escape
 
     return Markup(_RUN.sub(lambda run: f"<bdi>{run[0]}</bdi>", str(escape(text))))
 
 
 def prose(text: str) -> Markup:
-    """A sentence of ours as HTML, what stands in `backticks` as code."""
+    """A sentence of ours as HTML, with text in `backticks` as code."""
     from markupsafe import Markup, escape
 
     return Markup(TYPED.sub(r"<code>\1</code>", str(escape(text))))

@@ -1,6 +1,6 @@
-"""The lines of the page: what filters need of all of them at once, and their lanes in blocks that are drawn on demand.
+"""The lines of the page: columns of all of them for the filters, and blocks with their lanes, drawn on demand.
 
-Times are milliseconds of the page's clock, servers their numbers, and -1 is what is not known.
+Times are milliseconds of the page's clock, servers are numbers, and -1 means not known.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sipaudit.report.html.inert import PATH, inert
 from sipaudit.report.html.packing import Block, packed_parts
 
 LANES = 200         # lines in a block: what two or three screens show
-ROWS = 500          # of each kind that a lane shows; the report's JSON holds all
+ROWS = 500          # most rows of each kind in a lane, the last ones; the report's JSON has all
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """A line worked with a server: seconds since the epoch. `leaving` is when it began to look for another,
-    None where it did not have to."""
+    """The time in which a line worked with a server (seconds since the epoch). `leaving` is when it began to look for
+    another server, None if it did not have to."""
 
     server: str
     since: float
@@ -31,8 +31,8 @@ class Stay(msgspec.Struct, frozen=True):
 
 
 def stays(line: LineSummary, end: float) -> Iterator[Stay]:
-    """Where the line worked, one after the other; the last stay lasts until the capture's end at `end`, or until
-    nothing of the line was seen or registered any more."""
+    """The stays of a line, in order. The last one lasts until the line was last seen or its registration expires, at
+    most until `end`, the end of the captures."""
     since, server = line.first, line.moves[0].from_ if line.moves else line.working
     for move in line.moves:
         if server is not None:
@@ -43,15 +43,15 @@ def stays(line: LineSummary, end: float) -> Iterator[Stay]:
 
 
 def _leaving(move: Move, since: float) -> float | None:
-    """When the line began to look. One that returns needs no other server, however long it tries: where it works, it
-    works until the first one has it back."""
+    """When the line began to look for another server; None unless it moved by failover. One that returns needs no other
+    server, however long it tries: it works with its server until the first one has it back."""
     return noticed(move, since) if move.kind == "failover" else None
 
 
 def noticed(move: Move, since: float) -> float:
-    """When a line that worked with a server `since` then began to look for another: at its first unanswered packet,
-    else the first one sent elsewhere. What had run out there before it came back speaks against the server still, and
-    is evidence of the move."""
+    """When a line that had worked with a server from `since` on began to look for another: at its first unanswered
+    packet, otherwise at the first one sent elsewhere. The evidence of the move may also have requests to that server
+    that timed out before `since`; these do not count here."""
     evidence = (frame.time for frame in move.evidence if frame.time >= since)
     return max(since, min([when_turned(move), move.time, *evidence]))
 
@@ -72,7 +72,7 @@ class Lanes:
         self._known: dict[int, str] = {}    # settings as text, by id: the report holds them
 
     def columns(self) -> dict[str, Any]:
-        """One list for each thing that filters, sorts or labels the lines, in the order of the page."""
+        """A list for each value by which the page filters, sorts or labels lines, in the order of the page."""
         lines, server = self._index.lines, self._index.servers.of
         columns: dict[str, Any] = {
             "line": [inert(line.line) for line in lines], "phone": [inert(line.phone) for line in lines],
@@ -90,12 +90,12 @@ class Lanes:
         return columns
 
     def blocks(self) -> Iterator[Block]:
-        """What is drawn of each line, several to a block."""
+        """The lanes of all lines, LANES to a block."""
         lines = list(zip(self._index.lines, self._stays, strict=True))
         return packed_parts("lanes", lines, LANES, lambda pair: self._lane(*pair))
 
     def _settings_of(self, line: LineSummary) -> str:
-        """Lines that share a value have it written out once."""
+        """The settings of a line as JSON; lines that share one object have it encoded once."""
         text = self._known.get(id(line.settings))
         if text is None:
             text = self._known[id(line.settings)] = _settings(line)
@@ -138,7 +138,7 @@ def _kind(line: LineSummary) -> str | None:
 
 
 def _settings(line: LineSummary) -> str:
-    """The settings as JSON: most lines share theirs with others, so each set stands in the page once."""
+    """The settings as JSON: most lines have the same as others, so each set is in the page once."""
     rows = {name: [_shown(each.value), inert(each.source, PATH), each.origin] for name, each in line.settings.items()}
     return msgspec.json.encode(rows).decode()
 

@@ -1,4 +1,4 @@
-"""Data inside the page: gzip and base64 in blocks that a browser does not run, unpacked there when they are needed."""
+"""Packs data into the page: gzip and base64 in blocks that a browser does not run; the page unpacks them as needed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def packed_value(name: str, value: Any) -> Block:
 
 
 def packed_parts(name: str, items: Sequence[Item], size: int, say: Callable[[Item], Any]) -> Iterator[Block]:
-    """What is said of the items, `size` of them to a block: `details-0`, `details-1`."""
+    """The values that `say` makes of the items, `size` of them to a block: `details-0`, `details-1`."""
     for number, start in enumerate(range(0, len(items), size)):
         yield packed_value(f"{name}-{number}", list(map(say, items[start:start + size])))
 
 
 def source_hash(script: str) -> str:
-    """The script as a Content-Security-Policy names it: only scripts named so may run in the page."""
+    """The hash of a script for the Content-Security-Policy: only scripts whose hashes it has may run in the page."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii") + "'"

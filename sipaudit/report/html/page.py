@@ -1,4 +1,4 @@
-"""The page put together: what a reader needs first as HTML, the rest as packed data, one script, one style."""
+"""Assembles the page: what a reader needs first as HTML, the rest as packed data, with one script and one style."""
 
 from __future__ import annotations
 
@@ -60,13 +60,14 @@ def render(
 
 
 def _policy(script: str, plotly: str) -> str:
-    """Nothing is loaded and nothing runs but our script and plotly's, named by their hashes; plotly writes styles."""
+    """The Content-Security-Policy: nothing is loaded, and only our script and plotly's, given by their hashes, may run.
+    Inline styles are allowed, since plotly writes them."""
     return (f"default-src 'none'; script-src {source_hash(script)} {source_hash(plotly)}; "
             "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'")
 
 
 def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dict[str, Any]:
-    """What the page has unpacked as soon as it is open."""
+    """The data that the page unpacks as soon as it is opened."""
     report, ms = index.report, index.clock.ms
     names, worst = short_names(report.servers), gravest(report.incidents, 1)
     return {
@@ -87,14 +88,14 @@ def _index(index: Index, findings: Findings, lanes: Lanes, clock: tzinfo) -> dic
 
 @cache
 def _script() -> str:
-    """Our script, one file behind the other, in a scope of its own."""
+    """Our script: all files concatenated, in a scope of their own."""
     parts = "\n".join(_asset(name) for name in SCRIPTS)
     return f"(() => {{\n'use strict';\n{parts}\n}})();\n"
 
 
 @cache
 def _plotly() -> str:
-    """plotly.js as the plotly package brings it; read as a file, since importing plotly takes long."""
+    """plotly.js from the plotly package; it is read as a file, since importing plotly takes long."""
     return (resources.files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8")
 
 

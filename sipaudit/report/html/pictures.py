@@ -1,4 +1,4 @@
-"""The series of the page's pictures, small whatever the size of the report: the page draws them with plotly.
+"""The data series of the page's pictures, small however large the report is; the page draws them with plotly.
 
 Times are milliseconds of the page's clock.
 """
@@ -20,17 +20,17 @@ from sipaudit.report.html.inert import inert
 from sipaudit.report.html.lanes import noticed, stays
 
 STEPS = 480        # points of the stacked area
-MINUTES = 720      # points of a server's rates: longer captures have several minutes in one
-BARS = 40          # of the distribution
+MINUTES = 720      # points of a server's rates: in longer captures a point is several minutes
+BARS = 40          # of the histogram
 USUAL = 95         # % of the times that the bars are for: one phone that slept for an hour must not flatten the rest
-MOST_SERVERS = 12  # that have a series of their own
-METHODS = 8        # of a server's requests, the rest is counted together
+MOST_SERVERS = 12  # servers with a series of their own
+METHODS = 8        # of a server's requests or answers; the rest is counted together
 MINUTE = 60.0
 OTHERS = "other"
 
 
 def pictures(index: Index) -> dict[str, Any]:
-    """Everything that is drawn, by picture."""
+    """The data of each picture, by name."""
     report = index.report
     return {"servers": _lines_per_server(index), "rates": _rates(index), "recovery": _recovery(report)}
 
@@ -38,7 +38,7 @@ def pictures(index: Index) -> dict[str, Any]:
 # -- lines per server over time
 
 def _lines_per_server(index: Index) -> dict[str, Any]:
-    """How many lines worked with each server, looked for another, at evenly spaced moments."""
+    """How many lines worked with each server, or looked for another one (`moving`), at evenly spaced moments."""
     clock = index.clock
     width = max((clock.end - clock.start) / STEPS, 0.001)
     changes: dict[str, list[int]] = defaultdict(lambda: [0] * (STEPS + 2))
@@ -64,7 +64,7 @@ def _whereabouts(line: LineSummary, end: float) -> Iterable[tuple[str, float, fl
 
 
 def _biggest(index: Index, series: dict[str, list[int]]) -> list[list[Any]]:
-    """`[server's number, counts]` in the order of the servers; those that do not fit are added up under -1."""
+    """`[server's number, counts]` in the order of the servers; those beyond MOST_SERVERS are added up under -1."""
     order = sorted(series, key=lambda server: -sum(series[server]))
     kept = sorted(order[:MOST_SERVERS], key=index.servers.of)
     rows: list[list[Any]] = [[index.servers.of(server), series[server]] for server in kept]
@@ -76,7 +76,8 @@ def _biggest(index: Index, series: dict[str, list[int]]) -> list[list[Any]]:
 # -- requests, answers and delays per server and minute
 
 def _rates(index: Index) -> dict[str, Any]:
-    """By server's number the columns of its minutes; `minutes` is how many are counted together."""
+    """By server's number, the columns of its minutes. `minutes` is how many of them are counted together, `left` the
+    number of servers left out."""
     by_server = by_key((row.server, row) for row in index.report.minutes)
     times = [row.time for row in index.report.minutes]
     minutes = max(1, math.ceil((max(times, default=0.0) - min(times, default=0.0)) / MINUTE / MINUTES))
@@ -111,7 +112,8 @@ def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
 
 
 def _series(cells: list[Counter[str]]) -> dict[str, list[int]]:
-    """One series for each of the names that count most, one for the rest: a method is what a stranger wrote."""
+    """A series for each of the most frequent names, and one for the rest: methods are text from the wire, so their
+    number has no bound."""
     total = _added(cells)
     kept = sorted(total, key=lambda name: (-total[name], name))[:METHODS]
     series = {inert(name, 20): [cell[name] for cell in cells] for name in sorted(kept)}
@@ -127,8 +129,8 @@ def _most(delays: Iterable[float | None]) -> float | None:
 # -- how long it took to find another server
 
 def _recovery(report: Report) -> dict[str, Any]:
-    """A histogram of the seconds from the first unanswered packet to the first packet elsewhere, and to the answer
-    that ended the failover, over all failovers."""
+    """Histograms over all failovers: the seconds from the first unanswered packet to the first packet elsewhere
+    (`detected`), and to the answer that ended the failover (`recovered`)."""
     moves = [(move, noticed(move, since)) for line in report.lines for since, move in _after(line)
              if move.kind == "failover" and move.evidence]
     recovered = [max(move.time - start, 0.0) for move, start in moves]
@@ -140,18 +142,18 @@ def _recovery(report: Report) -> dict[str, Any]:
 
 
 def _after(line: LineSummary) -> Iterable[tuple[float, Move]]:
-    """Its moves, each with since when it had worked where it was."""
+    """The moves of a line, each with the time from which the line had worked with the server that it leaves."""
     return zip([line.first, *(move.time for move in line.moves)], line.moves, strict=False)
 
 
 def _bars(seconds: list[float], width: float) -> list[int]:
-    """How many fall into each width; the last bar has what is longer, too."""
+    """How many values each bar of `width` seconds has; the last one, number BARS, also has all longer ones."""
     counted = Counter(min(int(value / width), BARS) for value in seconds)
     return [counted[bar] for bar in range(max(counted, default=-1) + 1)]
 
 
 def _nice(width: float) -> float:
-    """The next of 0.01, 0.02, 0.05, 0.1 ... seconds."""
+    """`width` rounded up to the next of 0.01, 0.02, 0.05, 0.1 ... seconds."""
     if width <= 0.01:
         return 0.01
     magnitude = 10.0 ** math.floor(math.log10(width))

@@ -1,7 +1,7 @@
-"""What of the page is plain HTML: the verdict, the incidents, what was and was not judged, the captures.
+"""The parts of the page that are plain HTML: the verdict, the incidents, what was and was not judged, the captures.
 
-It reads without the script, too. Every text goes through the template's autoescape; what does not print is escaped
-here.
+They can be read without the script. The template escapes markup in every text (autoescape); what does not print is
+escaped here.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from sipaudit.rulebook.rule_file import DOCUMENTATION
 from sipaudit.rulebook.rules import IncidentKind, Rule, RulePack
 from sipaudit.times import TimeStyle, format_time, zone_name
 
-ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that stands for nothing else in the page
-INCIDENTS = 100   # written out; the others are counted
+ANCHOR = re.compile(r"i-[0-9]{1,9}")  # an id that no other element of the page can have
+INCIDENTS = 100   # most that are described; the others are counted
 TIMELINE = 60     # entries of one incident
 GROUPS = 20
 METRICS = {
@@ -43,7 +43,7 @@ SPREADS = {"time_to_detect": "to find out", "time_to_recover": "to work again"}
 
 
 def sections(index: Index, clock: tzinfo, pack: RulePack) -> dict[str, Any]:
-    """Everything that the template fills in."""
+    """The values for the template."""
     report = index.report
     counted = counting(report.findings)
     told, rest = shown_in_full(report.incidents, INCIDENTS_SAID)
@@ -75,7 +75,7 @@ def _title(report: Report) -> str:
 
 
 def _span(index: Index, clock: tzinfo) -> str:
-    """`2026-11-22 12:00:00 to 12:07:14 UTC`, the second day named when it is another."""
+    """`2026-11-22 12:00:00 to 12:07:14 UTC`, with a second date if that is another day."""
     first, last = (format_time(time, clock, TimeStyle.FULL).rpartition(".")[0] or format_time(time, clock)
                    for time in (index.clock.start, index.clock.end))
     return (f"{first} to {last.partition(' ')[2] if first[:10] == last[:10] else last} "
@@ -152,7 +152,7 @@ def _spreads(incident: Incident) -> Iterator[dict[str, Any]]:
 # -- rules, and what was not judged
 
 def _rules(report: Report, counted: list[Finding], pack: RulePack) -> Iterator[dict[str, Any]]:
-    """The rules that were broken, the worst first, with what each means."""
+    """The rules that were broken, the worst first, each with its documentation."""
     texts = {rule.id: rule for rule in pack.of_lines}
     count = Counter(finding.rule for finding in counted)
     by_rule = by_key((finding.rule, finding) for finding in report.findings)
