@@ -48,8 +48,7 @@ class Same(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """`new` findings are those of the later report, `gone` ones of the earlier; `incidents` of both, by kind and place.
-    """
+    """`new` findings are of the later report, `gone` ones of the earlier; `incidents` of both, by kind and place."""
 
     schema: str
     generator: str

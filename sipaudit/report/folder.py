@@ -66,7 +66,7 @@ class Folder:
         self._unmake()
 
     def _unmake(self) -> None:
-        with suppress(OSError):  # it was not made, or somebody else has put something there
+        with suppress(OSError):  # it was not made, or is no longer empty
             for folder in self._made:
                 folder.rmdir()
 

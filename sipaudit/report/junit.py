@@ -59,8 +59,7 @@ def _told(finding: Finding, captures: list[CaptureSummary]) -> Iterator[str]:
 
 
 def _rules(report: Report) -> Iterator[ET.Element]:
-    """The cases of rules without a finding of at least warning. An info does not fail its rule, but is in the output.
-    """
+    """The cases of rules without a finding above info. An info does not fail its rule, but is in the case's output."""
     undecided: Counter[str] = Counter()
     for row in report.inconclusive:
         undecided[row.rule] += row.count

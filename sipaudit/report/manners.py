@@ -1,5 +1,4 @@
-"""How a server failed, read from its incident: it was silent, slow, refused everything, or unreachable, and for whom.
-"""
+"""How a server failed, read from its incident: it was silent, slow, unreachable, or refused everything; for whom."""
 
 from __future__ import annotations
 

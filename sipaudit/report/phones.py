@@ -50,8 +50,7 @@ def _called(report: Report) -> Callable[[str], str]:
 
 
 def _domain(lines: Sequence[LineSummary]) -> str | None:
-    """The domain that all AORs share, if there are several. It is shown once, since `--line` finds a line by its user.
-    """
+    """The domain that all AORs share, if there are several; shown once, since `--line` finds a line by its user."""
     domains = {line.line.rpartition("@")[2] for line in lines if "@" in line.line}
     shared = len(lines) > 1 and len(domains) == 1 and all("@" in line.line for line in lines)
     return brief(domains.pop()) if shared else None

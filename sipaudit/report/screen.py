@@ -38,7 +38,7 @@ class Column:
 
 
 class Screen:
-    """Collects what is drawn and returns it as one string (`text`); `width` in characters."""
+    """Collects drawn text, which `text` returns as one string; `width` is in characters."""
 
     def __init__(self, width: int, color: bool) -> None:
         from rich.console import Console

@@ -63,7 +63,7 @@ def sentences(report: Report, clock: tzinfo) -> list[str]:
     happened = _incidents(report, clock) if report.incidents or not unjudged else []
     said = [*_set_back(report), *happened, *(unjudged or _deviations(report)), _scope(report, messages),
             *report.notes]
-    if report.findings or (report.lines and (unjudged or not _checked(report)[1])):   # else said above
+    if report.findings or (report.lines and (unjudged or not _checked(report)[1])):   # otherwise said above
         said.append(_checks(report))
     said += began_below(report)
     cut = sum(capture.snaplen_cut for capture in report.captures)

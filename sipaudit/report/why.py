@@ -14,7 +14,7 @@ CAUSES_SAID = 4   # a phone that registers at many servers fills the timeline
 CAUSE = re.compile(
     rf"(\S*[^\s:])({REFUSES}|{IS_SILENT}|{IS_NOT_REACHED})([0-9]{{1,9}}) lines?(?: with|:)? ?([a-z0-9, ]*)")
 
-Why = tuple[str, str]   # the server, and what is said of it
+Why = tuple[str, str]   # the server, and how it kept lines from registering
 
 
 def causes(incident: Incident, out: frozenset[str]) -> Iterator[Why]:

@@ -1,8 +1,8 @@
 """The sink of a live run that writes to the store: it queues sayings at once, and a thread of its own writes them.
 
 Queued sayings are in one of two places: in memory until the next batch, or in the spool on disk while the store is
-away.  As long as the spool is not empty, new sayings go to its end, so that the store gets all of them in order.  If
-that disk is full too, they stay in memory.
+away.  As long as the spool is not empty, new sayings go to its end, so that the store gets all of them in order.  What
+that disk does not take either stays in memory.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class StoreSink:
         last = {name_of(saying): saying for saying in said if isinstance(saying, RegistrationSaid)}
         if now is not None:
             said += [_ended(saying, now) for saying in last.values() if saying.registration.end is None]
-        with self._relieving:   # on disk, behind what the earlier process has left there
+        with self._relieving:   # on disk, after the sayings that the earlier process spooled
             self._keep(dict(enumerate(said)))
 
     def _wait(self, name: object, saying: Saying) -> None:

@@ -18,9 +18,8 @@ LONGEST = 366 * 24 * HOUR  # seconds: beyond that a clock is broken, and the las
 
 
 def milliseconds(seconds: float) -> int:
-    """A time in whole milliseconds, within the integers of JavaScript however far off it is. Parts of a millisecond are
-    cut, as in every other output; a time less than half a microsecond below one is only so in binary, and counts as it.
-    """
+    """A time in whole milliseconds, limited to the integers of JavaScript. Parts of a millisecond are cut, as in every
+    other output; but what is less than half a microsecond short of one lacks that only by its binary fraction."""
     return math.floor(min(max(seconds * 1000 + 0.0005, -FARTHEST), FARTHEST))
 
 

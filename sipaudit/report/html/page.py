@@ -50,7 +50,7 @@ def render(
     findings, lanes = Findings(index, exhibits, dissections, embed, evidence), Lanes(index)
     script, plotly = _script(), _plotly()
     blocks = [*lanes.blocks(), *findings.blocks(), packed_value("pictures", pictures(index)),
-              packed_value("index", _index(index, findings, lanes, clock)),  # when all that it numbers has been seen
+              packed_value("index", _index(index, findings, lanes, clock)),  # after the others: they still add numbers
               packed("plotly", plotly.encode())]
     page = _environment().get_template("page.html.j2").render(
         policy=_policy(script, plotly), style=_asset("page.css"), script=script, blocks=blocks,
