@@ -126,7 +126,7 @@ def _unseen(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
 
 
 def _were_unseen(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report) -> bool:
-    """Whether nearly all phones of the group were unseen at one time, while others went on."""
+    """Whether nothing was seen of nearly all phones of the group at one time, while others went on."""
     start, end = _unseen_in_common(together)
     return _nearly_all(members, together, start) and end - start >= LASTING \
         and _others_went_on(members, report, start, end)
@@ -148,7 +148,7 @@ def _others_went_on(members: Sequence[LineSummary], report: Report, start: float
 
 
 def _fell_silent(members: Sequence[LineSummary], together: Iterable[Stretch], report: Report, over: float) -> bool:
-    """Whether nearly all phones of the group were without a registration at one time, while others went on."""
+    """Whether nearly all phones of the group had no registration at one time, while others went on."""
     start, end = _in_common(together)
     first = min(one.start for one in together)
     return _nearly_all(members, together, start) and min(end, over) - start >= LASTING \

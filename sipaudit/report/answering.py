@@ -38,8 +38,8 @@ class Served:
 
     @property
     def refusing(self) -> bool:
-        """Whether all its final answers were refusals (4xx to 6xx), at least REFUSALS_TOLD of them. A server that was
-        asked for neither a REGISTER nor an INVITE does not count: it only refused keepalives and the like."""
+        """Whether it sent at least REFUSALS_TOLD final answers, all of them refusals (4xx to 6xx). A server that got
+        only keepalives, neither REGISTER nor INVITE, does not count."""
         final = {status: count for status, count in self.answers.items() if status != "1xx"}
         return sum(final.values()) >= REFUSALS_TOLD and final.keys() <= REFUSED \
             and not OPENING.isdisjoint(self.requests)

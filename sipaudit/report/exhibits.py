@@ -1,4 +1,4 @@
-"""What a second pass over the captures adds to a report: packets and messages, and which of them prove a finding."""
+"""What a second pass over the captures brings to a report: packets and messages, and which of them prove a finding."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ def _with_packets(seen: list[CaptureSummary]) -> list[CaptureSummary]:
 
 
 def ends(rows: Sequence[Row[Any]], run: Run, period: Span) -> tuple[Row[Any] | None, Row[Any] | None]:
-    """Of one counter's rows, sorted by `said`: the last one before the period, and the last one of an hour that the
-    period touches; None where there is none. For an analysis: None, and its last row."""
+    """Of one counter's rows, sorted by `said`: the last before the period, and the last of the hours that it touches,
+    None if there is none. For an analysis: None, and its last row."""
     if run.is_analysis:
         return None, rows[-1]
     before = [row for row in rows if row.said <= period.start]

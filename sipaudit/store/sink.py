@@ -257,8 +257,7 @@ def _before(older: dict[object, Saying], newer: dict[object, Saying]) -> dict[ob
 
 
 def _ended(said: RegistrationSaid, now: float) -> RegistrationSaid:
-    """A registration that was not followed until `now`: expired if its time was over by then, otherwise it ends at
-    `now` in an unknown way."""
+    """The end of a registration that nobody followed until `now`: it expired before, or ends then as unknown."""
     row = said.registration
     over = row.until is not None and row.until <= now
     until = row.until if over else now
