@@ -1,7 +1,8 @@
-"""What is seen beside SIP: transport errors, connections, name lookups, gaps (reference-model.md F2; *contact*).
+"""Events from captured items that are not SIP messages: transport errors, connections, DNS lookups, gaps in streams
+(reference-model.md F2; *contact*).
 
-Only of known phones and candidates, and only towards servers of their lines:
-a phone speaks to provisioning servers, name servers and web pages as well.
+Only for known phones and candidates, and only towards servers of their lines: a phone also talks to provisioning
+servers, name servers and web sites.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _FAILURES = {
     ErrorKind.ICMP: FailureKind.ICMP, ErrorKind.REFUSED: FailureKind.REFUSED,
     ErrorKind.UNANSWERED: FailureKind.REFUSED, ErrorKind.RESET: FailureKind.RESET, ErrorKind.TLS: FailureKind.TLS,
 }
-UNOPENED = frozenset({ErrorKind.REFUSED, ErrorKind.UNANSWERED, ErrorKind.TLS})   # over which nothing was sent
+UNOPENED = frozenset({ErrorKind.REFUSED, ErrorKind.UNANSWERED, ErrorKind.TLS})   # nothing was sent over the connection
 _CONTACTS = {
     ConnectionKind.SYN: ContactKind.SYN, ConnectionKind.CLOSED: ContactKind.CLOSED,
     ConnectionKind.DROPPED: ContactKind.DROPPED,
@@ -44,7 +45,7 @@ _CONTACTS = {
 
 
 class Beside:
-    """Makes events of what is no SIP message."""
+    """Turns items that are not SIP messages into events."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -53,7 +54,7 @@ class Beside:
         self._lookups = memory.lookups
 
     def take(self, item: Item) -> None:
-        """Anything but a datagram."""
+        """Handle any item that is not a datagram."""
         if isinstance(item, DnsMessage):
             phones = self._registry.phones_at(item.client)
             if item.response:
@@ -74,8 +75,8 @@ class Beside:
     # -- failures ------------------------------------------------------------------------------------------------
 
     def _transport_error(self, item: TransportError) -> None:
-        """A server cannot be reached: by the request that ICMP quotes, else by all that the phone sends on this flow.
-        """
+        """A server cannot be reached. It fails the request that ICMP quotes; otherwise everything the phone sends on
+        this flow."""
         if item.kind is ErrorKind.ICMP:
             if item.quoted.startswith(b"SIP/2.0"):
                 return  # a response could not be delivered: nobody's server failed
@@ -89,7 +90,7 @@ class Beside:
             if item.kind in UNOPENED:
                 phone.omens = phone.omens.could_not_send(item.sent)
             for server in _servers_on(phone, item.flow):
-                self._memory.servers.note(server, item.flow)   # the phone uses it, though nothing could be said
+                self._memory.servers.note(server, item.flow)   # the phone uses it, though nothing could be sent
                 self._fail(phone, server, item, item.sent, None)
 
     def _fail(self, phone: Phone, server: str, item: TransportError, sent: float, transaction: int | None) -> None:
@@ -97,7 +98,7 @@ class Beside:
             *of_phone(phone, item), server, _FAILURES[item.kind], sent, transaction))
 
     def _quoted(self, item: TransportError) -> Transaction | None:
-        """The phone's transaction that ICMP quotes."""
+        """The phone's transaction that the ICMP error quotes."""
         key = read_quoted(item.quoted)
         transaction = None if key is None else self._memory.transaction(key)
         while transaction is not None:
@@ -116,11 +117,11 @@ class Beside:
         if item.kind is ConnectionKind.ENCRYPTED:
             tally(self._memory.traffic.encrypted, item.flow.transport)
         touched = self._touch(item, item.flow.source_host, item.flow.destination_host, item.flow.destination_port)
-        if not touched and item.kind is not ConnectionKind.SYN:  # a server closes, or speaks, too
+        if not touched and item.kind is not ConnectionKind.SYN:  # a server closes connections, or sends, too
             self._touch(item, item.flow.destination_host, item.flow.source_host, item.flow.source_port)
 
     def _touch(self, item: Connection, host: str, server_host: str, port: int) -> bool:
-        """Whether the connection is one of a phone at `host` with a server of it at the other end; noted, if so."""
+        """Note a connection between a phone at `host` and one of its servers at the other end; whether it is one."""
         touched = False
         for phone in self._registry.phones_at(host):
             for server in _servers_at(phone, server_host, port):
@@ -132,7 +133,8 @@ class Beside:
         return touched
 
     def _sought(self, item: Sought) -> None:
-        """The phone has something to send to a server, or some phone has whose packets that router carries."""
+        """Address requests for a server (ARP, neighbour discovery) go unanswered: the phone at that host, or some phone
+        whose packets that router carries, has something to send to the server."""
         phones = self._registry.phones_at(item.host)
         if not phones and item.mac is not None and item.target in self._memory.entries.hosts:
             phones = self._carriers.phones_of(item.mac, item)
@@ -141,12 +143,13 @@ class Beside:
                 self._contact(phone, server, ContactKind.SOUGHT, item)
 
     def _contact(self, phone: Phone, server: str, kind: ContactKind, item: Item) -> None:
-        """A contact does not end the silence before a boot: a phone that starts looks up and connects first."""
+        """Emit a contact. It does not end the silence before a boot: a starting phone looks up names and connects
+        first."""
         self._registry.emit(phone, None, Contacted(*of_phone(phone, item), server, kind))
 
     def _gap(self, item: Gap) -> None:
-        """Bytes are missing from a stream between a phone and one of its servers. What the phone said there was a
-        contact, whatever it was."""
+        """Bytes are missing from a stream between a phone and one of its servers. Whatever the phone sent there, it was
+        a contact."""
         for phone in self._registry.phones_at(item.flow.source_host):
             asked = _servers_on(phone, item.flow)
             if asked:
@@ -164,7 +167,8 @@ class Beside:
     # -- names ---------------------------------------------------------------------------------------------------
 
     def _looks_up(self, query: DnsMessage, phones: Sequence[Phone]) -> None:
-        """Phones turn to the servers of a name; it fails them, where this query shows that others were in vain."""
+        """The phones contact the servers of a name; the servers fail if this query shows that earlier ones went
+        unanswered."""
         for phone in phones:
             for server in self._servers_named(phone, query.name):
                 self._contact(phone, server, ContactKind.LOOKUP, query)
@@ -175,18 +179,18 @@ class Beside:
             self._asks(line, line.view.states, query)
 
     def _is_told(self, answer: DnsMessage, phones: Sequence[Phone]) -> None:
-        """Phones, or hosts that are none, are told where a name leads, or that it leads nowhere."""
+        """A DNS answer gives phones, or hosts that are not phones, the records of a name, or says that it has none."""
         resolves_again = self._lookups.ends_failing(answer)
         self._lookups.answered(answer)
         if is_refusal(answer):
             self._unresolved(answer, phones, answer.time)
         elif answer.rcode == 0:
             self._learn(answer, phones)
-            if resolves_again and len(phones) == 1:   # of several at one address it may have been another that asked
+            if resolves_again and len(phones) == 1:   # of several at one address another may have asked
                 self._resolved(answer, phones[0])
 
     def _learn(self, answer: DnsMessage, phones: Sequence[Phone]) -> None:
-        """What an answer says of entries, and of the lines of those who got it."""
+        """Store what an answer says about entries, and about the lines of the phones that received it."""
         for line in _lines(phones):
             note_single(self._lookups, line)
         touched = self._memory.entries.learn(answer, self._memory.servers.hosts)
@@ -197,20 +201,21 @@ class Beside:
             self._asks(line, touched, answer)
 
     def _unresolved(self, item: DnsMessage, phones: Sequence[Phone], since: float) -> None:
-        """A name that does not resolve fails its servers, of which one was asked for `since`. That a server's name has
-        no SRV or NAPTR is no failure, and that it has no address of the other family neither (RFC 3263 4.2)."""
+        """A name that does not resolve fails its servers, which the phone has wanted to reach since `since`. A missing
+        SRV or NAPTR record of a server's name is no failure, nor is a missing address of the other family (RFC 3263
+        4.2)."""
         for phone in phones:
             for server in self._standing_for(phone, item):
                 phone.omens = phone.omens._replace(unresolved=item.time).could_not_send(since)
                 self._registry.emit(phone, None, Failed(*of_phone(phone, item), server, FailureKind.DNS, since))
 
     def _resolved(self, item: DnsMessage, phone: Phone) -> None:
-        """The servers of which a name had not resolved can be tried again."""
+        """The servers whose name had not resolved can be tried again."""
         for server in self._standing_for(phone, item):
             self._contact(phone, server, ContactKind.RESOLVED, item)
 
     def _standing_for(self, phone: Phone, item: DnsMessage) -> Iterable[str]:
-        """Keys of the phone's servers of which a name is what was asked for, each once."""
+        """Keys of the phone's servers that the name in this query or answer leads to, each once."""
         return dict.fromkeys(server for line in phone.lines[:SOURCE_LINES]
                              for server in failing(line, item, self._memory.names))
 
@@ -220,7 +225,8 @@ class Beside:
                              for server in line.view.named(name, may_have(self._memory.names, line, name)))
 
     def _renew(self, line: Line, touched: list[EntryState], item: DnsMessage) -> None:
-        """The phone itself got an answer that concerns its entries: they live longer, or are others now."""
+        """The phone itself got an answer that concerns its entries: their lifetime is extended, or their lists have
+        changed."""
         before = line.revision
         if before != line.view.revision:
             self._memory.catch_up(line, item)
@@ -236,13 +242,14 @@ class Beside:
                 self._registry.emit(line.owner, line, changed)
 
     def _asks(self, line: Line, states: Collection[EntryState], item: DnsMessage) -> None:
-        """Whether the phone still waits for an answer that concerns these of its entries: the capture may lack it."""
+        """Emit an event for each of these entries of the line for which the phone still waits for an answer: the
+        capture may lack it."""
         for state in states:
             if state in line.view.states and state.ends and self._lookups.waits(item.client, state, self._memory.names):
                 self._registry.emit(line.owner, line, entry_asked(line, state, item))
 
     def _phone_on(self, flow: Flow) -> Phone | None:
-        """The phone that sends on this flow: the only one at its address, else the one that uses its port."""
+        """The phone that sends on this flow: the only one at its address, otherwise the one that uses its port."""
         phones = self._registry.phones_at(flow.source_host)
         if len(phones) == 1:
             return phones[0]
@@ -257,9 +264,9 @@ def _lines(phones: Sequence[Phone]) -> list[Line]:
 
 
 def read_quoted(quoted: bytes) -> Key | None:
-    """The transaction key of a request that ICMP quotes, often cut short: its method and topmost Via.
+    """The transaction key of a request that ICMP quotes (often truncated), from its method and topmost Via.
 
-    None when these cannot be read, or the branch alone identifies nothing (RFC 2543).
+    None when these cannot be read, or when the branch alone does not identify the transaction (RFC 2543).
     """
     head, _, rest = quoted.partition(b"\r\n")
     method = head.partition(b" ")[0].decode("latin-1")
@@ -278,7 +285,7 @@ def _servers_on(phone: Phone, flow: Flow) -> Collection[str]:
 
 
 def _servers_at(phone: Phone, host: str, port: int) -> Collection[str]:
-    """Keys of the phone's servers at this address: of its lines' entries, or used by them; each once."""
+    """Keys of the phone's servers at this address, listed in its lines' entries or used by its lines; each once."""
     return dict.fromkeys(key for line in phone.lines[:SOURCE_LINES] if (key := _server_of(line, host, port)))
 
 

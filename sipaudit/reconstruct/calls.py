@@ -1,4 +1,4 @@
-"""What dialogs tell of a phone's calls: when one rings, is up, and is over."""
+"""The state of a phone's calls, from their dialogs: when a call rings, is up, and is over."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from sipaudit.reconstruct.transactions import ANOTHER_CSEQ, Transaction
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.message import Request, Response
 
-TOLD = {state: state.value for state in CallState}   # as events say it
-LIVES = {RINGING: RINGING_LIFE, UP: CALL_LIFE}  # its INVITE's end ends a call that rings sooner
+TOLD = {state: state.value for state in CallState}   # the state's name in events
+LIVES = {RINGING: RINGING_LIFE, UP: CALL_LIFE}  # a ringing call ends sooner if its INVITE ends
 
 
 class Calls:
@@ -48,7 +48,7 @@ class Calls:
         self.strange.release(phones)
 
     def tighten(self, bounds: Bounds) -> None:
-        """Other bounds from now on."""
+        """Apply new bounds from now on."""
         self.known.tighten(bounds.legs)
         self.strange.tighten(bounds.strange_legs)
 
@@ -58,7 +58,7 @@ class Calls:
         return self.known.find(key) or self.strange.find(key)
 
     def passes_on(self, call_id: str, tag: str | None, host: str) -> bool:
-        """Whether this host sends on a request that a phone sent to it: same Call-ID, same From tag."""
+        """Whether this host forwards a request that a phone sent to it: same Call-ID, same From tag."""
         leg = self.known.anywhere(call_id, tag) or self.strange.anywhere(call_id, tag)
         return leg is not None and leg.far_host == host != leg.phone.host
 
@@ -72,7 +72,7 @@ class Calls:
         return leg
 
     def count(self, leg: Leg) -> None:
-        """The leg of a subscription turns out to be a call's."""
+        """The leg of a subscription turns out to belong to a call: number it."""
         self._number(leg)
         self.known.doubt()
         self.strange.doubt()
@@ -83,7 +83,7 @@ class Calls:
         leg.life = DIALOG_LIFE
 
     def began(self, leg: Leg, transaction: Transaction, request: Request, item: Item, clock: float) -> bool:
-        """What a new request means for its leg's dialogs and call; whether a CSeq is missing before it."""
+        """Apply a new request to its leg's dialogs and call; whether a CSeq is missing before it."""
         leg.seen = clock
         outward = transaction.from_phone
         method = request.method
@@ -96,7 +96,7 @@ class Calls:
         return leg.jumps(request.cseq.number, outward)
 
     def answered(self, leg: Leg, transaction: Transaction, response: Response, item: Item, clock: float) -> None:
-        """What a response means for the dialogs of its leg."""
+        """Apply a response to the dialogs of its leg."""
         leg.seen = clock
         status, method, outward = response.status, transaction.method, transaction.from_phone
         if not outward:
@@ -111,29 +111,30 @@ class Calls:
             self._end(leg, response.to.tag if outward else response.from_.tag, item)
 
     def up(self, leg: Leg, item: Item, *, own: bool) -> None:
-        """The call is up: a 2xx to its INVITE, or what only comes after one. `own`: the phone sent it."""
+        """The call is up: a 2xx to its INVITE, or a request that only follows one. `own`: the phone sent it."""
         if leg.number is not None and leg.state is not UP:
             self._change(leg, UP, item, own)
 
     def given_up(self, leg: Leg, invite: Transaction, item: Item) -> None:
-        """An INVITE transaction was forgotten: the call rang, and will never be answered."""
+        """An INVITE transaction was evicted or expired: if its call still rang, it will never be answered."""
         if leg.invite == invite.number and leg.state is RINGING:
             self._change(leg, OVER, item)
 
     def sweep(self, clock: float, item: Item) -> None:
-        """Forget what was not heard of for long; a call that never ended is over with that."""
+        """Forget legs without traffic for long; a call that never ended counts as over then."""
         for leg in (*self.known.sweep(clock), *self.strange.sweep(clock)):
             self._change(leg, OVER, item)
 
     def _tag(self, leg: Leg, tag: str | None) -> None:
-        """The phone's tag became known: its first response with one."""
+        """The phone's tag became known, from its first response with one."""
         _, call_id, known = leg.key
         if tag is not None and known is None:
             store = self.known if self.known.find(leg.key) is leg else self.strange
             store.rename(leg, (leg.phone.host, call_id, tag))
 
     def _begin(self, leg: Leg, invite: Transaction, item: Item) -> None:
-        """An INVITE out of a dialog: of several under one Call-ID the last counts, a phone gives up one for another."""
+        """An INVITE outside a dialog. Of several under one Call-ID the last counts: a phone gives up one for the next.
+        """
         leg.invite, leg.server = invite.number, invite.server
         if leg.state in (NONE, OVER):
             if leg.state is NONE and leg.line is not None:
@@ -143,7 +144,7 @@ class Calls:
             leg.shown.turn(invite.server)
 
     def _invite_answered(self, leg: Leg, invite: Transaction, status: int, tag: str | None, item: Item) -> None:
-        """A response to an INVITE of the leg; `tag` is the far end's."""
+        """A response to an INVITE of the leg; `tag` is the far end's tag."""
         if status < 300:
             if leg.note(tag, CONFIRMED if status >= 200 else EARLY) and status >= 200:
                 leg.server = invite.server
@@ -152,15 +153,15 @@ class Calls:
             self._change(leg, OVER, item)
 
     def _end(self, leg: Leg, tag: str | None, item: Item) -> None:
-        """BYE: this fork is over, and the call with its last confirmed one."""
+        """BYE: this fork is over, and the call ends with its last confirmed fork."""
         leg.note(tag, ENDED)
         forks = leg.forks.values()
         if leg.number is not None and leg.state is not OVER and CONFIRMED not in forks and ACKNOWLEDGED not in forks:
             self._change(leg, OVER, item)
 
     def _change(self, leg: Leg, state: CallState, item: Item, own: bool = False) -> None:
-        """The leg is in this state now; of a call that is an event, which goes to the line's follower or the usual way.
-        """
+        """Put the leg into this state. If it is a call, make an event of it, for the line's follower or else the usual
+        way."""
         leg.state = state
         leg.life = LIVES.get(state, DIALOG_LIFE)
         if leg.number is None:
@@ -177,7 +178,7 @@ class Calls:
 
 
 def _show(leg: Leg, line: Line, state: CallState, time: float) -> None:
-    """What has become of the call, for the report; one that is tried again after its end is still one call."""
+    """Record the call's state for the report; a call that is tried again after its end is still one call."""
     call = leg.shown
     if call is None:
         call = leg.shown = CallSeen(time if state is RINGING else None, leg.server)

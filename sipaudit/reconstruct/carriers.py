@@ -1,4 +1,5 @@
-"""Which phones' packets a router carries: when it seeks a server's address, it has something of theirs to send."""
+"""Which phones' packets a router carries: a router that asks its segment in vain for a server has packets of theirs to
+send."""
 
 from __future__ import annotations
 
@@ -9,22 +10,23 @@ from sipaudit.reconstruct.registry import Registry
 from sipaudit.sip.datagram import Sought
 from sipaudit.turned_away import has_room
 
-LOOKED_EVERY = 10.0      # seconds: what a router seeks concerns all its phones, and is not told at every packet
-SOUGHT_KEPT = 16  # of routers in that time, each of one server
+LOOKED_EVERY = 10.0      # seconds: a router's search concerns all its phones, so it is not reported for every packet
+SOUGHT_KEPT = 16  # searches of routers in that time, each for one server
 
 
 class Carriers:
-    """Who sends packets of phones on the captured segment, by hardware address."""
+    """Which routers (by hardware address) send packets of phones on the captured segment."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._looked = LONG_AGO                           # when it was last asked who carries packets of phones
-        self._macs: set[str | None] = set()               # who did then
-        self._sought: set[tuple[str, str]] = set()        # and which servers they have sought since
+        self._looked = LONG_AGO                           # when phones were last scanned for their routers
+        self._macs: set[str | None] = set()               # the routers found then
+        self._sought: set[tuple[str, str]] = set()        # and the servers they have searched for since
 
     def phones_of(self, router: str, item: Sought) -> list[Phone]:
-        """The phones whose packets come from this hardware address; none where that was told a moment ago. All phones
-        are looked through every LOOKED_EVERY seconds at most, however many such requests come."""
+        """The phones whose packets come from this hardware address; none if this router's search for the server was
+        reported within LOOKED_EVERY. All phones are scanned at most every LOOKED_EVERY seconds, however many requests
+        come."""
         phones = self._registry.phones.values()
         if not 0 <= item.time - self._looked < LOOKED_EVERY:
             self._looked, self._sought = item.time, set()
@@ -37,5 +39,5 @@ class Carriers:
 
 
 def _macs_of(phone: Phone) -> set[str | None]:
-    """From which hardware addresses the packets of the phone come on the captured segment."""
+    """The hardware addresses from which the phone's packets come on the captured segment."""
     return {line.flow.source_mac for line in phone.lines[:SOURCE_LINES] if line.flow is not None}

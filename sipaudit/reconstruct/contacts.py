@@ -1,4 +1,5 @@
-"""Contacts: what a REGISTER asks for one, and what the 200 grants the phone's own (RFC 3261 10.2, 10.2.4; F6)."""
+"""Contacts: the expiry a REGISTER requests for one, and the expiry the 200 grants to the phone's own (RFC 3261 10.2,
+10.2.4; F6)."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ ALL = "*"  # the scheme of `Contact: *` (RFC 3261 10.2.2)
 
 
 def own_contact(contacts: tuple[Address, ...]) -> Address | None:
-    """The phone's own Contact of a request: the first that is not being removed, else the first."""
+    """The phone's own Contact in a request: the first that is not being removed, otherwise the first."""
     if len(contacts) < 2:
         return contacts[0] if contacts else None
     return next((contact for contact in contacts if contact.expires != 0), contacts[0])
 
 
 def asked_expiry(request: Request, contact: Address | None) -> int | None:
-    """Seconds a REGISTER asks for: the Contact's `expires`, else the Expires header, else None; `*` removes (0)."""
+    """The seconds a REGISTER requests: the Contact's `expires`, else the Expires header, else None; `*` removes (0)."""
     if contact is None:
         return None
     if contact.expires is not None:
@@ -26,8 +27,8 @@ def asked_expiry(request: Request, contact: Address | None) -> int | None:
 
 
 def granted_expiry(contact: Address | None, response: Response) -> tuple[int | None, bool | None]:
-    """The seconds that a 200 to REGISTER gives this Contact (None: it does not say), and whether it lists it (None:
-    it lists none)."""
+    """The seconds that a 200 to REGISTER grants this Contact (None: not stated), and whether the 200 lists it (None: it
+    lists no Contact)."""
     listed = response.contacts
     if not listed or contact is None:
         return response.expires, None
@@ -41,9 +42,9 @@ def granted_expiry(contact: Address | None, response: Response) -> tuple[int | N
 
 
 def _find(contact: Address, listed: tuple[Address, ...]) -> Address | None:
-    """The same address (with the same instance and transport, when several have it; none where they live for different
-    times even so); else the same user at a rewritten address: of the same instance, or the only one listed (NAT and SBC
-    rewriting)."""
+    """The listed Contact with the same address (if several have it, the one most alike in instance and transport; None
+    if those are granted different expiries). Otherwise the same user at a rewritten address (NAT, SBC): the one with
+    the same instance, or the only one listed."""
     same = [other for other in listed if _same_address(contact.uri, other.uri)]
     if same:
         likest = max(_likeness(contact, other) for other in same)
@@ -58,7 +59,7 @@ def _find(contact: Address, listed: tuple[Address, ...]) -> Address | None:
 
 
 def _same_address(one: Uri, other: Uri) -> bool:
-    """User, host and port (RFC 3261 19.1.4, but the default port equals none: servers add and drop it)."""
+    """Compare user, host and port (RFC 3261 19.1.4, but the default port equals no port: servers add and drop it)."""
     if one.host != other.host or (one.port != other.port and port_of(one) != port_of(other)):
         return False
     return one.user == other.user or _same_user(one, other)
@@ -77,13 +78,15 @@ def _likeness(contact: Address, other: Address) -> tuple[bool, bool]:
 
 
 def _transport(uri: Uri) -> str:
-    """That of its parameters, else the usual one: a phone that went from TCP to UDP may still be listed with both."""
+    """The URI's transport parameter, UDP by default: a phone that changed from TCP to UDP may still be listed with
+    both."""
     named = [parameter for parameter in uri.parameters.lower().split(";") if parameter.startswith("transport=")]
     return named[0] if named else "transport=udp"
 
 
 def gruu_of(uri: Uri) -> str | None:
-    """The instance that a public GRUU names, "" of a temporary one, None of what is none (RFC 5627 3.1, 3.2)."""
+    """The instance that a public GRUU names, "" for a temporary GRUU, None if the URI is no GRUU (RFC 5627 3.1, 3.2).
+    """
     for parameter in uri.parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "gr":
@@ -92,7 +95,7 @@ def gruu_of(uri: Uri) -> str | None:
 
 
 def port_of(uri: Uri) -> int:
-    """The port that a URI stands for, the default where it names none."""
+    """The port of a URI, the default one if it names none."""
     if uri.port:
         return uri.port
     return 5061 if uri.scheme == "sips" or "transport=tls" in uri.parameters.lower() else 5060

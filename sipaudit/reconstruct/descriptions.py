@@ -1,4 +1,4 @@
-"""What the requests of a line show of it, and what the site file declares of it."""
+"""The properties of a line: those that its requests show, and those that the site file declares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sipaudit.sip.message import Address, Uri
 
 
 class Descriptions:
-    """Describes lines: `knowledge` is the site file's, `entries` have the servers that it declares."""
+    """Describes lines: `knowledge` comes from the site file, `entries` holds the servers that it declares."""
 
     __slots__ = ("_entries", "_knowledge")
 
@@ -25,13 +25,13 @@ class Descriptions:
         self._entries = entries
 
     def obey(self, knowledge: Knowledge) -> None:
-        """Another site file is in force; lines are declared by it when that is asked for."""
+        """Another site file is in force; it applies to a line when `declare` is next called."""
         self._knowledge = knowledge
 
     def declare(self, line: Line) -> None:
-        """What the site file says of the line as it is known now."""
+        """Apply the site file's declaration to the line as identified now."""
         line.declaration = self._knowledge.declare(line.identity)
-        line.renewals = None   # what is mere may depend on it
+        line.renewals = None   # what counts as a mere renewal may depend on it
         view = self._entries.view(line.declaration.entries)
         if view is not line.view:
             line.view = view
@@ -39,14 +39,14 @@ class Descriptions:
             line.flow = None
 
     def name(self, line: Line, aor: str, uri: Uri) -> None:
-        """The line has this AOR."""
+        """Set the line's AOR."""
         if line.aor == aor:
             return
         line.aor, line.user, line.domain = aor, uri.user or "", uri.host
         self.declare(line)
 
     def refresh(self, line: Line, contact: Address, user_agent: str | None) -> None:
-        """Take in what a request of the line shows: its Contact's port, and who its phone says it is."""
+        """Store what a request of the line shows: its Contact's port and its User-Agent."""
         port = port_of(contact.uri) if contact.uri.host == line.contact_host else line.contact_port
         user_agent = user_agent and one_text(user_agent)   # one text for all phones of a make
         note_guise(line, (user_agent or line.user_agent, port))

@@ -1,4 +1,4 @@
-"""Which device a phone is: its MAC, and whether it, or a line of it, was known at another address before."""
+"""Device identity: a phone's MAC, and whether the phone, or one of its lines, was known at another address before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sipaudit.sip.datagram import Flow
 
 
 class Devices:
-    """The phones that proved to be some, by instance and MAC, and their lines, by AOR."""
+    """The address of each proven phone, by instance and MAC, and of its lines, by AOR and Contact."""
 
     __slots__ = ("_declares", "_hosts", "_limit", "evicted")
 
@@ -25,7 +25,7 @@ class Devices:
         self._declares = knowledge.declares_phone
 
     def identify(self, phone: Phone, flow: Flow) -> bool:
-        """Who the phone is, as far as it has shown on this flow and before; whether its MAC is another than was known.
+        """Update the phone's MAC and `declared` from this flow and from what is already known; whether the MAC changed.
         """
         mac = self._on_segment(phone.host, flow) or phone.agent_mac or polycom_mac(phone.instance) or phone.mac
         changed = mac != phone.mac
@@ -34,7 +34,8 @@ class Devices:
         return changed
 
     def here(self, line: Line) -> str | None:
-        """It is a phone's line, and the phone is at this address now. At which other one it was before, if it was."""
+        """Note that a phone's line is at this address now. Returns the other address where the device was before, if
+        any."""
         owner, before = line.owner, None
         for known in (owner.instance, owner.mac, _contact(line), line.aor):
             if known:
@@ -57,7 +58,7 @@ class Devices:
         self._leave(phone.mac, phone.host)
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Apply a new bound from now on."""
         self._limit = limit
         while len(self._hosts) > limit:
             self._evict()
@@ -76,12 +77,13 @@ class Devices:
         return (instance is not None and at(instance, host) != host) or (mac is not None and at(mac, host) != host)
 
     def came(self, phone: Phone, aor: str) -> bool:
-        """Whether a new line of a phone may be an old one that was elsewhere. Another phone may share its AOR, too."""
+        """Whether a new line of a phone may be an old one that was elsewhere. (Another phone may share its AOR, too.)
+        """
         return self.moved(phone) or self._hosts.get(aor, phone.host) != phone.host
 
     def _on_segment(self, host: str, flow: Flow) -> str | None:
-        """The MAC that the link shows, where it surely is the phone's: a Polycom's, or one that the site declares. Any
-        other may be a router's: what comes through one carries its address, a single phone's as well as many."""
+        """The MAC on the link, if it surely is the phone's: a Polycom's, or one that the site declares. Any other may
+        be a router's, which replaces the address of one phone as well as of many."""
         link = flow.source_mac
         if link is None or flow.source_host != host:
             return None
@@ -89,8 +91,8 @@ class Devices:
 
 
 def _contact(line: Line) -> str | None:
-    """The line as the phone names it, where that shows an address behind NAT: seen at two addresses, it is one phone's.
-    """
+    """AOR and Contact of a line that shows an address behind NAT, otherwise None: seen at two addresses, both are one
+    phone."""
     return f"{line.aor} {line.contact_user}@{line.contact_host}" if line.contact_host != line.owner.host else None
 
 

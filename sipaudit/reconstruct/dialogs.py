@@ -1,8 +1,7 @@
-"""Dialogs, early ones and forks (RFC 3261 12).
+"""Dialogs, including early ones and forks (RFC 3261 12).
 
-A *leg* is what one phone shares under one Call-ID and one local tag: the
-dialogs of all forks of its INVITE or SUBSCRIBE.  Two phones of a call have two
-legs, also when they stand behind one address.
+A *leg* is one phone's side of a call or subscription, under one Call-ID and one local tag: the dialogs of all forks of
+its INVITE or SUBSCRIBE. Two phones of a call have two legs, even behind one address.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from sipaudit.reconstruct.phones import CallSeen, Line, Phone
 from sipaudit.reconstruct.rounds import Round, Rounds
 from sipaudit.turned_away import turned_away
 
-CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog they tell that it is a call's
-DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})            # out of one they may begin one
+CALL_METHODS = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "PRACK"})  # in a dialog: it is a call's
+DIALOG_METHODS = frozenset({"INVITE", "SUBSCRIBE", "REFER"})            # outside a dialog: they may begin one
 
 LegKey = tuple[str, str, str | None]  # the phone's host, Call-ID, local tag
 
 
 class CallState(StrEnum):
-    """A call as the events tell it; `NONE` is a leg of which nothing was told."""
+    """A call's state as events report it; `NONE` is a leg without any call event."""
 
     NONE = "none"
     RINGING = "ringing"
@@ -33,7 +32,8 @@ class CallState(StrEnum):
 
 
 class Fork(StrEnum):
-    """One dialog of a leg, by its remote tag; acknowledged by the phone's ACK of the 2xx that confirmed it."""
+    """State of one dialog of a leg, by its remote tag; ACKNOWLEDGED after the phone's ACK of the 2xx that confirmed it.
+    """
 
     EARLY = "early"
     CONFIRMED = "confirmed"
@@ -41,15 +41,15 @@ class Fork(StrEnum):
     ENDED = "ended"
 
 
-NONE, RINGING, UP, OVER = CallState   # of an Enum's members each look-up costs as much as two tests
+NONE, RINGING, UP, OVER = CallState   # a lookup of an Enum member costs as much as two tests
 EARLY, CONFIRMED, ACKNOWLEDGED, ENDED = Fork
 STANDS = (CONFIRMED, ACKNOWLEDGED)
 
 
 class Leg:
-    """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` its dialogs by
-    remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port
-    and `far_host` the server's host; `shown` the call as the report will show it."""
+    """One phone's side of a Call-ID. `number` is the call's, None for a subscription; `forks` the state of each dialog
+    by remote tag; `invite` the number of the INVITE transaction that counts; `endpoint` the phone's host:port and
+    `far_host` the server's host; `shown` the call as the report will show it."""
 
     __slots__ = ("cseq_in", "cseq_out", "endpoint", "far_host", "forks", "invite", "key", "life", "line",
                  "number", "phone", "seen", "server", "shown", "state")
@@ -74,12 +74,11 @@ class Leg:
 
     @property
     def lives_until(self) -> float:
-        """When it may be over at the soonest: a call, when that ends; what is heard of it puts it off."""
+        """The earliest time when it may expire, for a call as if it ended now; further traffic postpones it."""
         return self.seen + (self.life if self.number is None else DIALOG_LIFE)
 
     def note(self, tag: str | None, state: Fork) -> bool:
-        """Take in how the dialog with this remote tag stands; False if that is old news (a late or repeated
-        response)."""
+        """Store the state of the dialog with this remote tag; False if it is outdated (a late or repeated response)."""
         known = self.forks.get(tag)
         if known is ENDED or (known in STANDS and state is EARLY):
             return False
@@ -92,25 +91,26 @@ class Leg:
         return True
 
     def may_be_left(self, tag: str | None) -> bool:
-        """Whether the phone may not be in the dialog with this remote tag: several ends have answered, and of its ACK
-        to this one, without which the far end gives up (RFC 3261 13.3.1.4), nothing was seen."""
+        """Whether the phone may have left the dialog with this remote tag: several far ends have answered, and no ACK
+        from the phone to this one was seen, without which the far end gives up (RFC 3261 13.3.1.4)."""
         answered = sum(state is not EARLY for state in self.forks.values())
         return answered > 1 and self.forks.get(tag) is not ACKNOWLEDGED
 
     def stands_with(self, tag: str | None) -> bool:
-        """Whether there is a dialog with this remote tag: a call that was answered, or a subscription that the far end
-        has notified of."""
+        """Whether a dialog with this remote tag exists: an answered call, or a subscription for which a NOTIFY has
+        come."""
         return self.forks.get(tag) in STANDS or (self.number is None and self.cseq_in >= 0)
 
     def follows(self, cseq: int, outward: bool) -> bool:
-        """Whether a request with this CSeq was made after one of the leg that was seen: in one direction they are
-        counted up, in the other it follows the INVITE (RFC 3261 12.2.1.1)."""
+        """Whether a request with this CSeq was sent after another request of the leg that was seen: CSeqs of one
+        direction increase, and the first of the other direction follows the INVITE (RFC 3261 12.2.1.1)."""
         last = self.cseq_out if outward else self.cseq_in
         return last < cseq if last >= 0 else self.invite >= 0
 
     def jumps(self, cseq: int, outward: bool) -> bool:
-        """Whether a CSeq of the phone is missing before this one (RFC 3261 12.2.1.1: one by one). The far end's need
-        not all come this far: a proxy challenges some, a border controller answers PRACK or UPDATE itself (12.2.2)."""
+        """Whether the phone skipped a CSeq before this one (RFC 3261 12.2.1.1: they increase by one). Requests of the
+        far end need not all arrive: a proxy challenges some, a border controller answers PRACK or UPDATE itself
+        (12.2.2)."""
         last = self.cseq_out if outward else self.cseq_in
         if cseq > last:
             if outward:
@@ -121,7 +121,7 @@ class Leg:
 
 
 class Legs:
-    """Legs by key, bounded: the longest unheard of go first, those of calls that are up last."""
+    """Legs by key, bounded: those without traffic for longest are evicted first, those of calls that are up last."""
 
     __slots__ = ("_by_call", "_by_key", "_limit", "_ring", "_rounds", "evicted", "find")
 
@@ -147,18 +147,18 @@ class Legs:
             self._evict()
 
     def rename(self, leg: Leg, key: LegKey) -> None:
-        """The leg under its full key, once the phone's tag is known."""
+        """Store the leg under its full key, once the phone's tag is known."""
         self._drop(leg)
         leg.key = key
         self._by_key[key] = leg
         self._by_call[key[1:]] = leg
 
     def anywhere(self, call_id: str, tag: str | None) -> Leg | None:
-        """A leg with this Call-ID and local tag, whoever's."""
+        """A leg with this Call-ID and local tag, of any phone."""
         return self._by_call.get((call_id, tag))
 
     def sweep(self, clock: float) -> list[Leg]:
-        """Forget the legs whose time is over; returned are those whose call was not."""
+        """Forget the legs whose lifetime is over; returns those whose call was not over."""
         lost: list[Leg] = []
         if not self._ring:
             return lost
@@ -171,7 +171,7 @@ class Legs:
         return lost
 
     def _check(self, due: Round, clock: float, lost: list[Leg]) -> None:
-        """The same of the first legs of the ring, which this round is of."""
+        """Do so for the first legs of the ring, the members of this round."""
         ring, kept, safe = self._ring, 0, inf
         for _ in range(due.count):
             leg = ring.popleft()
@@ -186,7 +186,7 @@ class Legs:
             self._rounds.add(clock + DIALOG_CHECK, kept, safe)
 
     def doubt(self) -> None:
-        """One may be over sooner than it seemed when it was last checked: a subscription's has become a call's."""
+        """A leg may expire sooner than its last check assumed: a subscription's leg has become a call's."""
         self._rounds.doubt()
 
     def release(self, phones: Container[Phone]) -> None:
@@ -200,7 +200,7 @@ class Legs:
             self._ring = deque(kept)
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Apply a new bound from now on."""
         self._limit = limit
         while len(self._ring) > limit:
             self._evict()
@@ -213,7 +213,7 @@ class Legs:
         self.evicted += 1
 
     def _pass_over(self, matters: Callable[[Leg], bool]) -> bool:
-        """Turn the ring until its head does not matter; whether all that were looked at do."""
+        """Rotate the ring until its head does not matter; True if all legs tried (SECOND_CHANCES) do matter."""
         for _ in range(SECOND_CHANCES):
             if not matters(self._ring[0]):
                 return False

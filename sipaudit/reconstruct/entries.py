@@ -1,4 +1,4 @@
-"""The server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains (`views` has each)."""
+"""The server entries of lines: declared ones, resolved by the capture's DNS, and DNS chains (one entry: `views`)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sipaudit.turned_away import has_room, turned_away
 class Entries:
     """All entries in use, declared and learnt, and the views of lines on them.
 
-    Of the learnt ones no more than `limit` are kept: those go that no line uses, as `used` gives the views of lines;
-    `evicted` counts them.
+    At most `limit` learnt entries are stored: those that no line uses are evicted, where `used` returns the views of
+    lines; `evicted` counts them.
     """
 
     def __init__(self, declared: Mapping[str, ServerEntry], names: Names, limit: int) -> None:
@@ -33,13 +33,13 @@ class Entries:
         self._views_of: dict[EntryState, list[View]] = {}
         self._revision = 0
         self.hosts: dict[str, None] = {}      # addresses of servers of entries
-        self.endpoints: dict[str, None] = {}  # the same as host:port
+        self.endpoints: dict[str, None] = {}  # their host:port
         self.open = View((), False, 0)
         for state in self._declared.values():
             self._index(state)
 
     def declare(self, declared: Mapping[str, ServerEntry]) -> None:
-        """These entries are declared from now on; of those that stay as they are, DNS's answers stay known."""
+        """Replace the declared entries; those that are unchanged keep what DNS said of them."""
         known, self._declared = self._declared, {}
         for name, entry in declared.items():
             state = known.get(name)
@@ -55,17 +55,17 @@ class Entries:
         yield from self._chains.values()
 
     def view(self, names: Iterable[str]) -> View:
-        """The view of a line that declares these entries; of one that declares none, the open view."""
+        """The view of a line that declares these entries; the open view if it declares none."""
         states = tuple(self._declared[name] for name in names if name in self._declared)
         return self._view(states, declared=True) if states else self.open
 
     @property
     def evicted(self) -> int:
-        """How many learnt entries were forgotten, or not taken in, because there were too many."""
+        """How many learnt entries were evicted, or not stored, because there were too many."""
         return self._room.evicted
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Apply a new bound from now on."""
         self._room.limit = limit
         if len(self._chains) > limit:
             self._room.evicted += self._shed()
@@ -79,8 +79,8 @@ class Entries:
         return self._views[states]
 
     def with_chain(self, view: View, flow: Flow) -> View:
-        """The view of an undeclared line that uses this flow's server: with the chain of at least two addresses in
-        which it lies, if DNS showed one."""
+        """The view of an undeclared line that uses this flow's server, extended by the chain (of at least two
+        addresses) that contains the server, if DNS showed one."""
         host = flow.destination_host
         if view.declared or host in view.hosts:
             return view
@@ -90,7 +90,7 @@ class Entries:
         return view if state is None else self._view((*view.states, state), declared=False)
 
     def _chain_of(self, host: str, port: int, transport: str) -> EntryState | None:
-        """The entry, known or learnt now, of the chain that leads to this address; one address alone makes none."""
+        """The entry, known or learnt now, of the chain that leads to this address; a single address is no chain."""
         family = family_of(host)
         for owner in self._names.owners_of(host, transport):
             at = (port, transport) if owner[1] != "SRV" else (0, "")
@@ -105,7 +105,7 @@ class Entries:
         return None
 
     def _is_everywhere(self, chain: Chain) -> bool:
-        """Whether a chain shares a name with so many entries that an answer for it would concern too many."""
+        """Whether a chain shares a name with so many entries that an answer for that name would concern too many."""
         common = any(len(self._by_name.get(name, ())) >= NAME_ENTRIES for name in chain.names)
         if common:
             turned_away("entry-names")
@@ -121,7 +121,7 @@ class Entries:
         return state
 
     def _shed(self) -> int:
-        """Forget the learnt entries that no line uses; how many those were."""
+        """Evict the learnt entries that no line uses; returns how many."""
         before = len(self._chains)
         used = {state for view in self.used() for state in view.states}
         self._chains = {key: state for key, state in self._chains.items() if state in used}
@@ -129,7 +129,7 @@ class Entries:
         return before - len(self._chains)
 
     def _keep_used(self) -> None:
-        """Make the indexes anew, of what is in use."""
+        """Rebuild the indexes from what is in use."""
         states, used = list(self.states()), set(self.used())
         kept = set(states)
         self._views = {key: view for key, view in self._views.items()
@@ -143,7 +143,7 @@ class Entries:
         self._most = max(self._most, 2 * len(self.hosts), 2 * len(self._by_name), 2 * len(self._views))
 
     def learn(self, answer: DnsMessage, seen: Mapping[str, object]) -> list[EntryState]:
-        """Take in a DNS answer; `seen` are the hosts of servers seen. Returned are the entries it concerns."""
+        """Store a DNS answer; `seen` are the hosts of servers seen. Returns the entries it concerns."""
         changed = self._names.learn(answer)
         owners = dict.fromkeys([answer.name, *(record.name for record in answer.records[:64])])
         touched = dict.fromkeys(state for owner in owners for state in self._by_name.get(owner, ()))
@@ -162,7 +162,7 @@ class Entries:
         return list(touched)
 
     def _refresh(self, state: EntryState, answer: DnsMessage) -> None:
-        """Resolve an entry anew; lines notice by its views' revision that it is another list."""
+        """Resolve an entry again; lines notice a changed list by their views' revision."""
         chain = state.chain(self._names)
         if chain is None:
             return
@@ -179,8 +179,8 @@ class Entries:
                 view.keys.clear()
 
     def _led_to(self, changed: Iterable[SetKey]) -> Iterator[EntryState]:
-        """The declared entries with addresses to which these sets lead: answers for their SRV sets concern them from
-        now on."""
+        """The declared entries with addresses to which these record sets lead: from now on answers for their SRV sets
+        concern them."""
         found = {address for key in changed for address in self._addresses_at(key) if address in self.hosts}
         for state in self._declared.values() if found else ():
             addresses = [server.address for server in state.entry.servers if server.address in found]
@@ -193,14 +193,15 @@ class Entries:
                 yield state
 
     def _addresses_at(self, key: SetKey) -> list[str]:
-        """What a set leads to: the addresses of its own, or of its targets."""
+        """The addresses to which a record set leads: its own, or those of its targets."""
         targets = self._names.targets(key)
         return [address for target in targets for address in self._names.addresses_of(target)] if key[1] == "SRV" else (
             targets)
 
     def _compare(self, state: EntryState) -> None:
-        """What DNS says of a declared list: another than that puts it in doubt (assumption list-as-resolved), and
-        another than before is a change of the list, by right (reference-model.md 5, *premature-failback*)."""
+        """Compare DNS with a declared list. A different list puts the declared one in doubt (assumption
+        list-as-resolved); a list that differs from DNS's previous one is a legitimate change of the list
+        (reference-model.md 5, *premature-failback*)."""
         told = self._lists_of(state)
         lists = {owner: said for owner, said in told.items() if srv_transport(owner) in state.transports}
         declared = ranked((one.priority, one.address) for one in state.entry.servers if one.address is not None)
@@ -209,19 +210,20 @@ class Entries:
         if any(state.said.get(owner, said) != said for owner, said in lists.items()):
             state.reordered = True
             self._changed(state)
-        known = state.said | told   # an owner says nothing while the addresses of its targets are awaited
+        known = state.said | told   # an owner gives no list while its targets' addresses are missing
         state.said = {owner: said for owner, said in known.items() if owner in state.names}
         state.turned = frozenset(owner for owner, said in state.said.items() if contradict(said, declared))
 
     def _lists_of(self, state: EntryState) -> dict[str, list[frozenset[str]]]:
-        """The lists that SRV sets give of an entry's addresses, by their owners: those for its transports first."""
+        """The ordered lists that SRV sets give of an entry's addresses, by owner; owners for the entry's transports
+        first."""
         families = {family_of(server.address) for server in state.entry.servers if server.address is not None}
         owners = sorted(state.services, key=lambda name: srv_transport(name) not in state.transports)
         lists = ((name, self._names.ranks(name, families)) for name in owners[:ENTRY_LISTS])
         return {name: said for name, said in lists if said}
 
     def _changed(self, state: EntryState) -> None:
-        """Lines with this entry notice at their next message that it is another list now."""
+        """The entry's list has changed; its lines notice at their next message."""
         self._revision += 1
         state.changed = self._revision
         for view in self._views_of.get(state, ()):
@@ -238,7 +240,7 @@ class Entries:
         )
 
     def _reaches(self, key: SetKey, seen: Mapping[str, object]) -> bool:
-        """Whether a record set leads to the host of a server seen."""
+        """Whether a record set leads to the host of a server that was seen."""
         return any(address in seen for address in self._addresses_at(key))
 
     def _index_view(self, view: View) -> None:

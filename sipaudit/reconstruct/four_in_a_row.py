@@ -1,9 +1,9 @@
-"""A whole renewal in four messages in a row: REGISTER, challenge, REGISTER, 200, and nothing between.
+"""A whole renewal in four consecutive messages: REGISTER, challenge, REGISTER, 200.
 
-Where few phones speak at a time nearly all renewals pass so.  What the short road (`short_road`) asks of each message
-is asked of the four together, and what it leaves of them is written once, without what each would have told the next.
-Where anything is odd none is taken, and they go that road one by one.  Only messages of known forms come here, which
-nobody has read.
+Where few phones send at a time, nearly all renewals look like this. The checks that the short road (`short_road`) makes
+for each message are made for the four together, and their result is stored once, without the state in between. If
+anything is odd, none of the four is taken, and they go that road one by one. Only messages of known forms come here,
+which have not been parsed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Four = tuple[Unread, Unread, Unread, Unread]
 
 
 class FourInARow:
-    """Takes renewals whole. Who drives it clears `pieced`, those of their messages that came in several packets."""
+    """Takes whole renewals. `pieced` collects those messages that came in several packets; the caller clears it."""
 
     __slots__ = ("_memory", "pieced")
 
@@ -36,8 +36,8 @@ class FourInARow:
         self.pieced: list[Repeat] = []
 
     def take(self, four: Four, newest: float, capture: int) -> bool:
-        """Take four messages, if they are a renewal; `newest` is the time of what came before them, and who asks moves
-        the clock on. Flat, for most messages of most captures come here."""
+        """Take four messages, if they are a renewal; `newest` is the time of the item before them. The caller advances
+        the clock. Written without helper calls, because most messages of most captures come here."""
         (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
         if type(two) is not Repeat or type(three) is not Repeat or type(last) is not Repeat:
             return False
@@ -48,7 +48,7 @@ class FourInARow:
             or refused.request is not asking or granted.request is not asking or type(asking) is not Asking
         ):
             return False
-        challenging: Answering = refused.known  # type: ignore[assignment]  # as `request` tells (`short_road`)
+        challenging: Answering = refused.known  # type: ignore[assignment]  # because `request` is set (`short_road`)
         granting: Answering = granted.known  # type: ignore[assignment]
         if not (challenging.challenges and granting.grants) or asking.asked == 0:
             return False
@@ -75,13 +75,13 @@ class FourInARow:
 
     def _note(self, line: Line, asking: Asking, challenging: Answering, granting: Answering, four: Four,
               key: tuple[str, str, str], second_key: tuple[str, str, str], newest: float) -> None:
-        """Remember the renewal, as two transactions that are over, and tell of it."""
+        """Store the renewal as two finished transactions, and report it to `Renewals`."""
         (one, _, _), (two, _, _), (three, _, _), (last, _, _) = four
         memory, phone, server, flow = self._memory, line.owner, line.server, one.form.flow
         call_id, number = asking.call_id, memory.numbers + 1
         sent, asked, time = one.time, three.time, last.time
-        renewals: Renewals = line.renewals  # type: ignore[assignment]  # it is asked for by `_may_renew`
-        status, begun = challenging.status, memory.clock - newest   # what our clock showed when the capture's showed 0
+        renewals: Renewals = line.renewals  # type: ignore[assignment]  # checked by `_may_renew`
+        status, begun = challenging.status, memory.clock - newest   # our clock when the capture's was 0
         tally(memory.traffic.methods, "REGISTER", 2)
         for answered in (status, 200):
             memory.traffic.statuses[answered] = memory.traffic.statuses.get(answered, 0) + 1
@@ -103,7 +103,8 @@ class FourInARow:
         renewals.pass_by(renewal)
 
     def _may_renew(self, line: Line, asking: Asking, flow: Flow, time: float, cseq: int) -> bool:
-        """Whether the line may begin a mere renewal with this REGISTER, and hear of it by its server."""
+        """Whether the line may begin a mere renewal with this REGISTER, to a known registrar that has sent to the line
+        before."""
         memory, renewals, server = self._memory, line.renewals, line.server
         return (
             renewals is not None and renewals.current is None and renewals.last is None

@@ -1,8 +1,8 @@
-"""Answers to a line's INVITEs, BYEs and SUBSCRIBEs, taken in short where nothing is wrong.
+"""Answers to a line's INVITEs, BYEs and SUBSCRIBEs, on a short path for lines with nothing wrong.
 
-The line's follower has asked to be told of them at once (`Line.follower`).  That spares the questions which of several
-transactions is answered, what the answer proves, and which of the tables' rows it is about.  It takes only an answer to
-which all of these have the usual reply, and does the rest as the long road (`responses`) does; else it does nothing.
+The line's follower receives them at once (`Line.follower`). This skips the checks which of several transactions is
+answered, what the answer proves, and which table rows it concerns. An answer is taken only if all of these checks have
+their usual result, and everything else is done as on the long road (`responses`); otherwise nothing is done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sipaudit.sip.message import Response
 
 
 class Heard:
-    """Takes such answers."""
+    """Takes such answers for the line's follower."""
 
     __slots__ = ("_memory",)
 
@@ -24,8 +24,8 @@ class Heard:
         self._memory = memory
 
     def answers(self, item: Datagram, response: Response, _form: Form | None = None) -> bool:
-        """Take the first answer of its class to a request of the line, as `Responses.take` does. False: it must go the
-        long road."""
+        """Take the first answer of its status class to a request of the line, as `Responses.take` does. False: it must
+        go the long road."""
         memory, via, cseq, status = self._memory, response.via, response.cseq, response.status
         transaction = memory.transaction((via.branch, via.host, cseq.method))
         if transaction is None or not transaction.from_phone or transaction.sibling is not None \

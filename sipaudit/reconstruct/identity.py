@@ -1,4 +1,4 @@
-"""Which of the phones behind an address a message is from, and which of their lines it is about."""
+"""Which of the phones behind an address sent a message, and which of their lines it is about."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from sipaudit.sip.uri import aor as address_of_record
 from sipaudit.sip.uri import is_name
 from sipaudit.turned_away import latest
 
-ANONYMOUS = "anonymous.invalid"   # of the From of who stays nameless (RFC 3261 8.1.1.3)
+ANONYMOUS = "anonymous.invalid"   # host in the From of an anonymous caller (RFC 3261 8.1.1.3)
 SEVERAL = "several Contacts or User-Agents behind one address, and neither instance nor MAC to part them"
 APART = "several lines with one private address, never seen from one port, and neither instance nor MAC to part them"
 SHARED = "one AOR and Contact registered under two Call-IDs at a time, and neither instance nor MAC to part the two"
-LINE_LASTS = 3600.0   # seconds since its last request for which a line counts as its phone's: what Polycoms ask for
+LINE_LASTS = 3600.0   # seconds since its last request for which a line is in use: the expiry that Polycoms request
 
 
 def note_guise(line: Line, guise: Guise) -> None:
-    """Note how the phone looks. With neither instance nor MAC two phones behind one address show by looks that come
-    back, or that a line has which never had the other; one that only changes (a new firmware, a new port) does not."""
+    """Note the phone's guise. Without instance and MAC, two phones behind one address show when an earlier guise comes
+    back, or when a line has a guise that does not replace its own previous one; a guise that merely changes (new
+    firmware, new port) shows nothing."""
     phone = line.owner
     seen = phone.guises
     if not seen or guise == seen[-1]:
@@ -41,20 +42,20 @@ def note_guise(line: Line, guise: Guise) -> None:
 
 @lru_cache(maxsize=256)
 def _only(guise: Guise) -> tuple[Guise]:
-    """One value for all phones that look the same, as those of a model do."""
+    """One shared tuple for all phones with the same guise, as those of one model have."""
     return (guise,)
 
 
 def weak(phone: Phone) -> bool:
-    """Whether nothing but User-Agent and Contact tells this phone from another."""
+    """Whether only User-Agent and Contact distinguish this phone from another."""
     return phone.instance is None and phone.agent_mac is None
 
 
 def in_turns(line: Line) -> bool:
-    """Whether this line and another of its phone have asked one server in turns from two ports, or by two links. A NAT
-    that maps a phone's port anew does so for all its lines, and behind it they share a connection; of two phones that
-    look the same there, or that have one address in two networks of which the capture shows both, each has its own.
-    """
+    """Whether this line and another of its phone have sent to one server alternately from two ports, or over two links.
+    A NAT that remaps a phone's port does so for all its lines, and behind it they share a connection; but two phones of
+    the same guise behind the NAT, or two phones with one address in two captured networks, each have a port or link of
+    their own."""
     if not weak(line.owner):
         return False
     flow = line.flow
@@ -65,22 +66,22 @@ def in_turns(line: Line) -> bool:
 
 
 def _came_otherwise(one: Flow, other: Flow) -> bool:
-    """Whether two flows to one server begin at different ports, or came by different hosts of the segment, or in
-    different VLANs."""
+    """Whether two flows to one server have different source ports, different MACs on the segment, or different VLANs.
+    """
     return (one.source != other.source
             or (one.source_mac != other.source_mac and None not in (one.source_mac, other.source_mac))
             or _are_apart(one.vlan, other.vlan))
 
 
 def _are_apart(one: str | None, other: str | None) -> bool:
-    """Whether VLANs are two networks. What a tap shows on either side of a switch may have lost its outer tags there,
-    or all."""
+    """Whether two VLAN tags mean two networks. Behind a switch, a tap may see a packet without its outer tags, or
+    without any."""
     return one != other and None not in (one, other) and not f".{one}".endswith(f".{other}") \
         and not f".{other}".endswith(f".{one}")
 
 
 def note_apart(line: Line) -> None:
-    """Note whether the line, which has turned to another server or port, shows that its phone may be two; or is one
+    """Note whether the line, which now uses another server or port, shows that its phone may be two; or that it is one
     after all."""
     phone = line.owner
     if phone.unsure is None:
@@ -91,9 +92,9 @@ def note_apart(line: Line) -> None:
 
 
 def _is_apart(line: Line) -> bool:
-    """Whether this line and another have asked one server, but never from one port: they may be two phones with one
-    private address behind a carrier's NAT, to which each has a port of its own. Or the NAT forgot the port of a phone
-    between its lines; that shows when they ask again."""
+    """Whether this line and another have sent to one server, but never from one port: they may be two phones with the
+    same private address behind a carrier's NAT, which gives each its own port. Or the NAT dropped a phone's port
+    mapping between its lines' requests; that shows at their next requests."""
     return line.flow is not None and any(
         other.flow is not None and other.flow.source != line.flow.source
         and line.spoke - other.spoke <= LINE_LASTS and _only_apart(line.ways, other.ways)
@@ -101,14 +102,15 @@ def _is_apart(line: Line) -> bool:
 
 
 def _only_apart(ways: Sequence[Flow], others: Sequence[Flow]) -> bool:
-    """Whether two lines have asked one server by UDP, and none from one port."""
+    """Whether two lines have sent to one server by UDP, and never from the same port."""
     both = [(one.source, other.source) for one in ways for other in others
             if one.destination == other.destination and one.transport == other.transport == "udp"]
     return bool(both) and all(one != other for one, other in both)
 
 
 def parted(source: Source, contact: Address, device: Device) -> Phone | None:
-    """The phone with this instance, or MAC; else one that has shown neither so far and has this Contact."""
+    """The phone with this instance (or, without one, this MAC); otherwise a phone with this Contact that has shown none
+    yet, nor another MAC."""
     instance, mac = contact.instance, device.mac
     if instance is None and mac is None:
         return None
@@ -123,12 +125,12 @@ def parted(source: Source, contact: Address, device: Device) -> Phone | None:
 
 
 def alike(source: Source, contact: Address, user_agent: str | None, uri: Uri) -> Phone | None:
-    """Without instance and MAC: the phone with this Contact host and port, else with this User-Agent and Contact host
-    (the one that has the AOR, where several do)."""
+    """Without instance and MAC: the phone with this Contact host and port, otherwise the one with this User-Agent and
+    Contact host (among several, the one that has the AOR)."""
     if contact.instance is not None or read_user_agent(user_agent).mac is not None:
         return None
     port, near = port_of(contact.uri), source.with_contact_host(contact.uri.host)
-    if len(source.phones) == 1:   # thousands of lines behind a border controller look like one phone's
+    if len(source.phones) == 1:   # the thousands of lines behind a border controller look like one phone
         looks = any(line.contact_port == port or user_agent in (None, line.user_agent) for line in near)
         return source.phones[0] if looks else None
     found = {line.owner for line in near if line.contact_port == port} \
@@ -142,7 +144,7 @@ def alike(source: Source, contact: Address, user_agent: str | None, uri: Uri) ->
 
 
 def bare(lines: Sequence[Line], uri: Uri) -> Line | None:
-    """Without a Contact: the line with this AOR, the last used of several."""
+    """Without a Contact: the line with this AOR, the most recently used of several."""
     aor = address_of_record(uri)
     named = [line for line in lines if line.aor == aor]
     if named:
@@ -151,19 +153,19 @@ def bare(lines: Sequence[Line], uri: Uri) -> Line | None:
 
 
 def names_another(uri: Uri, line: Line) -> bool:
-    """Whether this may be the AOR of a line that is not known, with the number of this one on another domain: a phone
-    that has both gives them the same Contact. The address of a server is no domain of its own."""
+    """Whether this may be the AOR of an unknown line with the same number as this line but on another domain: a phone
+    that has both gives them the same Contact. A server's address does not count as another domain."""
     return uri.user == line.user and uri.host not in (line.domain, ANONYMOUS) and is_name(uri.host)
 
 
 def by_gruu(source: Source, contact: Address, uri: Uri) -> Line | None:
-    """The line of a request whose Contact is a GRUU: that is where the registrar has the phone reached, and tells of
-    its own address nothing (RFC 5627 4.4). By its AOR, a nameless caller's if there is but one; None if it tells
-    none."""
+    """The line of a request whose Contact is a GRUU: a GRUU leads to the registrar, which forwards to the phone, and
+    says nothing of the phone's own address (RFC 5627 4.4). Found by the AOR, or for an anonymous caller by being the
+    only line; None if that does not settle it."""
     gruu = gruu_of(contact.uri)
     if gruu is None:
         return None
-    phone = source.with_instance(gruu)   # a temporary one names none
+    phone = source.with_instance(gruu)   # "" (a temporary GRUU) is nobody's instance
     lines = phone.lines if phone is not None else () if gruu else source.lines
     aor = address_of_record(uri)
     named = [line for line in lines if line.aor == aor] or (lines if uri.host == ANONYMOUS else ())
@@ -171,7 +173,8 @@ def by_gruu(source: Source, contact: Address, uri: Uri) -> Line | None:
 
 
 def narrowed(found: Sequence[Line], request: Request, flow: Flow) -> Line | None:
-    """Of lines with the right Contact user, the one with its host and port, or its mapped address behind a NAT."""
+    """Of lines with the right Contact user, the one with the Request-URI's host and port, or the one behind a NAT whose
+    mapped address the request goes to."""
     if len(found) < 2:
         return found[0] if found else None
     host, port = request.uri.host, port_of(request.uri)

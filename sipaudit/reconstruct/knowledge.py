@@ -1,4 +1,4 @@
-"""What the site file tells reconstruction: it knows no files, and is handed this."""
+"""The interface through which reconstruction gets the site file's declarations: it reads no files itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sipaudit.model.settings import Declaration, LineIdentity, ServerEntry
 
 
 class Knowledge(Protocol):
-    """What the site file knows. `declares_phone` takes the source address and the MAC; `emergency` are the numbers."""
+    """What the site file declares. `declares_phone` takes the source address and the MAC; `emergency` are the numbers.
+    """
 
     @property
     def entries(self) -> Mapping[str, ServerEntry]: ...

@@ -1,7 +1,7 @@
-"""How long a server entry lives for one phone: by what its own DNS answers said (B2).
+"""How long a server entry is valid for one phone, according to the DNS answers that this phone received (B2).
 
-A resolver hands out what is left of a record's life: two phones that ask for the same name a minute apart have it until
-the same moment, but are told different TTLs, from which their timers count.
+A resolver hands out the remaining life of a cached record: two phones that ask for the same name a minute apart have it
+until the same moment, but receive different TTLs, from which their timers count.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from sipaudit.reconstruct.views import EntryState
 from sipaudit.sip.datagram import Datagram, DnsMessage, Item
 from sipaudit.turned_away import forget_oldest
 
-SETS_KEPT = 16   # of what one host was told
+SETS_KEPT = 16   # record sets stored per host
 
 
 class Life(Struct, frozen=True, gc=False):
-    """When a host was told a record set, its TTLs in seconds, the first of its records, and the answer's packet."""
+    """A record set as one host received it: when, its TTLs in seconds, its first record, and the answer's packet."""
 
     time: float
     low: int
@@ -37,12 +37,12 @@ class Life(Struct, frozen=True, gc=False):
         return self.time + self.low
 
 
-Lives = Mapping[SetKey, Life]   # of the record sets that one host was told
+Lives = Mapping[SetKey, Life]   # of the record sets that one host received
 NOTHING_TOLD: Lives = {}
 
 
 def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
-    """Remember what this answer says, with all that its host was told before."""
+    """Store the records of this answer with those its host received before."""
     for key, records in sets_of(answer.records[:SETS_KEPT]).items():
         told.pop(key, None)
         ttls = [record.ttl for record in records]
@@ -51,9 +51,9 @@ def note_told(told: dict[SetKey, Life], answer: DnsMessage) -> None:
 
 
 def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reordered: bool) -> EntryChanged:
-    """The event of an entry's new list or end of life; `state.ends` are known, and `told` is what its phone was told.
-    One that is told another order than the declared one has another list, for it asks before it uses a static cache.
-    """
+    """The event of an entry's new list or new end of life; `state.ends` must be known, and `told` is what the phone
+    received. A phone that receives another order than the declared one uses another list, because it queries DNS before
+    it uses a static cache."""
     answer = state.answer or item
     ways = (*line.ways, item.flow) if isinstance(item, Datagram) else line.ways
     turned = any((owner, "SRV") in told and serves(owner, ways) for owner in state.turned)
@@ -66,8 +66,8 @@ def entry_changed(line: Line, state: EntryState, item: Item, told: Lives, *, reo
 
 
 def entry_noticed(line: Line, state: EntryState, item: Item, told: Lives, *, found: bool) -> Iterator[EntryChanged]:
-    """The events of an entry that a line turns out to have (`found`: one for each answer that told its phone of it
-    before), or that was given another list since the line was last seen."""
+    """The events for an entry that turns out to be the line's (`found`: one for each answer about it that its phone
+    received before), or whose list changed since the line was last seen."""
     changed = entry_changed(line, state, item, told, reordered=state.reordered and not found)
     own = _own(line, state, told) if found else NOTHING_TOLD
     answers = sorted({(life.time, life.capture, life.frame) for life in own.values()})
@@ -78,8 +78,9 @@ def entry_noticed(line: Line, state: EntryState, item: Item, told: Lives, *, fou
 
 
 def told_at_once(line: Line, item: Item, told: Lives, names: Names) -> Iterator[EntryChanged]:
-    """The events of declared lists of which the phone was told several servers by one name, and another first than is
-    declared: in such an answer they stand in no order, and who takes them as they come goes by none."""
+    """The events for declared lists where one answer gave the phone several of the servers under one name, with another
+    first than is declared: records of one name have no order, and a phone that takes them as they come follows no
+    declared one."""
     for key, life in told.items():
         addresses = names.targets(key) if key[1] in ("A", "AAAA") else []
         for state in line.view.states if len(addresses) > 1 else ():
@@ -91,7 +92,7 @@ def told_at_once(line: Line, item: Item, told: Lives, names: Names) -> Iterator[
 
 
 def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
-    """The event of a lookup of an entry of which something is known, and which may be something else now."""
+    """The event of a lookup for an entry with known records, which may be different now."""
     return EntryChanged(
         item.time, item.capture, item.frame, line.phone, line.number, state.entry.name, state.ends[0],
         state.ttl_low, state.ttl_high, False, state.ends[1:], True,
@@ -99,21 +100,21 @@ def entry_asked(line: Line, state: EntryState, item: Item) -> EntryChanged:
 
 
 def _behind_nat(line: Line) -> bool:
-    """Whether the phone has another address than it is seen at."""
+    """Whether the phone's own address differs from the one where it is seen."""
     own = line.contact_host or ""
     return own != line.owner.host and (own[:1].isdigit() or ":" in own)
 
 
 def _own(line: Line, state: EntryState, told: Lives) -> Lives:
-    """What the line's phone was told of the entry."""
+    """The record sets of the entry that the line's phone received."""
     if _behind_nat(line):
-        return NOTHING_TOLD   # that was its router, which may serve it from what is left of these
+        return NOTHING_TOLD   # its router received them, and may answer the phone from its cache
     return {key: life for key, life in told.items() if key[0] in state.names}
 
 
 def _lives(state: EntryState, own: Lives) -> tuple[tuple[float, ...], float, float]:
-    """When the entry's records run out, and their TTLs: of those that the phone was told, and where it may have got
-    others unseen, of these as well."""
+    """When the entry's records expire, and their TTLs: of the sets the phone received; and if it may have received
+    others unseen, of those as well."""
     if not own:
         return state.ends, state.ttl_low, state.ttl_high
     ends = {life.end for life in own.values()}

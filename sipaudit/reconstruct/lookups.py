@@ -1,5 +1,5 @@
-"""Lookups that nobody answers: their names do not resolve (F2), though no packet says so; or the capture lacks what
-they were told (B2)."""
+"""DNS lookups without an answer: their names do not resolve (F2), though no packet says so; or the capture lacks the
+answer (B2)."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from sipaudit.reconstruct.views import EntryState, stands_for
 from sipaudit.sip.datagram import DnsMessage
 from sipaudit.turned_away import forget_oldest
 
-Question = tuple[str, str, str]   # who asks, for which name, for records of which type
+Question = tuple[str, str, str]   # the host that asks, the name, the record type
 
-ASKED = 3          # times that a name was asked for: one query, or its answer, may be lost
-PATIENCE = 3.0     # seconds between the first and the last of these: a name server may take its time
+ASKED = 3          # queries for a name: one of them, or its answer, may be lost
+PATIENCE = 3.0     # seconds from the first to the last of these: a name server may be slow
 APART = 0.5        # seconds between two queries: two taps may show one twice
 SERIES_GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
 OPEN_KEPT = 4_096  # series
-REFUSED_KEPT = 4_096   # hosts that were told of names that do not resolve
+REFUSED_KEPT = 4_096   # hosts with refusals
 REFUSED_NAMES = 16     # names of one of them
-TOLD_KEPT = 16_384     # hosts that were told anything
-REFUSED_FOR = 10_800.0   # seconds that such an answer may be remembered by who got it (RFC 2308 5)
+TOLD_KEPT = 16_384     # hosts with stored record sets
+REFUSED_FOR = 10_800.0   # seconds for which a host may cache a refusal (RFC 2308 5)
 
 NXDOMAIN = 3
 SERVFAIL = 2
 
 
 class Series:
-    """A question that is asked again and again: `first` and `last` when, `told` whether it was told that this is in
-    vain."""
+    """A question that is asked repeatedly: `first` and `last` time, `told` whether its failure was reported."""
 
     __slots__ = ("first", "last", "times", "told")
 
@@ -43,9 +42,9 @@ class Series:
 
 
 class Lookups:
-    """Questions that were asked, and not answered yet; which were answered in vain, by who asked last; `lives` what
-    each host was told. `singles` are the only addresses of names for which somebody got no list of servers, and so
-    asked for their addresses (RFC 3263 4.2); by who asked, and name."""
+    """Open questions, and refusals, by the host that asked. `lives` are the record sets that each host received.
+    `singles` are, by host and name, the only address of a name where the host got no SRV list and so asked for
+    addresses (RFC 3263 4.2)."""
 
     __slots__ = ("_open", "_refused", "lives", "singles")
 
@@ -56,7 +55,7 @@ class Lookups:
         self.singles: dict[tuple[str, str], str] = {}
 
     def answered(self, answer: DnsMessage) -> None:
-        """Whatever it says, the name server is there."""
+        """Store an answer; whatever it says, the name server is alive."""
         self._open.pop((answer.client, answer.name, answer.type), None)
         if is_refusal(answer) or (answer.type == "SRV" and not answer.records):
             self._refuse(answer)
@@ -68,7 +67,8 @@ class Lookups:
             self._resolved(answer)
 
     def ends_failing(self, answer: DnsMessage) -> bool:
-        """Whether this host is told at last what it was refused, or had asked for in vain."""
+        """Whether this host at last receives what was refused to it before, or what it had asked for without an answer.
+        """
         series = self._open.get((answer.client, answer.name, answer.type))
         refusal = self._refused.get(answer.client, {}).get(answer.name)
         again = refusal is not None and (refusal.rcode != 0 or refusal.type == answer.type)
@@ -76,17 +76,17 @@ class Lookups:
         return found and (again or (series is not None and series.told))
 
     def told(self, host: str) -> Lives:
-        """What this host was told, in answers that the capture has: what others are told is not what it has (B2)."""
+        """The record sets this host received in captured answers: answers to other hosts are not in its cache (B2)."""
         return self.lives.get(host, NOTHING_TOLD)
 
     def refusals(self, host: str, time: float) -> list[DnsMessage]:
-        """The answers by which names do not resolve for this host, as far as it may remember them."""
+        """The answers that names do not resolve for this host, as long as it may cache them."""
         known = self._refused.get(host)
         return [] if known is None else [answer for answer in known.values()
                                          if time - answer.time <= REFUSED_FOR and is_refusal(answer)]
 
     def _resolved(self, answer: DnsMessage) -> None:
-        """A name has addresses, or a list of servers: is the former all that this host has of it?"""
+        """A name has addresses or an SRV list: note if this host has nothing but a single address of it."""
         asked = answer.client, srv_domain(answer.name)
         self.singles.pop(asked, None)
         addresses = {str(record.data) for record in answer.records if record.type in FAMILIES}
@@ -95,7 +95,7 @@ class Lookups:
             forget_oldest(self.singles, REFUSED_KEPT, "lookups")
 
     def _lacks_list(self, client: str, name: str) -> bool:
-        """Whether this host asked for the servers that a name lists, and was told of none."""
+        """Whether this host asked for the SRV list of a name and received none."""
         refused = self._refused.get(client, {})
         return any(owner in refused or (client, owner, "SRV") in self._open for owner in srv_owners(name))
 
@@ -107,14 +107,14 @@ class Lookups:
         forget_oldest(self._refused, REFUSED_KEPT, "lookups")
 
     def waits(self, client: str, state: EntryState, names: Names) -> bool:
-        """Whether this host has no answer to a question after records of which the entry was read."""
+        """Whether this host has an open question for records from which the entry was read."""
         return bool(self._open) and any(
             (client, name, kind) in self._open and names.knows(name, kind) for name in state.names for kind in TARGET)
 
     def in_vain_since(self, query: DnsMessage, spoke: float) -> float | None:
-        """When the first query was sent that this one shows to be in vain, and of which that was not told; None: none
-        is. `spoke` is when the phone last sent a request: who does may have been answered where the capture does not
-        show it."""
+        """When the first query was sent that this one shows to have failed and that was not reported yet; None if there
+        is none. `spoke` is when the phone last sent a request: a phone that sends may have received an answer that was
+        not captured."""
         question = query.client, query.name, query.type
         series = self._open.get(question)
         if series is None or series.first <= spoke or not 0 <= query.time - series.last <= SERIES_GOES_ON:
@@ -138,14 +138,14 @@ class Lookups:
 
 
 def is_refusal(answer: DnsMessage) -> bool:
-    """Whether an answer says that a name does not resolve: that it has no SRV or NAPTR records says nothing of that."""
+    """Whether an answer says that a name does not resolve; missing SRV or NAPTR records do not mean that."""
     return answer.rcode in (NXDOMAIN, SERVFAIL) or (
         answer.rcode == 0 and answer.type in FAMILIES and not answer.records)
 
 
 def may_have(names: Names, line: Line, name: str) -> Collection[str | None]:
-    """Which addresses a name may have, for a line: those that it has had; of one that was never seen resolved, in the
-    domain of the line, those of servers of which no name was seen."""
+    """The addresses that a name may have, for a line: those it has had; if it was never seen resolved but lies in the
+    line's domain, those of the line's servers whose name is unknown."""
     known = names.addresses_of(name)
     if known or not _is_near(name, line.domain):
         return known
@@ -153,21 +153,20 @@ def may_have(names: Names, line: Line, name: str) -> Collection[str | None]:
 
 
 def note_single(lookups: Lookups, line: Line) -> None:
-    """The phone may have been told of one server only, whatever is declared: its domain lists none, and has the address
-    of one."""
+    """The phone may know a single server, whatever is declared: its domain has no SRV list, and one address."""
     address = lookups.singles.get((line.owner.host, plain_name(line.domain)))
     if address is not None and address in line.view.hosts:
         line.strayed = True
 
 
 def _is_near(name: str, domain: str) -> bool:
-    """Whether a name is of that domain, or beside it: `sbc1.example.com` of `pbx.example.com`."""
+    """Whether a name lies in that domain or beside it, as `sbc1.example.com` beside `pbx.example.com`."""
     labels = domain.casefold().rstrip(".").split(".")
     return len(labels) > 1 and not labels[-1].isdigit() and name.split(".")[-2:] == labels[-2:]
 
 
 def failing(line: Line, item: DnsMessage, names: Names) -> Iterator[str]:
-    """Keys of the line's servers that the failing of a name takes away."""
+    """Keys of the line's servers that cannot be resolved if this name fails."""
     addresses = may_have(names, line, item.name)
     for state in line.view.states:
         if item.type == "SRV":
@@ -179,5 +178,5 @@ def failing(line: Line, item: DnsMessage, names: Names) -> Iterator[str]:
 
 
 def _leaves_without_address(server: EntryServer, item: DnsMessage) -> bool:
-    """Whether there is none of the server's family, as its name has none at all, or none of the type asked for."""
+    """Whether no address of the server's family is left: the name does not exist, or has none of that type."""
     return item.rcode == NXDOMAIN or family_of(server.address or "") == item.type

@@ -1,4 +1,4 @@
-"""What is remembered between two packets, and the small questions that every part of reconstruction asks of it."""
+"""Everything stored between two packets, and the small queries on it that every part of reconstruction makes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from sipaudit.sip.datagram import Flow, Item
 from sipaudit.sip.message import Challenge, Request
 from sipaudit.turned_away import forget_oldest, latest
 
-SERVERS = 64   # that lines have in one tuple for all (`_alone`)
+SERVERS = 64   # cached tuples of one server (`_alone`)
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
 FROM_ONE = {"INVITE": 1, "REGISTER": 2}   # bits of `Phone.counts`
 
-FIRST_SENDING: tuple[None, None, bool] = (None, None, False)  # what is said of a request that is no re-send
+FIRST_SENDING: tuple[None, None, bool] = (None, None, False)  # the result for a request that is no re-send
 
 
 class Memory:
-    """The registries of one reconstruction. `clock` is the seconds that passed, whatever the capture's clock did;
-    `swept_at` the item at which was last swept; `traffic` the capture's counters."""
+    """The registries of one reconstruction. `clock` is the seconds elapsed, whatever the capture's clock did;
+    `swept_at` the item of the last sweep; `traffic` the current capture's counters."""
 
     __slots__ = ("bounds", "calls", "clock", "emergency", "entries", "lookups", "names", "next_sweep", "numbers",
                  "registry", "repeated", "servers", "sights", "starts", "swept_at", "traffic", "transaction",
@@ -51,7 +51,7 @@ class Memory:
         self.registry = Registry(knowledge, self.entries, bounds)
         self.calls = Calls(self.registry, bounds)
         self.transactions = Transactions(bounds.transactions, bounds.strange_transactions, self._forgotten)
-        self.transaction = self.transactions.find   # of a key, the first; its siblings hang on it
+        self.transaction = self.transactions.find   # the first with a key, which links to its siblings
         self.sights = Sights()
         self.starts = Starts()
         self.emergency = knowledge.emergency
@@ -77,14 +77,14 @@ class Memory:
         return leg
 
     def sweep(self, item: Item) -> None:
-        """Forget what is over."""
+        """Forget transactions and legs whose lifetime is over."""
         self.swept_at = item
         self.next_sweep = self.clock + SWEEP
         self.transactions.sweep(self.clock)
         self.calls.sweep(self.clock, item)
 
     def tighten(self, bounds: Bounds) -> None:
-        """Other bounds from now on."""
+        """Apply new bounds from now on."""
         self.bounds = bounds
         self.registry.population.tighten(bounds)
         self.calls.tighten(bounds)
@@ -96,7 +96,7 @@ class Memory:
             self.sights.clear()
 
     def _dropped(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
-        """These lines, and phones, are forgotten: nothing here may hold them."""
+        """These lines and phones are forgotten: drop all references to them here."""
         if lines:
             self.sights.drop_blank()
         if phones:
@@ -114,7 +114,7 @@ class Memory:
         return used
 
     def _forgotten(self, transaction: Transaction) -> None:
-        """A transaction has gone: nothing is waited for any more that was to follow on it, nor does its call ring."""
+        """A transaction has gone: nothing that should follow it is awaited any more, and its call rings no longer."""
         phone = transaction.phone
         if phone is None:
             return
@@ -126,7 +126,7 @@ class Memory:
             self.calls.given_up(transaction.leg, transaction, self.swept_at)
 
     def may_ask_again(self, phone: Phone, transaction: Transaction, challenges: tuple[Challenge, ...]) -> None:
-        """The answer was one after which a phone sends the same again, with CSeq + 1; its challenges, if any."""
+        """Expect the request again with CSeq + 1 after this answer; `challenges` are the answer's, if any."""
         if phone.again is None:
             phone.again = {}
         else:
@@ -138,8 +138,8 @@ class Memory:
     def follows(self, phone: Phone, request: Request, method: str = "", *, removes: bool = False
                 ) -> tuple[int | None, Leg | None, bool]:
         """The transaction of which this request is the re-send (same Call-ID, next CSeq), its leg, and whether it
-        answers a challenge of that transaction, by its nonce (F13). `method` is the request's, if it has another name
-        here; one that `removes` a registration repeats none that asks for it."""
+        answers a challenge of that transaction, by its nonce (F13). `method` is the request's name here, if not its
+        own; a request that `removes` a registration is no re-send of one that requests it."""
         again = phone.again.get(request.call_id) if phone.again is not None else None
         if again is None or again.cseq + 1 != request.cseq.number or again.method != (method or request.method) \
                 or again.removes is not removes:
@@ -150,12 +150,13 @@ class Memory:
     # -- roles and servers ---------------------------------------------------------------------------------------
 
     def is_server(self, address: str, host: str, flow: Flow) -> bool:
-        """Whether this end of a flow is a server's; ports decide where both ends share a host, or a phone does."""
+        """Whether this end of a flow is a server; ports decide where both ends share a host, or where a phone is at
+        that host."""
         by_host = flow.source_host != flow.destination_host and not self.registry.is_phone(host)
         return self.servers.holds(address, host, by_host)
 
     def goes_to_server(self, flow: Flow, method: str) -> bool | None:
-        """Whether a request goes from a phone to a server (False: the other way; None: neither)."""
+        """Whether a request goes from a phone to a server (False: from server to phone; None: neither)."""
         relays = self.servers.relays
         from_server = flow.source in relays or self.is_server(flow.source, flow.source_host, flow)
         to_server = flow.destination in relays or self.is_server(flow.destination, flow.destination_host, flow)
@@ -164,21 +165,21 @@ class Memory:
         from_phone = self.registry.is_phone(flow.source_host)
         if from_phone or self.registry.is_phone(flow.destination_host):
             return from_phone
-        return True if method == "INVITE" else None  # it may prove to be a phone; others cannot
+        return True if method == "INVITE" else None  # the sender may prove to be a phone; with other methods it cannot
 
     def relays_calls(self, address: str, host: str) -> None:
-        """This `host:port` treats calls as a server does: a phone there that never registered is none."""
+        """This `host:port` handles calls as a server does: a phone there that never registered is none."""
         if address not in self.servers.relays and not self.registry.has_registered(host):
             self.servers.relayed(address)
             if self.registry.withdraw(host):
                 self.sights.clear()
 
     def use(self, line: Line, flow: Flow, item: Item, *, registers: bool = False) -> None:
-        """The line sends on this flow: see to it that its entries and its server are those of now."""
+        """The line sends on this flow: bring its entries and its server up to date."""
         if line.revision != line.view.revision:
             self.catch_up(line, item)
         if flow == line.flow:
-            line.flow = flow   # another object, where too many flows were known (`run.packing`)
+            line.flow = flow   # an equal object, after `run.packing` dropped its flows
             return
         host = flow.destination_host
         view = self.entries.with_chain(line.view, flow)
@@ -187,7 +188,7 @@ class Memory:
             self.catch_up(line, item)
         elif registers and view.declared and host not in view.hosts:
             line.strayed = True
-        beside = line.flow is not None and len(line.owner.lines) > 1   # of most lines no flow but one is ever seen
+        beside = line.flow is not None and len(line.owner.lines) > 1   # most lines only ever use one flow
         if beside and in_turns(line):
             line.owner.unsure = SEVERAL
         line.flow, line.taken = flow, item.time
@@ -201,7 +202,7 @@ class Memory:
             note_apart(line)
 
     def _turns_to(self, line: Line, flow: Flow, view: View) -> None:
-        """The line sends to its server for the first time, or over this transport."""
+        """The line sends to its server for the first time, or for the first time over this transport."""
         line.ways = latest(line.ways, flow, ROUTES, "phone-state")
         line.servers = (*line.servers, line.server)[-ROUTES:] if line.servers else _alone(line.server)
         for state in view.states:
@@ -211,7 +212,7 @@ class Memory:
             self.servers.note(line.server, flow)
 
     def catch_up(self, line: Line, item: Item) -> None:
-        """DNS changed the line's entries since it was last seen, or may now tell of one."""
+        """DNS changed the line's entries since its last message, or may now have an entry for it."""
         for flow in line.ways:
             view = self.entries.with_chain(line.view, flow)
             if view is not line.view:
@@ -220,7 +221,7 @@ class Memory:
         line.revision = line.view.revision
         if before < 0:
             self._not_found(line, item)
-        line.flow = line.follower = None   # whoever follows it may have to ask which servers it has
+        line.flow = line.follower = None   # its servers may have changed
         for state in line.view.states:
             if state.changed > before and state.ends:
                 told = self.lookups.told(line.owner.host)
@@ -228,8 +229,9 @@ class Memory:
                     self.registry.emit(line.owner, line, changed)
 
     def _not_found(self, line: Line, item: Item) -> None:
-        """Which servers of the line have no address, as its phone was told before it was known for one (F2)."""
-        if self.lookups.singles:   # else no call is made for every new line
+        """Fail the line's servers without an address, by answers the phone received before it was known as a phone
+        (F2)."""
+        if self.lookups.singles:   # saves a call for every new line
             note_single(self.lookups, line)
         told = self.lookups.lives and self.lookups.told(line.owner.host)
         for changed in told_at_once(line, item, told, self.names) if told else ():
@@ -240,7 +242,7 @@ class Memory:
                     *of_phone(line.owner, item), server, FailureKind.DNS, refusal.time))
 
     def heard(self, line: Line, server: str) -> None:
-        """This server was seen speaking to the line."""
+        """This server was seen sending to the line."""
         if server not in line.heard:
             line.heard = latest(line.heard, server, ROUTES * 2, "phone-state") if line.heard else _alone(server)
             line.owner.heard = True
@@ -248,16 +250,16 @@ class Memory:
     # -- loss ----------------------------------------------------------------------------------------------------
 
     def missing(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
-        """Half of a transaction is missing: it began before the capture, or the capture lost it. It surely did where
-        the half passed after `since`, a moment at which the phone was seen."""
+        """Half of a transaction is missing: it began before the capture, or the capture lost it. It is surely lost if
+        `since` is given, a moment when the phone was seen and after which the missing half passed."""
         if since is None and item.time - phone.first < MID_LIFE:
             self.traffic.mid_life += 1
             return
         self.lose(phone, item, why, since)
 
     def begins(self, phone: Phone, item: Item, method: str, cseq: int, since: float | None = None) -> None:
-        """The first request of a Call-ID that is seen. Where the phone began another with 1, a larger number shows that
-        the capture lacks those before; one that was never seen to may begin anywhere."""
+        """The first request seen under a Call-ID. If the phone has begun others with CSeq 1, a larger number shows that
+        the capture lacks the requests before; a phone never seen to do so may begin with any number."""
         if cseq == FIRST_CSEQ:
             phone.counts |= FROM_ONE[method]
             return
@@ -266,8 +268,8 @@ class Memory:
             self.lose(phone, item, "the first of a Call-ID", since)
 
     def lose(self, phone: Phone, item: Item, why: str, since: float | None = None) -> None:
-        """The capture lacks a packet of this phone, one that passed after `since` if that is known: maybe before the
-        capture began."""
+        """The capture lacks a packet of this phone, which passed after `since`, if known: possibly before the capture
+        began."""
         if since is None or since >= self.traffic.first:
             self.traffic.missing_halves += 1
         self.registry.emit(phone, None, Lost(*of_phone(phone, item), why, since))
@@ -275,7 +277,7 @@ class Memory:
 
 @lru_cache(SERVERS)
 def _alone(server: str) -> tuple[str]:
-    """One for all lines that know of this server only."""
+    """One shared tuple for all lines that know only this server."""
     return (server,)
 
 
@@ -283,4 +285,4 @@ def _asked_again(phone: Phone, call_id: str) -> None:
     assert phone.again is not None
     del phone.again[call_id]
     if not phone.again:
-        phone.again = None  # a dict that was used keeps its table, and there are as many of these as phones
+        phone.again = None  # an emptied dict keeps its memory, and every phone would have one

@@ -1,7 +1,7 @@
 """What the capture's DNS answers say: names to addresses, and the chains of RFC 3263 (NAPTR, SRV, A and AAAA).
 
-A bounded memory of record sets with an index of who points at whom, so that the
-chain in which a server's address lies is found from the address.
+A bounded store of record sets, with a reverse index from targets to the sets that name them, so that the chain that
+contains a server is found from the server's address.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from sipaudit.sip.datagram import DnsMessage, DnsRecord
 RECORDS = 64   # of one answer that are read
 MEMBERS = 32   # of one record set that are kept
 DEPTH = 8      # CNAMEs followed
-CLIMB = 64     # names of an address, and sets that point at one of them, that are looked at on the way to its chains
-OWNERS = 32    # sets from which a chain may lead to an address, of an address that has many names; the first learnt
-ENDS = 8       # of the records of one chain that are kept
-CHANCES = 8    # sets of entries in use that are passed over where one has to go
+CLIMB = 64     # names of an address, and sets that point at one of them, examined while searching its chains
+OWNERS = 32    # sets examined as start of a chain to an address, the first learnt of many
+ENDS = 8       # expiry times kept for one chain
+CHANCES = 8    # sets of entries in use that are skipped when one must be evicted
 
 
 class Chain(Struct, frozen=True):
-    """An ordered list of servers as DNS gives it. `names` all owners it was read from, `ends` when its records run out,
-    in order of time; `disputed_until` and `known_to` as of record sets."""
+    """An ordered list of servers as DNS gives it. `names` are all owners it was read from, `ends` the times when its
+    records expire, in order; `disputed_until` and `known_to` as in record sets."""
 
     servers: tuple[EntryServer, ...]
     names: frozenset[str]
@@ -53,7 +53,7 @@ class Chain(Struct, frozen=True):
 
 
 class _Trail:
-    """The record sets that were used on the way to a chain."""
+    """The record sets used while resolving a chain."""
 
     def __init__(self) -> None:
         self.names: dict[str, None] = {}
@@ -64,8 +64,8 @@ class _Trail:
         self.sets.append(records)
 
     def chain(self, servers: Iterable[EntryServer]) -> Chain | None:
-        """The chain of these servers, highest priority first; within one priority by address, because an answer's own
-        order turns round."""
+        """The chain of these servers, highest priority first; servers of one priority are ordered by address, because
+        answers rotate their order."""
         ordered = sorted(servers, key=lambda server: (server.priority, server.key))
         if not ordered:
             return None
@@ -77,13 +77,13 @@ class _Trail:
         )
 
     def _known_to(self) -> str:
-        """Who is known to go by all of them."""
+        """The one host known to use all these sets; empty if there is none."""
         knows = {records.known_to for records in self.sets if records.disputed_until > LONG_AGO}
         return knows.pop() if len(knows) == 1 else ""
 
 
 class Names:
-    """Record sets by owner and type, the longest not renewed go first."""
+    """Record sets by owner and type; those not renewed for longest are evicted first."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -96,14 +96,14 @@ class Names:
         return len(self._sets)
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Apply a new bound from now on."""
         self._limit = limit
         free = [key for key in self._sets if key[0] not in self.pinned]
         for key in free[: max(len(self._sets) - limit, 0)]:
             self._drop(key)
 
     def learn(self, answer: DnsMessage) -> list[SetKey]:
-        """Take in an answer; returned are the sets whose members are new or others than before."""
+        """Store an answer; returns the sets that are new or have other members than before."""
         return [key for key, records in sets_of(answer.records[:RECORDS]).items()
                 if self._store(key, records[:MEMBERS], answer)]
 
@@ -124,8 +124,8 @@ class Names:
         return True
 
     def _make_room(self, newest: SetKey) -> None:
-        """The longest not renewed goes, of those that no entry was read from. Where so many in a row are an entry's,
-        the newest does: a table that is full of them must not be looked through for each that comes."""
+        """Evict the set not renewed for longest, unless an entry was read from it. If CHANCES sets in a row belong to
+        entries, evict the newest: a table full of them must not be scanned for each new set."""
         for _ in range(CHANCES):
             oldest = next(iter(self._sets))
             if oldest[0] not in self.pinned:
@@ -148,29 +148,30 @@ class Names:
                 self._leads.pop(target, None)
 
     def knows(self, name: str, kind: str) -> bool:
-        """Whether such records of a name were seen, or what it is an alias of."""
+        """Whether records of this type, or a CNAME, were seen for a name."""
         return (name, kind) in self._sets or (name, "CNAME") in self._sets
 
     def targets(self, key: SetKey) -> list[str]:
-        """Where a set points: addresses, or names."""
+        """The targets of a set: addresses, or names."""
         return [target_of(key[1], member) for member in self._data(key)]
 
     def name_of(self, address: str) -> str | None:
-        """A name that has this address, the first learnt."""
+        """A name that has this address, the first seen."""
         return next((owner for owner, kind in self._leads.get(address, {}) if kind in FAMILIES), None)
 
     def addresses_of(self, name: str) -> list[str]:
-        """All addresses that a name resolves to, CNAMEs followed."""
+        """All addresses that a name resolves to, following CNAMEs."""
         return [address for family in FAMILIES for address in self._addresses(name, family, _Trail())]
 
     def _addresses(self, name: str, family: str, trail: _Trail) -> list[str]:
-        """The addresses of one family that a name resolves to, CNAMEs followed; the sets used are noted."""
+        """The addresses of one family that a name resolves to, following CNAMEs; the sets used are added to the trail.
+        """
         for _ in range(DEPTH):
             found = self._sets.get((name, family))
             if found is not None:
                 trail.use(name, found)
                 other = self._sets.get((name, "AAAA" if family == "A" else "A"))
-                if other is not None:   # by which of them the phone's timer goes nobody says (B2)
+                if other is not None:   # which of them sets the phone's timer is not known (B2)
                     trail.use(name, other)
                 return [str(member) for member in found.data]
             alias = self._sets.get((name, "CNAME"))
@@ -181,8 +182,8 @@ class Names:
         return []
 
     def ranks(self, owner: str, families: Container[str]) -> list[frozenset[str]] | None:
-        """The addresses that the SRV set of an owner leads to, those of the best priority first; None where there is
-        no such set, or one of its targets has no address that is known. `families` are A and AAAA, or one of them."""
+        """The addresses to which an owner's SRV set leads, best priority first; None if there is no such set, or if a
+        target has no known address. `families` are A and AAAA, or one of them."""
         listed: list[tuple[int, str]] = []
         for member in self._data((owner, "SRV")):
             priority, _, target = service_of(member)
@@ -197,9 +198,9 @@ class Names:
         return () if records is None else records.data
 
     def resolve(self, servers: Sequence[EntryServer], owners: Iterable[str] = ()) -> Chain | None:
-        """The chain of declared servers: names without an address are resolved, all of a name's addresses sharing its
-        priority (several addresses of one name take turns). It lives no longer than the SRV sets of the `owners`, which
-        lead to them: by one of these the phone has them (B2). None when DNS says nothing of any of them."""
+        """The chain of declared servers: names without an address are resolved, and all addresses of a name share its
+        priority (they take turns). It lives no longer than the SRV sets of the `owners`, which lead to these servers:
+        by one of these the phone has them (B2). None if DNS says nothing about any of them."""
         trail = _Trail()
         resolved: list[EntryServer] = []
         for server in servers:
@@ -218,7 +219,8 @@ class Names:
         return trail.chain(resolved) if trail.sets else None
 
     def chain_at(self, owner: SetKey, family: str, port: int, transport: str) -> Chain | None:
-        """The chain that begins at an SRV set, or at a name's addresses; `port` and `transport` serve the latter."""
+        """The chain that begins at an SRV set or at a name's addresses; `port` and `transport` are used for the latter.
+        """
         trail = _Trail()
         name, kind = owner
         if kind == "SRV":
@@ -228,8 +230,8 @@ class Names:
         )
 
     def _srv_servers(self, owner: str, family: str, trail: _Trail) -> list[EntryServer]:
-        """The servers that an SRV set lists (RFC 2782), each address of a target one of them; the sets used are noted.
-        """
+        """The servers that an SRV set lists (RFC 2782), one for each address of a target; the sets used are added to
+        the trail."""
         records = self._sets.get((owner, "SRV"))
         if records is None:
             return []
@@ -249,16 +251,15 @@ class Names:
         return servers
 
     def owners_of(self, address: str, transport: str) -> Iterator[SetKey]:
-        """The sets from which a chain leads to this address, OWNERS at the most: SRV first, those of this transport
-        before others, then names (their aliases before themselves)."""
+        """The sets from which a chain leads to this address, at most OWNERS: SRV sets first, those of this transport
+        before others, then names (aliases before the names they point to)."""
         climbed = list(islice(self._climb(address), OWNERS))
         srv = [key for key in climbed if key[1] == "SRV"]
         yield from sorted(srv, key=lambda key: srv_transport(key[0]) != transport)
         yield from (key for key in reversed(climbed) if key[1] != "SRV")
 
     def _climb(self, address: str) -> Iterator[SetKey]:
-        """From an address to the names that have it, the names that are aliases of these, and the SRV sets that list
-        any."""
+        """Walk from an address to its names, to their aliases, and to the SRV sets that list any of these."""
         kind = family_of(address)
         names = [owner for owner, type_ in islice(self._leads.get(address, {}), CLIMB) if type_ == kind]
         seen = dict.fromkeys(names)
@@ -273,8 +274,8 @@ class Names:
 
 
 def _in_order_of(lists: Iterable[list[EntryServer]], servers: list[EntryServer]) -> list[EntryServer]:
-    """Servers that are declared by their names alone, which phones look up, in the order of the list by which they come
-    to them; as declared, where such lists for their transport differ, or one has other servers."""
+    """Order servers that are declared by name only, which phones look up, by the SRV list that leads to them; as
+    declared if such lists for their transport differ, or if the list has other servers."""
     addresses, transports = {server.address for server in servers}, {server.transport for server in servers}
     orders = [{server.address: server.priority for server in listed} for listed in lists
               if listed and listed[0].transport in transports]

@@ -1,9 +1,9 @@
-"""NOTIFY and its 200, taken in short.
+"""NOTIFY and its 200, on a short path.
 
-Where phones watch each other a third of all messages are these.  Where nothing is held against any server they change
-nothing of the line but when it was last seen.  Who follows the events says whether that is so (`LetsPass`): then no
-event is made, nor judged.  Like the short road (`short_road`), each of the two steps does all else that the long one
-does with such a message, or nothing.
+Where phones watch each other, a third of all messages are these. While no evidence of failure is held against any
+server, they change nothing of the line but when it was last seen. The follower of the events says whether that is so
+(`LetsPass`); then no event is made or judged. Like the short road (`short_road`), each of the two steps either does
+everything else that the long road does with such a message, or nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ the line, of no call, or its answer, changes nothing; time has passed until then
 
 
 class Notified:
-    """Takes NOTIFYs of known subscriptions and what answers them."""
+    """Takes NOTIFYs of known subscriptions and the answers to them."""
 
     __slots__ = ("_lets_pass", "_memory")
 
@@ -83,7 +83,8 @@ class Notified:
         return True
 
     def _may_pass(self, line: Line, server: str, time: float) -> bool:
-        """Whether it changes nothing; time has passed, if so. Who is told of the line at once, knows sooner."""
+        """Whether it changes nothing; if so, time has passed until then. The line's own follower, if any, is asked
+        first: it decides faster."""
         follower = line.follower
         return (follower is not None and line.revision == line.view.revision and follower.lets_pass(server, time)) \
             or self._lets_pass(line.number, server, time)

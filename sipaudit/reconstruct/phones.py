@@ -28,15 +28,16 @@ from sipaudit.turned_away import turned_away
 if TYPE_CHECKING:
     from sipaudit.reconstruct.dialogs import Leg
 
-Guise = tuple[str | None, int]  # User-Agent, Contact port: what a phone looks like
+Guise = tuple[str | None, int]  # User-Agent, Contact port
 
-BEGINS_AGAIN = 16   # a bit of `Phone.counts`: its REGISTERs took another Call-ID, as those of a phone that starts do
-CALLS_KEPT = 200  # of one line, the last ones: what a report shows as bars
+BEGINS_AGAIN = 16   # a bit of `Phone.counts`: its REGISTERs took a new Call-ID, as after a boot
+CALLS_KEPT = 200  # the last ones of one line, shown as bars in a report
 
 
 class CallSeen:
-    """A call of a line as a report shows it: `began` None when that was before the capture, `up` and `over` None before
-    they come; `server` the key of the last server that its INVITE went to, `tries` to how many in turn."""
+    """A call of a line as a report shows it: `began` is None if it began before the capture, `up` and `over` are None
+    until then; `server` is the key of the last server that its INVITE went to, `tries` the number of servers tried in
+    turn."""
 
     __slots__ = ("began", "over", "server", "tries", "up")
 
@@ -48,15 +49,15 @@ class CallSeen:
         self.over: float | None = None
 
     def turn(self, server: str) -> None:
-        """The INVITE of the call goes to a server, again or for the first time."""
+        """The INVITE of the call goes to a server, for the first time or again."""
         if server != self.server:
             self.server = server
             self.tries += 1
 
 
 class Follower(Protocol):
-    """Who follows a line of which nothing is wrong, while its entries are what they were, and is told of its events at
-    once: each method takes one, or (False) it goes the usual way."""
+    """Follows a line with nothing wrong as long as its entries stay unchanged, and receives its events at once: each
+    method takes an event, or returns False to send it the usual way."""
 
     def asks(self, request: Sent) -> bool: ...
     def hears(self, answer: Answered) -> bool: ...
@@ -69,19 +70,19 @@ class Follower(Protocol):
 class Line:
     """One registration of a phone: AOR + Contact user and host.
 
-    Who it is: `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's.
+    Identity: `phone` is the phone's number and `owner` the phone; `user` and `domain` are the AOR's.
 
-    What was seen of it (times as captured): `first` and `last` when, `since` the time before which it may have been
-    elsewhere; `heard` the keys of the servers that ever sent to it; `calls` how many it had, `spans` the last of them;
-    `strayed` whether it registered elsewhere than its entry says, or was told of one server only.
+    Observations (times as captured): `first` and `last` when it was seen, `since` the time before which it may have
+    been elsewhere; `heard` the keys of the servers that ever sent to it; `calls` their number, `spans` the last of
+    them; `strayed` whether it registered outside its entries, or its phone received a single server from DNS.
 
-    Who follows its events sets `renewals` while it sees nothing but these, which may then be told without events
-    (`short_road`), and `follower` while nothing is wrong, which is then told of events at once.
+    The follower of its events sets `renewals` while it sees only mere renewals, which may then be reported without
+    events (`short_road`), and `follower` while nothing is wrong, which then receives events at once.
 
-    Reconstruction's own: `by_name` whether it registered with a name, no address; `asked` when it last sent a REGISTER,
-    `said` what that said, `spoke` when it last began a request; `flow` since `taken` and `server` since `turned` where
-    it sends to, `ways` and `servers` where it ever did; `view` what it has of its entries, as of `revision`; `held` its
-    events until it is a phone's.
+    Internal to reconstruction: `by_name` whether it registered with a name instead of an address; `asked` when it last
+    sent a REGISTER, `said` that REGISTER's content, `spoke` when it last began a request; `flow` (since `taken`) and
+    `server` (since `turned`) where it sends to, `ways` and `servers` all it ever used; `view` its entries, as of
+    `revision`; `held` its events until it proves to be a phone's.
     """
 
     __slots__ = ("_ways", "address", "aor", "asked", "by_name", "call_id", "calls", "contact_host", "contact_port",
@@ -132,17 +133,17 @@ class Line:
         self.held: list[ModelEvent] | None = owner.held
 
     def looks(self, uri: Uri, contact: Address | None, user_agent: str | None) -> bool:
-        """Whether a request looks just as the line's last one did."""
+        """Whether a request has the same URI, Contact and User-Agent as the line's last one."""
         return self.uri == uri and self.address == contact and self.user_agent == user_agent
 
     def forget_calls(self, before: float) -> None:
-        """Forget the calls that were over before that time (seconds since the epoch)."""
+        """Forget the calls that ended before that time (seconds since the epoch)."""
         spans = self.spans or []
         over = next((at for at, call in enumerate(spans) if call.over is None or call.over >= before), len(spans))
         del spans[:over]
 
     def note_call(self, call: CallSeen) -> None:
-        """One more call; the oldest is forgotten where there are too many."""
+        """Add a call; the oldest is forgotten if there are too many."""
         if self.spans is None:
             self.spans = []
         elif len(self.spans) >= CALLS_KEPT:
@@ -152,19 +153,19 @@ class Line:
 
     @property
     def routes(self) -> Iterator[tuple[str, Flow]]:
-        """The servers that it used, with the flow to each."""
+        """The servers that the line used, with the flow to each."""
         return zip(self.servers, self.ways, strict=True)
 
     @property
     def identity(self) -> LineIdentity:
-        """What the site file can match it by."""
+        """The properties by which the site file can match it."""
         return LineIdentity(self.user, self.domain, self.aor, self.owner.host, self.user_agent, self.model,
                             self.owner.mac)
 
     @property
     def contact(self) -> str | None:
-        """The Contact as one text, None before a request showed it; its user and host are what parts lines, and stay.
-        """
+        """The Contact as one text, None before a request showed it; its user and host, which distinguish lines, stay
+        the first seen."""
         if self.address is None:
             return None
         uri = self.address.uri
@@ -187,14 +188,13 @@ class Line:
 
     @property
     def list_in_doubt(self) -> bool:
-        """Whether the phone or DNS showed an address outside the declared entries, or DNS another list."""
+        """Whether the phone or DNS showed an address outside the declared entries, or DNS gave another list."""
         return self.strayed or self.view.in_doubt(self.owner.host, self.last, self.domain, self.ways)
 
 
 class MayAskAgain(Struct, frozen=True):
-    """A request after whose answer a phone sends the same again with CSeq + 1 (RFC 3261 8.1.3.5, 22.2): the number of
-    its transaction, its leg if it has one, the answer's challenges, if it is one, and whether it ends a registration.
-    """
+    """A request that a phone sends again with CSeq + 1 after its answer (RFC 3261 8.1.3.5, 22.2): the number of its
+    transaction, its leg if it has one, the challenges of the answer, if any, and whether it ends a registration."""
 
     cseq: int
     method: str
@@ -207,14 +207,14 @@ class MayAskAgain(Struct, frozen=True):
 class Phone:
     """One device.
 
-    `address` is its source address and port as contract.md 3 has it, and never changes; `mac` its MAC if it shows
-    one; `unsure` why its identity is unsure, None when it is not; `first` when it was first heard of, `last` when it
-    last sent, -inf before; `heard` whether any server was ever seen speaking to it; `encrypted` whether it speaks where
-    nothing can be read, `lived` whether any of its lines had registered before that was seen, `omens` are what of late
-    may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
-    (`memory.FROM_ONE`), and what it does with those of its REGISTERs (`registering.CARRIES`); `twin` is the number of
-    the phone that this device is at another address, and since when both are known, None where it is seen at one.
-    `held` is None once it is known to be a phone; `unproven` of its lines were granted nothing so far.
+    `address` is its source address and port as in contract.md 3, and never changes; `mac` its MAC if it shows one;
+    `unsure` why its identity is unsure, None when it is not; `first` when it was first seen, `last` when it last sent,
+    -inf before; `heard` whether any server was ever seen sending to it; `encrypted` whether it uses connections that
+    cannot be read; `lived` whether any of its lines had registered before the first REGISTER seen; `omens` recent
+    observations that may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
+    (`memory.FROM_ONE`), and how it uses the Call-IDs of its REGISTERs (`registering.CARRIES`); `twin` the number of the
+    same device's phone at another address, and since when both are known, None if it is seen at one only. `held` is
+    None once it is known to be a phone; `unproven` is the number of its lines without a grant so far.
     """
 
     __slots__ = ("_lines", "address", "again", "agent_mac", "call_ids", "capture", "counts", "declared", "encrypted",
@@ -252,13 +252,13 @@ class Phone:
         self.again: dict[str, MayAskAgain] | None = None   # by Call-ID
 
     def add(self, line: Line) -> None:
-        """One line more, which nothing was granted to."""
+        """Add a line, to which nothing was granted yet."""
         self.lines += (line,)
         self.unproven += 1
         self.source.has_line(line)
 
     def lose(self, gone: Collection[Line]) -> None:
-        """These lines are no more."""
+        """Remove these lines."""
         self.lines = tuple(line for line in self.lines if line not in gone)
         self.unproven = sum(1 for line in self.lines if not line.proven)
         self.source.lost_lines()
@@ -269,13 +269,13 @@ class Phone:
 
     @property
     def may_be_two(self) -> bool:
-        """Whether a start of it that is merely possible may be that of another phone of a shared line, with the same
+        """Whether a merely possible boot of this phone may be that of another phone which shares the line and the
         address behind a NAT."""
         return bool(self.counts & BEGINS_AGAIN)
 
     @property
     def lasting(self) -> bool:
-        """Whether it has been heard for a while: those that a flood invents are heard once."""
+        """Whether it has been seen for a while: phones invented by a flood appear once."""
         return self.last - self.first >= LASTING
 
     def uses(self, uri: Uri) -> bool:
@@ -284,12 +284,12 @@ class Phone:
 
 
 def of_phone(phone: Phone, item: Item) -> tuple[float, int, int, int, int]:
-    """How an event of the whole phone begins that this item shows: when it was, in which packet, and whose it is."""
+    """The first fields of an event of the whole phone, from this item: time, capture, frame, phone and no line."""
     return item.time, item.capture, item.frame, phone.number, NO_LINE
 
 
 def servers_of(phone: Phone, host: str) -> list[str]:
-    """Keys of the phone's servers at this address, whatever their ports, each once."""
+    """Keys of the phone's servers at this host, with any port, each once."""
     keys: dict[str, None] = {}
     for line in phone.lines[:SOURCE_LINES]:
         keys.update((server.key, None) for state in line.view.states for server in state.entry.servers
