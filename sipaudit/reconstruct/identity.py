@@ -26,7 +26,7 @@ LINE_LASTS = 3600.0   # seconds since its last request for which a line is in us
 
 def note_guise(line: Line, guise: Guise) -> None:
     """Note the phone's guise. Without instance and MAC, two phones behind one address show when an earlier guise comes
-    back, or when a line has a guise that does not replace its own previous one; a guise that merely changes (new
+    back, or when a line changes its guise without having had the phone's last one; a guise that merely changes (new
     firmware, new port) shows nothing."""
     phone = line.owner
     seen = phone.guises

@@ -1,4 +1,5 @@
-"""Which phones, lines and candidates there are, within bounds: those go first who showed least that they are phones."""
+"""Which phones, lines and candidates there are, within bounds: those with the least evidence of being phones are
+evicted first."""
 
 from __future__ import annotations
 
@@ -16,19 +17,18 @@ Dropped = Callable[[Sequence[Line], Sequence[Phone]], None]
 
 
 def rank(line: Line) -> tuple[bool, bool, bool, float]:
-    """What speaks for a line, the strongest first: something was granted to it, the site declares its phone, which has
-    been heard for a while; among equals it was heard last."""
+    """The evidence for a line, the strongest first: it was granted a registration or call; the site declares its phone;
+    the phone has been seen for a while; ties go to the line seen last."""
     phone = line.owner
     return line.proven, phone.declared, phone.lasting, line.last
 
 
 class Population:
-    """`sources` are addresses with a phone, `candidates` those that may have one, the longest unheard of first;
-    `phones` and `lines` by number, of known phones only; `hidden` the lines held back, the oldest first.
+    """`sources` are addresses with a phone, `candidates` those that may have one, the longest unseen first; `phones`
+    and `lines` by number, of known phones only; `hidden` the lines held back, the oldest first.
 
-    `out` gives the list that takes the events which are told. `dropped` are called with the lines and phones that are
-    forgotten; `evicted` counts them by kind, `forgot` says that anything was, so that whoever appears may be none that
-    is new.
+    `out` returns the list that takes released events. `dropped` are called with the lines and phones that are
+    forgotten; `evicted` counts them by kind. `forgot`: something was forgotten, so that a newcomer may not be new.
     """
 
     __slots__ = ("_devices", "_out", "bounds", "candidates", "dropped", "evicted", "forgot", "hidden", "lines",
@@ -50,11 +50,11 @@ class Population:
     # -- who comes
 
     def source(self, host: str) -> Source | None:
-        """The source of this address, known or a candidate."""
+        """The source with this address, known or a candidate."""
         return self.sources.get(host) or self.candidates.get(host)
 
     def source_for(self, host: str) -> Source:
-        """The source of this address; a candidate where there is none."""
+        """The source with this address; a new candidate if there is none."""
         known = self.sources.get(host)
         if known is not None:
             return known
@@ -63,11 +63,11 @@ class Population:
             source = Source(host)
             while len(self.candidates) >= self.bounds.candidates:
                 self._drop_oldest_candidate()
-        self.candidates[host] = source  # last again: the longest unheard of is forgotten first
+        self.candidates[host] = source  # moved to the end: the longest unseen is forgotten first
         return source
 
     def add_phone(self, phone: Phone) -> None:
-        """A candidate more at its source, which has but few."""
+        """Add a candidate phone to its source, which may have only a few."""
         source = phone.source
         if source.phones:
             waiting = self._waiting_phones(source)
@@ -76,14 +76,15 @@ class Population:
         source.came(phone)
 
     def _waiting_phones(self, source: Source) -> list[Phone]:
-        """Those of the source that are held back: each has a line that is."""
+        """The phones of the source that are held back: each has a line that is."""
         if len(source.phones) < len(self.hidden):
             return [phone for phone in source.phones if phone.held is not None]
         owners = dict.fromkeys([line.owner for line in self.hidden.values()])
         return [phone for phone in owners if phone.source is source and phone.held is not None]
 
     def add_line(self, line: Line) -> None:
-        """A line more of its phone, which is shown unless the phone has too many that nothing was granted to."""
+        """Add a line to its phone. It is shown, unless the phone is a candidate or has too many lines without a grant.
+        """
         phone = line.owner
         if phone.lines:
             self._restrain(phone, line)
@@ -96,7 +97,8 @@ class Population:
             self._drop_oldest_hidden()
 
     def _restrain(self, phone: Phone, line: Line) -> None:
-        """Nobody answers many lines of the phone: the oldest goes, or the one that comes is held back."""
+        """Limit the phone's lines that nobody answers: the oldest held back is dropped, or the new line is held back.
+        """
         lines = phone.lines if len(phone.lines) < len(self.hidden) else self.hidden.values()
         waiting = [known for known in lines if known.held is not None and known.owner is phone]
         if len(waiting) >= LINES_UNPROVEN:
@@ -105,7 +107,7 @@ class Population:
             line.held = []
 
     def show_phone(self, phone: Phone) -> None:
-        """It is a phone: what was held back is told."""
+        """It is a phone: release the events held back."""
         source = phone.source
         if self.candidates.pop(source.host, None) is not None:
             self.sources[source.host] = source
@@ -117,7 +119,7 @@ class Population:
         self._release(held)
 
     def show_line(self, line: Line) -> None:
-        """It is a phone's line: what was held back is told."""
+        """It is a phone's line: release the events held back."""
         held, line.held = line.held or [], None
         self._shown(line)
         self._release(held)
@@ -134,7 +136,7 @@ class Population:
     # -- who goes
 
     def withdraw(self, host: str) -> None:
-        """What is at this address turned out to be no phone. What was said cannot be taken back."""
+        """What is at this address turned out to be no phone. Events already released cannot be taken back."""
         source = self.sources.pop(host)
         for phone in source.phones:
             self.phones.pop(phone.number, None)
@@ -147,13 +149,13 @@ class Population:
         out[:] = [event for event in out if event.phone in self.phones]
 
     def forget(self, before: float) -> None:
-        """Forget the lines of which nothing was seen since `before` (seconds since the epoch)."""
+        """Forget the lines not seen since `before` (seconds since the epoch)."""
         old = [line for line in self.lines.values() if line.last < before and line.owner.last < before]
         if old:
             self._drop(old)
 
     def tighten(self, bounds: Bounds) -> None:
-        """Other bounds from now on; what is beyond them goes at once."""
+        """Apply new bounds from now on; whatever exceeds them is dropped at once."""
         self.bounds = bounds
         self._devices.tighten(bounds.devices)
         while len(self.candidates) > bounds.candidates:
@@ -164,7 +166,8 @@ class Population:
             self._make_room(None)
 
     def _make_room(self, spared: Line | None) -> None:
-        """Too many lines: the least known go, some more than needed, so that this is not done for each that comes."""
+        """Too many lines: drop those with the lowest rank, some more than needed, so that this is not done for each
+        newcomer."""
         most = self.bounds.lines
         count = len(self.lines) - most + most // SHED
         worst = nsmallest(count, (line for line in self.lines.values() if line is not spared), key=rank)
@@ -173,7 +176,7 @@ class Population:
         self.evicted["phones"] += self._drop(worst)
 
     def _drop(self, lines: Sequence[Line]) -> int:
-        """Forget lines, and the phones that have no other; how many phones that were."""
+        """Forget lines, and the phones that have no other; returns the number of phones forgotten."""
         gone, numbers = set(lines), {line.number for line in lines}
         owners = dict.fromkeys(line.owner for line in lines)
         for line in lines:
@@ -191,7 +194,7 @@ class Population:
         return len(phones)
 
     def _drop_phones(self, phones: Sequence[Phone]) -> None:
-        """Forget phones that have no line left which is shown; where no other is known, their address is a candidate's
+        """Forget phones without a shown line left; if no other phone is known at their address, it becomes a candidate
         again."""
         gone = set(phones)
         for phone in phones:
@@ -229,7 +232,8 @@ class Population:
         self._count_candidate()
 
     def _drop_oldest_hidden(self) -> None:
-        """Of a phone the line, of a candidate all: it is known by nothing else."""
+        """Drop the oldest hidden line, or its whole phone if that is a candidate: then nothing else is known of the
+        phone."""
         line = next(iter(self.hidden.values()))
         if line.owner.held is None:
             self._drop_hidden(line)
@@ -237,7 +241,7 @@ class Population:
             self._drop_candidates_phone(line.owner)
 
     def _leave(self, phone: Phone) -> None:
-        """The phone is left by its hidden lines; what still holds one of both does not hold the other as well."""
+        """Take all lines from the phone, so that a reference to either does not keep the other in memory."""
         for line in phone.lines:
             self.hidden.pop(line.number, None)
             _blank(line, phone.held or [])
@@ -249,6 +253,6 @@ class Population:
 
 
 def _blank(line: Line, held: list[ModelEvent]) -> None:
-    """Nothing more is told of the line, and no request looks like its own."""
+    """Make the line emit nothing more and match no request."""
     line.held = held
     line.uri = line.address = None

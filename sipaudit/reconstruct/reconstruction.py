@@ -1,9 +1,8 @@
-"""From what the capture shows to what happens to a line: the second half of reading.
+"""From captured items to events of lines: the second half of reading.
 
-`Reconstruction.feed` takes the capture's items in order and returns the events
-that the model sees.  Each message goes the same way: find its transaction; if
-it is the first of one, find whose it is (`registry`), and what it belongs to
-(`dialogs`); make the event (`requests`, `responses`, `beside`).
+`Reconstruction.feed` takes the capture's items in order and returns the events that the model processes. Each message
+goes the same way: find its transaction; if it is the first of one, find the phone and line it belongs to (`registry`),
+and its dialog (`dialogs`); make the event (`requests`, `responses`, `beside`).
 """
 
 from __future__ import annotations
@@ -37,22 +36,22 @@ Said = TypeVar("Said", Request, Response)
 Takes = Callable[[Datagram, Said, Form | None], bool]
 """Takes a message in short, or leaves it to the long road."""
 
-FILE_BOUNDS = Bounds()   # of a route that ends: set so high that a capture of a large site never meets them
+FILE_BOUNDS = Bounds()   # for a finite run: so high that a capture of a large site never reaches them
 NO_EVENTS = ()
 Silent = Callable[[float, float], None]
 """Is told between which two moments nothing was seen (seconds since the epoch)."""
 
-HEARD = ("INVITE", "BYE", "SUBSCRIBE")   # answers to these are most of what lines hear, but for renewals
+HEARD = ("INVITE", "BYE", "SUBSCRIBE")   # most answers that lines receive, apart from renewals
 
 
 class Reconstruction:
-    """Messages to lines and model events; see `feed`.
+    """Turns messages into lines and model events; see `feed`.
 
-    `lines` and `phones` by number, only of those known to be phones: an event whose line is missing there in the end
-    belongs to a server that was taken for a phone, and counts for nothing. `servers` are those that phones used,
-    `traffic` by capture index.
-    `note` is told of every message whose it is; where there is one no item may be a `Repeat`. `pieced` are the messages
-    that `renewed` has taken and that came in several packets, until who drives it clears them.
+    `lines` and `phones` are by number, and only those known to be phones: an event whose line is missing there in the
+    end belongs to a server that was taken for a phone, and is ignored. `servers` are those that phones used, `traffic`
+    the counters by capture index. `note` is called with every message and the phone and line it belongs to; with a
+    `note`, no item may be a `Repeat`. `pieced` are messages taken by `renewed` that came in several packets; the caller
+    clears it.
     """
 
     __slots__ = ("_answering", "_asking", "_beside", "_capture", "_due", "_four", "_long", "_memory", "_newest",
@@ -70,7 +69,7 @@ class Reconstruction:
         self._answering: dict[str, Takes[Response]] = {"REGISTER": self._short.answers}
         self.pieced = self._four.pieced
         self._newest = -inf
-        self._due: list[ModelEvent] = []   # made by time that passed before an item that is still to come
+        self._due: list[ModelEvent] = []   # events of elapsed time, made before an item that is still to come
         self._capture = -1
         self._was_silent: Silent | None = None
         self.phones = memory.registry.phones
@@ -81,12 +80,12 @@ class Reconstruction:
     def feed(
         self, item: Item | Repeat, message: Message | None = None, form: Form | None = None
     ) -> Sequence[ModelEvent]:
-        """The events that this item makes, in order. Never raises, whatever the item holds.
+        """Returns the events that this item makes, in order. Never raises, whatever the item holds.
 
-        `message` is the item's, if it was parsed already; what is to be known of `form` is learnt from it.
+        `message` is the item's, if it was parsed already; what its `form` has in common is learnt from it.
 
-        Events of a line come in the order of their times, but a candidate's may come late, all at once, when it
-        proves to be a phone. Of mere renewals there are none where nobody wants them (`ShortRoad`).
+        Events of a line come in the order of their times, but a candidate's may come late, all at once, when it proves
+        to be a phone. Mere renewals make no events if nobody needs them (`ShortRoad`).
         """
         memory, time = self._memory, item.time
         passed = time - self._newest
@@ -120,15 +119,16 @@ class Reconstruction:
         return out
 
     def let_pass(self, lets_pass: LetsPass) -> None:
-        """Make no events of what is notified where `lets_pass` says that it changes nothing, nor of what lines hear of
-        which somebody wants to be told at once (`Line.follower`): nobody else wants them."""
+        """Make no events of NOTIFYs and their 200s where `lets_pass` says that they change nothing, nor of answers that
+        a line's follower takes at once (`Line.follower`): nobody else needs these events."""
         if self._note is None:
             notified = Notified(self._memory, lets_pass)
             self._asking["NOTIFY"], self._answering["NOTIFY"] = notified.asks, notified.answers
             self._answering |= dict.fromkeys(HEARD, Heard(self._memory).answers)
 
     def renewed(self, batch: Sequence[Parsed], at: int) -> bool:
-        """Whether the four items from `at` on, the first of a known form, are a mere renewal, and were taken."""
+        """Take the four items from `at` on, the first of a known form, if they are a mere renewal; whether they were.
+        """
         memory, item, last = self._memory, batch[at][0], at + FOUR
         if last > len(batch) or item.capture != self._capture:
             return False
@@ -144,8 +144,8 @@ class Reconstruction:
         return True
 
     def _pass(self, passed: float, item: Item | Repeat) -> bool:
-        """The seconds from the newest item to this one have passed on our own clock, which never goes back, and which
-        one packet cannot make leap. Whether that alone makes events."""
+        """Advance our own clock by the seconds from the newest item to this one; it never goes back, and one packet
+        advances it by LEAP at most. Whether that alone made events."""
         memory = self._memory
         memory.registry.out, self._due = self._due, []
         if item.capture != self._capture:
@@ -157,13 +157,13 @@ class Reconstruction:
             memory.clock += min(passed, LEAP)
             self._newest = item.time
             if memory.clock >= memory.next_sweep:
-                memory.sweep(item)  # type: ignore[arg-type]  # which asks for its place and time alone
+                memory.sweep(item)  # type: ignore[arg-type]  # which only uses its capture, frame and time
         elif passed < -SET_BACK:
             self._newest = item.time
         return bool(memory.registry.out)
 
     def _take(self, item: Item | Repeat, message: Message | None, form: Form | None) -> None:
-        """An item, the long way."""
+        """Process an item on the long road."""
         if type(item) is Repeat:
             form, item = item.form, item.datagram()
         if type(item) is not Datagram:
@@ -184,7 +184,7 @@ class Reconstruction:
             self._short.note(form, message, placed)  # type: ignore[arg-type]
 
     def declare(self, knowledge: Knowledge) -> list[int]:
-        """Another site file is in force. The numbers of the lines of which it declares something else."""
+        """Put another site file in force. Returns the numbers of the lines whose declaration changes."""
         memory = self._memory
         memory.entries.declare(knowledge.entries)
         memory.emergency = knowledge.emergency
@@ -192,7 +192,7 @@ class Reconstruction:
         return memory.registry.declare(knowledge)
 
     def finish(self) -> None:
-        """The capture's end: counts what can only be counted now. Nothing more happens to any line."""
+        """The capture's end: count what can only be counted now. No line changes any more."""
         for traffic in self.traffic.values():
             traffic.one_way = 0
         for phone in self.phones.values():
@@ -200,20 +200,21 @@ class Reconstruction:
                 self.traffic[phone.capture].one_way += 1
 
     def let_go(self) -> None:
-        """Forget transactions: they hold the phones that hold us, and the search for garbage cannot see that."""
+        """Forget transactions: they form cycles with phones and with us, which the garbage collector does not follow.
+        """
         self._memory.transactions.clear()
 
     def when_dropped(self, told: Dropped) -> None:
-        """Have `told` called with the lines and phones that are forgotten, at the moment when they are."""
+        """Have `told` called with lines and phones at the moment when they are forgotten."""
         self._memory.registry.population.dropped.append(told)
 
     def when_silent(self, told: Silent) -> None:
-        """Have `told` called when nothing was seen for a while, before the item that ends it is followed."""
+        """Have `told` called after a time without any item, before the item that ends it is processed."""
         self._was_silent = told
 
     def forget(self, before: float, unheard: float | None = None) -> None:
-        """Forget the calls that were over before that time, and the lines of which nothing was seen since `unheard`
-        (both seconds since the epoch)."""
+        """Forget the calls that ended before that time, and the lines not seen since `unheard` (both seconds since the
+        epoch)."""
         for line in self.lines.values():
             if line.spans:
                 line.forget_calls(before)
@@ -221,12 +222,12 @@ class Reconstruction:
             self._memory.registry.population.forget(unheard)
 
     def tighten(self, bounds: Bounds) -> None:
-        """Other bounds from now on: what is beyond them is forgotten at once, the least known first."""
+        """Apply new bounds from now on: whatever exceeds them is forgotten at once, the least known first."""
         self._memory.tighten(bounds)
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, by kind."""
+        """How much the bounds evicted, by kind."""
         memory = self._memory
         counts = {
             "transactions": memory.transactions.evicted,
@@ -242,7 +243,7 @@ class Reconstruction:
 
     @property
     def open(self) -> dict[str, int]:
-        """How much is remembered now, by kind."""
+        """How much is stored now, by kind."""
         memory = self._memory
         return {
             "transactions": len(memory.transactions),

@@ -1,4 +1,4 @@
-"""What one DNS answer says: the records of one name and type, where they point, and how names are written."""
+"""The contents of one DNS answer: the records of one name and type, their targets, and the spelling of names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TRANSPORTS = {("_sip", "_udp"): "udp", ("_sip", "_tcp"): "tcp", ("_sips", "_tcp
 
 class RecordSet(Struct, frozen=True):
     """The records of one name and type, as the last answer gave them to `client`. Times as captured, TTLs in seconds.
-    While other answers, given before, may be in use (`disputed_until`), only who got them all (`known_to`; empty if
-    nobody did) is known to go by this one."""
+    While other, earlier answers may still be in use (`disputed_until`), only a host that received all of them
+    (`known_to`; empty if there is none) is known to use this one."""
 
     data: tuple[Data, ...]
     ttl_low: int
@@ -31,11 +31,11 @@ class RecordSet(Struct, frozen=True):
     known_to: str = ""
 
     def is_same_as(self, other: RecordSet) -> bool:
-        """Whether both have the same records: their order says nothing."""
+        """Whether both have the same records, in any order: the order means nothing."""
         return set(self.data) == set(other.data)
 
     def after(self, before: RecordSet) -> RecordSet:
-        """These records, where others or the same were known."""
+        """This set, with the dispute that the previously stored set leaves."""
         if self.is_same_as(before):
             return replace(self, disputed_until=before.disputed_until, known_to=before.known_to)
         until = max(before.time + before.ttl_high, before.disputed_until)
@@ -45,12 +45,12 @@ class RecordSet(Struct, frozen=True):
         return replace(self, disputed_until=until, known_to=self.client if got_all else "")
 
 
-# Where in a record stands what it points at; None where it is nothing else.
+# The position of the target in a record's data; None where the data is the target.
 TARGET = {"A": None, "AAAA": None, "CNAME": None, "SRV": 3, "NAPTR": 4}
 
 
 def sets_of(records: Iterable[DnsRecord]) -> dict[SetKey, list[DnsRecord]]:
-    """Records that lead anywhere, those of one name and type together."""
+    """The records that have a target, grouped by name and type."""
     sets: dict[SetKey, list[DnsRecord]] = {}
     for record in records:
         if record.type in TARGET:
@@ -59,7 +59,7 @@ def sets_of(records: Iterable[DnsRecord]) -> dict[SetKey, list[DnsRecord]]:
 
 
 def target_of(kind: str, data: Data) -> str:
-    """Where a record points."""
+    """The target of a record."""
     place = TARGET[kind]
     if place is None or isinstance(data, str):
         return str(data)
@@ -74,7 +74,7 @@ def service_of(data: Data) -> tuple[int, int, str]:
 
 
 def ranked(addresses: Iterable[tuple[int, str]]) -> list[frozenset[str]]:
-    """Addresses with their priorities: those of the best priority first."""
+    """Group addresses by priority, the best priority first."""
     ranks: dict[int, set[str]] = {}
     for priority, address in addresses:
         ranks.setdefault(priority, set()).add(address)
@@ -82,38 +82,38 @@ def ranked(addresses: Iterable[tuple[int, str]]) -> list[frozenset[str]]:
 
 
 def contradict(one: list[frozenset[str]], other: list[frozenset[str]]) -> bool:
-    """Whether two lists (`ranked`) put the addresses that both have in different orders."""
+    """Whether two lists (`ranked`) order the addresses that they share differently."""
     shared = frozenset[str]().union(*one) & frozenset[str]().union(*other)
     return [rank & shared for rank in one if rank & shared] != [rank & shared for rank in other if rank & shared]
 
 
 def family_of(address: str) -> str:
-    """The type of the records that hold such an address."""
+    """The record type for this kind of address."""
     return "AAAA" if ":" in address else "A"
 
 
 def plain_name(name: str) -> str:
-    """A domain name as answers are kept by it: in small letters and without its last dot (RFC 4343, RFC 1034 3.1)."""
+    """A domain name as stored: in lower case and without its last dot (RFC 4343, RFC 1034 3.1)."""
     return name.lower().rstrip(".")
 
 
 def srv_domain(owner: str) -> str:
-    """`example.com` of `_sip._udp.example.com`."""
+    """The domain of an SRV owner: `example.com` for `_sip._udp.example.com`."""
     labels = owner.split(".", 2)
     return labels[2] if len(labels) == 3 and owner.startswith("_") else owner
 
 
 def srv_owners(domain: str) -> list[str]:
-    """The names under which a domain lists its servers, one a transport."""
+    """The SRV owners of a domain, one for each transport."""
     return [f"{service}.{transport}.{domain}" for service, transport in _TRANSPORTS]
 
 
 def srv_transport(owner: str) -> str:
-    """The transport that an SRV owner stands for; udp when it says none."""
+    """The transport of an SRV owner; udp if it names none."""
     labels = owner.split(".", 2)
     return _TRANSPORTS.get((labels[0], labels[1]), "udp") if len(labels) == 3 else "udp"
 
 
 def serves(owner: str, ways: Iterable[Flow]) -> bool:
-    """Whether an SRV owner stands for the transport of any of these."""
+    """Whether an SRV owner is for the transport of any of these flows."""
     return srv_transport(owner) in (flow.transport for flow in ways)

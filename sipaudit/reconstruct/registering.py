@@ -1,4 +1,4 @@
-"""REGISTER: the first packet of each, and what its Call-ID and CSeq tell of the phone."""
+"""REGISTER: the first packet of each, and what its Call-ID and CSeq show about the phone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CARRIES, LOGS_OUT = 4, 8   # bits of `Phone.counts`, beside `memory.FROM_ONE`
 
 
 class Registering:
-    """Makes events of REGISTERs."""
+    """Turns REGISTERs into events."""
 
     __slots__ = ("_memory",)
 
@@ -33,7 +33,7 @@ class Registering:
         self._memory = memory
 
     def take(self, item: Datagram, request: Request, key: Key) -> Transaction:
-        """The first packet of a REGISTER. Most messages are these: nothing is looked up twice here."""
+        """The first packet of a REGISTER. Most messages are these, so nothing is looked up twice here."""
         memory, flow, time, to = self._memory, item.flow, item.time, request.to
         cseq, call_id, uri, contacts = request.cseq.number, request.call_id, to.uri, request.contacts
         contact = contacts[0] if len(contacts) == 1 else own_contact(contacts)
@@ -59,10 +59,10 @@ class Registering:
         follows, _, proves = memory.follows(phone, request, removes=asked == 0) if phone.again else FIRST_SENDING
         started, before = False, line.call_id
         if call_id == before:
-            call_id, fresh = before, False   # one text for all: events remember it
+            call_id, fresh = before, False   # one string object for all events that store it
         else:
             fresh = self._is_unused(call_id, phone, line)
-        if (fresh or cseq < line.cseq) and (   # who counts anew has forgotten how far it was (RFC 3261 10.2)
+        if (fresh or cseq < line.cseq) and (   # a phone that restarts its CSeq has lost it (RFC 3261 10.2)
             time - phone.last >= BOOT_SILENCE or time <= phone.omens.may_start or memory.starts.began(phone, time)
         ):
             started = self._may_have_started(phone, line, item)
@@ -89,15 +89,15 @@ class Registering:
         return transaction
 
     def _of_no_line(self, item: Datagram, request: Request, key: Key, contact: Address | None) -> Transaction:
-        """A REGISTER that the snap length cut may have lost its Contact, and then nothing tells its line."""
+        """A REGISTER truncated by the snap length may lack its Contact, so that its line cannot be found."""
         phone = caller(self._memory, item.flow, contact)
         if phone is not None:
             turned_to(self._memory, phone, item)
         return stranger(self._memory, item, request, key)
 
     def _fetches(self, item: Datagram, request: Request, key: Key, line: Line) -> Transaction:
-        """A REGISTER without Contact only asks for what is registered (RFC 3261 10.2.3): it counts in the CSeq, but it
-        binds, moves and renews nothing."""
+        """A REGISTER without Contact only queries the bindings (RFC 3261 10.2.3): it takes a CSeq, but it binds, moves
+        and renews nothing."""
         memory, phone, cseq = self._memory, line.owner, request.cseq.number
         follows, _, proves = memory.follows(phone, request, FETCH) if phone.again else FIRST_SENDING
         if request.call_id == line.call_id:
@@ -114,7 +114,7 @@ class Registering:
         return transaction
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line) -> bool:
-        """Take another Call-ID for the line's REGISTERs; whether the phone never used it before."""
+        """Note another Call-ID for the line's REGISTERs; whether the phone never used it before."""
         stays = line.turned <= line.asked   # both go to one server
         if line.call_id is not None:
             if phone.call_ids is None:
@@ -125,7 +125,7 @@ class Registering:
         call_ids = phone.call_ids or {}
         last, supplanted = call_ids.get(call_id, NEVER_USED)
         if last is not None and weak(phone) and (stays or supplanted in ("", line.server)):
-            phone.unsure = SHARED   # one phone may keep a Call-ID for each server, not two for one
+            phone.unsure = SHARED   # a phone may have one Call-ID per server, not two for one
         if last is None and len(phone.lines) > 1:
             last = max((other.cseq for other in under_one_call_id(line)), default=None)
         if last is not None:
@@ -135,16 +135,17 @@ class Registering:
         return True
 
     def _jumps(self, phone: Phone, line: Line, cseq: int, item: Datagram) -> None:
-        """The line's CSeq grew by more than one. Lines may count under one Call-ID together (RFC 3261 10.2), and what
-        found no connection, or no address, had its number (8.1.1.5) and was never sent."""
+        """The line's CSeq grew by more than one: a loss, unless the gap is explained. Several lines may share the CSeqs
+        of one Call-ID (RFC 3261 10.2), and a request that found no connection, or no address, used a number (8.1.1.5)
+        but was never sent."""
         latest = max((line, *under_one_call_id(line)), key=lambda one: one.cseq)
         if latest.cseq < cseq - 1 - phone.omens.unsent_since(latest.asked):
             self._memory.lose(phone, item, "a jump in CSeq", latest.asked)
 
     def _may_have_started(self, phone: Phone, line: Line, item: Datagram) -> bool:
-        """A new Call-ID, or one counted anew, after a silence: a start, seen or possible, when it goes to the head of
-        the list (reference-model.md 1, *boot*). A phone that gets another address begins anew wherever it goes; one
-        never seen before has no past to forget. Whether there may have been one."""
+        """A new Call-ID, or a restarted CSeq, after a silence: a boot, seen or possible, when it goes to the head of
+        the list (reference-model.md 1, *boot*). A phone with a new address starts afresh wherever it sends to; one
+        never seen before has no past to forget. Whether there may have been a boot."""
         devices = self._memory.registry.devices
         moved = devices.moved(phone)
         if moved:
@@ -153,7 +154,7 @@ class Registering:
             if line.proven:
                 devices.here(line)
         seen = self._memory.starts.ends(phone, line, item.time) and is_at_head(line)
-        unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # so may the head of the list be
+        unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # then the head of the list may not resolve either
         if not seen and not moved and (phone.last == -inf or not (unresolved or is_at_head(line))):
             return False
         self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), not seen))
@@ -161,10 +162,10 @@ class Registering:
 
 
 def note_another(line: Line, supplanted: str, started: bool) -> None:
-    """A line behind a NAT has a Call-ID that was never used before, in the place of this one. A phone keeps one Call-ID
-    for all its REGISTERs of a boot cycle (RFC 3261 10.2), or has another at each server. So if the former was at this
-    server, or went from one to another, and was never logged out, either the phone `started`, or this is another phone
-    of the line (a shared one), wherever nothing but looks would part the two."""
+    """A line behind a NAT has a Call-ID never used before, in place of `supplanted`. A phone keeps one Call-ID for all
+    its REGISTERs of a boot cycle (RFC 3261 10.2), or has another at each server. So if the former one was used at this
+    server, or moved from one server to another, and was never logged out, then either the phone `started`, or another
+    phone shares the line; the latter only counts if nothing but guises distinguishes the two."""
     phone = line.owner
     assert phone.call_ids is not None
     if line.contact_host == phone.host or phone.counts & LOGS_OUT or not weak(phone) or phone.mac is not None:
@@ -179,7 +180,7 @@ def note_another(line: Line, supplanted: str, started: bool) -> None:
 
 
 def under_one_call_id(line: Line) -> Iterator[Line]:
-    """The other lines of the phone that register under the line's Call-ID."""
+    """The phone's other lines that register under the line's Call-ID."""
     for other in line.owner.lines[:SOURCE_LINES]:
         if other is not line and other.call_id == line.call_id:
             yield other

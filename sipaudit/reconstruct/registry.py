@@ -1,8 +1,7 @@
-"""Who is a phone, and which of its lines a message belongs to.
+"""Which sources are phones, and to which of their lines a message belongs.
 
-A source that is not (yet) known to be a phone is a *candidate*: it has its
-phones and lines like any other, but what they do is held back until one of its
-requests is answered as a phone's is.  Scanners therefore leave no trace.
+A source that is not (yet) known to be a phone is a *candidate*: it has its phones and lines like any other, but their
+events are held back until one of its requests is answered as a phone's is. Scanners therefore leave no trace.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from sipaudit.turned_away import turned_away
 
 
 class Registry:
-    """All phones and lines, their numbers, and the door through which events leave."""
+    """All phones and lines, their numbers, and the output of all events."""
 
     __slots__ = ("_descriptions", "_entries", "_numbers", "_sources", "devices", "lines", "out", "phones", "population",
                  "source")
@@ -53,7 +52,7 @@ class Registry:
         return self.out
 
     def emit(self, phone: Phone, line: Line | None, event: ModelEvent) -> None:
-        """Hand an event on, or hold it while the phone (or the line) is a candidate."""
+        """Output an event, or hold it while the phone (or the line) is a candidate."""
         held = phone.held if line is None else line.held
         if held is None:
             self.out.append(event)
@@ -64,7 +63,8 @@ class Registry:
         held.append(event)
 
     def prove(self, line: Line) -> bool:
-        """A request of the line was answered as a phone's is: it is one. False if the candidate was forgotten."""
+        """A request of the line was answered as a phone's is: show it as a line. False if the candidate was already
+        forgotten."""
         phone, first = line.owner, not line.proven
         line.proven = True
         before = self.devices.here(line)
@@ -81,7 +81,7 @@ class Registry:
         return True
 
     def _seen_twice(self, phone: Phone, host: str) -> None:
-        """A device that was at another address is at this one: it may have moved, or speak from both."""
+        """A device known at another address is now at this one: it may have moved, or send from both."""
         for other in self.phones_at(host):
             if same(phone, other):
                 phone.twin, other.twin = (other.number, phone.last), (phone.number, phone.last)
@@ -93,25 +93,26 @@ class Registry:
         return host in self._sources
 
     def has_registered(self, host: str) -> bool:
-        """Whether the phones at this address are beyond doubt: declared, or granted a registration."""
+        """Whether a phone at this address is beyond doubt: declared, or granted a registration."""
         source = self._sources.get(host)
         return source is not None and any(
             phone.declared or any(line.registered for line in phone.lines) for phone in source.phones)
 
     def phones_at(self, host: str) -> Sequence[Phone]:
-        """The phones and candidates at an address; the first SOURCE_LINES where there are more."""
+        """The phones and candidates at an address, at most SOURCE_LINES."""
         source = self.source(host)
         return source.phones[:SOURCE_LINES] if source is not None else ()
 
     def only_phone(self, host: str) -> Phone | None:
-        """The phone at this address, if there is one and no other."""
+        """The phone at this address, if there is exactly one."""
         phones = self.phones_at(host)
         return phones[0] if len(phones) == 1 else None
 
     def withdraw(self, host: str) -> bool:
-        """A host turns out to be a server: phones there that never registered, nor were declared, are none.
+        """A host turns out to be a server: drop the phones there, unless one of them registered or is declared; whether
+        they were dropped.
 
-        What was said of them cannot be taken back, but nothing more is said.
+        Events already released stand, but no more are.
         """
         if host not in self._sources or self.has_registered(host):
             return False
@@ -121,9 +122,9 @@ class Registry:
     # -- whose request is it -------------------------------------------------------------------------------------
 
     def place(self, request: Request, flow: Flow, uri: Uri, contact: Address | None, item: Datagram) -> Line | None:
-        """The line of a request that a phone sends, made if need be; None when it says too little to tell.
+        """The line of a request that a phone sends, created if need be; None if the request shows too little to tell.
 
-        `uri` is the AOR's: To in a REGISTER, From in others (reference-model.md 1).
+        `uri` is the AOR's: To in a REGISTER, From in other requests (reference-model.md 1).
         """
         source = self.population.source_for(flow.source_host)
         if contact is None or contact.uri.scheme == ALL or contact.uri.host == "":
@@ -138,8 +139,8 @@ class Registry:
         return line
 
     def place_called(self, request: Request, flow: Flow, item: Datagram) -> Line | None:
-        """A line for an INVITE from a server of an entry to an address of which nothing is known: its Request-URI is
-        the Contact it once registered, its To the best guess of its AOR."""
+        """A line for an INVITE from a server of an entry to an unknown address: the Request-URI is the Contact it once
+        registered, To the best guess of its AOR."""
         if request.uri.user is None:
             return None
         source = self.population.source_for(flow.destination_host)
@@ -152,7 +153,8 @@ class Registry:
         return line
 
     def called(self, request: Request, flow: Flow) -> Line | None:
-        """The line that a request to a phone is for: by the Contact in its Request-URI, else To, else the only one."""
+        """The line that a request to a phone is for: by the Contact in its Request-URI, otherwise the only line,
+        otherwise by To."""
         source = self.source(flow.destination_host)
         if source is None:
             return None
@@ -168,7 +170,7 @@ class Registry:
         return named[0] if len(named) == 1 else None
 
     def of_contact(self, phone: Phone, contacts: Iterable[Address]) -> Line | None:
-        """The phone's only line with one of these Contacts."""
+        """The phone's line with the first of these Contacts that it has, if only one line has it."""
         for contact in contacts:
             found = [line for line in phone.lines if _has(line, contact)]
             if found:
@@ -176,14 +178,14 @@ class Registry:
         return None
 
     def calls_from(self, host: str, contact: Address) -> Phone | None:
-        """The phone at this address whose Contact this is, by which of its lines ever."""
+        """The phone at this address that has this Contact on any of its lines, if there is exactly one."""
         source = self.source(host)
         lines = [] if source is None else source.with_contact_user(contact.uri.user)
         owners = {line.owner for line in lines if _has(line, contact)}
         return owners.pop() if len(owners) == 1 else None
 
     def of_aor(self, host: str, uri: Uri) -> Line | None:
-        """The only line at this address with this AOR, or the only line at all."""
+        """The line at this address with this AOR (the last used of several), or the only line at all."""
         source = self.source(host)
         return None if source is None else bare(source.lines, uri)
 
@@ -191,8 +193,8 @@ class Registry:
 
     def _phone(self, source: Source, contact: Address, user_agent: str | None, flow: Flow, uri: Uri,
                item: Datagram) -> Phone:
-        """The phone behind this address that has the instance, the MAC or the looks of the request; a new one where
-        there is none. Where only looks tell several apart, nobody can say which is which."""
+        """The phone at this source with the instance, the MAC or the guise of the request; otherwise a new one. If only
+        guises distinguish several phones, their identity is unsure."""
         device = read_user_agent(user_agent)
         known = source.phones
         found = (parted(source, contact, device) or alike(source, contact, user_agent, uri)) if known else None
@@ -200,7 +202,7 @@ class Registry:
             shown = flow.source if flow.transport == "udp" else endpoint(
                 source.host, contact.uri.port or DEFAULT_PORTS.get(flow.transport, 5060))
             nameless = contact.instance is None and device.mac is None
-            if nameless and known and weak(known[0]):   # all others were not alone when they came
+            if nameless and known and weak(known[0]):   # all later ones were not alone when they appeared
                 known[0].unsure = SEVERAL
             found = self._new_phone(source, shown, contact.instance, device.mac, flow, item)
             found.unsure = SEVERAL if nameless and len(source.phones) > 1 else None
@@ -221,7 +223,7 @@ class Registry:
         return phone
 
     def _identify(self, phone: Phone, flow: Flow) -> None:
-        """Take in who the phone shows to be; the site file's items may then match its lines by its MAC."""
+        """Update the phone's identity; the site file's items may then match its lines by its MAC."""
         if self.devices.identify(phone, flow):
             for line in phone.lines:
                 self._descriptions.declare(line)
@@ -232,7 +234,7 @@ class Registry:
 
     def _line(self, phone: Phone, registers: bool, uri: Uri, contact: Address, user_agent: str | None, time: float
               ) -> Line | None:
-        """The phone's line of this AOR and Contact; a new one where there is none."""
+        """The phone's line with this AOR and Contact, otherwise a new one; None if several lines may be meant."""
         aor = address_of_record(uri)
         if not phone.lines:
             return self._new_line(phone, aor, uri, contact, user_agent, time)
@@ -243,7 +245,7 @@ class Registry:
         if exact is not None:
             return exact
         if registers:
-            # seen before only in calls, where To and From may name another AOR than the one registered
+            # a line seen only in calls, whose To and From may name another AOR than the registered one
             found = next((line for line in same_contact if not line.registered and line.call_id is None), None)
             if found is not None and not names_another(uri, found):
                 self._descriptions.name(found, aor, uri)
@@ -253,7 +255,7 @@ class Registry:
             if len(named) == 1:
                 return named[0]
             if same_contact:
-                # one number on two domains: a call without a name, or under another, may be of either
+                # one number on two domains: an anonymous call, or one under another name, may be of either
                 alone = len(same_contact) == 1 and not names_another(uri, same_contact[0])
                 return same_contact[0] if alone else None
         return self._new_line(phone, aor, uri, contact, user_agent, time)
@@ -263,18 +265,19 @@ class Registry:
         self._numbers += 1
         line = Line(self._numbers, phone, aor, uri.user or "", one_text(uri.host), time)
         line.view = self._entries.open
-        if self.population.forgot or self.devices.came(phone, aor):  # it may be one that was forgotten
+        if self.population.forgot or self.devices.came(phone, aor):  # it may be a line that was forgotten
             line.since = time
         user, host = contact.uri.user, contact.uri.host
         line.contact_user = line.user if line.user == user else user
         line.contact_host = phone.host if phone.host == host else host
         self.population.add_line(line)
-        if user_agent is None:   # else it is declared in a moment, by its model as well (`refresh`)
+        if user_agent is None:   # otherwise `refresh` declares it next, by its model as well
             self._descriptions.declare(line)
         return line
 
     def declare(self, knowledge: Knowledge) -> list[int]:
-        """Another site file is in force. The numbers of the lines of which it declares something else to obey."""
+        """Put another site file in force. Returns the numbers of the lines whose declaration in force, or entries,
+        change."""
         self.devices.obey(knowledge)
         self._descriptions.obey(knowledge)
         changed = []

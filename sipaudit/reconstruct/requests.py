@@ -1,4 +1,4 @@
-"""Requests: the first packet of each transaction, whose it is, and what it belongs to."""
+"""Requests: the first packet of each transaction, the phone and line it belongs to, and its dialog."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sipaudit.reconstruct.transactions import Key, Transaction, of_request, tran
 from sipaudit.sip.datagram import Datagram, Flow
 from sipaudit.sip.message import Address, Request
 
-SUMMONS = "check-sync"   # the event by which servers tell phones to look for new settings
+SUMMONS = "check-sync"   # the Event of NOTIFYs that tell phones to fetch new settings
 
 
 class Requests:
-    """Makes events of requests."""
+    """Turns requests into events."""
 
     __slots__ = ("_memory", "_registering")
 
@@ -28,7 +28,7 @@ class Requests:
         self._registering = Registering(memory)
 
     def take(self, item: Datagram, request: Request) -> Transaction | Leg | None:
-        """A request; returned is what it belongs to, None if to nothing that is remembered."""
+        """Process a request; returns the transaction or leg it belongs to, None if it belongs to none."""
         memory, method = self._memory, request.method
         methods = memory.traffic.methods
         try:
@@ -61,7 +61,7 @@ class Requests:
         return transaction
 
     def _begin(self, item: Datagram, request: Request, key: Key) -> Transaction:
-        """The first packet of a transaction other than REGISTER: from a phone, to a phone, or neither's."""
+        """The first packet of a transaction other than REGISTER: from a phone, to a phone, or neither."""
         memory, flow, uri, call_id = self._memory, item.flow, request.from_.uri, request.call_id
         leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
         if leg is not None and leg.line is not None:
@@ -122,7 +122,8 @@ class Requests:
 
     def _call(self, item: Datagram, request: Request, key: Key, leg: Leg | None, contact: Address | None
               ) -> Transaction:
-        """A request that nothing tells the line of. A phone's call is a contact, and keeps the phone busy."""
+        """A request from a phone whose line cannot be told. It is a contact, and if it is a call it keeps the phone
+        busy."""
         memory, flow = self._memory, item.flow
         server, ends = flow.destination, (flow.source, flow.destination_host)
         phone = leg.phone if leg is not None else caller(memory, flow, contact)
@@ -135,7 +136,7 @@ class Requests:
         return transaction
 
     def _receive(self, item: Datagram, request: Request, key: Key, line: Line | None, leg: Leg | None) -> Transaction:
-        """A server starts a request to a phone. Without a line it is no event, but its call keeps the phone busy."""
+        """A server starts a request to a phone. Without a line it makes no event, but its call keeps the phone busy."""
         memory, flow = self._memory, item.flow
         phone = line.owner if line is not None else leg.phone if leg is not None \
             else memory.registry.only_phone(flow.destination_host)
@@ -178,8 +179,9 @@ class Requests:
 
     def _leg_for(self, request: Request, phone: Phone, line: Line | None, tag: str | None, server: str,
                  ends: tuple[str, str]) -> Leg | None:
-        """A leg for a request that belongs to none so far: one that may begin a dialog, or one inside a dialog that
-        began before the capture; None for others. An incoming INVITE has no local tag yet: its endpoint serves."""
+        """A leg for a request that has none so far: for one that may begin a dialog, or one inside a dialog that began
+        before the capture; None for others. An incoming INVITE has no local tag yet: the phone's endpoint replaces the
+        host in its key."""
         memory, method, in_dialog = self._memory, request.method, request.to.tag is not None
         if not in_dialog and method not in DIALOG_METHODS:
             return None
@@ -190,7 +192,7 @@ class Requests:
         return known or memory.calls.open(key, phone, line, server, ends, memory.clock, method in CALL_METHODS)
 
     def _follow(self, transaction: Transaction, request: Request, item: Datagram) -> None:
-        """What a request means for others: CANCEL for its INVITE, the rest for its leg's dialogs."""
+        """Apply a request to others: CANCEL to its INVITE, the rest to the dialogs of its leg."""
         memory, leg = self._memory, transaction.leg
         if leg is not None and request.method != "CANCEL":
             clock, seen = memory.clock, leg.seen
@@ -202,21 +204,21 @@ class Requests:
             self._cancelled(transaction.key)
 
     def _cancelled(self, key: Key) -> None:
-        """CANCEL: its INVITE has 32 s left (RFC 3261 9.1)."""
+        """CANCEL: its INVITE ends within 32 s (RFC 3261 9.1)."""
         invite = self._memory.transaction((*key[:2], "INVITE", *key[3:]))
         while invite is not None:
             invite.cancelled, invite.seen = True, self._memory.clock
             invite = invite.sibling
 
     def _calls_for_help(self, request: Request) -> bool:
-        """Whether an INVITE calls an emergency number: one of the site's, or an emergency service (RFC 5031)."""
+        """Whether an INVITE calls an emergency number of the site, or an emergency service URN (RFC 5031)."""
         uri = request.uri
         if uri.scheme == "urn":
             return uri.host.lower().startswith("service:sos")
         return uri.user is not None and uri.user.partition(";")[0] in self._memory.emergency
 
     def _acknowledged(self, invite: Transaction, item: Datagram) -> Transaction:
-        """The ACK of a final response that is no 2xx: it has its INVITE's branch (RFC 3261 17.1.1.3)."""
+        """The ACK of a non-2xx final response: it has its INVITE's branch (RFC 3261 17.1.1.3)."""
         invite.seen = self._memory.clock
         if invite.phone is not None:
             if invite.from_phone:
@@ -227,7 +229,7 @@ class Requests:
         return invite
 
     def _ack_of_success(self, item: Datagram, request: Request) -> Leg | None:
-        """The ACK of a 2xx: a transaction of its own, found by its dialog."""
+        """The ACK of a 2xx: a transaction of its own, which is matched by its dialog."""
         memory, flow, call_id = self._memory, item.flow, request.call_id
         leg = memory.leg_at(flow.source, flow.source_host, flow, call_id, request.from_.tag)
         if leg is not None:
@@ -248,12 +250,12 @@ class Requests:
 
 
 def _is_addressed(request: Request, flow: Flow, line: Line, time: float) -> bool:
-    """Whether a request is for a URI that is resolved by itself (RFC 3261 8.1.2), not by the line's list.
+    """Whether a request is sent to a URI that is resolved on its own (RFC 3261 8.1.2), not through the line's list.
 
-    Of a line that registers with a name, one at the very address it goes to: it was dialled or set whole, or came by
-    REFER. The Request-URI alone would not tell: in it a phone may write the address of whatever server it uses. It may
-    write that server's name in To as well, so that a name which is not the line's domain tells only where a REFER came,
-    or where the call takes the place of another (RFC 3891), whose URI the phone was told.
+    For a line that registers with a name: the URI has the very address that the request goes to, so it was dialled or
+    configured as a full URI, or came by REFER. The Request-URI alone does not show this: a phone may write there the
+    address of whatever server it uses. It may write that server's name in To as well, so that a name other than the
+    line's domain counts only after a REFER, or if the call replaces another (RFC 3891), whose URI the phone received.
     """
     host = request.uri.host
     if host != request.to.uri.host:
@@ -263,8 +265,8 @@ def _is_addressed(request: Request, flow: Flow, line: Line, time: float) -> bool
 
 
 def _target(request: Request) -> str:
-    """Who an INVITE is for that opens a dialog, as one text to compare: alike in all that a phone sends for one call.
-    Of a SUBSCRIBE that opens one: whose state, and which event package.
+    """Whom an INVITE that opens a dialog is for, as one text to compare, the same in all that a phone sends for one
+    call. For a SUBSCRIBE that opens a dialog: whose state, and which event package.
 
     The host of the Request-URI is left out: it may be the server's own, which differs when the INVITE is diverted.
     """

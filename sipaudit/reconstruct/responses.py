@@ -1,4 +1,4 @@
-"""Responses: what the phone is told, what it tells, and whose they are when the request is missing."""
+"""Responses: those that a phone receives, those that it sends, and the owner of those whose request is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REGISTRAR_ANSWERS = frozenset({*CHALLENGES, *range(200, 300)})
 
 
 class Responses:
-    """Makes events of responses."""
+    """Turns responses into events."""
 
     __slots__ = ("_memory",)
 
@@ -29,7 +29,7 @@ class Responses:
         self._memory = memory
 
     def take(self, item: Datagram, response: Response) -> Transaction | None:
-        """A response; returned is the transaction it belongs to."""
+        """Process a response; returns the transaction it belongs to."""
         memory, status, cseq = self._memory, response.status, response.cseq
         statuses = memory.traffic.statuses
         statuses[status] = statuses.get(status, 0) + 1
@@ -44,11 +44,11 @@ class Responses:
         if transaction is None:
             return None
         transaction.seen = memory.clock
-        bit = 1 << status // 100 if status != 100 else 1  # 100 is the next hop's, a class of its own
+        bit = 1 << status // 100 if status != 100 else 1  # 100 comes from the next hop: a class of its own
         classes = transaction.classes
         if classes & bit:
             memory.repeated = True
-            if transaction.leg is not None:  # it may be another fork's
+            if transaction.leg is not None:  # it may come from another fork
                 memory.calls.answered(transaction.leg, transaction, response, item, memory.clock)
             return transaction
         transaction.classes = classes | bit
@@ -58,7 +58,7 @@ class Responses:
         if line is not None and transaction.from_phone:
             self._answer(transaction, line, item, response)
         elif transaction.phone is not None:
-            if transaction.from_phone:   # by which of its lines is not known
+            if transaction.from_phone:   # which of its lines sent the request is not known
                 answered(memory, transaction, transaction.phone, item, response)
             else:
                 self._reply(transaction, transaction.phone, item, response)
@@ -67,7 +67,7 @@ class Responses:
         return transaction
 
     def _answer(self, transaction: Transaction, line: Line, item: Datagram, response: Response) -> None:
-        """A response reaches the phone."""
+        """A response to a request of the phone."""
         memory, leg, time = self._memory, transaction.leg, item.time
         status, method, server = response.status, transaction.method, transaction.server
         if server not in line.heard:
@@ -80,7 +80,7 @@ class Responses:
             self._prove(line)
         retry_after = response.retry_after
         if item.cut and retry_after is None and status >= 400:
-            retry_after = RETRY_AFTER   # it may have said so, and nobody knows for how long
+            retry_after = RETRY_AFTER   # the part cut off may have had a Retry-After of unknown length
         event = Answered(
             time, item.capture, item.frame, line.phone, line.number, server, method, transaction.number, status,
             transaction.time, transaction.in_dialog, granted, own, transaction.asked, retry_after,
@@ -95,7 +95,7 @@ class Responses:
 
     def _registers(self, transaction: Transaction, line: Line, item: Datagram, response: Response
                    ) -> tuple[int | None, bool | None]:
-        """A REGISTER is answered, as registrars do, which is noted; what the answer grants (`granted_expiry`)."""
+        """Handle the answer to a REGISTER: note a registrar; returns what the answer grants (`granted_expiry`)."""
         servers, status = self._memory.servers, response.status
         if transaction.flow.destination not in servers.registrars and status in REGISTRAR_ANSWERS:
             self._answers_registers(transaction.flow)
@@ -106,11 +106,11 @@ class Responses:
             servers.relays.pop(transaction.flow.source, None)
         granted, own = granted_expiry(transaction.contact, response)
         if granted is None and item.cut and transaction.asked:
-            return int(transaction.asked), False   # the snap length cut it off: for how long nobody knows
+            return int(transaction.asked), False   # cut off by the snap length: the expiry is unknown
         return granted, own
 
     def _proves(self, transaction: Transaction) -> bool:
-        """Whether a 2xx makes the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
+        """Whether a 2xx proves the sender a phone: to REGISTER, or to an INVITE that no phone answered."""
         if transaction.method == "REGISTER":
             return True
         if transaction.method != "INVITE" or transaction.in_dialog:
@@ -120,7 +120,7 @@ class Responses:
             or not memory.registry.has_registered(flow.destination_host)
 
     def _prove(self, line: Line) -> None:
-        """The line is a phone's: its events are let go, and the servers it used are servers."""
+        """The line is a phone's: release its events, and note the servers it used as servers."""
         memory = self._memory
         shown = line.held is None
         if memory.registry.prove(line) and not shown:
@@ -129,7 +129,7 @@ class Responses:
                     memory.servers.note(server, flow)
 
     def _answers_registers(self, flow: Flow) -> None:
-        """This address is a registrar's, and no phone's, though it may have been taken for one when its INVITEs were
+        """This address is a registrar, and no phone, though it may have been taken for one when its INVITEs were
         answered."""
         memory = self._memory
         memory.servers.registered(flow)
@@ -137,7 +137,8 @@ class Responses:
             memory.sights.clear()
 
     def _passed_on(self, flow: Flow) -> None:
-        """A REGISTER of no phone is answered: where a server sent it on, what answers is the registrar behind that."""
+        """A REGISTER not sent by a phone is answered: if a server forwarded it, the answer comes from the registrar
+        behind."""
         memory = self._memory
         if memory.is_server(flow.source, flow.source_host, flow) \
                 and not memory.registry.has_registered(flow.destination_host):
@@ -159,7 +160,7 @@ class Responses:
             line.last = item.time
             if not line.proven and self._answers_entry(transaction, status):
                 self._prove(line)
-            # in a branch of a fork that it lets go the phone answers, too: of its call that shows nothing
+            # a phone also answers in a fork that it has left: that shows nothing about its call
             call = None if leg is not None and leg.may_be_left(response.from_.tag) else transaction.call
             memory.registry.emit(phone, line, Replied(
                 item.time, item.capture, item.frame, phone.number, line.number, transaction.server,
@@ -169,8 +170,8 @@ class Responses:
             memory.calls.answered(leg, transaction, response, item, memory.clock)
 
     def _may_stir(self, transaction: Transaction, phone: Phone, item: Datagram, status: int) -> None:
-        """After a silence a phone answers what any does, one that has just started, too. One that takes a call may
-        have, before it registers, where all that only a device that starts does was seen."""
+        """After a silence a phone answers requests of a kind that one just booted answers, too. It accepts an INVITE
+        before it registers only after a boot of which all signs that only a starting device gives were seen."""
         began = self._memory.starts.began(phone, item.time)
         if began or status >= 300 or transaction.method != "INVITE":
             phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
@@ -183,7 +184,8 @@ class Responses:
             and transaction.flow.source_host in self._memory.entries.hosts
 
     def _orphan(self, item: Datagram, response: Response, key: Key) -> Transaction | None:
-        """A response whose request is not in memory: lost, or older than the capture. None if it is nobody's."""
+        """A response whose request is not stored: lost, or older than the capture. None if it belongs to no known line.
+        """
         memory, flow, method = self._memory, item.flow, response.cseq.method
         replies = memory.is_server(flow.destination, flow.destination_host, flow) \
             or not memory.registry.is_phone(flow.destination_host)
@@ -210,11 +212,11 @@ class Responses:
         )
         memory.transactions.add(transaction, known=line.held is None)
         if leg is not None and method == "BYE" and response.status >= 200 and not replies:
-            memory.calls.answered(leg, transaction, response, item, memory.clock)   # of the BYE nothing was seen
+            memory.calls.answered(leg, transaction, response, item, memory.clock)   # the BYE itself was not seen
         return transaction
 
     def _line_at(self, host: str, response: Response, replies: bool) -> Line | None:
-        """The line of the phone at this host that an orphan is about, by its AOR."""
+        """The line of the phone at this host that an orphan belongs to, by its AOR."""
         registry = self._memory.registry
         if not registry.is_phone(host):
             return None
@@ -223,21 +225,23 @@ class Responses:
 
     def _asked_after(self, line: Line, leg: Leg | None, response: Response, replies: bool, item: Datagram
                      ) -> float | None:
-        """A moment in the capture after which the request of an orphan was sent, None where it may be older."""
+        """A moment in the capture after which the request of an orphan was sent; None if it may have been sent before
+        the capture."""
         cseq, since = response.cseq.number, None
         if leg is not None:
             if leg.follows(cseq, outward=not replies):
                 since = item.time - (self._memory.clock - leg.seen)
             leg.jumps(cseq, outward=not replies)
         elif response.cseq.method == "REGISTER" and response.call_id == line.call_id and line.cseq < cseq:
-            since, line.cseq = line.asked, cseq  # REGISTERs of one Call-ID are counted up, too (RFC 3261 10.2)
+            since, line.cseq = line.asked, cseq  # CSeqs of REGISTERs under one Call-ID increase, too (RFC 3261 10.2)
         elif response.status == 100 and line.owner.first < item.time - TRYING:
             since = item.time - TRYING
         return since
 
 
 def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datagram, response: Response) -> None:
-    """What an answer to a request of the phone means beside its line: for requests to come, the server, the call."""
+    """Apply an answer to a request of the phone to everything but its line: re-sends to expect, the server, the call.
+    """
     status, method, leg = response.status, transaction.method, transaction.leg
     if status in ANOTHER_CSEQ:
         memory.may_ask_again(phone, transaction, response.challenges)
@@ -247,5 +251,5 @@ def answered(memory: Memory, transaction: Transaction, phone: Phone, item: Datag
             memory.relays_calls(transaction.flow.destination, transaction.flow.destination_host)
     if leg is not None:
         leg.seen = memory.clock
-        if (method == "INVITE" and status > 100) or status == 481:   # of all else nothing is told of the call
+        if (method == "INVITE" and status > 100) or status == 481:   # nothing else says anything about the call
             memory.calls.answered(leg, transaction, response, item, memory.clock)

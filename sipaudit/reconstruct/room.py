@@ -1,4 +1,4 @@
-"""Room in a table that has to be searched whole for what nobody uses any more."""
+"""Room in a table that must be scanned whole to find its unused items."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from sipaudit.reconstruct.bounds import SHED
 
 
 class Room:
-    """Room for at most `limit` things. `evicted` counts what was shed for others, and what was turned away.
+    """Room for at most `limit` items. `evicted` counts the items shed for others and those turned away.
 
-    A table that sheds little is not looked through for each newcomer: an eighth of it is turned away first.
+    If a scan sheds little, the next is delayed until a number of newcomers (an eighth of the limit) was turned away.
     """
 
     __slots__ = ("_patience", "evicted", "limit")
@@ -21,7 +21,7 @@ class Room:
         self._patience = 0
 
     def admits(self, size: int, shed: Callable[[], int]) -> bool:
-        """Whether a table of this size has room for one more; `shed` forgets what nobody uses and says how much."""
+        """Whether a table of this size has room for one more; `shed` drops unused items and returns how many."""
         if size < self.limit:
             return True
         if self._patience:

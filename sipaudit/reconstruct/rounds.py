@@ -1,7 +1,7 @@
-"""When the members of a ring are to be checked, most of which live on each time.
+"""When the members of a ring, most of which survive each check, are to be checked.
 
-Thousands of subscriptions of which nothing is heard for an hour need not be walked one by one each minute: members with
-the same time of their next check are one round, which is looked at as a whole.
+Thousands of subscriptions that are silent for an hour need not be walked one by one each minute: members with the same
+time of their next check form one round, which is checked as a whole.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from msgspec import Struct
 
 
 class Round(Struct, gc=False):
-    """So many members, one behind the other in the ring, are checked when the clock shows `check`; before `safe` none
-    of them can be over, unless that was doubted since (`era`)."""
+    """`count` consecutive members of the ring, to be checked when the clock reaches `check`; before `safe` none of them
+    can have expired, unless that was doubted since (`era`)."""
 
     count: int
     check: float
@@ -24,8 +24,8 @@ class Round(Struct, gc=False):
 
 
 class Rounds:
-    """The rounds in the order of the ring's members, each of which is in one of them. The ring's owner reports what
-    becomes of its members, and turns the ring as it is told."""
+    """The rounds in the order of the ring's members, each of which is in one of them. The ring's owner reports all
+    changes of its members, and rotates the ring according to `due`."""
 
     __slots__ = ("_era", "_rounds")
 
@@ -34,12 +34,11 @@ class Rounds:
         self._era = 0
 
     def begin(self, check: float) -> None:
-        """A new member, at the end."""
+        """Add a new member at the end."""
         self._rounds.append(Round(1, check, -inf, self._era))
 
     def add(self, check: float, count: int, safe: float) -> None:
-        """Members that were checked, at the end. Next time they are checked in one round with those before them, where
-        that may be so."""
+        """Add checked members at the end, to the last round if both have the same check time, era and safety."""
         last = self._rounds[-1] if self._rounds else None
         if last is not None and last.check == check and last.era == self._era and (last.safe > check) == (safe > check):
             last.count += count
@@ -48,7 +47,7 @@ class Rounds:
             self._rounds.append(Round(count, check, safe, self._era))
 
     def due(self, clock: float) -> Round | None:
-        """The first round, if its time has come; its members are to be added again at the end, or gone."""
+        """The first round, if its time has come; its members are then added again at the end, or dropped."""
         rounds = self._rounds
         while rounds and (rounds[0].check <= clock or not rounds[0].count):
             first = rounds.popleft()
@@ -57,25 +56,25 @@ class Rounds:
         return None
 
     def is_idle(self, due: Round, clock: float) -> bool:
-        """Whether all of its members surely live on."""
+        """Whether none of its members can have expired."""
         return due.safe > clock and due.era == self._era
 
     def doubt(self) -> None:
-        """A member may be over sooner than it was said."""
+        """A member may expire sooner than was reported."""
         self._era += 1
 
     def turned(self) -> None:
-        """The first member has gone to the end, to be checked when it would have been."""
+        """The first member was moved to the end; its check time stays."""
         first = self._first()
         first.count -= 1
         self._rounds.append(Round(1, first.check, -inf, self._era))
 
     def gone(self) -> None:
-        """The first member is no more."""
+        """The first member was dropped."""
         self._first().count -= 1
 
     def keep(self, kept: Iterable[bool]) -> None:
-        """Of all members, in their order, only these stay."""
+        """Of all members, in their order, keep those marked True."""
         stay = iter(kept)
         for one in self._rounds:
             one.count = sum(next(stay) for _ in range(one.count))

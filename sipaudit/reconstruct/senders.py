@@ -1,4 +1,4 @@
-"""Who has sent a request, where the shortcut by address and user (`sights`) does not tell."""
+"""The sender of a request that the shortcut by address and user (`sights`) does not find."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sipaudit.sip.uri import is_name
 
 
 def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: Address | None) -> Line | None:
-    """The line of a request by a phone, the long way; remembered when it is a phone's."""
+    """The line of a request by a phone, by the full search; the shortcut is stored if it is a phone's."""
     flow = item.flow
     if memory.is_server(flow.source, flow.source_host, flow):
-        return None  # a server that passes on what phones ask for
+        return None  # a server that forwards requests of phones
     line = memory.registry.place(request, flow, uri, contact, item)
     if line is not None and request.method == "REGISTER" and not line.by_name:
         line.by_name = is_name(request.uri.host)
@@ -30,7 +30,7 @@ def place(memory: Memory, item: Datagram, request: Request, uri: Uri, contact: A
 
 
 def caller(memory: Memory, flow: Flow, contact: Address | None) -> Phone | None:
-    """The phone that asks by a line of which neither From nor Contact tells."""
+    """The phone that sends a request whose From and Contact do not tell the line."""
     if memory.is_server(flow.source, flow.source_host, flow):
         return None
     registry, host = memory.registry, flow.source_host
@@ -38,14 +38,14 @@ def caller(memory: Memory, flow: Flow, contact: Address | None) -> Phone | None:
 
 
 def turned_to(memory: Memory, phone: Phone, item: Datagram) -> None:
-    """One of the phone's lines has turned to a server, and whether in vain is not followed."""
+    """One of the phone's lines has sent to a server; whether that fails is not tracked."""
     phone.last = item.time
     for server in servers_of(phone, item.flow.destination_host):
         memory.registry.emit(phone, None, Contacted(*of_phone(phone, item), server, ContactKind.SOUGHT))
 
 
 def stranger(memory: Memory, item: Datagram, request: Request, key: Key) -> Transaction:
-    """A transaction of nobody we follow: kept so that its responses are not taken for orphans."""
+    """A transaction without a known phone: stored so that its responses are not taken for orphans."""
     memory.numbers += 1
     transaction = Transaction(
         memory.numbers, key, request.cseq.number, request.call_id, request.method, item.flow, None, None,

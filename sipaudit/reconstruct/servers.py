@@ -1,4 +1,4 @@
-"""Servers seen, and the addresses that behave as servers do."""
+"""Servers seen, and the addresses that behave like servers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Server:
 
 
 class Servers:
-    """Every server seen, and the addresses that behave as servers do.
+    """Every server seen, and the addresses that behave like servers.
 
-    Where there are too many, those go that are of no entry and that no line uses, as `used` tells by key and by
-    `host:port`; `evicted` counts them, and those that found no room.
+    When there are too many, those of no entry that no line uses are evicted (`used` returns the used ones, by key and
+    by `host:port`); `evicted` counts them and those that found no room.
     """
 
     __slots__ = ("_entries", "_names", "_registrar_hosts", "_registrars_room", "_relays_room", "_room", "_seen",
@@ -71,7 +71,7 @@ class Servers:
         return next((member.transport for _, member in self._listed() if member.key == key), None)
 
     def connects(self, key: str) -> bool:
-        """Whether phones used the server over connections alone."""
+        """Whether phones used the server over connections only (no UDP)."""
         server = self._seen.get(key)
         return server is not None and "udp" not in server.transports
 
@@ -82,13 +82,13 @@ class Servers:
             self._registrar_hosts[flow.destination_host] = None
 
     def relayed(self, address: str) -> None:
-        """This `host:port` treats calls as a server does: weaker evidence, good until a REGISTER from there is
-        granted."""
+        """This `host:port` handles calls like a server: weaker evidence, valid until a REGISTER from there is granted.
+        """
         if self._relays_room.admits(len(self.relays), self._shed_relays):
             self.relays[address] = None
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Apply a new bound from now on."""
         for room, table, shed in ((self._room, self._seen, self._shed),
                                   (self._registrars_room, self.registrars, self._shed_registrars),
                                   (self._relays_room, self.relays, self._shed_relays)):
@@ -114,20 +114,21 @@ class Servers:
         return before - len(self.registrars)
 
     def _shed_relays(self) -> int:
-        """Half of them: the evidence is weak, and comes again."""
+        """Drop half of them: the evidence is weak, and will come again."""
         gone = list(self.relays)[: len(self.relays) // 2 + 1]
         for address in gone:
             del self.relays[address]
         return len(gone)
 
     def holds(self, address: str, host: str, by_host: bool) -> bool:
-        """Whether `host:port` is a server's, or (`by_host`) any server's at that host."""
+        """Whether `host:port` is a server, or (`by_host`) any server is at that host."""
         if address in self.registrars or address in self._entries.endpoints:
             return True
         return by_host and (host in self._entries.hosts or host in self._registrar_hosts)
 
     def origin(self, view: View, flow: Flow) -> str:
-        """The server that sent on this flow: the address alone decides where one server has it."""
+        """The server that sent on this flow: by address and port, otherwise by the host if it has exactly one server.
+        """
         key = view.find(flow.source_host, flow.source_port)
         if key is not None:
             return key
@@ -137,7 +138,7 @@ class Servers:
         return known[0] if len(known) == 1 else endpoint(flow.source_host, flow.source_port)
 
     def all(self) -> list[Server]:
-        """Every server seen, with its name, entry and priority as they are known by now."""
+        """Every server seen, with its current name, entry and priority."""
         listed = {member.key: (entry, member) for entry, member in reversed(list(self._listed()))}
         for server in self._seen.values():
             server.name = self._names.name_of(server.host)
@@ -148,7 +149,7 @@ class Servers:
         return list(self._seen.values())
 
     def _listed(self) -> Iterator[tuple[ServerEntry, EntryServer]]:
-        """The servers of all entries, those first that say whose a server is."""
+        """The servers of all entries; a server belongs to the first entry that lists it (declared ones come first)."""
         for state in self._entries.states():
             for member in state.entry.servers:
                 yield state.entry, member

@@ -1,4 +1,5 @@
-"""An attribute that has one value in most objects and several in a few: one alone is kept without a tuple around it."""
+"""An attribute with one value in most objects and several in a few: a single value is stored without a tuple around it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +9,13 @@ One = TypeVar("One")
 
 
 def several(known: One | tuple[One, ...]) -> tuple[One, ...]:
-    """One, or several, as several."""
+    """A value or a tuple of values, as a tuple."""
     return known if isinstance(known, tuple) else (known,)
 
 
 class Several(Generic[One]):
-    """An attribute that is a tuple to all who use it, in the slot of its name with `_` before it."""
+    """A descriptor for an attribute that reads and writes as a tuple, stored in the slot of its name with `_` before
+    it."""
 
     __slots__ = ("_slot",)
 
@@ -22,7 +24,7 @@ class Several(Generic[One]):
 
     def __get__(self, instance: Any, _owner: type | None = None) -> tuple[One, ...]:
         known = self._slot.__get__(instance)
-        return known if type(known) is tuple else (known,)   # as `several`, with no call: messages ask for it
+        return known if type(known) is tuple else (known,)   # as `several`, inlined: it runs for every message
 
     def __set__(self, instance: Any, values: tuple[One, ...]) -> None:
         self._slot.__set__(instance, values[0] if len(values) == 1 else values)

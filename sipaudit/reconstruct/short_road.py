@@ -1,16 +1,16 @@
-"""The short road: renewals of lines of which nothing else is seen.
+"""The short road: renewals of lines with no other traffic.
 
-Nine messages of ten belong to the REGISTER, challenge, REGISTER, 200 by which a phone renews what it has, alike each
-time but for branch, CSeq, nonce and time.  The long road (`requests`, `responses`) finds out whose each is and makes an
-event of it, and who follows the events then remembers no more than that it was a mere renewal (`model.routine`).  Where
-that has been said of a line (`Line.renewals`), a message that is what the last renewal lets expect is remembered here
-as the long road would, and `Renewals` is told of it instead of an event.
+Nine messages of ten belong to the REGISTER, challenge, REGISTER, 200 by which a phone renews its registration; each
+time they differ only in branch, CSeq, nonce and time. The long road (`requests`, `responses`) finds the line of each
+and makes an event of it, and the follower of the events then notes only that it was a mere renewal (`model.routine`).
+Once a line has `Line.renewals`, a message that matches its last renewal is stored here as the long road would store it,
+and `Renewals` is updated directly, without an event.
 
-What such a message says but for what is new in it is noted of its form (`sip.forms`): from then on those of the same
-form are taken without having been read.
+The constant content of such a message is stored with its form (`sip.forms`): from then on messages of the same form are
+taken without being parsed.
 
-Each of the two steps does all that the long road does with such a message, or nothing: whatever is odd in any way is
-left to the long road.  So correctness needs nothing of this file, and a test holds that both roads come to the same.
+Each of the two steps either does all that the long road does with such a message, or nothing: anything odd is left to
+the long road. So correctness does not depend on this file, and a test holds that both roads give the same result.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ShortRoad:
         self._memory = memory
 
     def repeats(self, repeat: Repeat) -> bool:
-        """Take a message of a known form, if it is of a renewal. False: it must be read, and asked for again."""
+        """Take a message of a known form, if it belongs to a renewal. False: it must be parsed and passed in again."""
         form, nonce = repeat.form, repeat.nonce
         known = form.known
         if type(known) is Answering:
@@ -52,7 +52,7 @@ class ShortRoad:
             return False
         flow = form.flow
         line = self._memory.sights.get(flow.source, known.uri.user)
-        credentials = (Challenge("", nonce),) if nonce else ()   # of which nothing else is asked
+        credentials = (Challenge("", nonce),) if nonce else ()   # only the nonce is used
         return line is not None and self._ask(repeat, flow, line, known, repeat.branch, repeat.cseq, credentials)
 
     def asks(self, item: Datagram, request: Request, form: Form | None = None) -> bool:
@@ -66,7 +66,8 @@ class ShortRoad:
         return self._ask(item, item.flow, line, asking, request.via.branch, request.cseq.number, request.credentials)
 
     def answers(self, item: Datagram, response: Response, form: Form | None = None) -> bool:
-        """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: as above."""
+        """Take the answer to a REGISTER, if it is a challenge, or the 200 that ends a renewal. False: it must go the
+        long road."""
         via = response.via
         transaction = self._memory.transaction((via.branch, via.host, "REGISTER"))
         if transaction is None or transaction.line is None or transaction.line.renewals is None \
@@ -78,7 +79,7 @@ class ShortRoad:
         return self._answer(item, answering, transaction, response.cseq.number, response.challenges)
 
     def note(self, form: Form, message: Request | Response, transaction: Transaction) -> None:
-        """A message of that form has gone the long road."""
+        """Learn a form's content from a message of that form that has gone the long road."""
         if transaction.line is None or message.cseq.method != "REGISTER":
             return
         if type(message) is Response:
@@ -90,7 +91,7 @@ class ShortRoad:
 
     def _ask(self, item: Datagram | Repeat, flow: Flow, line: Line, asking: Asking, branch: str, cseq: int,
              credentials: tuple[Challenge, ...]) -> bool:
-        """A REGISTER that says this, and what is new in it."""
+        """Take a REGISTER with this content and these variable parts; False if it is no step of a mere renewal."""
         memory, uri, contact, renewals = self._memory, asking.uri, asking.contact, line.renewals
         call_id = line.call_id
         if renewals is None or (
@@ -104,7 +105,7 @@ class ShortRoad:
         key = (branch, asking.host, "REGISTER")
         if memory.transaction(key) is not None or not identifies(branch):
             return False
-        asked = asking.asked   # it is no `*`: that is no line's own
+        asked = asking.asked   # the Contact is no `*`: no line has that
         number = memory.numbers + 1
         if renewal is None:
             if again or renewals.last is not None or not renewals.since < time < renewals.until \
@@ -136,7 +137,7 @@ class ShortRoad:
 
     def _answer(self, item: Datagram | Repeat, answering: Answering, transaction: Transaction, cseq: int,
                 challenges: tuple[Challenge, ...]) -> bool:
-        """The same for an answer."""
+        """Take an answer with this content and these variable parts; False if it is no step of a mere renewal."""
         memory, line = self._memory, transaction.line
         if line is None or transaction.classes or transaction.sibling is not None:
             return False
@@ -174,7 +175,7 @@ class ShortRoad:
 
 
 class NotedRoad(ShortRoad):
-    """Tells somebody of each message that it takes; none comes here unread then (`run.reading`)."""
+    """Calls `note` with each message that it takes; with a `note` all messages come here parsed (`run.reading`)."""
 
     __slots__ = ("_tell",)
 
@@ -196,8 +197,8 @@ class NotedRoad(ShortRoad):
 
 
 def _asking(request: Request, line: Line) -> Asking:
-    """What a REGISTER with one Contact says; in the words of the line, where they are the same, and the very object
-    that its last one said."""
+    """The content of a REGISTER with one Contact: the line's own equal objects are reused, and the very object of its
+    last REGISTER if that was the same."""
     uri, contact, agent, via = request.to.uri, request.contacts[0], request.user_agent, request.via
     asked = request.expires if contact.expires is None else contact.expires
     if (line.uri is not uri or line.address is not contact or line.user_agent is not agent) \
@@ -213,13 +214,13 @@ def _asking(request: Request, line: Line) -> Asking:
 
 
 def _answering(response: Response, transaction: Transaction) -> Answering:
-    """What an answer says to a REGISTER."""
+    """The content of an answer to a REGISTER."""
     granted, own = granted_expiry(transaction.contact, response) if response.status == 200 else (None, None)
     return one_answer(response.status, granted, own, response.challenges[0].realm if response.challenges else "")
 
 
 def _know_answer(form: Form, answering: Answering, transaction: Transaction) -> None:
-    """Messages of that form are answers to what the line said last, if that was this transaction's REGISTER."""
+    """Store with a form that its messages answer the line's last REGISTER, if that was this transaction's."""
     said = None if transaction.line is None else transaction.line.said
     form.known = form.request = None
     if said is not None and transaction.key[1] == said.host and transaction.contact == said.contact:

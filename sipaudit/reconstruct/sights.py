@@ -1,4 +1,4 @@
-"""The line that was last seen at a source with an AOR's user: a shortcut, good while all else is as it was."""
+"""The line last seen at a source with an AOR's user: a shortcut, valid as long as nothing else has changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sipaudit.reconstruct.phones import Line
 
 
 class Sights:
-    """By source (`host:port`) its one line, as most have, or its lines by user."""
+    """By source (`host:port`): its only line, as in most cases, or its lines by user."""
 
     __slots__ = ("_count", "_of")
 
@@ -18,7 +18,7 @@ class Sights:
         return self._count
 
     def get(self, source: str, user: str | None) -> Line | None:
-        """The line, None if it has to be looked for."""
+        """The line; None if it must be searched."""
         found = self._of.get(source)
         if found is None:
             return None
@@ -27,7 +27,7 @@ class Sights:
         return found.get(user or "")
 
     def see(self, source: str, user: str | None, line: Line) -> None:
-        """It is this one."""
+        """Store the line."""
         known, user = self._of.get(source), user or ""
         if isinstance(known, dict):
             self._count += user not in known
@@ -40,12 +40,12 @@ class Sights:
             self._of[source] = {known.user: known, user: line}
 
     def clear(self) -> None:
-        """Look for all."""
+        """Forget all shortcuts."""
         self._of.clear()
         self._count = 0
 
     def drop_blank(self) -> None:
-        """Forget those of lines that are held back, or forgotten."""
+        """Forget the shortcuts to lines that are held back or forgotten."""
         seen = [(source, user, line) for source, known in self._of.items()
                 for user, line in (known.items() if isinstance(known, dict) else [(known.user, known)])]
         self.clear()

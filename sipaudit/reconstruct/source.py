@@ -1,4 +1,4 @@
-"""A source address and the phones behind it: one, or behind a NAT or a border controller thousands."""
+"""A source address and the phones behind it: one, or thousands behind a NAT or a border controller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEW = 8  # phones or lines of a source that are searched one by one
 
 
 class Source:
-    """One source address and the phones behind it, in the order in which they came."""
+    """One source address and the phones behind it, in order of appearance."""
 
     __slots__ = ("_index", "_phones", "host")
     phones = Several["Phone"]()
@@ -62,12 +62,12 @@ class Source:
         return [phone for phone in self.phones if phone.instance is None] if index is None else index.no_instance
 
     def without_mac(self) -> Iterable[Phone]:
-        """The phones of which no User-Agent has shown a MAC."""
+        """The phones whose User-Agent has shown no MAC."""
         index = self._indexed()
         return [phone for phone in self.phones if phone.agent_mac is None] if index is None else index.no_mac
 
     def _indexed(self) -> Index | None:
-        """What finds them where there are many; None where they are few."""
+        """The index if there are many phones or lines; None if there are few."""
         index, phones = self._index, self.phones
         if index is None and (len(phones) > FEW or sum([len(phone.lines) for phone in phones]) > FEW):
             index = self._index = Index(phones)
@@ -76,13 +76,13 @@ class Source:
     # -- who comes, and what is new of them
 
     def came(self, phone: Phone) -> None:
-        """One phone more."""
+        """Add a phone."""
         self.phones += (phone,)
         if self._index is not None:
             self._index.add(phone)
 
     def has_line(self, line: Line) -> None:
-        """One of its phones has one line more."""
+        """One of its phones has a new line."""
         if self._index is not None:
             self._index.add_line(line)
 
@@ -92,17 +92,17 @@ class Source:
             self._index.name(phone)
 
     def lose(self, gone: Collection[Phone]) -> None:
-        """These phones are there no more."""
+        """Remove these phones."""
         self.phones = tuple(phone for phone in self.phones if phone not in gone)
         self.lost_lines()
 
     def lost_lines(self) -> None:
-        """Of its phones there are fewer lines."""
+        """Its phones have lost lines: the index must be rebuilt."""
         self._index = None
 
 
 class Index:
-    """The phones and lines of a source by what they show: none is looked for among all."""
+    """The phones and lines of a source by what they show, so that no search walks all of them."""
 
     __slots__ = ("hosts", "instances", "macs", "no_instance", "no_mac", "users")
 
@@ -127,7 +127,7 @@ class Index:
         self.hosts.setdefault(line.contact_host, []).append(line)
 
     def name(self, phone: Phone) -> None:
-        """It may have an instance and a MAC now; neither ever changes."""
+        """The phone may have an instance and a MAC now; once known, neither changes."""
         if phone.instance is not None:
             _put_first(self.instances, phone.instance, phone)
             self.no_instance.pop(phone, None)
@@ -137,7 +137,8 @@ class Index:
 
 
 def _put_first(known: dict[str, Phone], name: str, phone: Phone) -> None:
-    """Of two with one name, for an instance and a MAC may contradict each other, the one that came first."""
+    """Store the phone under a name. If two phones share it (an instance and a MAC may contradict each other), keep the
+    first."""
     other = known.get(name)
     if other is None or phone.number < other.number:
         known[name] = phone

@@ -1,11 +1,9 @@
 """Whether a phone was seen to start (reference-model.md 1, *boot*).
 
-No single sign proves it: a phone polls its provisioning server while it works,
-and asks for an address anew when its cable was out.  A start ends with a
-REGISTER under a Call-ID that was never used, to the head of the list, after a
-silence; with signs of a start shortly before it is *seen*, without it is merely
-possible.  All that only a device that starts does needs no silence: the phone
-may have spoken until its plug was pulled.
+No single sign proves it: a phone also polls its provisioning server while it works, and requests an address again after
+its cable was unplugged. A start ends with a REGISTER under a new Call-ID, to the head of the list, after a silence;
+with signs of a start shortly before, it is *seen*, without them merely possible. When all signs that only a starting
+device gives are there, no silence is needed: the phone may have been active until it lost power.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from sipaudit.sip.datagram import Start, StartKind
 
 
 class Signs:
-    """Signs of one start: when the first and the last was seen, and which; `mac` whose they are, if it is known."""
+    """Signs of one start: when the first and the last was seen, and their kinds; `mac` is the device's, if known."""
 
     __slots__ = ("began", "kinds", "last", "mac")
 
@@ -29,15 +27,15 @@ class Signs:
         self.kinds: set[StartKind] = set()
 
     def certain(self, phone: Phone) -> bool:
-        """Whether only a device that starts does all this: ask for an address and for files, or for files by its boot
-        program; and nothing else meanwhile."""
+        """Whether only a starting device does all this: request an address and files, or files by its boot program; and
+        the phone sent nothing meanwhile."""
         telling = StartKind.UPDATER in self.kinds or {StartKind.ADDRESS, StartKind.FILE} <= self.kinds
         return telling and phone.last < self.began
 
 
 class Starts:
-    """The latest signs by hardware address and by host, for as long as a start takes; `latest` is when the last of all
-    was seen (seconds since the epoch)."""
+    """The latest signs by hardware address and by host, valid for as long as a start takes; `latest` is when the last
+    sign of any device was seen (seconds since the epoch)."""
 
     def __init__(self) -> None:
         self._by_mac: dict[str, Signs] = {}
@@ -46,10 +44,10 @@ class Starts:
         self.latest = -inf
 
     def take(self, item: Start) -> None:
-        """A sign. Those of one device within START_TAKES are of one start."""
+        """Store a sign. Signs of one device within START_TAKES belong to one start."""
         self.latest = item.time
         fetches = item.kind in (StartKind.FILE, StartKind.UPDATER)
-        mac = polycom_mac(item.mac) if fetches else item.mac  # on the segment it may be a router's that is seen
+        mac = polycom_mac(item.mac) if fetches else item.mac  # on the segment the MAC may be a router's
         signs = self._of(mac, item.host if fetches else None, item.time)
         if item.kind is StartKind.LEASE:
             if signs is not None and item.host is not None:
@@ -66,15 +64,15 @@ class Starts:
             self._put(self._by_host, item.host, signs)
 
     def began(self, phone: Phone, time: float) -> bool:
-        """Whether the phone, since it last sent, did what only a device that starts does."""
+        """Whether the phone, since it last sent, has given all signs that only a starting device gives."""
         signs = self._of_phone(phone, time)
         return signs is not None and signs.certain(phone)
 
     def ends(self, phone: Phone, line: Line, time: float) -> bool:
         """Whether a REGISTER of the line now, under a new Call-ID to the head of its list, ends a start that was seen.
 
-        Of a phone never seen before the Call-ID may be an old one, and one that turns to the head from elsewhere may
-        only be coming back: then the signs must be certain.
+        The Call-ID of a phone never seen before may be an old one, and a line that turns to the head from elsewhere may
+        merely be coming back: then the signs must be certain.
         """
         signs = self._of_phone(phone, time)
         if signs is None or phone.last >= signs.last or not (signs.certain(phone) or line.turned < time):
@@ -83,7 +81,7 @@ class Starts:
         return True
 
     def _over(self, signs: Signs, phone: Phone) -> None:
-        """The start has ended: what comes is of the next one."""
+        """The start has ended: signs that follow belong to the next one."""
         if signs.mac is not None:
             self._by_mac.pop(signs.mac, None)
         if self._by_host.get(phone.host) is signs:
@@ -100,7 +98,7 @@ class Starts:
         signs_by[key] = signs
 
     def _of(self, mac: str | None, host: str | None, time: float) -> Signs | None:
-        """The signs of this device that are not too old: by its hardware address, else by its host's."""
+        """The signs of this device that are not too old: by its hardware address, otherwise by its host."""
         signs = self._by_mac.get(mac or "")
         if signs is None and host is not None:
             signs = self._by_host.get(host)
@@ -110,7 +108,7 @@ class Starts:
 
 
 def is_at_head(line: Line) -> bool:
-    """Whether the line's server is at the head of its list; a list that is not known has no head to speak against."""
+    """Whether the line's server is at the head of its list; true if the list is unknown."""
     if not line.view.states:
         return True
     for entry in line.entries:

@@ -1,4 +1,4 @@
-"""What was counted in one capture (contract.md 3 `captures`)."""
+"""Counters of one capture (contract.md 3 `captures`)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ OTHER = "other"
 class Traffic:
     """Counters of one capture.
 
-    `malformed` by defect; `missing_halves` responses without their request, ACKs without their final response, of
-    phones that had been seen for a while, credentials before their challenge, and jumps of their CSeq; `mid_life`
-    what began before the capture; `one_way` phones of which one direction only was seen; `encrypted` unreadable
-    connections by transport. `first` is since when it and those before it show all that passed, `behind` by how many
-    seconds at most a challenge stood behind what answers it.
+    `malformed` by defect. `missing_halves`: responses without their request and ACKs without their final response, of
+    phones seen for a while, credentials before their challenge, and jumps of a phone's CSeq. `mid_life`: transactions
+    and dialogs that began before the capture. `one_way`: phones seen in one direction only. `encrypted`: unreadable
+    connections by transport. `first` is since when this capture and those before it show all traffic, `behind` by how
+    many seconds at most a challenge came after the request that answers it.
     """
 
     __slots__ = ("behind", "encrypted", "first", "malformed", "methods", "mid_life", "missing_halves", "one_way",
@@ -40,7 +40,7 @@ class Traffic:
 
 
 def tally(counts: dict[str, int], word: str, count: int = 1) -> None:
-    """So many more of `word`; words come from the wire, so after WORDS of them the rest share a name."""
+    """Add to the count of `word`; words come from the wire, so after WORDS of them the rest share one name."""
     if word not in counts and len(counts) >= WORDS:
         word = OTHER
     counts[word] = counts.get(word, 0) + count

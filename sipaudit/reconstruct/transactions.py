@@ -1,11 +1,10 @@
-"""Transactions as an observer sees them (RFC 3261 17.1.3, 17.2.3), with the RFC 2543 way for branches without cookie.
+"""Transactions as an observer sees them (RFC 3261 17.1.3, 17.2.3), with the RFC 2543 rules for branches without the
+cookie.
 
-A *key* is what a request and its responses share: branch, sent-by without its
-port, and method (ACK has its INVITE's).  The port is left out because servers
-write the usual one where the phone wrote none, which is the same (18.2.2), and a
-branch is one request's anyway (8.1.1.7, 17.1.3).  One key may be used towards
-several servers, which a phone should not do; these are *siblings* and are never
-merged.
+A *key* is what a request and its responses share: branch, sent-by host without port, and method (ACK has its INVITE's).
+The port is left out because servers write the default port where the phone wrote none, which is equivalent (18.2.2),
+and a branch belongs to one request anyway (8.1.1.7, 17.1.3). One key may be used towards several servers, which a phone
+should not do; these transactions are *siblings* and are never merged.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
-BRANCH_KEY = 3  # parts of a key whose branch alone identifies; more without the cookie
+BRANCH_KEY = 3  # length of a key whose branch is unique; longer without the cookie
 ANOTHER_CSEQ = ASKS_AGAIN.union(REDIRECTS)   # answers after which the phone asks again, with CSeq + 1
 
 Key = tuple[str | int | None, ...]
 
 
 class Transaction(Struct, gc=False):
-    """One transaction: the first packet's place, and what was seen since.
+    """One transaction: its first packet, and its state since.
 
-    `line` and `phone` are None for those who are no phones.  `time` is when the request was first sent, None if that
-    is not in the capture; `seen` the reconstruction's own clock at its last packet; `classes` a bit for each status
-    class seen; `status` the last one.  `asked` and `contact` are a REGISTER's.
+    `line` and `phone` are None if the sender is no phone. `time` is when the request was first sent, None if that is
+    not in the capture; `seen` the reconstruction's own clock at its last packet; `classes` a bit for each status class
+    seen; `status` the highest status seen. `asked` (seconds) and `contact` are a REGISTER's.
     """
 
     number: int
@@ -79,16 +78,16 @@ def identifies(branch: str) -> bool:
 
 
 def transaction_key(message: Request | Response, method: str) -> Key:
-    """The key of a message; `method` is INVITE for an ACK. Without the cookie a branch identifies nothing alone."""
+    """The key of a message; `method` is INVITE for an ACK. A branch without the cookie is not unique by itself."""
     via = message.via
     branch = via.branch
-    if branch.startswith(COOKIE) and branch != COOKIE:   # as `identifies`, which is a call
+    if branch.startswith(COOKIE) and branch != COOKIE:   # as `identifies`, inlined
         return (branch, via.host, method)
     return (branch, via.host, method, message.call_id, message.cseq.number, message.from_.tag)
 
 
 def of_request(transaction: Transaction | None, request: Request, flow: Flow) -> Transaction | None:
-    """The one of these siblings that this request belongs to, as a retransmission or as its ACK."""
+    """The sibling that this request belongs to, as a retransmission or as its ACK."""
     number = request.cseq.number
     while transaction is not None:
         if (
@@ -102,8 +101,8 @@ def of_request(transaction: Transaction | None, request: Request, flow: Flow) ->
 
 
 def of_response(transaction: Transaction | None, response: Response, flow: Flow) -> Transaction | None:
-    """The one of these siblings that this response answers: at these two hosts; else, when there is but one, that one
-    (a server may answer from another of its addresses)."""
+    """The sibling that this response answers: between the same two hosts; if there is only one, that one (a server may
+    answer from another of its addresses)."""
     number = response.cseq.number
     alone = transaction is not None and transaction.sibling is None
     while transaction is not None:
@@ -116,7 +115,7 @@ def of_response(transaction: Transaction | None, response: Response, flow: Flow)
 
 
 def _same_ends(one: Flow, other: Flow) -> bool:
-    """Hosts decide, and ports where both ends share a host."""
+    """Compare hosts, and ports where both ends share a host."""
     if one.source_host == one.destination_host:
         return one.source == other.source and one.destination == other.destination
     return one.source_host == other.source_host and one.destination_host == other.destination_host
@@ -131,7 +130,7 @@ def _opposite_ends(request: Flow, response: Flow) -> bool:
 
 
 def _same_legacy(transaction: Transaction, request: Request) -> bool:
-    """RFC 3261 17.2.3: without the cookie Request-URI and To tag must agree too."""
+    """RFC 3261 17.2.3: without the cookie, Request-URI and To tag must agree, too."""
     return transaction.uri == request.uri and transaction.to_tag == request.to.tag
 
 
@@ -140,7 +139,7 @@ def _answers(transaction: Transaction, response: Response) -> bool:
 
 
 class Ring:
-    """Transactions in the order in which they are due to be looked at, and how many may wait there."""
+    """Transactions in the order of their next check, and the limit of their number."""
 
     __slots__ = ("limit", "waiting")
 
@@ -150,11 +149,11 @@ class Ring:
 
 
 class Transactions:
-    """Those of the last 32 s, and for longer those that wait for their final response, by key.
+    """The transactions of the last 32 s, and for longer those that wait for their final response, by key.
 
-    Phones' and strangers' wait in rings of their own: the oldest of a ring goes when there are too many in it, so
-    that strangers push out strangers.  `forgotten` is called with each one that its phone has given up and that is
-    known elsewhere: by a leg, or by its phone, which waits to send something again.
+    Those of phones and of strangers are in separate rings: the oldest of a ring is evicted when it is full, so that
+    strangers only evict strangers. `forgotten` is called with each transaction that its phone has given up and that is
+    referenced elsewhere: by a leg, or by its phone, which waits to send something again.
     """
 
     __slots__ = ("_by_key", "_forgotten", "_known", "_strange", "evicted", "find")
@@ -164,14 +163,14 @@ class Transactions:
         self._strange = Ring(strange_limit)
         self._forgotten = forgotten
         self._by_key: dict[Key, Transaction] = {}
-        self.find = self._by_key.get  # the first with a key; its siblings hang on it
+        self.find = self._by_key.get  # the first with a key, which links to its siblings
         self.evicted = 0
 
     def __len__(self) -> int:
         return len(self._known.waiting) + len(self._strange.waiting)
 
     def add(self, transaction: Transaction, known: bool) -> None:
-        """Remember a transaction from now (`seen`) on; `known`: a phone's."""
+        """Store a transaction from now (`seen`) on; `known`: it is a phone's."""
         transaction.check = transaction.seen + TRANSACTION_CHECK
         key = transaction.key
         head = self._by_key.setdefault(key, transaction)
@@ -185,20 +184,20 @@ class Transactions:
             self._evict(waiting)
 
     def tighten(self, limit: int, strange_limit: int) -> None:
-        """Other bounds from now on."""
+        """Apply new bounds from now on."""
         self._known.limit, self._strange.limit = limit, strange_limit
         for ring in (self._known, self._strange):
             while len(ring.waiting) > ring.limit:
                 self._evict(ring.waiting)
 
     def clear(self) -> None:
-        """Forget all, and tell nobody."""
+        """Forget all, without calling `forgotten`."""
         self._by_key.clear()
         for ring in (self._known, self._strange):
             ring.waiting.clear()
 
     def _evict(self, waiting: deque[Transaction]) -> None:
-        """The oldest goes; one of a phone that has been heard for a while may stay, a few times."""
+        """Evict the oldest; that of a phone seen for a while is skipped, at most SECOND_CHANCES times."""
         for _ in range(SECOND_CHANCES):
             phone = waiting[0].phone
             if phone is None or not phone.lasting:
@@ -208,7 +207,7 @@ class Transactions:
         self._forget(waiting.popleft())
 
     def sweep(self, clock: float) -> None:
-        """Forget those whose time is over at `clock`."""
+        """Forget the transactions whose lifetime is over at `clock`."""
         check = clock + TRANSACTION_CHECK
         for ring in (self._known.waiting, self._strange.waiting):
             while ring and ring[0].check <= clock:
@@ -231,7 +230,7 @@ class Transactions:
             self._forgotten(transaction)
 
     def _relink(self, head: Transaction | None, gone: Transaction) -> None:
-        """The siblings of one that goes stay, `head` the first of all."""
+        """Keep the siblings of a transaction that goes; `head` is the first of all."""
         if head is gone:
             head = gone.sibling
         elif head is not None:
@@ -242,18 +241,18 @@ class Transactions:
 
 
 def _life_of_open(transaction: Transaction) -> float:
-    """For how long after its last packet one that has no final response is remembered, in seconds. Its phone gives it
-    up after 32 s; but an answer that comes later still is one to it, and not to a request that the capture lacks."""
+    """How many seconds after its last packet a transaction without a final response is stored. Its phone gives it up
+    after 32 s; but a later answer still belongs to it, and not to a request that the capture lacks."""
     return RINGING_LIFE if _rings(transaction) else UNANSWERED_LIFE
 
 
 def _rings(transaction: Transaction) -> bool:
-    """Whether it is an INVITE that rings: it has no limit (nor had one who was never cancelled)."""
+    """Whether it is an INVITE with a provisional response that was not cancelled: it has no time limit."""
     return 100 <= transaction.status < 200 and transaction.method == "INVITE" and not transaction.cancelled
 
 
 def _shortened(head: Transaction) -> Transaction:
-    """A chain of siblings, cut so that no packet has to walk further."""
+    """A chain of siblings, cut to SIBLINGS - 1 members so that no packet has to walk further."""
     last = head
     for _ in range(SIBLINGS - 2):
         if last.sibling is None:

@@ -1,7 +1,7 @@
-"""What a User-Agent says of its phone: model, firmware, MAC (polycom.md 1.6).
+"""What a User-Agent says about its phone: model, firmware, MAC (polycom.md 1.6).
 
-It names a device, and never more: scanners forge it, border controllers rewrite
-it, so it decides neither who is a phone nor who is a server.
+It names a device, and never more: scanners forge it and border controllers rewrite it, so it decides neither which
+source is a phone nor which is a server.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _FOREIGN = Device(Vendor.UNMODELLED)
 
 @lru_cache(maxsize=4096)
 def read_user_agent(text: str | None) -> Device:
-    """The device behind a User-Agent; one of another make, or a forged form, names nothing."""
+    """The device behind a User-Agent; that of another make, or a forged form, gives no model, firmware or MAC."""
     if not text:
         return UNNAMED
     found = _POLYCOM.match(text) if len(text) <= MAX_LENGTH else None

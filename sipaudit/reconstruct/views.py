@@ -1,8 +1,7 @@
-"""One server entry as DNS has it now, and what a line has of its entries.
+"""One server entry as DNS resolves it now, and the entries of a line.
 
-Lines that have the same entries share a *view*.  A view's `revision` grows when
-DNS gives one of its entries another list; a line notices at its next message,
-so that an answer costs nothing for the thousands of lines it may concern.
+Lines with the same entries share a *view*. A view's `revision` grows when DNS gives one of its entries another list; a
+line notices at its next message, so that an answer costs nothing for the thousands of lines it may concern.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ KEYS_KEPT = 1024  # destinations remembered by one view
 
 
 class EntryState:
-    """One entry as it stands now. `owner` is the chain's for an entry that DNS alone tells of; `names` are those whose
-    answers concern it, `answer` the last that did; `ends`, the TTLs, `disputed_until` and `known_to` are those of its
-    last chain, empty before any; `changed` is the revision of its last other list, which `reordered` one that was known
-    before; `said` are the last lists that SRV sets gave of a declared one's addresses, by owner, `turned` the owners of
-    those that put them in another order; `spoken` the transports by which phones have reached it; `doubtful`: DNS shows
-    an address that the declared list lacks, or no list that is the declared one."""
+    """One entry as it stands now. `owner` is the chain's, for an entry known from DNS alone; `names` are those whose
+    answers concern it, `answer` the last such answer; `ends`, the TTLs, `disputed_until` and `known_to` are those of
+    its last chain, empty before any; `changed` is the revision when its list last changed, `reordered` whether a list
+    was known before; `said` are, for a declared entry, the last lists that SRV sets gave of its addresses, by owner,
+    `turned` the owners of those in another order; `spoken` the transports by which phones have reached it; `doubtful`:
+    DNS shows an address that the declared list lacks, or only lists that differ from it."""
 
     __slots__ = ("answer", "changed", "declared", "disputed_until", "doubtful", "ends", "entry", "family", "known_to",
                  "names", "owner", "port", "reordered", "said", "spoken", "transport", "ttl_high", "ttl_low", "turned")
@@ -55,21 +54,22 @@ class EntryState:
 
     @property
     def services(self) -> list[str]:
-        """Owners of the SRV sets among the names it was read from."""
+        """The owners of SRV sets among its names."""
         return sorted(name for name in self.names if name.startswith("_"))
 
     def is_led_by(self, name: str) -> bool:
-        """Whether an SRV set of this name is what it was read from, or leads to what is declared."""
+        """Whether this is the name of an SRV set that the entry was read from, or that leads to its declared servers.
+        """
         return name.startswith("_") and name in self.names
 
     def chain(self, names: Names) -> Chain | None:
-        """The entry's servers as the answers so far have them; None where they say nothing of any."""
+        """The entry's servers according to the answers so far; None if these say nothing about any."""
         if self.owner is None:
             return names.resolve(self.declared.servers, self.services[:ENTRY_LISTS])
         return names.chain_at(self.owner, self.family, self.port, self.transport)
 
     def take(self, chain: Chain, answer: DnsMessage | None, revision: int) -> None:
-        """The entry as this chain has it; another list than before counts as a change at this revision."""
+        """Set the entry to this chain; a list that differs counts as a change at this revision."""
         before = _content(self.entry)
         known = bool(self.ends) or any(server.address for server in self.entry.servers)
         self.entry = ServerEntry(
@@ -83,7 +83,7 @@ class EntryState:
             self.reordered = known
 
     def read_from(self, owners: frozenset[str]) -> None:
-        """Answers for these names concern the entry, too."""
+        """From now on answers for these names concern the entry, too."""
         names = self.names | owners
         if len(names) > ENTRY_NAMES:
             turned_away("entry-names", len(names) - ENTRY_NAMES)
@@ -92,12 +92,12 @@ class EntryState:
 
     @property
     def transports(self) -> frozenset[str]:
-        """Those that are declared, or that phones use all the same."""
+        """The transports that are declared, or that phones use all the same."""
         return self.spoken.union(server.transport for server in self.entry.servers)
 
     def in_doubt(self, host: str, now: float, domain: str, ways: Sequence[Flow]) -> bool:
-        """Whether the phone at this host, which goes these ways, may go by another list at that time: by that of
-        its line's domain, if this has one, but for a proxy's (RFC 3263 4.2), else by any."""
+        """Whether the phone at this host, which uses these flows, may follow another list at that time: by the lists
+        for its line's domain, if there are any and the entry is no proxy (RFC 3263 4.2), otherwise by any list."""
         if self.doubtful or (self.disputed_until > now and self.known_to != host):
             return True
         lists = [owner for owner in self.said if serves(owner, ways)] if self.turned else []
@@ -114,17 +114,18 @@ def _content(entry: ServerEntry) -> set[tuple[str, int]]:
 
 
 def stands_for(server: EntryServer, name: str, addresses: Container[str | None]) -> bool:
-    """Whether it is a server's name; of one that has none, whether the name has had its address."""
+    """Whether this is the server's name; for a server without a name, whether its address is among those of the name.
+    """
     if server.name is None:
         return server.address in addresses
     return plain_name(server.name) == name
 
 
 class View:
-    """The entries of one or many lines, in fallback order. `declared`: the site file says so, DNS adds none.
+    """The entries of one or many lines, in fallback order. `declared`: by the site file, and DNS adds none.
 
-    `entries` stays the same object while nothing changes: it is asked for with every message. `crossed`: one server is
-    in two of them.
+    `entries` stays the same object while nothing changes: it is read with every message. `crossed`: one server is in
+    two of the entries.
     """
 
     __slots__ = ("crossed", "declared", "entries", "hosts", "keys", "names", "revision", "states")
@@ -140,19 +141,19 @@ class View:
         self.renew()
 
     def renew(self) -> None:
-        """The entries as their states have them now."""
+        """Update the entries from their states."""
         self.entries = tuple(state.entry for state in self.states)
-        self.names = [entry.name for entry in self.entries]   # one for all lines: reports have them
+        self.names = [entry.name for entry in self.entries]   # one list for all lines, used in reports
         self.hosts = frozenset(server.address for entry in self.entries for server in entry.servers)
         listed = [{server.key for server in entry.servers} for entry in self.entries]
         self.crossed = sum(map(len, listed)) > len(set().union(*listed))
 
     def in_doubt(self, host: str, now: float, domain: str, ways: Sequence[Flow]) -> bool:
-        """Whether the phone at this host, with a line of this domain, may go by another list at that time."""
+        """Whether the phone at this host, with a line of this domain, may follow another list at that time."""
         return any(state.in_doubt(host, now, domain, ways) for state in self.states)
 
     def key(self, address: str, host: str, port: int) -> str:
-        """The server at `host:port`: the entry's when it is of one, else the address as seen."""
+        """The server at `host:port`: the entry's key if an entry has it, otherwise the address as seen."""
         key = self.keys.get(address)
         if key is None:
             key = self.find(host, port) or address
@@ -162,7 +163,7 @@ class View:
         return key
 
     def find(self, host: str, port: int) -> str | None:
-        """The key of the entries' server at this address, None when there is none."""
+        """The key of the entries' server at this address, None if there is none."""
         for state in self.states:
             server = state.entry.find(host, port)
             if server is not None:
@@ -170,9 +171,9 @@ class View:
         return None
 
     def named(self, name: str, addresses: Container[str | None]) -> Iterator[str]:
-        """Keys of the servers that this name stands for: a server's own, or a chain's at its owner's, or at the SRV
-        sets that lead to what is declared; of one that is declared without a name, any that has had these `addresses`.
-        """
+        """Keys of the servers that this name stands for: by a server's own name; all servers of a chain by its owner's
+        name, and of a declared entry by the SRV sets that lead to it; a server declared without a name, if its address
+        is among these `addresses`."""
         for state in self.states:
             whole = state.is_led_by(name) if state.owner is None else (
                 name in (state.owner[0], srv_domain(state.owner[0])))

@@ -1,4 +1,4 @@
-"""Whose a message is, for those who note all messages."""
+"""The phone and line that a message belongs to, for recipients of all messages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODYS: Whose = (None, None, None, None)
 
 
 def whose(item: Datagram, message: Message, placed: Transaction | Leg | None) -> Whose:
-    """Whose a message is that belongs there, as far as it is known now."""
+    """The phone, line and server of a message that belongs to this transaction or leg, as far as known now."""
     if placed is None or placed.phone is None:
         return NOBODYS
     if type(placed) is Transaction:

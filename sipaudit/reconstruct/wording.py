@@ -1,4 +1,5 @@
-"""What REGISTERs and their answers say, but for what is new in each of them: one value for all that say the same."""
+"""The constant content of REGISTERs and their answers, without what is new in each: one shared value for equal content.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from sipaudit.model.events import CHALLENGES
 from sipaudit.one import one_number, one_text
 from sipaudit.sip.message import Address, Uri
 
-TARGETS = 256   # Request-URIs remembered
-ANSWERS = 256   # as many answers
+TARGETS = 256   # Request-URIs in the cache
+ANSWERS = 256   # answers in the cache
 
 
 class Asking(Struct, frozen=True, gc=False):
-    """What REGISTERs of a line say, of one form or of several; `asked` in seconds."""
+    """The constant content of a line's REGISTERs, of one form or of several; `asked` in seconds."""
 
     uri: Uri
     contact: Address
@@ -28,9 +29,9 @@ class Asking(Struct, frozen=True, gc=False):
 
 
 class Answering(Struct, frozen=True, gc=False):
-    """What answers say to a REGISTER of their line, the same to many lines; `granted` in seconds (`granted_expiry`),
-    `realm` of the one challenge, if it is one. (`challenges`) the REGISTER is to be sent again with credentials,
-    (`grants`) a registration begins or goes on."""
+    """The constant content of answers to a REGISTER, shared by many lines; `granted` in seconds (`granted_expiry`),
+    `realm` of the challenge, if it is one. `challenges`: the REGISTER is to be sent again with credentials; `grants`: a
+    registration begins or continues."""
 
     status: int
     granted: int | None
@@ -40,18 +41,18 @@ class Answering(Struct, frozen=True, gc=False):
 
 
 def in_words_of(uri: Uri, user: str | None) -> Uri:
-    """The same URI of texts that there are anyway: those of other URIs, and `user` where it is the same."""
+    """An equal URI made of string objects that exist already: those of other URIs, and `user` if equal."""
     return Uri(one_text(uri.scheme), user if user == uri.user else uri.user, one_text(uri.host), one_number(uri.port),
                one_text(uri.parameters))
 
 
 @lru_cache(TARGETS)
 def one_uri(uri: Uri) -> Uri:
-    """One for all that are equal: phones of a site register with a few names."""
+    """One shared object for equal URIs: phones of a site register with a few names."""
     return uri
 
 
 @lru_cache(ANSWERS)
 def one_answer(status: int, granted: int | None, own: bool | None, realm: str) -> Answering:
-    """One for all that are equal: a registrar says the same to all its lines."""
+    """One shared object for equal answers: a registrar answers all its lines alike."""
     return Answering(status, granted, realm, status in CHALLENGES, status == 200 and own is True and bool(granted))
