@@ -154,7 +154,7 @@ class Registering:
             if line.proven:
                 devices.here(line)
         seen = self._memory.starts.ends(phone, line, item.time) and is_at_head(line)
-        unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # then the head of the list may not resolve either
+        unresolved = item.time - phone.omens.unresolved <= UNRESOLVED   # then the list's head may not resolve either
         if not seen and not moved and (phone.last == -inf or not (unresolved or is_at_head(line))):
             return False
         self._memory.registry.emit(phone, None, Booted(*of_phone(phone, item), not seen))
