@@ -1,4 +1,4 @@
-"""Items with their messages, read and parsed ahead of those who follow them."""
+"""Items with their messages, read and parsed in batches before they are followed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AHEAD = 256             # items parsed in one go
 
 
 def batches_of(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Items a batch at a time: as many as are parsed in one go."""
+    """Group items into batches of AHEAD, the number parsed in one go."""
     rest = iter(items)
     while batch := list(islice(rest, AHEAD)):
         yield batch
@@ -25,13 +25,13 @@ def parsed(batch: Sequence[Item]) -> list[Parsed]:
 
 
 def parsed_ahead(items: Iterable[Item]) -> Iterator[list[Parsed]]:
-    """Items with their messages, parsed a batch at a time: going to and fro between reading, parsing and following with
-    every message would cost a fifth of the whole, in what the processor's caches then lack."""
+    """Items with their messages, parsed a batch at a time: alternating between reading, parsing and following for every
+    message would add a fifth to the run time, through misses of the processor's caches."""
     return map(parsed, batches_of(items))
 
 
 def known_ahead(items: Iterable[Item]) -> Iterator[list[Parsed]]:
-    """The same, where messages that are like earlier ones need not be parsed."""
+    """As `parsed_ahead`, but messages of a known form need not be parsed."""
     forms = Forms(parse)
     for batch in batches_of(items):
         forms.turn()

@@ -1,4 +1,4 @@
-"""The main job: what was read is followed to the report, and written down."""
+"""The main job: follow what is read, make the report, and write it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from sipaudit.run.unheard import unheard
 
 def analyzed(reading: Reading, output: Output | None, store: str | None, progress: Progress | None, warn: Warn
              ) -> tuple[Run, Report]:
-    """The run of what is read, and its report, which is in the files of `output` and in the store that a URL names.
-    Messages that are read whole are noted on the way. Raises InputError or InputErrors before any output."""
+    """Run the job of a reading; returns the run and its report, which is also written to the files of `output` and to
+    the store with that URL. Messages that are parsed whole are noted during the run. Raises InputError or InputErrors
+    before any output."""
     job = reading.job
     hiding = hiding_for(job.redact, job.redact_key)
     rows = None

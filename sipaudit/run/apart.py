@@ -1,8 +1,8 @@
-"""Messages taken apart for another process: each value goes there once, and by its number from then on.
+"""Messages split into numbered values for another process: each value is sent once, afterwards only its number.
 
-In a dialog nearly all that a message says was said before.  It need not be sent again, nor made again, and those who
-follow the messages find the same object where the same was said.  The lines of a usual message (`sip.parse`) are looked
-up for these numbers, not for what they say, so that who reads it makes no message of it: `together` does.
+In a dialog nearly all parts of a message were sent before. They need not be sent again or built again, and the receiver
+uses the same object for the same value. The lines of a usual message (`sip.parse`) are mapped directly to these
+numbers, so that the reading process builds no message: `together` does.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sipaudit.sip.parse import Parser, parse
 from sipaudit.sip.startline import NO_URI, StartLine, read_start_line
 from sipaudit.sip.usual import Lines, Tail, Unusual
 
-PARTS_KEPT = 16_384     # values that have a number at a time, of all kinds together
-BYTES_KEPT = 1 << 21    # bytes in which these were told, with whatever is long among them
+PARTS_KEPT = 16_384     # numbered values at a time, of all kinds together
+BYTES_KEPT = 1 << 21    # bytes in which these were sent, since some values are long
 
 KINDS = Parts.__struct_fields__
 CONTACTS, TAILS, PROOFS = map(KINDS.index, ("contacts", "tails", "proofs"))
-LONGEST_FRONT = 512     # bytes of a line before its branch or tag; who says more is read whole
-NONE = 0                # the number of no Contacts, and of neither credentials nor challenges
+LONGEST_FRONT = 512     # bytes of a line before its branch or tag; a message with more is parsed whole
+NONE = 0                # the number for absent Contacts, and for absent credentials or challenges
 
 Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
 """A message: the numbers of start line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges;
@@ -35,7 +35,8 @@ whether it is a request."""
 
 
 class Numbered(Struct, gc=False):
-    """The number of a start line, a CSeq or a tail, and what of it is compared with the rest of a message."""
+    """The number of a start line, a CSeq or a tail, and those of its fields that are compared with the rest of a
+    message."""
 
     number: int
     method: str = ""
@@ -44,7 +45,7 @@ class Numbered(Struct, gc=False):
 
 
 class Kind:
-    """Values of one kind: how many have a number, and those of them that are to be told."""
+    """Values of one kind: how many have a number, and those of them that are still to be sent."""
 
     __slots__ = ("count", "new")
 
@@ -56,12 +57,12 @@ class Kind:
         return self.count
 
     def clear(self) -> None:
-        """No value has a number."""
+        """Forget all numbers."""
         self.count = 0
         self.new = []
 
     def add(self, value: Any) -> int:
-        """The number of a value that had none."""
+        """Give a new value its number, and return it."""
         number = self.count
         self.count = number + 1
         self.new.append(value)
@@ -69,7 +70,7 @@ class Kind:
 
 
 class ByLine(dict[bytes, Any]):
-    """The numbers of what lines of one kind say, by their bytes. Raises Unusual as `Lines` do."""
+    """The numbers of the values of one kind of header line, by the line's bytes. Raises Unusual as `Lines` do."""
 
     __slots__ = ("_kind", "_read")
 
@@ -82,7 +83,7 @@ class ByLine(dict[bytes, Any]):
         said = self._read(line)
         if said is None:
             raise Unusual
-        kind = self._kind   # as `Kind.add` does, without a call: two lines of a message are new
+        kind = self._kind   # as `Kind.add`, inlined: two lines of each message are new
         number = self[line] = kind.count
         kind.count = number + 1
         kind.new.append(said)
@@ -90,7 +91,8 @@ class ByLine(dict[bytes, Any]):
 
 
 class CSeqs(ByLine):
-    """The same of CSeqs, `Numbered`; None of a REGISTER's, which is wanted whole, since its form may be learnt."""
+    """As `ByLine`, for CSeqs, with `Numbered` values; None for a REGISTER's, whose message is needed whole because its
+    form may be learnt."""
 
     __slots__ = ()
 
@@ -120,8 +122,8 @@ class ByValue(dict[Any, int]):
 
 
 class Apart(Parser):
-    """Reads messages and takes them apart, but for those that are wanted whole: REGISTERs, whose form may be learnt,
-    and what is not usual."""
+    """Parses messages and splits them into numbers, except those needed whole: REGISTERs, whose form may be learnt, and
+    unusual messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,8 +140,8 @@ class Apart(Parser):
         self.read: Callable[[bytes], Message | Numbers] = self.parse
 
     def turn(self) -> bool:
-        """Another batch begins. Whether the numbers that there were are forgotten, because there are too many."""
-        for lines in (self._fronts, self._cseqs):   # of which not all have a number
+        """Begin another batch. Whether all numbers were forgotten, because there were too many."""
+        for lines in (self._fronts, self._cseqs):   # their counts may exceed those of the kinds
             if len(lines) > PARTS_KEPT:
                 lines.clear()
         if sum(map(len, self._kinds)) <= PARTS_KEPT and self._bytes <= BYTES_KEPT:
@@ -148,7 +150,7 @@ class Apart(Parser):
         return True
 
     def _forget(self) -> None:
-        """Nothing has a number, but for what is not there."""
+        """Forget all numbers, except those of absent values."""
         self._bytes = 0
         for kind, numbers in zip(self._kinds, self._by_value, strict=True):
             kind.clear()
@@ -156,10 +158,10 @@ class Apart(Parser):
         for lines in (*self._usual, self._cseqs, self._contacts):
             lines.clear()
         for absent in (CONTACTS, PROOFS):
-            self._by_value[absent][()] = self._kinds[absent].add(())   # is `NONE`
+            self._by_value[absent][()] = self._kinds[absent].add(())   # number `NONE`
 
     def told(self) -> bytes:
-        """What got a number since this was last asked, for `Together.learn`."""
+        """The values that got a number since the last call, encoded for `Together.learn`."""
         told = self._encode(Parts(*(kind.new for kind in self._kinds)))
         self._bytes += len(told)
         for kind in self._kinds:
@@ -179,7 +181,7 @@ class Apart(Parser):
             self._by_value[TAILS][said], "", said.length, self._by_value[CONTACTS][said.contacts])
 
     def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
-        """Fronts need not last: the lines that have them are remembered themselves."""
+        """Fronts need no lasting number: the whole lines that begin with them are stored."""
         if not front.startswith(names) or len(front) > LONGEST_FRONT:
             return NOT_A_FRONT
         known = self._fronts[front] = read_front(front)
@@ -187,12 +189,12 @@ class Apart(Parser):
 
     def _made(self, start: Any, via: Any, from_: Any, to: Any, call_id: Any, cseq: Any, contacts: Any, tail: Any,
               proof: Any) -> Any:
-        """The numbers of a message."""
+        """A message as its numbers."""
         return (start.number, via, from_, to, call_id, cseq.number, contacts or NONE, tail.number,
                 self._proofs.add(proof) if proof else NONE, start.method != "")
 
     def parts(self, message: Message) -> Numbers | None:
-        """A message that was read whole; None if it says what few say."""
+        """The numbers of a message that was parsed whole; None if it has defects or rare fields."""
         if isinstance(message, Malformed) or message.defects:
             return None
         if isinstance(message, Response):

@@ -29,15 +29,15 @@ from sipaudit.run.profiles import Profiles
 from sipaudit.run.registrations import Registrations
 from sipaudit.run.replays import Replays
 
-RENEWS_WITHIN = 1.0   # seconds that what looks like a mere renewal is waited for, when nothing else comes
+RENEWS_WITHIN = 1.0   # seconds to wait for the rest of what looks like a mere renewal, when nothing else comes
 
 
 class Auditor:
     """Replays every line. `lines` and `phones` are reconstruction's records, `since` the time before which nothing is
-    reported, `loss` tells the share of packets that the captures lack.
+    reported, `loss` returns the share of packets that the captures lack.
 
-    `kinds` are the incidents to look for. (`rolling`) it runs without an end: `forget` and `release` are called, and a
-    full table makes room for what is new.
+    `kinds` are the incidents to look for. `rolling`: the run has no end, so that `forget` and `release` are called, and
+    a full table makes room for new items.
     """
 
     __slots__ = ("_anew", "_deadlines", "_followers", "_lines", "_passed", "_passing", "_phones", "_renewals", "_timed",
@@ -67,16 +67,16 @@ class Auditor:
         self._followers = self.calls.followers
         self._passing = Passing(self.faults)
         self._passed = False
-        self._anew = False   # whether the view began anew, so that answers may be to requests from before
+        self._anew = False   # whether the view began anew: answers may be to requests from before
 
     def take(self, event: ModelEvent) -> None:
-        """One event of one line, or of a whole phone."""
+        """Process one event of a line, or of a whole phone."""
         if self._passed:
             for replay in self._passing.came(event.phone, event.time):
                 self._deadlines.wait(event.phone, replay, replay.waiting)
         number = event.phone
         is_followed = number in self._followers
-        if is_followed and self.calls.takes(event):   # of a line with which nothing is wrong
+        if is_followed and self.calls.takes(event):   # of a line with nothing wrong
             return
         if (type(event) is Received or (type(event) is Replied and number not in self._timed)) \
                 and self.replays.is_idle(event.line, event.server):   # it changes nothing
@@ -92,15 +92,15 @@ class Auditor:
         self._follow(event)
 
     def lets_pass(self, line: int, server: str, time: float) -> bool:
-        """Whether `take` would do no more with a server's request to a line (of no call), or with the phone's answer,
-        than let time pass until then. If so, it has passed (`reconstruct.notified`)."""
+        """Whether `take` would only advance the time for a server's request to a line (outside calls), or for the
+        phone's answer. If so, the time was advanced (`reconstruct.notified`)."""
         if self._passed or not self.replays.is_idle(line, server):
             return False
         self.watch.pass_time(time)
         return True
 
     def _follow(self, event: ModelEvent) -> None:
-        """One event, judged and absorbed."""
+        """Judge and absorb one event."""
         number, faults = event.phone, self.faults
         if number in self._timed:
             self._deadlines.pass_time(number, event.time)
@@ -119,7 +119,7 @@ class Auditor:
         if taken.before is not taken.after:
             replay.written = taken.after
             replay.own_history().take(taken, replay)
-        elif replay.kept is not None and replay.kept.tries and replay.kept.is_trying:   # 480 settles a try, no more
+        elif replay.kept is not None and replay.kept.tries and replay.kept.is_trying:   # a 480 only settles a try
             replay.kept.take(taken, replay)
         if type(event) is Answered and event.line in self.replays.dispersed:
             self.fallbacks.take(event, replay, self.replays.of_line(event.line), phone)
@@ -133,7 +133,8 @@ class Auditor:
         self.faults.judge_all((one for one in observations if one.event.time >= self.since), replay)
 
     def pass_time(self, now: float) -> None:
-        """Nothing has come until `now`: what that settles, of every line. What comes late after all takes it back."""
+        """No packet has come until `now`: settle whatever that decides, of every line. A packet that comes late after
+        all takes it back."""
         self._passed = True
         self.registrations.let_go(now - RENEWS_WITHIN)
         for phone, replays in tuple(self._timed.items()):
@@ -144,7 +145,7 @@ class Auditor:
         self.watch.pass_time(now)
 
     def finish(self, now: float) -> None:
-        """The captures have ended at `now`: what still waits to be settled stays undecided."""
+        """The captures have ended at `now`: verdicts that still wait stay undecided."""
         self.registrations.let_go()
         self.calls.end_all()
         for phone in tuple(self._timed):
@@ -157,8 +158,8 @@ class Auditor:
         return self.loss() > LOSS_ALLOWED
 
     def view_begins(self, now: float) -> None:
-        """Nothing was seen for a while until `now`, and phones may have done anything: what is known of their state
-        begins anew, and what waited for a packet stays undecided."""
+        """Nothing was seen for a while until `now`, and phones may have done anything: their state starts afresh, and
+        verdicts that waited for a packet stay undecided."""
         self.registrations.end_all()
         self.calls.end_all()
         for replay in self.replays:
@@ -174,8 +175,8 @@ class Auditor:
         self._anew = True
 
     def set_back(self, before: float, now: float) -> None:
-        """The clock was set back, from `before` to `now`. What was said stands; what is known has times from the future
-        of what comes: neither must be held against the other."""
+        """The clock was set back, from `before` to `now`. Findings stand, but the stored state has times in the future
+        of the events to come: neither may be judged by the other."""
         self.view_begins(before)
         self.profiles.began = now
         self._passing = Passing(self.faults)
@@ -185,7 +186,7 @@ class Auditor:
             line.since = min(line.since, now)
 
     def begin_anew(self, lines: Iterable[int]) -> None:
-        """What is declared of these lines has changed: they are judged as if first seen now."""
+        """The declaration of these lines has changed: they are judged as if first seen now."""
         self.registrations.let_go()
         for line in map(self._lines.__getitem__, lines):
             self.registrations.end_renewals(line.phone)
@@ -198,8 +199,8 @@ class Auditor:
     # -- what need not be remembered
 
     def forget(self, before: float) -> None:
-        """Forget what was over before that time (seconds since the epoch) and was told: faults that nothing can join,
-        incidents, minutes, and of the lines' histories all but what tells where they are."""
+        """Forget what was over and reported before that time (seconds since the epoch): faults that nothing can join,
+        incidents, minutes, and of the lines' histories all but where the lines are."""
         self.faults.forget(before, {(line.aor, line.owner.address) for line in self._lines.values()})
         self.watch.forget(before)
         self._passing.forget(before)
@@ -208,7 +209,7 @@ class Auditor:
             replay.history.forget(before)
 
     def release(self, lines: Sequence[Line], phones: Sequence[Phone]) -> None:
-        """Reconstruction has forgotten these lines, and these phones: what still waits to be settled never will be."""
+        """Reconstruction has forgotten these lines and phones: verdicts that still wait will never be settled."""
         for line in lines:
             self.registrations.release(line)
             self.calls.end(line.phone)
@@ -232,13 +233,13 @@ class Auditor:
 
     @property
     def evicted(self) -> dict[str, int]:
-        """What the bounds pushed out, or turned away, by kind."""
+        """How much the bounds evicted, or turned away, by kind."""
         counts = {"findings": self.faults.evicted, **self.watch.evicted}
         return {kind: count for kind, count in counts.items() if count}
 
     @property
     def open(self) -> dict[str, int]:
-        """How much is remembered now, by kind."""
+        """How much is stored now, by kind."""
         replays, registrations = list(self.replays), self.registrations
         rows = sum(len(one.history.moves) + len(one.history.tries) + len(one.history.ended) for one in replays)
         phones = self._phones.keys() | registrations.renewals.keys()
@@ -260,13 +261,13 @@ class Auditor:
             said, waiting = settle(replay.waiting, event, self._phones[event.phone])
             self._deadlines.wait(event.phone, replay, waiting)
             self._say(said, replay)
-            if not event.possible:   # its registrations are no state of the line any more, but they were
+            if not event.possible:   # its registrations are over, but belong to its history
                 replay.own_history().view_begins(replay.state, event.time, replay.track)
             replay.written = absorb_line(replay.written, self._phones[event.phone], event)
 
 
 def _evicted(waiting: Observation) -> Observation:
-    """What waits to be settled never will be; what only waits for others of its event stands."""
+    """A verdict that waits for a sign becomes inconclusive; one that only waits for others of its event stands."""
     if not waiting.awaited:
         return waiting
     return replace(waiting, verdict=Verdict.INCONCLUSIVE, reason=Reason.EVICTED, unless=None, awaited=())

@@ -1,4 +1,4 @@
-"""A job understood: what of it can be checked before a packet is read."""
+"""A job after parsing and checking: everything that can be checked before a packet is read."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from sipaudit.settings.site import Site
 
 @dataclass(frozen=True)
 class Brief(Scope):
-    """The scope of a job, the rules in force and the findings that shall not count."""
+    """The scope of a job, the rules in force and the suppressions."""
 
     pack: RulePack
     suppressions: Suppressions
 
 
 def understand(job: Job, scope: Scope | None = None) -> Brief:
-    """Read the files that a job names, and its times; (`scope`) but for those that were read. Raises InputErrors."""
+    """Read the files that a job names, and its times; those of `scope` are not read again. Raises InputErrors."""
     known = scope or scope_of(job)
     pack, suppressions = load_rules(job.rules, job.suppress, known.zone)
     return Brief(**vars(known), pack=pack, suppressions=suppressions)
 
 
 def understand_again(job: Job, before: Brief) -> Brief:
-    """The same once more. Raises InputError also for a pipe, which says what it has to say but once, and for a site
-    file that declared something `before` and declares nothing now, as one that is just being written."""
+    """Read them once more. Also raises InputError for a pipe, which can only be read once, and for a site file that
+    declared something `before` and declares nothing now, as one in the middle of being written does."""
     for path in (job.site, job.suppress, *job.rules, *job.config):
         if path is not None and Path(path).is_fifo():
             raise InputError("is a pipe, which cannot be read again", fix="name a file, or start anew", file=path)

@@ -1,6 +1,6 @@
-"""How much each table may hold, so that all of them together stay within so many bytes (`--max-memory`).
+"""How many items each table may hold, so that all tables together stay within a number of bytes (`--max-memory`).
 
-Every table gets a share of the memory, and as many things as fit in it at what one of them takes in a flood
+Every table gets a share of the memory, and as many items as fit in it at the size that one takes in a flood
 (docs/bounds.md has both, and how they were measured).
 """
 
@@ -18,23 +18,23 @@ from sipaudit.incidents.requests import OPEN_KEPT
 from sipaudit.incidents.tally import SERVERS_KEPT
 from sipaudit.reconstruct.bounds import Bounds
 
-EVENTS_HELD = 16    # events kept for a candidate; one that registers has told of itself in four
-LEAST = 64   # things for which every table has room
+EVENTS_HELD = 16    # events held for a candidate; a registration makes four
+LEAST = 64   # items for which every table has room
 
 Known = TypeVar("Known", bound=Bounds | CaptureBounds)
 
 
 class Share(NamedTuple):
-    """The share of the memory in percent, and the bytes that one thing takes, as `python -m bench.bounds` measures it.
+    """The share of the memory in percent, and the bytes that one item takes, as `python -m bench.bounds` measures it.
     """
 
     percent: float
     each: int
 
 
-HIDDEN = ("candidates", "strange_lines")   # which have one share
+HIDDEN = ("candidates", "strange_lines")   # these share one budget
 SHARES = {   # by the name of the bound
-    "lines": Share(23, 12_000),        # a phone with one line, its replays, and what incidents know of it
+    "lines": Share(23, 12_000),        # a phone with one line, its replays, and its state in incidents
     "hidden": Share(7, 9_000),         # a line of a candidate, with its phone, its source, and the events held for it
     "transactions": Share(13, 1_500),
     "strange_transactions": Share(5, 1_500),
@@ -51,16 +51,16 @@ SHARES = {   # by the name of the bound
     "findings": Share(4, 9_000),
     "incidents": Share(2, 30_000),
     "watched_servers": Share(3, 6_000),
-    "watched_requests": Share(3, 1_500),  # one, and a call, and an attempt to call
-    "lines_read": Share(6, 1),         # bytes of the parser's memory of header lines
-    "stream_bytes": Share(4, 2),       # a byte may lie in the room of two
+    "watched_requests": Share(3, 1_500),  # a request, a call, and an attempt to call
+    "lines_read": Share(6, 1),         # bytes of the parser's cache of header lines
+    "stream_bytes": Share(4, 2),       # a byte may be buffered twice
     "fragment_bytes": Share(1, 2),
 }
 
 
 class Budget(Struct, frozen=True):
-    """The bounds of all tables; those of the auditor are `findings` to `watched_requests`, and `lines_read` the bytes
-    of header lines that the parser remembers."""
+    """The bounds of all tables; those of the auditor are `findings` to `watched_requests`; `lines_read` is the size in
+    bytes of the parser's cache of header lines."""
 
     reconstruct: Bounds
     capture: CaptureBounds
@@ -72,8 +72,8 @@ class Budget(Struct, frozen=True):
 
 
 def budget(size: float, decoders: int = 1) -> Budget:
-    """Bounds with which the tables take no more than `size` bytes (infinite: all that a site may need), those of
-    `decoders` such decoders together. No table gets more than it has for files."""
+    """Bounds with which the tables take at most `size` bytes (infinite: all that a site may need), where `decoders`
+    decoders share those of captures. No table gets more than in a run over files."""
     def count(name: str, most: float, among: int = 1) -> int:
         share = SHARES["hidden" if name in HIDDEN else name]
         return int(max(min(size * share.percent / 100 / share.each / among, most), LEAST))

@@ -1,7 +1,6 @@
-"""What lines do where nothing is wrong, taken in short (`model.calling`): calls, subscriptions, and what is said in
-their dialogs. What it changes is written down when anything else comes. What that spares, and why no result is another,
-is as of `registrations`.
-"""
+"""The short path for lines with nothing wrong (`model.calling`): calls, subscriptions, and requests in their dialogs.
+The changes are written to the states when any other event comes. What this saves, and why results stay the same, is
+explained in `registrations`."""
 
 from __future__ import annotations
 
@@ -17,9 +16,9 @@ from sipaudit.run.replays import Replays
 
 
 class CallFollower:
-    """Follows one line of which nothing is wrong (`reconstruct.phones.Follower`). Whoever looks for incidents hears of
-    each event as it comes; faults hear of none, for nothing is observed, and no fault may be said again before the line
-    moves or registers anew."""
+    """Follows one line with nothing wrong (`reconstruct.phones.Follower`). The search for incidents gets each event as
+    it comes; faults get none, because no rule applies, and no fault can be raised again before the line moves or
+    registers again."""
 
     __slots__ = ("_calm", "calling", "replay")
 
@@ -29,28 +28,29 @@ class CallFollower:
         self._calm = calm
 
     def asks(self, request: Sent) -> bool:
-        """A request of the phone."""
+        """Take a request of the phone."""
         if not self.calling.asks(request):
             return False
         self._calm.asks(request, self.replay)
         return True
 
     def hears(self, answer: Answered) -> bool:
-        """An answer to one."""
+        """Take an answer to such a request."""
         if not self.calling.answers(answer):
             return False
         self._calm.hears(answer, self.replay)
         return True
 
     def changes(self, change: CallChanged) -> bool:
-        """A call begins, is up, or is over."""
+        """Take a change of a call: it begins, is up, or is over."""
         if not self.calling.changes(change):
             return False
         self._calm.changes(change, self.replay)
         return True
 
     def lets_pass(self, server: str, time: float) -> bool:
-        """Whether a request of that server, of no call, or its answer, changes nothing; time has passed, if so."""
+        """Whether a request of that server outside calls, or the answer to it, changes nothing; if so, time has passed
+        until then."""
         if server != self.calling.server:
             return False
         self._calm.pass_time(time)
@@ -58,9 +58,9 @@ class CallFollower:
 
 
 class CallFollowers:
-    """The followers of such lines, one of a phone at a time. `phones` are the states of phones that were written down,
-    `timed` phones of which something waits for time to pass. (`in_short`) reconstruction may tell a follower of events
-    itself: nobody else wants them."""
+    """The followers of such lines, at most one per phone. `phones` are the written states of phones, `timed` the phones
+    with a verdict that waits for time to pass. `in_short`: reconstruction may pass events to a follower directly,
+    because nobody else needs them."""
 
     __slots__ = ("_phones", "_replays", "_timed", "_watch", "followers", "in_short")
 
@@ -73,9 +73,9 @@ class CallFollowers:
         self.in_short = False
 
     def takes(self, event: ModelEvent) -> bool:
-        """Take an event of a phone that is followed, if nothing is wrong with it."""
+        """Take an event of a followed phone, if nothing is wrong with it."""
         follower = self.followers[event.phone]
-        if not follower.replay.is_home(follower.calling.server):   # DNS has told otherwise meanwhile
+        if not follower.replay.is_home(follower.calling.server):   # DNS has changed the entry meanwhile
             return False
         if type(event) is Answered:
             return follower.hears(event)
@@ -84,7 +84,7 @@ class CallFollowers:
         return type(event) is CallChanged and follower.changes(event)
 
     def begins(self, request: Sent) -> bool:
-        """Take a request, if from then on its line may be followed so."""
+        """Take a request, if its line can be followed from then on."""
         phone = self._phones.get(request.phone)
         if phone is None or request.phone in self._timed:
             return False
@@ -103,13 +103,13 @@ class CallFollowers:
         return True
 
     def end(self, phone: int) -> None:
-        """Follow the phone no longer: write down what it did."""
+        """Stop following the phone, and write its state."""
         follower = self.followers.pop(phone, None)
         if follower is not None:
             self._phones[phone] = follower.calling.phone_after(self._phones[phone])
             follower.replay.write_down()
 
     def end_all(self) -> None:
-        """Write down all of it."""
+        """Stop following all phones, and write their states."""
         for phone in tuple(self.followers):
             self.end(phone)

@@ -1,4 +1,4 @@
-"""Where the clock of a capture was set back, at the items that come after it."""
+"""Where a capture's clock was set back, reported with the first item after that."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sipaudit.capture.health import CaptureHealth
 from sipaudit.sip.datagram import Item
 from sipaudit.sip.forms import Repeat
 
-SLACK = 2.0   # seconds by which packets may come out of order; more is a clock that was set back
+SLACK = 2.0   # seconds by which packets may be out of order; more means a clock that was set back
 
 
 class ClockSet(NamedTuple):
-    """From this frame on a capture's clock said `after`, where it had said `before`."""
+    """From this frame on the capture's clock showed `after`, where it had shown `before` until then."""
 
     frame: int
     before: float
@@ -21,8 +21,8 @@ class ClockSet(NamedTuple):
 
 
 class Clocks:
-    """Steps come from the packets, not from the items: what waits for a lost segment comes late by right. `coming`
-    are those of which no item has come yet, by capture."""
+    """Steps are found in packets, not in items: an item that waited for a lost segment is legitimately late. `coming`
+    are, by capture, the steps after which no item has come yet."""
 
     __slots__ = ("_health", "_seen", "coming")
 
@@ -32,7 +32,7 @@ class Clocks:
         self.coming: dict[int, list[ClockSet]] = {}
 
     def look(self) -> None:
-        """Another batch of items was read: which steps are in it, or were before it."""
+        """Another batch of items was read: collect the steps in it, or before it."""
         for capture, health in enumerate(self._health):
             for frame, time, seconds in health.clock_steps[self._seen[capture]:]:
                 if seconds < -SLACK:
@@ -40,7 +40,7 @@ class Clocks:
             self._seen[capture] = len(health.clock_steps)
 
     def passed(self, item: Item | Repeat) -> list[ClockSet]:
-        """The steps that lie before this item, and after the one before it of its capture."""
+        """The steps between the previous item of this capture and this item."""
         steps = self.coming.pop(item.capture, [])
         later = [step for step in steps if step.frame > item.frame]
         if later:

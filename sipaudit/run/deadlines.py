@@ -1,4 +1,5 @@
-"""Lines of which a verdict waits for what their own events need not bring: time, or their phone's call elsewhere."""
+"""Lines with a verdict that waits for something other than their own events: time, or a call of their phone elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ Say = Callable[[tuple[Observation, ...], LineReplay], None]
 
 
 class Deadlines:
-    """`by_phone` has the replays of such lines; `phones` are the states of phones. `say` is told of what is settled."""
+    """`by_phone` has the replays of such lines; `phones` are the states of phones. `say` is called with settled
+    observations."""
 
     __slots__ = ("_phones", "_say", "by_phone")
 
@@ -26,7 +28,8 @@ class Deadlines:
         self.by_phone: dict[int, dict[LineReplay, None]] = {}   # in the order in which they began to wait
 
     def wait(self, phone: int, replay: LineReplay, waiting: tuple[Observation, ...]) -> None:
-        """From now on this waits of a line, for time to pass or for something else; or nothing does."""
+        """Set the observations of a line that wait from now on, for time to pass or for something else; none if empty.
+        """
         replay.waiting = waiting
         timed = self.by_phone.setdefault(phone, {})
         if waiting and (next_deadline(waiting) != inf or awaits_call(waiting)):
@@ -37,8 +40,8 @@ class Deadlines:
             del self.by_phone[phone]
 
     def pass_time(self, phone: int, now: float) -> None:
-        """What of the phone's lines the passing of time settles, before what happens now is known (seconds since the
-        epoch)."""
+        """Settle what the passing of time decides for the phone's lines, before the event at `now` is applied (seconds
+        since the epoch)."""
         for replay in tuple(self.by_phone[phone]):
             if next_deadline(replay.waiting) < now:
                 said, waiting = pass_time(replay.waiting, now, self._phones[phone])
@@ -46,7 +49,7 @@ class Deadlines:
                 self._say(said, replay)
 
     def spoken(self, phone: int, event: Sent | Replied | Received, own: LineReplay) -> None:
-        """The phone speaks in a call, or is spoken to: what that settles of lines other than the call's `own`."""
+        """The phone sends or receives in a call: settle what that decides for lines other than the call's `own`."""
         for replay in tuple(self.by_phone[phone]):
             if replay is not own and awaits_call(replay.waiting):
                 said, waiting = spoken(replay.waiting, event)

@@ -1,4 +1,4 @@
-"""What a report says of captures whose packets do not stand in the order of their times."""
+"""Notes of a report on captures whose packets are not in the order of their times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sipaudit.reconstruct.traffic import Traffic
 from sipaudit.report.screen import count_of
 from sipaudit.safe_text import safe_path
 
-SAID = 3   # captures that a report speaks of
+SAID = 3   # captures that a report names
 
 
 def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
-    """A sentence on each, the worst first."""
+    """A sentence on each such capture, the worst first; the rest in one more."""
     late = sorted((one for one in health if one.late), key=lambda one: -one.late_by)
     said = list(map(_sentence, late[:SAID]))
     if len(late) > SAID:
@@ -25,14 +25,14 @@ def disorder_said(health: Sequence[CaptureHealth]) -> list[str]:
 
 
 def another_said(health: Sequence[CaptureHealth]) -> list[str]:
-    """A sentence on each that only begins what its file holds."""
+    """A sentence on each capture that is only the first of several in its file."""
     return [f"{safe_path(one.path)} holds another capture behind its last packet, which was not read: name the files "
             "themselves, which need not be joined, or join them with mergecap -w OUT FILE..."
             for one in health if ANOTHER in one.undecoded][:SAID]
 
 
 def behind_said(health: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> list[str]:
-    """A sentence on each whose answers stand behind what phones did because of them."""
+    """A sentence on each capture in which challenges come after the requests that answer them."""
     late = [(one, traffic[index].behind) for index, one in enumerate(health) if index in traffic]
     return [f"{safe_path(one.path)} holds challenges up to {_lag(behind)} behind the requests that answer them: its "
             "two directions have clocks, or queues, of their own. What a phone did because of an answer may seem to "

@@ -1,4 +1,4 @@
-"""Wireshark's reading of evidence frames, for the page of a report."""
+"""Wireshark's dissection of evidence frames, for the HTML report."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from sipaudit.report.dissect import Dissection, Layer, dissect
 from sipaudit.report.evidence import Spool
 from sipaudit.report.exhibits import FramePlace, Packet, frames_of
 
-MOST = 200  # frames: each costs ten milliseconds, and the worst fifty findings are more than anybody reads in full
+MOST = 200  # frames: each takes ten milliseconds, and fifty findings are more than anybody reads in full
 
 
 def dissections(spool: Spool, findings: Iterable[Finding], warn: Callable[[str], None]) -> dict[FramePlace, Dissection]:
-    """The dissections of the first frames of these findings' evidence, as far as the spool holds them; none, and a
-    warning, without tshark, or where it fails.
+    """The dissections of the first frames of these findings' evidence, if the spool holds them; without tshark, or if
+    it fails, there are none, with a warning.
 
-    The frames are written into a capture of their own first: tshark reads a few packets, whatever the size of the
-    captures they are from.
+    The frames are first written to a capture of their own, so that tshark reads a few packets, whatever the size of the
+    original captures.
     """
     places = dict.fromkeys((frame.capture, frame.frame) for finding in findings for frame in frames_of(finding)
                            if frame.frame is not None)
@@ -53,7 +53,7 @@ def _write(path: Path, packets: list[Packet]) -> None:
 
 
 def _as_captured(dissection: Dissection, packet: Packet) -> Dissection:
-    """With the number that the frame has in its own capture."""
+    """The dissection with the frame's number in its own capture."""
     layers = tuple(Layer(layer.name, tuple(
         replace(field, text=f"Frame Number: {packet.frame}", value=str(packet.frame))
         if field.name == "frame.number" else field for field in layer.fields)) for layer in dissection.layers)

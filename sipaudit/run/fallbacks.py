@@ -1,5 +1,5 @@
-"""Where lines with several server entries work, and their moves between these: fallback, which is noted, and judged by
-nobody (reference-model.md 1, *server entry*)."""
+"""Where lines with several server entries work, and their moves between these entries: fallback, which is recorded, but
+to which no rule applies (reference-model.md 1, *server entry*)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from sipaudit.turned_away import has_room
 
 
 class Whereabouts:
-    """The server where a line works, of its entry at `index`, and the moves that led there from other entries.
-    `challenged` is the last answer of a server elsewhere that asked for credentials."""
+    """The server where a line works, in its entry at `index`, and the moves that led there from other entries.
+    `challenged` is the last challenge from a server of another entry."""
 
     __slots__ = ("challenged", "index", "moves", "server")
 
@@ -31,10 +31,10 @@ class Whereabouts:
 
 
 class Fallbacks:
-    """Of lines that have used servers of more than one of their entries.
+    """The whereabouts of lines that have used servers of more than one of their entries.
 
-    A call that is answered tells where a line works. A REGISTER does only where the server before has failed: a phone
-    may keep registrations with all of its entries. `watch` hears of lines that left a server which had failed.
+    An answered call shows where a line works. A REGISTER does so only if the previous server has failed: a phone may
+    keep registrations with all its entries. `watch` is called for lines that left a server which had failed.
     """
 
     __slots__ = ("_watch", "_whereabouts")
@@ -44,11 +44,11 @@ class Fallbacks:
         self._whereabouts: dict[int, Whereabouts] = {}
 
     def at(self, line: int) -> Whereabouts | None:
-        """Where a line works, if it has used several entries."""
+        """The whereabouts of a line, if it has used several entries."""
         return self._whereabouts.get(line)
 
     def take(self, answer: Answered, replay: LineReplay, others: Sequence[LineReplay], phone: PhoneState) -> None:
-        """An answer to a line that has these replays; `phone` is what was known of its phone before."""
+        """Process an answer to a line with these replays; `phone` is the phone's state before it."""
         if replay.index < 0 or not is_weighty(answer) or not (success(answer.status) or answer.status in ALIVE):
             return
         where = self._whereabouts.get(replay.number) or _before(replay, others)
@@ -63,13 +63,13 @@ class Fallbacks:
             stay = replay.written.stays[replay.track]
             where.server = answer.server if stay is None else stay.server
         elif answer.server == where.server:
-            where.index = replay.index   # it is of another entry since DNS told of more
+            where.index = replay.index   # DNS has put the server into another entry
         else:
             self._elsewhere(where, answer, replay, others, phone)
 
     def _elsewhere(self, where: Whereabouts, answer: Answered, replay: LineReplay, others: Sequence[LineReplay],
                    phone: PhoneState) -> None:
-        """A server of another entry has answered than that where the line works."""
+        """A server of an entry other than the line's current one has answered."""
         failed = against(phone.reach(where.server), answer.time, UNDECLARED_EARLIEST)
         if not _tells(answer, phone, failed):
             return
@@ -79,17 +79,17 @@ class Fallbacks:
             self._watch.falls_back(left, move)
 
     def forget(self, before: float) -> None:
-        """Forget moves of before that time (seconds since the epoch), which were told."""
+        """Forget reported moves before that time (seconds since the epoch)."""
         for where in self._whereabouts.values():
             if where.moves and where.moves[0].time < before:
                 where.moves = tuple(move for move in where.moves if move.time >= before)
 
     def release(self, line: int) -> None:
-        """This line is forgotten."""
+        """Forget this line."""
         self._whereabouts.pop(line, None)
 
     def clear(self) -> None:
-        """Where lines work is not known any more; their moves stand."""
+        """Where lines work is no longer known; their moves stand."""
         for where in self._whereabouts.values():
             where.server = ""
 
@@ -104,14 +104,14 @@ def _before(replay: LineReplay, others: Sequence[LineReplay]) -> Whereabouts | N
 
 
 def _tells(answer: Answered, phone: PhoneState, failed: Sequence[Evidence]) -> bool:
-    """Whether it tells that the line works at this server now, and not at the one before."""
+    """Whether the answer shows that the line now works at this server, and not at the previous one."""
     if answer.method == "REGISTER":
         return bool(failed) and answer.asked != 0 and not grants_nothing(answer)
     return answer.method == "INVITE" and not went_its_way(phone, answer)
 
 
 def _first(challenged: Answered | None, answer: Answered) -> float | None:
-    """When the first packet was sent there: the request may have been sent again with credentials."""
+    """When the first packet was sent there: if the request was challenged and sent again, the first sending."""
     if challenged is None or (challenged.server, challenged.method) != (answer.server, answer.method):
         return answer.sent
     return challenged.sent if answer.time - challenged.time <= TRY_LASTS else answer.sent
@@ -119,7 +119,7 @@ def _first(challenged: Answered | None, answer: Answered) -> float | None:
 
 def _moves(where: Whereabouts, index: int, answer: Answered, failed: Sequence[Evidence], phone: PhoneState
            ) -> MoveSeen | None:
-    """The line has moved to the server of this answer; from where may not be known."""
+    """Record the line's move to the server of this answer; None if its previous server is unknown."""
     source, where.index, where.server = where.server, index, answer.server
     if not source:
         return None

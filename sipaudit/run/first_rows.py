@@ -1,4 +1,5 @@
-"""The rows of messages.parquet, noted while the route is driven: the captures then need not be followed once more."""
+"""The rows of messages.parquet, collected while the route runs, so that the captures need not be followed a second
+time."""
 
 from __future__ import annotations
 
@@ -13,19 +14,19 @@ from sipaudit.times import Span
 
 
 class FirstRows:
-    """Notes the messages of a run, of which `span` is reported."""
+    """Collects the messages of a run within `span`."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
         self._rows = Rows()
 
     def note(self, item: Datagram, message: Message, whose: Whose, repeated: bool) -> None:
-        """One message, with the numbers that it has now."""
+        """Add one message, with the numbers of phone and line that it has now."""
         if self._span.start <= item.time <= self._span.end:
             phone, line, server, from_phone = whose
             whose = phone, line, server or None, from_phone
             self._rows.add(row_of(item, message, item.capture, whose, repeated, len(item.payload)))
 
     def write(self, run: Run, path: Path) -> None:
-        """All rows as a Parquet file."""
+        """Write all rows to a Parquet file."""
         write_parquet(self._rows.batches(Names(run.naming.path, run.phone, run.line, run.server)), path)

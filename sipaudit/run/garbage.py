@@ -1,4 +1,4 @@
-"""How often garbage cycles are looked for: what is learnt of captures is millions of values, and forms none."""
+"""How often the garbage collector runs: what is learnt from captures is millions of values, which form no cycles."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often the older generations are looked at
+COLLECT_AFTER = (200_000, 20, 100)  # allocations, and how often older generations are searched
 
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Look for garbage cycles rarely, and not among what is there now: nearly all values are frozen and form none, and
-    the search visits them all. Within another such time what is there now is left alone until that one ends, too."""
+    """Search for garbage cycles rarely, and not among the existing objects: nearly all values are immutable and form
+    none, but the search visits all of them. When nested, the existing objects stay excluded until the outer context
+    ends."""
     before = gc.get_threshold()
     gc.freeze()
     if before == COLLECT_AFTER:
@@ -23,14 +24,14 @@ def rare_collections() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.freeze()  # with the next line: all that is new counts as old, else it would be visited now at a sweep
+        gc.freeze()  # with the next line: moves all new objects to the oldest generation, which is not searched now
         gc.unfreeze()
         gc.set_threshold(*before)
 
 
 def leave_whole(value: object) -> None:
-    """Keep a value to the end of the process, and do not take it apart then: with millions of small objects that would
-    be a twentieth of the whole run. Nobody visits a cycle that was frozen, not even the last search for garbage."""
+    """Keep a value to the end of the process without deallocating it then: with millions of small objects that would
+    take a twentieth of the whole run. A frozen cycle is not visited even by the last garbage collection."""
     cycle: list[object] = [value]
     cycle.append(cycle)
-    atexit.register(gc.freeze)  # not now: the end of a rare time thaws what is frozen
+    atexit.register(gc.freeze)  # not now: the end of `rare_collections` unfreezes all

@@ -1,4 +1,4 @@
-"""What a second pass gathers for the files of `-o`, as it was captured or under pseudonyms."""
+"""What a second pass collects for the files of `-o`, as captured or under pseudonyms."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ DECRYPTED = frozenset({"tls", "wss"})
 
 
 class Gathering:
-    """`exhibits` are the messages of the findings that are embedded; `spool` takes the packets of the evidence, `parts`
-    has the frames of its messages. `embedded` and `evidence` are the places of both in the captures.
-    """
+    """`exhibits` are the messages of the embedded findings; `spool` takes the packets of the evidence, `parts` the
+    frames of its messages. `embedded` and `evidence` are the places of both in the captures."""
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], spool: Spool) -> None:
         self._run = run
@@ -29,15 +28,16 @@ class Gathering:
         self.spool = spool
 
     def gather(self) -> None:
-        """The messages and their packets; those of messages of several frames are known only then."""
+        """Collect the messages and their packets; the other frames of messages in several frames are known only
+        afterwards."""
         self._find_evidence()
         wanted = self._evidence | {(path, frame) for (path, _), frames in self.parts.items() for frame in frames}
         for packet in second_pass.packets(self._run, {place for place in wanted if place not in self.spool}):
             self.spool.add(packet)
 
     def _find_evidence(self) -> None:
-        """Messages are not placed again: that costs most of a pass. Where packets say alone what they say, the captures
-        are not followed at all."""
+        """Messages are not assigned to phones again: that takes most of a pass. If every packet wanted is complete by
+        itself, the captures are not followed at all."""
         path, left = self._run.naming.path, self._embedded | self._evidence
         for packet in second_pass.packets(self._run, frozenset(left)):
             place = packet.capture, packet.frame
@@ -65,8 +65,8 @@ class Gathering:
 
 
 class RedactedGathering(Gathering):
-    """The same under pseudonyms, gathered while `messages` is run through: packets are written anew, a message each,
-    and places have the captures' new names."""
+    """As `Gathering`, under pseudonyms, collected while `messages` is iterated: packets are rewritten, one for each
+    message, and places have the captures' new names."""
 
     def __init__(self, run: Run, embedded: set[FramePlace], evidence: set[FramePlace], spool: Spool,
                  hiding: MessageRedaction) -> None:
@@ -75,7 +75,8 @@ class RedactedGathering(Gathering):
         self._names = hiding.redaction.names
 
     def messages(self) -> Iterator[PlacedMessage]:
-        """The messages of the run's span; all are looked at on their way, for proof may be older."""
+        """The messages of the run's span; all messages are examined on the way, since evidence may be older than the
+        span."""
         for placed in second_pass.messages(self._run, self._see_beside):
             place = placed.capture, placed.item.frame
             if place in self._embedded or place in self._evidence:
@@ -84,7 +85,7 @@ class RedactedGathering(Gathering):
                 yield self._hiding.placed(placed)
 
     def _see_beside(self, item: Item) -> None:
-        """What is no message proves by its frame alone."""
+        """An item that is no message: its frame alone is the evidence."""
         place = self._run.naming.path(item.capture), item.frame
         packet = anew(item, place[0], self._names) if place in self._evidence else None
         if packet is not None:

@@ -1,4 +1,4 @@
-"""What `--redact` and `--redact-key` want."""
+"""The options `--redact` and `--redact-key`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def hiding_for(redact: bool, key: str | None) -> MessageRedaction | None:
-    """What `--redact` wants, None without it; `key` names a file. Raises InputError for one that cannot be used."""
+    """The redaction for `--redact`, None without it; `key` names a file. Raises InputError if the key cannot be used.
+    """
     if redact:
-        from sipaudit.report.redact import Pseudonyms, read_key  # deferred: most runs hide nothing
+        from sipaudit.report.redact import Pseudonyms, read_key  # deferred: most runs redact nothing
         from sipaudit.report.redact_message import MessageRedaction
         from sipaudit.report.redact_report import Redaction
 

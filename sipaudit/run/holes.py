@@ -1,12 +1,12 @@
 """Holes in what was captured: silences within captures, and breaks between one and the next.
 
-That nothing is seen proves nothing: in a quiet lab there may be nothing to say for an hour.  But a phone that keeps
-renewing lets no registration run out while it lives, and one whose server is away keeps trying, so that there is no
-silence.  Where several phones let theirs run out in the same silence, it was the capture that was away, or they were.
-Media that went on prove it (`capture/away.py`).
+Silence alone proves nothing: in a quiet lab there may be no SIP for an hour. But a phone that keeps renewing lets no
+registration expire while it is alive, and one whose server is down keeps retrying, so that there is no silence. If
+several phones' registrations expire in the same silence, the capture was interrupted, or the phones were off. Media
+that continued across the silence prove an interruption (`capture/away.py`).
 
-In a break of seconds between two captures packets of any phone may have passed, if there was no rest like it before:
-files of a ring follow each other at once, and what lies between them is a rest like others.
+In a break of seconds between two captures, packets of any phone may have been missed, unless there was a similar rest
+before: the files of a ring follow each other at once, and the time between them is a rest like others.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from sipaudit.report.screen import count_of
 from sipaudit.run.line_replay import LineReplay
 from sipaudit.run.replays import Replays
 
-LONG = 10.0   # seconds; in less no registration runs out that the same server would have renewed
-PHONES = 3    # that miss their renewals in one silence: one or two may have been switched off in it
+LONG = 10.0   # seconds; a shorter silence lets no registration expire that would have been renewed
+PHONES = 3    # phones that miss renewals in one silence; one or two may have been switched off
 APART = 120.0   # seconds between one capture and the next in which phones may have done anything
-MOMENT = 1.0    # the same, in which a packet may have passed that matters
+MOMENT = 1.0    # the same, in which a packet that matters may have passed
 UNUSUAL = 2     # times the longest rest before it
-KNOWN = 64      # packets, to know what rests are usual
+KNOWN = 64      # packets needed to know which rests are usual
 
 
 class Break(NamedTuple):
     """Between these moments (seconds since the epoch) nothing was captured: one capture was over, and the next had not
-    begun. (`long`) phones may have done anything meanwhile; else packets of any phone may have passed."""
+    begun. `long`: phones may have done anything meanwhile; otherwise packets of any phone may have been missed."""
 
     since: float
     until: float
@@ -58,7 +58,8 @@ def break_before(health: Sequence[CaptureHealth], capture: int) -> Break | None:
 
 
 def _longest_rest(captures: Sequence[CaptureHealth]) -> float:
-    """The longest time in these without any packet, in seconds; without end where too little is known to say."""
+    """The longest time without any packet in these captures, in seconds; infinite if there is too little data to tell.
+    """
     rests = [one.rest for one in captures]
     if None in rests or sum(one.packets for one in captures) < KNOWN:
         return inf
@@ -66,8 +67,8 @@ def _longest_rest(captures: Sequence[CaptureHealth]) -> float:
 
 
 def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until: float) -> str:
-    """What tells that a capture was away between these two moments (seconds since the epoch), between which no SIP of
-    anybody is seen; empty where nothing does."""
+    """The evidence, as text, that a capture was interrupted between these two moments (seconds since the epoch),
+    between which there is no SIP at all; empty if there is none."""
     for one in health:
         for away in one.away:
             if since <= away.since and away.until <= until:
@@ -79,7 +80,7 @@ def hole(replays: Replays, health: Sequence[CaptureHealth], since: float, until:
 
 
 def _phones(replays: Replays, since: float, until: float) -> int:
-    """How many phones missed a renewal between these two moments; 0 where it may be by chance."""
+    """How many phones missed a renewal between these two moments; 0 if it may be chance (fewer than PHONES)."""
     phones = {replay.owner for replay in replays.running_out(since, until)
               if not _asks(replay) and _missed(replay, since, until)}
     return len(phones) if len(phones) >= PHONES else 0
@@ -91,8 +92,8 @@ def _asks(replay: LineReplay) -> bool:
 
 
 def _missed(replay: LineReplay, since: float, until: float) -> bool:
-    """Whether the line, which has renewed its registration before, let it run out and has not even asked for it. One
-    that was overdue when the silence began had gone before."""
+    """Whether the line, which has renewed its registration before, let it expire without even sending a REGISTER. A
+    line that was already overdue when the silence began does not count."""
     binding = replay.state.latest_grant()
     if binding is None or binding.register is not None:
         return False
@@ -101,8 +102,8 @@ def _missed(replay: LineReplay, since: float, until: float) -> bool:
 
 
 def _due(replay: LineReplay, binding: Binding) -> float:
-    """When the line renews it, as it has done so; where it has just moved, as early as any firmware does, if it renewed
-    what it had before; without end where it never did."""
+    """When the line is expected to renew, judging by its earlier renewals; for a line that has just moved, as early as
+    any firmware does, provided that it renewed its earlier registrations; infinite if it never renewed."""
     renewed = any(one.refreshes for one in replay.state.bindings) or any(row.refreshes for row in replay.history.ended)
     if binding.due < NO_EXPIRY or binding.granted is None or not renewed:
         return binding.due

@@ -1,4 +1,4 @@
-"""From issues of provisioning files to findings, said in the words of their rules."""
+"""Findings from issues of provisioning files, in the wording of their rules."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ VALUE_SHOWN = 200  # characters of a value that are shown
 
 
 def issue_findings(issues: Iterable[tuple[SettingIssue, str]], rules: Iterable[Rule]) -> list[Finding]:
-    """Each issue once, with the first of the lines (AORs) it is about, not yet numbered; one whose rule is not there
-    is left out."""
+    """A finding for each issue, not yet numbered, with the first of the lines (AORs) it concerns; issues without a rule
+    in `rules` are left out."""
     by_id = {rule.id: rule for rule in rules}
     lines: dict[Key, dict[str, None]] = {}
     first: dict[Key, SettingIssue] = {}

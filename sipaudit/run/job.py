@@ -1,4 +1,4 @@
-"""What the user asked for, as the command line has it."""
+"""What the user asked for, as given on the command line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 ENGINES = ("auto", "libpcap", "tshark")
 EMBEDDED = 500      # findings whose raw text report.html carries, unless said otherwise
-EVIDENCE_FILES = 1_000   # findings that get a capture of their own, the same
+EVIDENCE_FILES = 1_000   # findings that get a capture of their own, unless said otherwise
 
 
 @dataclass(frozen=True)
 class Job:
-    """The options that analyze, phones, ladder and events share (contract.md 1), as texts of the command line."""
+    """The options shared by analyze, phones, ladder and events (contract.md 1), as texts of the command line."""
 
     paths: tuple[str, ...]
     site: str | None = None
@@ -35,8 +35,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Output:
-    """What is wanted in a directory: the `evidence` worst findings as captures of their own (None: all of them), the
-    raw text of the `embed` worst in the HTML."""
+    """The files wanted in a directory: the `evidence` worst findings as captures of their own (None: all), and the raw
+    text of the `embed` worst in the HTML."""
 
     directory: str
     evidence: int | None = EVIDENCE_FILES

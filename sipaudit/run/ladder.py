@@ -1,4 +1,4 @@
-"""Which messages a ladder shows, gathered while the route is driven."""
+"""The messages of a ladder diagram, collected while the route runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sipaudit.sip.uri import aor
 from sipaudit.yamlfile.wording import quoted, suggestion
 
 ROWS_KEPT = 20_000   # messages drawn at most
-CALLS_KEPT = 10_000  # Call-IDs among which one that is misspelt is looked for
+CALLS_KEPT = 10_000  # Call-IDs searched for one similar to a misspelt one
 AROUND = 10.0        # seconds shown before and after a finding's evidence
 
 
 def finding_named(report: Report, name: str) -> Finding:
-    """The finding with this id. Raises InputError when the analysis has none, or it is none of messages."""
+    """The finding with this id. Raises InputError if the analysis has none, or if it is not about messages."""
     finding = next((one for one in report.findings if one.id == name), None)
     if finding is None:
         known = ", ".join(one.id for one in report.findings[:5])
@@ -39,14 +39,14 @@ def finding_named(report: Report, name: str) -> Finding:
 
 
 def must_be_of(finding: Finding, line: str | None) -> None:
-    """Raises InputError where another line was chosen than the finding's."""
+    """Raises InputError if the chosen line is not the finding's."""
     if line is not None and not means(line, finding.line or ""):
         named = f", or name {finding.line}" if finding.line else ""
         raise InputError(f"{finding.id} is not of the line {line!r}", fix=f"leave --line out{named}")
 
 
 class LadderRows:
-    """Gathers the messages of a line, a call or a finding; all of them when nothing is chosen."""
+    """Collects the messages of a line, a call or a finding; all messages if nothing is chosen."""
 
     def __init__(self, *, line: str | None = None, call_id: str | None = None, finding: Finding | None = None) -> None:
         self._line = line if finding is None else finding.line
@@ -62,7 +62,7 @@ class LadderRows:
         self._others: set[str] = set()
 
     def note(self, item: Datagram, message: Message, _: Whose, repeated: bool) -> None:
-        """Keep a message that is wanted."""
+        """Store a message if it is wanted."""
         if not self._wanted(item, message):
             return
         if len(self._seen) < ROWS_KEPT:
@@ -84,7 +84,7 @@ class LadderRows:
         return self._line is None or any(means(self._line, aor(one.uri)) for one in (message.from_, message.to))
 
     def done(self, run: Run, warn: Callable[[str], None]) -> list[LadderRow]:
-        """The rows, in order of time as captured. Raises InputError for a line, or a Call-ID, that there is not."""
+        """The rows, in order of capture time. Raises InputError if the line or Call-ID does not exist."""
         if not self._seen:
             require(self._line, run.reconstruction.lines.values())
             self._require_call()
