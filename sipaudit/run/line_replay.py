@@ -23,13 +23,13 @@ from sipaudit.reconstruct.views import View
 from sipaudit.run.naming import Naming
 
 NO_HISTORY = History()
-MANNERS_KEPT = 1024   # of all lines together; nearly all of a site share a few
+MANNERS_KEPT = 1024   # for all lines together; the lines of a site share a few
 
 
 class Manner(Struct, frozen=True):
-    """What declaration, entry and device say of how a line behaves: all that they are asked for with each event. The
-    entry is that of a view with this revision; `home` is its primary, empty where it has none, None where no entry is
-    known."""
+    """The expected behaviour of a line, derived from declaration, entry and device: everything that is needed with each
+    event. The entry is that of a view with this revision; `home` is its primary, empty if it has none, None if no entry
+    is known."""
 
     declaration: Declaration
     view: View
@@ -43,8 +43,8 @@ class Manner(Struct, frozen=True):
 
 
 class Shared(NamedTuple):
-    """What all replays ask of others: names for the report, the full profile of a replay, and whether a server may have
-    been out of the tap's sight at some time."""
+    """What all replays need from others: names for the report, the full profile of a replay, and whether a server may
+    have been outside the tap's view at some time."""
 
     naming: Naming
     full: Callable[[LineReplay], Profile]
@@ -57,9 +57,9 @@ _manners: dict[tuple[object, ...], Manner] = {}
 class LineReplay:
     """One line at one of its entries, being replayed. Also the subject that its findings name.
 
-    `number` is the line's, `owner` its phone's, `renewals` those that go on, or `calling` what else goes on in short,
-    `written` its state without them, `silence` the seconds without an answer after which the phone may hold a server
-    for failed, `kept` what became of the line.
+    `number` is the line's, `owner` its phone's; `renewals` are those in progress, or `calling` other activity on the
+    short path, and `written` the state without them; `silence` is the seconds without an answer after which the phone
+    may treat a server as failed; `kept` the line's history, None if it is empty.
     """
 
     __slots__ = ("_device", "_manner", "_shared", "calling", "index", "kept", "number", "record", "renewals",
@@ -83,7 +83,7 @@ class LineReplay:
 
     @property
     def state(self) -> LineState:
-        """What is known of the line, its renewals, or what goes on in short, until now included."""
+        """The state of the line until now, including its renewals or other activity on the short path."""
         if self.renewals is None:
             return self.written if self.calling is None else self.calling.line_after(self.written)
         state = self.renewals.line_after(self.written)
@@ -92,17 +92,17 @@ class LineReplay:
         return state
 
     def write_down(self) -> None:
-        """The renewals, or what went on, are over: the state is what it is after them."""
+        """The short path has ended: write its state into `written`."""
         self.written, self.renewals, self.calling = self.state, None, None
         self.record.renewals = self.record.follower = None
 
     @property
     def history(self) -> History:
-        """What became of the line, to look at: of most it is nothing, one for all."""
+        """The line's history, for reading: most lines have none, and share an empty one."""
         return NO_HISTORY if self.kept is None else self.kept
 
     def own_history(self) -> History:
-        """The same, to add to."""
+        """The line's history, for adding to."""
         if self.kept is None:
             self.kept = History()
         return self.kept
@@ -134,7 +134,7 @@ class LineReplay:
         return self.profile().settings
 
     def full(self) -> Profile:
-        """The profile with what grows while the capture is read."""
+        """The profile including properties that change while the capture is read."""
         return self._shared.full(self)
 
     def server(self, key: str) -> str:
@@ -147,7 +147,8 @@ class LineReplay:
         return self._shared.naming.connects(key)
 
     def loses_sight(self, key: str, time: float) -> bool:
-        """Whether a server that was seen before may not have been seen at that time, whoever asked it."""
+        """Whether a server that was seen before may have been outside the tap's view at that time, whichever phone used
+        it."""
         return self._shared.lost_from_sight(key, time)
 
     def skew(self) -> float:
@@ -157,25 +158,25 @@ class LineReplay:
         return self._shared.naming.frame(event, self.record.owner.host)
 
     def follows(self, server: str) -> bool:
-        """Whether the server is of this replay's entry; of an entry that is not known every server is."""
+        """Whether the server belongs to this replay's entry; if the entry is unknown, every server does."""
         view, manner = self.record.view, self._manner
-        if view is not manner.view or view.revision != manner.revision:   # nothing else of `_known` says which servers
+        if view is not manner.view or view.revision != manner.revision:   # nothing else decides which servers
             manner = self._manner = self._learnt()
         return not manner.keys or server in manner.keys
 
     def is_home(self, server: str) -> bool:
-        """Whether the server is the primary of this replay's entry, or the entry is not known (`model.stakes.at_home`);
-        it is of the entry then (`follows`)."""
+        """Whether the server is the primary of this replay's entry, or the entry is unknown (`model.stakes.at_home`);
+        either way it belongs to the entry (`follows`)."""
         home = self._known().home
         return home is None or home == server
 
     def profile(self) -> Profile:
-        """What is known of the line itself; made anew when its declaration or its entries changed."""
+        """The profile from declaration, entry and device; rebuilt when one of these has changed."""
         return self._known().profile
 
     @property
     def track(self) -> Track:
-        """Which working server is meant: that of the line's regime."""
+        """The track of the line's regime."""
         return self._known().track
 
     @property
@@ -206,7 +207,7 @@ class LineReplay:
 
 def _manner(declaration: Declaration, view: View, entry: ServerEntry | None, vendor: Vendor, model: str | None,
             firmware: str | None) -> Manner:
-    """Made once for all lines of which the same was said, by the same objects."""
+    """One shared manner for all lines with the same declaration, view, entry and device, by object identity."""
     key = id(declaration), id(view), view.revision, id(entry), vendor, model, firmware
     known = _manners.get(key)
     if known is not None and known.declaration is declaration and known.view is view and known.profile.entry is entry:

@@ -1,5 +1,6 @@
-"""The share of packets that captures lack. Those that follow each other, as the files of a ring do, are one capture in
-several files; those that overlap are several taps, and what any of them lacks is missing."""
+"""The share of packets that captures lack. Captures that follow each other, like the files of a ring, are one tap's
+capture in several files; those that overlap come from several taps, and a packet that any of them lacks counts as
+missing."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ def lost(captures: Sequence[CaptureHealth], traffic: Mapping[int, Traffic]) -> f
 
 
 def _taps(captures: Sequence[CaptureHealth]) -> list[list[int]]:
-    """The indices of the captures of each tap, by time. What nothing was read of belongs to none."""
+    """The indices of each tap's captures, in order of time. Captures from which nothing was read belong to none."""
     taps: list[list[int]] = []
     spans = sorted((one.first, index) for index, one in enumerate(captures) if one.first is not None)
     for first, index in spans:

@@ -1,4 +1,4 @@
-"""What settings mean, in plain words, and what they predict of a failover."""
+"""The meaning of settings in plain words, and the failover behaviour that they predict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sipaudit.rulebook.wording import in_words
 
 
 def meaning(name: str, setting: Setting, settings: LineSettings) -> str:
-    """What a setting makes the line do; what is not known of it where it is not known."""
+    """What a setting makes the line do; if the setting is not known, why not."""
     if setting.origin is Origin.AMBIGUOUS:
         values = " or ".join(str(value) for value in setting.candidates)
         return f"{values}: statements differ, and no source says which one holds"
@@ -72,7 +72,7 @@ def _proxy(settings: LineSettings) -> str:
     return "the line sends through its outbound proxy" if used else "no outbound proxy is in effect"
 
 
-SWITCHES = {   # what 1 means, and what anything else does
+SWITCHES = {   # the meaning of 1, and of any other value
     "register": ("the line registers", "the line does not register"),
     "reRegisterOn": (
         "after a failover the line registers with the next server before it uses it",
@@ -97,7 +97,7 @@ MEANINGS: dict[str, Callable[[LineSettings], str]] = {
     "failRegistrationOn": _fail_registration, "onlySignalWithRegistered": _only_signal, "failBack.mode": _mode,
     "failBack.timeout": _timeout, "retryTimeOut": _interval, "retryMaxCount": _retries, "useOutboundProxy": _proxy,
 }
-SUBJECTS = {   # of those that only name something
+SUBJECTS = {   # of settings that only name something
     "address": "the server that the line is configured for", "outboundProxy.address": "the outbound proxy",
     "specialInterop": "the kind of server", "port": "the server's port; 0 lets DNS tell",
     "transport": "how the server is reached",
@@ -105,8 +105,8 @@ SUBJECTS = {   # of those that only name something
 
 
 def predictions(settings: LineSettings, entry: ServerEntry | None) -> Iterator[str]:
-    """What happens when the first server falls silent: when it is noticed, by an idle phone, and when the line returns.
-    """
+    """What happens when the first server falls silent: when the phone notices, also when idle, and when the line
+    returns."""
     if entry is not None and len(entry.servers) == 1:
         yield "The server has one address: there is nothing to fail over to."
         return
@@ -145,7 +145,7 @@ def _return(settings: LineSettings, entry: ServerEntry | None) -> Iterator[str]:
     elif mode is Mode.REGISTRATION:
         yield f"It returns when the registration at the server in use is renewed ({_renewal(settings)})."
     else:
-        busy = ", when the phone is idle" if invalidates else ""   # B5: its REGISTER waits for that
+        busy = ", when the phone is idle" if invalidates else ""   # B5: its REGISTER waits until the phone is idle
         yield f"It returns{how} {_when(settings, mode, entry)}{busy}."
 
 

@@ -1,4 +1,4 @@
-"""How events and servers are called in a report."""
+"""The names of events and servers in a report."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from sipaudit.model.events import Answered, CallChanged, EntryChanged, ModelEvent, Received, server_of
 from sipaudit.model.values import Frame
 
-Locate = Callable[[int, int], tuple[str, int | None]]   # of a capture and a frame, by their numbers
+Locate = Callable[[int, int], tuple[str, int | None]]   # capture and frame numbers to path and frame number
 
 
 class Naming:
-    """How events and servers are called in a report. `place` says where a packet (capture, frame) can be found: the
-    name of its capture, and its number there (None: it has none); `sees` whether anything was seen of a server, of any
-    phone, `connects` whether nothing but connections was; `skew` by how many seconds the clocks of captures that show
-    a host may differ."""
+    """The names of events and servers in a report. `place` tells where a packet (capture, frame) can be found: the name
+    of its capture, and its number there (None: it has none). `sees`: whether any phone's packets to or from a server
+    were seen; `connects`: whether it was used over connections only; `skew`: by how many seconds the clocks of captures
+    that show a host may differ."""
 
     __slots__ = ("_frames", "_paths", "connects", "place", "sees", "server", "skew")
 
@@ -37,7 +37,7 @@ class Naming:
         return self._paths[capture], frame
 
     def frame(self, event: ModelEvent, phone: str) -> Frame:
-        """The packet of an event as evidence names it; `phone` is the host of its phone."""
+        """The packet of an event, in the form used in evidence; `phone` is the host of its phone."""
         path, number = self.place(event.capture, event.frame)
         several = self._frames.get((event.capture, event.frame))
         return Frame(path, number, round(event.time, 6), _summary(event, phone),
@@ -45,7 +45,7 @@ class Naming:
 
 
 def _summary(event: ModelEvent, phone: str) -> str:
-    """`REGISTER 10.1.0.5 → 10.0.0.1`: what a packet was and which way it went, in a few words."""
+    """What a packet was and its direction, in a few words, such as `REGISTER 10.1.0.5 → 10.0.0.1`."""
     server = server_of(event).rpartition(":")[0]
     method, status = getattr(event, "method", None), getattr(event, "status", None)
     if isinstance(event, EntryChanged):

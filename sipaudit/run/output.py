@@ -1,4 +1,4 @@
-"""All files of `-o`: what was found, and from a second pass over the captures what proves it."""
+"""All files of `-o`: the findings, and their evidence from a second pass over the captures."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ PAGE = "report.html"
 
 @rare_collections()
 def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | MessageRedaction) -> None:
-    """Write the files of contract.md 1 for a run that was driven (made with `reread`). All appear at once, or none.
+    """Write the files of contract.md 1 for a finished run (made with `reread`). All appear at once, or none.
 
-    `messages` are those that the run has noted on its way, or what replaces all that names somebody: then they are read
-    again.
+    `messages` are the rows that the run has collected, or the redaction that replaces all identifying data: then the
+    messages are read again.
     """
-    from sipaudit.report import html  # deferred: it brings the template engine
+    from sipaudit.report import html  # deferred: it imports the template engine
     from sipaudit.run.dissections import dissections
 
     worst = worst_first(report.findings)
@@ -48,7 +48,7 @@ def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | 
         paths = {finding.id: folder.path(f"{EVIDENCE}/{finding.id}.pcapng") for finding in proven}
         write_evidence(proven, spool, gathering.parts, paths)
         write_rendered(folder, report, run.brief.zone, run.brief.pack)
-        # Wireshark reads what was captured: where that is to be hidden nothing is dissected
+        # Wireshark reads the original packets: with redaction nothing is dissected
         read = dissections(spool, worst[:wanted.embed], run.warn) if hiding is None else {}
         folder.path(PAGE).write_bytes(html.render(
             report, run.brief.zone, gathering.exhibits, read, wanted.embed, evidence=set(paths), rules=run.brief.pack))
@@ -56,7 +56,7 @@ def write_files(run: Run, report: Report, wanted: Output, messages: FirstRows | 
 
 def _gathered(run: Run, messages: FirstRows | MessageRedaction, embedded: set[FramePlace], evidence: set[FramePlace],
               spool: Spool, path: Path) -> Gathering:
-    """Write all messages; what the other files need of the captures."""
+    """Write all messages; returns what the other files need from the captures."""
     if isinstance(messages, FirstRows):
         messages.write(run, path)
         plain = Gathering(run, embedded, evidence, spool)
@@ -68,15 +68,15 @@ def _gathered(run: Run, messages: FirstRows | MessageRedaction, embedded: set[Fr
 
 
 def write_again(report: Report, directory: str, clock: tzinfo, compared: Comparison | None) -> str:
-    """Write what a report alone allows; gives a sentence on what it lacks.
+    """Write the files that a report alone allows; returns a sentence on what is missing.
 
-    Files that need the captures stay where they stand beside this very report, and are removed beside another.
+    Files that need the captures are left in place beside this very report, and are removed beside another.
     """
     from sipaudit.report import html
 
     standing = Path(directory) / "report.json"
     is_same = standing.is_file() and standing.read_bytes() == document.to_json(report)
-    has_page = is_same and (Path(directory) / PAGE).is_file()  # it has the messages, which a new one would lack
+    has_page = is_same and (Path(directory) / PAGE).is_file()  # it contains the messages, which a new page would lack
     with Folder(directory, kept=(*FROM_CAPTURES, PAGE) if is_same else ()) as folder:
         write_rendered(folder, report, clock)
         if not has_page:
@@ -88,7 +88,7 @@ def write_again(report: Report, directory: str, clock: tzinfo, compared: Compari
 
 
 def write_rendered(folder: Folder, report: Report, clock: tzinfo, rules: RulePack | None = None) -> None:
-    """The files for which the report is enough; `rules` are those in force (None: those that ship)."""
+    """The files made from the report alone; `rules` are those in force (None: those that ship)."""
     with folder.path("report.json").open("wb") as stream:
         stream.writelines(document.pieces(report))
     folder.path("report.md").write_text(markdown.render(report, clock, rules), encoding="utf-8")

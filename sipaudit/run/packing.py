@@ -1,10 +1,10 @@
-"""What one process hands to the next: a batch of items with their messages, as bytes and back.
+"""The transfer format between two processes: a batch of items with their messages, to bytes and back.
 
-Nearly all are datagrams.  Of one whose form is known (`sip.forms`) goes what is new in it, and its bytes, should
-anybody have to read it.  Others go in parts (`apart`), each part once, with the number of their flow; a message with
-anything odd goes whole.  What is no datagram is pickled.  Each of these ways has columns of its own, from which the
-unpacker takes in turn.  Both sides know the forms that one of them has learnt and told of, so that either can do the
-reading.
+Nearly all items are datagrams. One of a known form (`sip.forms`) is sent as its variable parts, plus its bytes in case
+it must be parsed. Others are sent as numbered parts (`apart`), each part once, with the number of their flow; a message
+with anything unusual is sent whole. Items that are no datagrams are pickled. Each of these ways has columns of its own,
+from which the unpacker takes items in turn. Both sides know the forms that the packer has learnt and sent, so that
+either can parse.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from sipaudit.sip.forms import Form, Forms, Parsed, Repeat
 from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.parse import parse
 
-FLOWS_KEPT = 131_072    # flows that have a number at a time: what gets another one is another flow to who follows
+FLOWS_KEPT = 131_072    # numbered flows at a time: one numbered again is another object to the receiver
 ONLY_DATAGRAMS = {Datagram}
 
-REPEAT, SAID, WHOLE, BESIDE = range(4)   # how an item goes
+REPEAT, SAID, WHOLE, BESIDE = range(4)   # how an item is sent
 
 Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
 """A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
@@ -48,7 +48,7 @@ ToRead = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
 
 
 class Learnt(NamedTuple):
-    """The next form but for those that were told: that of the message at this place, and where its variables stand."""
+    """The next new form: learnt from the message at this place of the batch, with the positions of its variables."""
 
     place: int
     spans: tuple[tuple[int, int], ...]
@@ -56,11 +56,10 @@ class Learnt(NamedTuple):
 
 
 class Load(Struct, array_like=True, gc=False):
-    """A batch. `flows` and `parts` of messages are those that get the next numbers, `learnt` the forms that do; where
-    these begin `anew`, the numbers do so at 0, and all before them are forgotten.
-    `ways` has a byte for each item, how it goes: in parts (`said`), as a repeat, in a row, or `beside` if it is no
-    datagram (pickled). Of a batch of datagrams of which none was read there is only what is `left` to read.
-    """
+    """A batch. `flows` and `parts` of messages are those that get the next numbers, `learnt` the forms that do; if one
+    of these begins `anew`, its numbers restart at 0, and all earlier ones are forgotten. `ways` has a byte for each
+    item, how it is sent: in parts (`said`), as a repeat, in a row, or `beside` if it is no datagram (pickled). A batch
+    of datagrams of which none was parsed is sent in `left` only."""
 
     flows_anew: bool
     forms_anew: bool
@@ -77,7 +76,7 @@ class Load(Struct, array_like=True, gc=False):
 
 
 class Packer:
-    """Runs to bytes. (`payloads`) the bytes of all messages go with them, and none is known by its form."""
+    """Batches to bytes. `payloads`: the bytes of all messages are included, and no forms are used."""
 
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
@@ -85,11 +84,11 @@ class Packer:
         self._apart = Apart()
         self._forms = Forms(self._apart.read)
         self._told = 0                          # forms
-        self._flows: list[Flow] = []            # held, so that no other object can have the id of one
+        self._flows: list[Flow] = []            # referenced, so that no other object can have the id of one
         self._numbers: dict[int, int] = {}      # by id: a flow is one object (sip.datagram)
 
     def pack(self, batch: Sequence[Item], *, reading: bool) -> bytes:
-        """A batch as bytes, its messages (`reading`) read here or left to who unpacks it."""
+        """A batch as bytes; its messages are parsed here (`reading`) or left for the unpacker."""
         load = Load(len(self._flows) > FLOWS_KEPT, self._forms.turn(), self._apart.turn())
         if load.flows_anew:
             self._flows.clear()
@@ -113,8 +112,8 @@ class Packer:
         return self._forms.read(batch)  # type: ignore[return-value] # as `Apart.read` makes them
 
     def _fill(self, load: Load, batch: list[Taken]) -> None:
-        """Load what was read. One loop on purpose: nearly all messages take no more than that."""
-        repeats: list[tuple[object, ...]] = []   # as they go, without their forms
+        """Load the parsed items. A single loop on purpose: nearly all messages need nothing else."""
+        repeats: list[tuple[object, ...]] = []   # as sent, without their forms
         ways = bytearray(len(batch))
         said: Rows = []
         say, known, payloads = said.append, self._numbers.get, self._payloads
@@ -140,13 +139,14 @@ class Packer:
         load.ways, load.repeats, load.parts = bytes(ways), repeats, self._apart.told()  # type: ignore[assignment]
 
     def _tell(self, load: Load, place: int, form: Form) -> None:
-        """Of a form, by the message at this place."""
+        """Send a form, by the message at this place."""
         form.known = self._told
         self._told += 1
         load.learnt.append(Learnt(place, *self._forms.places(form)))
 
     def _add(self, load: Load, said: Rows, item: Datagram, message: Message | Numbers | None, *, told: bool) -> int:
-        """Load a datagram; (`told`) its payload goes along with its message. How it goes."""
+        """Load a datagram; returns how it is sent. `told`: its form is new, so its payload goes along with its message.
+        """
         number = self._numbers.get(id(item.flow))
         if number is None:
             number = self._number(item.flow)
@@ -162,7 +162,7 @@ class Packer:
         return WHOLE
 
     def _left(self, batch: Sequence[Datagram]) -> list[ToRead]:
-        """A batch of datagrams that nobody has read."""
+        """A batch of datagrams that were not parsed."""
         left, known = [], self._numbers.get
         for item in batch:
             number = known(id(item.flow))
@@ -172,14 +172,14 @@ class Packer:
         return left
 
     def _number(self, flow: Flow) -> int:
-        """Of a flow that had none."""
+        """Give a new flow its number."""
         number = self._numbers[id(flow)] = len(self._flows)
         self._flows.append(flow)
         return number
 
 
 def _columns(rows: Rows) -> Said:
-    """Messages in parts, as they go."""
+    """Messages in parts, as columns for sending."""
     if not rows:
         return Said()
     payloads, *columns = zip(*rows, strict=True)
@@ -188,15 +188,14 @@ def _columns(rows: Rows) -> Said:
 
 
 def _shared(flow: Flow) -> Flow:
-    """A flow whose texts are those of all flows, as they were before it was packed."""
+    """An equal flow made of the shared string objects of all flows, as before packing."""
     transport, host, port, other, its, source, destination, mac, vlan = astuple(flow)
     return Flow(one_text(transport), one_text(host), one_number(port), one_text(other), one_number(its),
                 one_text(source), one_text(destination), mac and one_text(mac), vlan and one_text(vlan))
 
 
 class Unpacker:
-    """The batches of one packer back from their bytes, in the order in which they were packed; what it left is read.
-    """
+    """The batches of one packer from their bytes, in the order in which they were packed; unparsed items are parsed."""
 
     def __init__(self, *, payloads: bool) -> None:
         self._payloads = payloads
@@ -207,7 +206,7 @@ class Unpacker:
         self._told: list[Form] = []   # forms, as the packer numbers them
 
     def unpack(self, data: bytes) -> list[Parsed]:
-        """A batch, equal to the one that was packed but for payloads that were left behind."""
+        """A batch, equal to the one that was packed except for payloads left out."""
         load = self._decode(data)
         if load.flows_anew:
             self._flows.clear()
@@ -231,7 +230,7 @@ class Unpacker:
         return batch
 
     def _together_again(self, load: Load) -> list[Parsed]:
-        """The items of a batch, each from where it went, without their forms."""
+        """The items of a batch in their order, from the columns of their ways, without their forms."""
         none = repeat(None)
         said, repeats = self._together.messages(load.said), zip(load.repeats, none, none, strict=False)
         if len(said) == len(load.ways):
@@ -242,7 +241,7 @@ class Unpacker:
         return list(map(next, map(ways.__getitem__, load.ways)))
 
     def _rows(self, rows: list[Row]) -> Iterator[Parsed]:
-        """Datagrams with their whole messages; those that were left are read."""
+        """Datagrams with their whole messages; unparsed ones are parsed."""
         items = [Datagram(time, capture, frame, self._flows[flow], payload, frames, cut)
                  for time, capture, frame, flow, frames, cut, payload, _ in rows]
         left = iter(self._read([item for item, row in zip(items, rows, strict=True) if row[-1] is None]))

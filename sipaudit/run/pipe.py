@@ -1,4 +1,4 @@
-"""A pipe between two processes whose writer does not wait: what the pipe does not hold is held before it."""
+"""A pipe between two processes whose writer does not block: what the pipe cannot take is buffered in the writer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from contextlib import suppress
 from io import BufferedReader
 from itertools import islice
 
-IN_THE_PIPE = 1 << 20   # bytes, where so many are allowed
+IN_THE_PIPE = 1 << 20   # bytes, if the system allows so many
 BEFORE_IT = 8 << 20
-LENGTH = 4              # bytes that say how many follow
-BUFFERS_AT_ONCE = 16    # in one call of the system
+LENGTH = 4              # bytes of the length before each piece
+BUFFERS_AT_ONCE = 16    # in one system call
 
 
 class Writer:
-    """Sends pieces in order, and waits only when too much is on its way. Raises BrokenPipeError when nobody reads."""
+    """Sends pieces in order, and waits only when too many bytes are unread. Raises BrokenPipeError when nobody reads.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -30,13 +31,13 @@ class Writer:
         os.set_blocking(descriptor, False)
 
     def send(self, piece: bytes) -> None:
-        """Another piece, of less than 4 GB."""
+        """Send another piece, of less than 4 GB."""
         self._held += (memoryview(len(piece).to_bytes(LENGTH, "big")), memoryview(piece))
         self._count += LENGTH + len(piece)
         self.flush(BEFORE_IT)
 
     def flush(self, room: int = 0) -> None:
-        """Write what the pipe takes, and wait until no more than so many bytes are held."""
+        """Write what the pipe takes, and wait until at most `room` bytes are buffered."""
         while self._held:
             try:
                 written = os.writev(self._descriptor, list(islice(self._held, BUFFERS_AT_ONCE)))
@@ -60,9 +61,9 @@ class Writer:
 
 
 def pipe() -> tuple[BufferedReader, int]:
-    """A pipe: where to read pieces (`received`), and the descriptor for its `Writer`."""
+    """A pipe: the stream from which pieces are read (`received`), and the descriptor for its `Writer`."""
     reading, writing = os.pipe()
-    with suppress(PermissionError):  # who is not root may hold so much in pipes, and no more
+    with suppress(PermissionError):  # without root the total size of a user's pipes is limited
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, IN_THE_PIPE)
     return open(reading, "rb"), writing  # noqa: PTH123 - it has no path
 

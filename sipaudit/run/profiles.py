@@ -1,4 +1,4 @@
-"""The profiles of lines in full: what declaration and device say of one, and what is learnt while captures are read."""
+"""The full profiles of lines: those from declaration and device, plus what is learnt while captures are read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sipaudit.run.line_replay import LineReplay
 
 
 class Profiles:
-    """What is learnt of all lines alike. `began` is since when the captures show all, `steps` tells where a clock was
-    set, `unconnected` whether the captures lack the connections of a line. `phones` are the states of phones that were
-    written down."""
+    """Properties learnt for all lines. `began` is the time since when the captures show all, `steps` returns where a
+    clock was set, `unconnected` whether the captures lack the connections of a line. `phones` are the written states of
+    phones."""
 
     __slots__ = ("_steps", "_tolerances", "_tolerances_of", "_unconnected", "began", "phones")
 
@@ -30,11 +30,11 @@ class Profiles:
         self.phones: dict[int, PhoneState] = {}
 
     def obey(self, tolerances: Tolerances, tolerances_of: Mapping[str, Tolerances]) -> None:
-        """From now on these tolerances are in force; single expectations may have their own."""
+        """Put these tolerances in force; single expectations may have their own."""
         self._tolerances, self._tolerances_of = tolerances, tolerances_of
 
     def full(self, replay: LineReplay) -> Profile:
-        """The profile with what grows while the capture is read."""
+        """The profile including properties that change while the capture is read."""
         plain, record = replay.profile(), replay.record
         connects, unconnected = record.flow is not None and record.flow.transport != "udp", self._unconnected(record)
         return replace(
@@ -48,7 +48,7 @@ class Profiles:
         )
 
     def _speaks_elsewhere(self, phone: Phone, entry: ServerEntry | None) -> bool:
-        """Whether the device asks servers of the entry from another address, at which it is another phone to us
+        """Whether the device sends to servers of the entry from another address, where we take it for another phone
         (reference-model.md 1): what it did there is not seen here."""
         if phone.twin is None or entry is None:
             return False

@@ -1,4 +1,4 @@
-"""`config check` and `config show`: provisioning files by themselves, without a capture."""
+"""`config check` and `config show`: provisioning files on their own, without a capture."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _MAC = re.compile(r"[0-9a-f]{12}")
 
 
 def check(provisioning: Provisioning, rules: Iterable[Rule]) -> list[Finding]:
-    """Everything that is to be said of the files, numbered."""
+    """All findings about the files, numbered."""
     return in_order(issue_findings(provisioning.issues(), rules))
 
 
 def show(target: str, config: Sequence[str]) -> list[ShownLine]:
-    """The lines of a file or directory, or of the phone with this MAC in the files of `config`. Raises InputError."""
+    """The lines in a file or directory, or those of the phone with this MAC in the files of `config`. Raises
+    InputError."""
     named = exists(target)
     phones = Provisioning([target, *config]).all_phones() if named else [_phone(target, config)]
     lines = [line for phone in phones for line in _lines(phone)]
@@ -54,7 +55,7 @@ def _phone(target: str, config: Sequence[str]) -> Phone:
 
 
 def _lines(phone: Phone) -> Iterator[ShownLine]:
-    """Each line; where models differ in it, once for each reading."""
+    """Each line; if it differs by model, once for each variant."""
     readings: list[tuple[LineBlock, list[str]]] = []
     for model, variant in phone.variants.items():
         for block in variant.lines:

@@ -1,7 +1,7 @@
-"""Another process that reads captures: whether there is one, and how it gets ready before it is told what to read.
+"""The second process, which reads captures: whether to start one, and how it prepares before it is told what to read.
 
-It loads what reading needs while the first process finds out, from the site file too, what is to be read; so this
-module imports next to nothing itself.
+It imports what reading needs while the first process finds out what to read, from the site file among others; so this
+module itself imports next to nothing.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from sipaudit.capture.captures import Captures
     from sipaudit.capture.files import CaptureFile
 
-WORTH = 8_000_000       # bytes of captures from which on a second process saves time
+WORTH = 8_000_000       # bytes of captures from which a second process saves time
 STDIN = 0               # the descriptor
-MOST = 2                # processes that find work
+MOST = 2                # more processes would have nothing to do
 
 Counted = Callable[[int], None]
 
 
 class Wanted(NamedTuple):
-    """What is to be read, as `Captures` want it; the files without their spools, of which another process has no more
-    than the paths."""
+    """What is to be read, as arguments of `Captures`; the files come without their spools, because another process only
+    gets their paths."""
 
     files: list[CaptureFile]
     engine: str = "auto"
@@ -44,17 +44,17 @@ class Wanted(NamedTuple):
     sip_ports: frozenset[int] = frozenset()
 
     def captures(self, progress: Counted | None = None) -> Captures:
-        """Who reads it, and tells `progress` of stored bytes as they are read. Raises InputError."""
-        from sipaudit.capture.captures import Captures  # deferred: the other process may load it first
+        """The `Captures` that read it, and call `progress` with the stored bytes as they are read. Raises InputError.
+        """
+        from sipaudit.capture.captures import Captures  # deferred: the other process may import it first
 
         return Captures(self.files, engine=self.engine, bpf=self.bpf, keylog=self.keylog, until=self.until,
                         progress=progress, sip_ports=self.sip_ports)
 
 
 def processes(jobs: int | None, size: int) -> int:
-    """How many processes shall work on `size` bytes of captures (0: not known), where so many are allowed; None leaves
-    it to what is worth it. A process that has threads does not multiply: the copy would lack them, and what they hold.
-    """
+    """How many processes should work on `size` bytes of captures (0: unknown): `jobs`, or if None as many as save time;
+    at most MOST. A process with threads does not fork: the copy would lack the threads, and what they hold."""
     if threading.active_count() > 1:
         return 1
     wanted = jobs or (len(os.sched_getaffinity(0)) if size == 0 or size >= WORTH else 1)
@@ -62,7 +62,7 @@ def processes(jobs: int | None, size: int) -> int:
 
 
 class Reader:
-    """A process that reads what it is told to. Whoever makes one closes it."""
+    """A process that waits to be told what to read. Whoever makes one closes it."""
 
     def __init__(self) -> None:
         self.incoming, outgoing = pipe()
@@ -74,27 +74,27 @@ class Reader:
         os.close(outgoing)
 
     def read(self, wanted: Wanted, *, payloads: bool) -> None:
-        """Have it read; (`payloads`) each message is wanted whole. Once."""
+        """Have it read `wanted`; `payloads`: all messages are needed whole. Only once."""
         order = pickle.dumps((wanted, payloads))
-        with suppress(BrokenPipeError), self._orders:   # it has died, as whoever reads from it will see
+        with suppress(BrokenPipeError), self._orders:   # it has died, as the reader of its batches will see
             self._orders.write(order)
 
     def close(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process, whatever it is doing."""
         self._orders.close()
         self.incoming.close()
-        self.process.kill()   # it may not yet have put away how SIGTERM is heard here
+        self.process.kill()   # it may still have this process's SIGTERM handler
         self.process.join()
 
     def _serve(self, heard: int, outgoing: int) -> None:
-        """What the other process does: read to the end, or until nobody listens."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who listens, and ends this one
+        """The main function of the other process: read to the end, or until nobody receives."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which ends this one
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if sys.stdin is not None:
             sys.stdin = open(STDIN, closefd=False)  # noqa: SIM115 - multiprocessing has put /dev/null there
         self._orders.close()
         self.incoming.close()
-        from sipaudit.run.sender import Sender  # deferred: the first process need not load it
+        from sipaudit.run.sender import Sender  # deferred: the first process need not import it
 
         with open(heard, "rb") as stream:
             order = stream.read()
@@ -106,8 +106,8 @@ class Reader:
 
 @contextmanager
 def getting_ready(job: Job) -> Iterator[Reader | None]:
-    """The process that will read for a job. None where there is to be none, or where that takes more to know than the
-    sizes of files: a pipe may have to be spooled before another process can read it."""
+    """The process that will read for a job. None if there should be none, or if more than file sizes is needed to
+    decide: a pipe may have to be spooled before another process can read it."""
     size = _size(job.paths)
     if size is None or processes(job.jobs, size) == 1:
         yield None
@@ -117,7 +117,7 @@ def getting_ready(job: Job) -> Iterator[Reader | None]:
 
 
 def _size(paths: Sequence[str]) -> int | None:
-    """The bytes of files that are all named; None where there is anything else among them."""
+    """The total size in bytes of files that are all named; None if anything else is among them."""
     try:
         states = [Path(path).stat() for path in paths if path != "-"]
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The captures of a job, and who reads them."""
+"""The captures of a job, and the processes that read them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Warn = Callable[[str], None]
 
 
 class Progress(Protocol):
-    """Is told how far reading has come, in bytes. A total of 0 is not known, as of a pipe."""
+    """Receives the progress of reading, in bytes. A total of 0 means unknown, as for a pipe."""
 
     def start(self, total_bytes: int) -> None: ...
     def advance(self, n: int) -> None: ...
@@ -30,11 +30,11 @@ class Progress(Protocol):
 
 
 class Reading:
-    """What a job reads. Making one checks all of the job that reading depends on, before a packet is read.
+    """The input of a job. Making one checks everything in the job that reading depends on, before a packet is read.
 
-    `progress` is told what is read. (`payloads`) each message is wanted whole; `reread` says that the captures will be
-    read twice, so that a pipe is spooled; `ready` is a process that waits to be told what to read; `before` is a
-    reading of the same captures, whose files and declarations are used again. Raises InputError or InputErrors.
+    `progress` receives the bytes read. `payloads`: all messages are needed whole. `reread`: the captures will be read
+    twice, so that a pipe is spooled. `ready` is a process that waits to be told what to read; `before` is a reading of
+    the same captures, whose files and declarations are reused. Raises InputError or InputErrors.
     """
 
     def __init__(self, job: Job, warn: Warn, *, payloads: bool, reread: bool, ready: Reader | None = None,
@@ -49,13 +49,14 @@ class Reading:
         self.payloads = payloads
         self._begun: Iterator[list[Parsed]] | None = None
         self._wanted = self._what_is_wanted()
-        self._reader = ready if self._processes() > 1 else None   # that was told to read
+        self._reader = ready if self._processes() > 1 else None   # it has been told to read
         if self._reader is not None:
-            self._reader.read(self._wanted, payloads=payloads)   # before this one loads the same
+            self._reader.read(self._wanted, payloads=payloads)   # before this process imports the same modules
         self.captures = self._wanted.captures(self._advance)
 
     def _resolved(self, warn: Warn, reread: bool) -> list[CaptureFile]:
-        """The captures meant; `warn` is told what is none, and what is odd in what is declared."""
+        """The captures named by the job; `warn` is called for files that are no captures, and for oddities in the
+        declarations."""
         job, scope = self.job, self.scope
         timed = any(when is not None for when in (scope.start, scope.end)) or bool(scope.events)
         reread = reread or timed or job.keylog is not None or job.engine == "tshark"
@@ -72,7 +73,7 @@ class Reading:
         return resolved.files
 
     def _check_span(self) -> None:
-        """A period that ends before it begins, or before there is a packet, is a slip, mostly of the time zone."""
+        """A period that ends before it begins, or before the first packet, is a mistake, mostly in the time zone."""
         end, option, zone = self.span.end, self.job.end_option, self.scope.zone
         check_order(self.span, zone, option)
         if end < self.first:
@@ -82,8 +83,8 @@ class Reading:
 
     @contextmanager
     def begun(self) -> Iterator[None]:
-        """Within this another process reads already, where the job allows one, while this one still loads what
-        following takes."""
+        """Within this context another process already reads, if the job allows one, while this one still imports what
+        following needs."""
         if self._processes() == 1:
             yield
             return
@@ -91,13 +92,14 @@ class Reading:
             yield
 
     def ahead(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        """What the captures say, with its messages, by as many processes as the job allows. Once."""
+        """The items of the captures with their messages, by as many processes as the job allows. Only once."""
         if self._begun is not None:
             return nullcontext(self._begun)
         return self._here(self.captures, payloads=self.payloads) if self._processes() == 1 else self._apart()
 
     def ahead_again(self) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        """The same from the beginning, each message whole; every time it is the same, unless a pipe was not spooled."""
+        """The items from the beginning again, all messages whole; the result is the same each time, unless a pipe was
+        not spooled."""
         if self._processes() == 1:
             return self._here(self.captures_again(), payloads=True)
         from sipaudit.run.reading_apart import reading_apart
@@ -109,7 +111,7 @@ class Reading:
         return self._wanted.captures()
 
     def _here(self, captures: Captures, *, payloads: bool) -> AbstractContextManager[Iterator[list[Parsed]]]:
-        from sipaudit.run.ahead import known_ahead, parsed_ahead  # deferred: the other process may load it first
+        from sipaudit.run.ahead import known_ahead, parsed_ahead  # deferred: the other process may import it first
 
         return nullcontext(parsed_ahead(captures) if payloads else known_ahead(captures))
 
@@ -124,7 +126,7 @@ class Reading:
         return processes(self.job.jobs, sum(sizes) if all(sizes) else 0)
 
     def _what_is_wanted(self) -> Wanted:
-        """What is to be read, by whichever process."""
+        """What is to be read, by either process."""
         job, scope = self.job, self.scope
         return Wanted(
             [replace(file, spool=None) for file in self.files], engine=job.engine, bpf=job.bpf, keylog=job.keylog,

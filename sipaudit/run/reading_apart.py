@@ -1,7 +1,7 @@
-"""A process of its own that reads and parses captures, while the one that asked for it follows what they say.
+"""A separate process that reads and parses captures, while the first process follows their items.
 
-All that is learnt is learnt in one process, from the same items in the same order: what is found cannot depend on how
-many processes work (docs/decisions.md, *Speed*).
+All learning happens in one process, from the same items in the same order: results cannot depend on the number of
+processes (docs/decisions.md, *Speed*).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def reading_apart(
     wanted: Wanted, *, payloads: bool, health: Sequence[CaptureHealth] = (), read: Counted | None = None,
     told: Reader | None = None,
 ) -> Iterator[Iterator[list[Parsed]]]:
-    """Items with their messages, read by another process, the one that was `told` to or a new one, which ends with this
+    """Items with their messages, read by another process: the one `told` to read, or a new one. It ends with this
     context.
 
-    (`payloads`) each message is wanted whole; else the payloads of datagrams are empty where their messages were
-    parsed. `health` is brought up to date, and `read` told of the stored bytes that were read, as if this process did
-    it. Raises while it is iterated what reading raises.
+    `payloads`: all messages are needed whole; otherwise the payloads of datagrams are empty where their messages were
+    parsed. `health` is updated, and `read` called with the stored bytes that were read, as if this process did the
+    reading. While iterated, it raises what reading raises.
     """
     with closing(told or Reader()) as other:
         if told is None:
@@ -39,7 +39,7 @@ def reading_apart(
 
 def _arrivals(incoming: BufferedReader, process: ForkProcess, unpacker: Unpacker, health: Sequence[CaptureHealth],
               read: Counted | None) -> Iterator[list[Parsed]]:
-    """The batches as they come, with what is known of the captures by then."""
+    """The batches as they arrive, each after the update of the captures' health."""
     while True:
         try:
             follows, end, count, states = pickle.loads(received(incoming))
