@@ -1,8 +1,8 @@
-"""Registrations that go as most do, taken in short: a phone's first one (`model.arrival`), and the mere renewals of a
-line of which nothing else is seen (`model.routine`). What they leave behind is written down when anything else comes.
+"""The usual registrations, on a short path: a phone's first one (`model.arrival`), and the mere renewals of a line with
+no other traffic (`model.routine`). The resulting states are written when any other event comes.
 
-That spares to judge their events, and to make a new state of each. They are taken only while no row of the tables can
-be about them, and the states that are written are those which following them one by one makes: no result is another.
+This saves judging their events, and making a new state for each. They are taken only while no row of the tables can
+apply to them, and the states written are those that following the events one by one would make: results are the same.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from sipaudit.run.replays import Replays
 
 
 class Registrations:
-    """Takes events of such registrations. `phones` are the states of phones that were written down, `timed` phones of
-    which something waits for time to pass; `follow` takes an event the long way.
-    (`in_short`) reconstruction may tell of mere renewals without events: nobody else wants them.
-    """
+    """Takes events of such registrations. `phones` are the written states of phones, `timed` the phones with a verdict
+    that waits for time to pass; `follow` processes an event the long way. `in_short`: reconstruction may report mere
+    renewals without events, because nobody else needs them."""
 
     __slots__ = ("_arriving", "_common", "_faults", "_follow", "_lines", "_phones", "_replays", "_timed", "_watch",
                  "in_short", "renewals", "under_way")
@@ -41,20 +40,20 @@ class Registrations:
         self._faults = faults
         self._watch = watch
         self._follow = follow
-        self.renewals: dict[int, Renewals] = {}   # by phone: the one line of which nothing but these was seen lately
-        self.under_way: dict[int, None] = {}      # phones of which a renewal has begun, the oldest first
+        self.renewals: dict[int, Renewals] = {}   # by phone, for the one line that lately had nothing else
+        self.under_way: dict[int, None] = {}      # phones with a renewal in progress, the oldest first
         self._common = Common(self.under_way, watch.renewed)
-        self._arriving: dict[int, tuple[Arriving, LineReplay]] = {}   # phones that register for the first time
+        self._arriving: dict[int, tuple[Arriving, LineReplay]] = {}   # phones in their first registration
         self.in_short = True
 
     def takes(self, event: ModelEvent) -> bool:
-        """Take an event, if it is of such a registration; else it ends what was going on."""
+        """Take an event, if it belongs to such a registration; otherwise it ends the one in progress."""
         renewals = self.renewals.get(event.phone)
         if renewals is not None:
             way = renewals.take(event) if not renewals.moved or self._is_at_home(renewals) else OFF
             if way is DONE:
                 renewals.done(event)  # type: ignore[arg-type]
-                if self.in_short:   # what was declared of it since is no hindrance (`_is_at_home`)
+                if self.in_short:   # a declaration changed since then does not matter (`_is_at_home`)
                     self._lines[renewals.line].renewals = renewals
                 return True
             if way is not OFF:
@@ -65,13 +64,13 @@ class Registrations:
         return type(event) is Sent and event.method == "REGISTER" and self._begins_renewal(event)
 
     def _arrives(self, event: ModelEvent) -> bool:
-        """Take an event of a phone of which nothing is written yet, if it is of its first registration: at the end of
-        that its states are written (`model.arrival`). False if it is something else."""
+        """Take an event of a phone without a written state, if it belongs to the phone's first registration, at the end
+        of which its states are written (`model.arrival`). False if it is something else."""
         known = self._arriving.get(event.phone)
         if known is None:
             return self._begins_to_arrive(event)
         arriving, replay = known
-        # DNS, or what the phone says it is, may show meanwhile that the server is of another entry
+        # DNS, or the phone's User-Agent, may show meanwhile that the server is of another entry
         same = replay.follows(arriving.first.server) and not (self._faults.open and self._may_rearm(replay.record))
         way = arriving.take(event) if same else OFF
         if way is OFF:
@@ -88,7 +87,7 @@ class Registrations:
         return True
 
     def _begins_to_arrive(self, event: ModelEvent) -> bool:
-        """The same of the first event of a phone."""
+        """Take the first event of a phone, if it begins a first registration."""
         phone = event.phone
         if self._replays.has_met(phone) or not begins_to_register(event) \
                 or (self._faults.open and self._may_rearm(self._lines[event.line])):
@@ -101,17 +100,17 @@ class Registrations:
         return True
 
     def _may_rearm(self, line: Line) -> bool:
-        """Whether a fault is open of a line of that name, maybe of one that was forgotten."""
+        """Whether a fault is open for a line of that AOR and phone, possibly one that was forgotten."""
         return (line.aor, line.owner.address) in self._faults.open
 
     def _end_arrival(self, phone: int) -> None:
-        """Write down what came of the phone's first registration, since something else comes, or nothing does."""
+        """Write the states that the phone's first registration led to so far, because something else comes, or nothing.
+        """
         arriving, replay = self._arriving.pop(phone)
         replay.written, self._phones[phone] = arriving.so_far()
 
     def _begins_renewal(self, event: Sent) -> bool:
-        """Whether a REGISTER may be the first message of a mere renewal: then it is only remembered (`model.routine`).
-        """
+        """Whether a REGISTER may be the first message of a mere renewal: then it is only stored (`model.routine`)."""
         if event.follows is not None:
             return False
         replay, phone = self._replays.only(event.line), self._phones.get(event.phone)
@@ -125,7 +124,7 @@ class Registrations:
         return True
 
     def _may_renew(self, event: Sent | Answered, replay: LineReplay, arrived: Arrived | None = None) -> Renewals:
-        """From this event on nothing but mere renewals is awaited of the line."""
+        """From this event on, expect only mere renewals of the line."""
         renewals = Renewals(replay.written, event, self._common, arrived)
         replay.renewals = self.renewals[event.phone] = renewals
         if self.in_short:
@@ -133,11 +132,11 @@ class Registrations:
         return renewals
 
     def _is_at_home(self, renewals: Renewals) -> bool:
-        """Whether a line that came from another server works with its primary still, as far as DNS tells."""
+        """Whether a line that came from another server still works with its primary, as far as DNS shows."""
         return at_home(renewals.server, self._replays.of_line(renewals.line)[0].profile)
 
     def end_renewals(self, phone: int, *, follow: bool = True) -> None:
-        """Write down the phone's renewals, and follow the one that has begun."""
+        """Write the states after the phone's renewals, and follow the events of the one in progress."""
         renewals = self.renewals.pop(phone, None)
         if renewals is None:
             return
@@ -149,7 +148,8 @@ class Registrations:
             self._follow(event)
 
     def let_go(self, before: float = inf) -> None:
-        """Follow the renewals, and write down the first registrations, that began before then and were not ended."""
+        """End the renewals and first registrations that began before then and are not finished: follow or write them.
+        """
         for phone, (arriving, _) in tuple(self._arriving.items()):
             if arriving.first.time < before:
                 self._end_arrival(phone)
@@ -159,13 +159,13 @@ class Registrations:
                 self.end_renewals(phone)
 
     def end_all(self) -> None:
-        """Write down all of them, and follow what has begun."""
+        """End all of them: write their states, and follow those in progress."""
         self.let_go()
         for phone in tuple(self.renewals):
             self.end_renewals(phone)
 
     def release(self, line: Line) -> None:
-        """The line was forgotten: what has begun never ends."""
+        """The line was forgotten: what is in progress will not end."""
         renewals = self.renewals.get(line.phone)
         if renewals is not None and renewals.line == line.number:
             self.end_renewals(line.phone, follow=False)

@@ -1,7 +1,7 @@
 """The replays of all lines.
 
-State is kept per line and server entry: moving between the entries of a line is fallback, to which no failover rule
-applies (reference-model.md 1, *server entry*), so each entry that a line used has a replay of its own.
+State is stored per line and server entry: moving between the entries of a line is fallback, to which no failover rule
+applies (reference-model.md 1, *server entry*), so each entry that a line has used has a replay of its own.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ OUTSIDE = -1       # index of the replay for servers outside of all entries of t
 
 
 class Replays:
-    """Made as events ask for them. `lines` and `phones` are reconstruction's; `dispersed` are the lines that have more
-    than one."""
+    """Created when an event needs them. `lines` and `phones` are reconstruction's; `dispersed` are the lines with more
+    than one replay."""
 
     __slots__ = ("_by_line", "_lines", "_phones", "dispersed", "shared")
 
     def __init__(self, lines: dict[int, Line], phones: dict[int, Phone]) -> None:
         self._lines = lines
         self._phones = phones
-        self.shared: Shared   # set before the first event: some of it asks replays in its turn
-        self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # of most there is one
+        self.shared: Shared   # set before the first event: parts of it use the replays in turn
+        self._by_line: dict[int, LineReplay | tuple[LineReplay, ...]] = {}   # most lines have one
         self.dispersed: set[int] = set()
 
     def __iter__(self) -> Iterator[LineReplay]:
@@ -34,7 +34,7 @@ class Replays:
             yield from several(replays)
 
     def of(self, event: ModelEvent) -> LineReplay:
-        """The one to which an event of a line belongs."""
+        """The replay to which an event of a line belongs."""
         replays = self._by_line.get(event.line)
         if replays is None:
             first = self._by_line[event.line] = LineReplay(self._lines[event.line], self._index(event), self.shared)
@@ -55,7 +55,7 @@ class Replays:
         return made
 
     def _index(self, event: ModelEvent) -> int:
-        """Which entry of the line an event belongs to: that of its server, or the one it names."""
+        """The index of the entry to which an event belongs: by its server, or by the entry's name."""
         entries = self._lines[event.line].entries
         server, name = getattr(event, "server", None), getattr(event, "entry", None)
         if not entries or (server is None and name is None):
@@ -66,9 +66,9 @@ class Replays:
         return OUTSIDE
 
     def is_idle(self, line: int, server: str) -> bool:
-        """Whether a request of the server to the line, or the phone's answer, changes nothing of what is known of both:
-        nothing waits, nothing is held against any server (`model.absorb`, `model.stakes`), and no try's result is
-        due (`History`)."""
+        """Whether a request of the server to the line, or the phone's answer, changes nothing in the state of either:
+        no verdict waits, no evidence is held against any server (`model.absorb`, `model.stakes`), and no try awaits its
+        result (`History`)."""
         replay = self._by_line.get(line)
         if type(replay) is not LineReplay:
             return False
@@ -77,17 +77,17 @@ class Replays:
                     or (kept is not None and kept.is_trying)) and replay.follows(server)
 
     def only(self, line: int) -> LineReplay | None:
-        """The one replay of a line; None if there are more, or none."""
+        """The replay of a line that has exactly one; otherwise None."""
         replay = self._by_line.get(line)
         return replay if type(replay) is LineReplay else None
 
     def of_line(self, line: int) -> Sequence[LineReplay]:
-        """Those of a line, in the order of its entries."""
+        """The replays of a line, in the order of its entries."""
         replays = self._of_line(line)
         return replays if len(replays) < 2 else sorted(replays, key=lambda replay: (replay.index < 0, replay.index))
 
     def of_phone(self, phone: int) -> list[LineReplay]:
-        """Those of all lines of a phone."""
+        """The replays of all lines of a phone."""
         return [replay for line in self._lines_of(phone) for replay in self._of_line(line.number)]
 
     def has_met(self, phone: int) -> bool:
@@ -99,12 +99,12 @@ class Replays:
         return () if known is None else known.lines
 
     def everyone(self) -> list[LineReplay]:
-        """Those of the lines that belong to phones."""
+        """The replays of the lines that belong to phones."""
         return [replay for line in self._lines for replay in self._of_line(line)]
 
     def running_out(self, since: float, until: float) -> list[LineReplay]:
-        """Those of lines with one replay of which a registration ran out between these moments, as far as servers said
-        how long it lives. All are asked after each silence, so nothing is called for any of them."""
+        """The replays, of lines with only one, with a registration that expired between these moments by the expiry
+        granted. All are checked after each silence, so no function is called for any of them."""
         found = []
         for replay in self._by_line.values():
             if type(replay) is not LineReplay:
@@ -120,7 +120,7 @@ class Replays:
         return found
 
     def drop(self, line: Line) -> Sequence[LineReplay]:
-        """Forget those of a line; returned are what they were."""
+        """Forget the replays of a line, and return them."""
         self.dispersed.discard(line.number)
         return several(self._by_line.pop(line.number, ()))
 

@@ -1,4 +1,4 @@
-"""One pass over the captures of a job: the route from their first packet to their last, and the report at its end."""
+"""One pass over the captures of a job: the route from the first packet to the last, and the report at its end."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from sipaudit.times import format_time
 
 
 class Run(Route):
-    """A job under way. Making one checks everything that can be checked before a packet is read.
+    """A job in progress. Making one checks everything that can be checked before a packet is read.
 
-    `note` is told of every message whose it is, `listener` sees every model event; `reread` says that the captures will
-    be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before; it must read messages whole
-    where there is a `note`.
+    `note` is called with every message and the phone and line it belongs to, `listener` with every model event;
+    `reread`: the captures will be read twice, so that a pipe is spooled. `reading` is the job's, if it was made before;
+    with a `note` it must parse messages whole.
     """
 
     __slots__ = ("_listener", "_taps", "_unbroken", "job", "reading", "warn")
@@ -49,7 +49,7 @@ class Run(Route):
         self.job = job
         self.warn = warn
         self._taps = Taps(reading.captures.health)
-        self._unbroken = -inf   # since when the captures show all that passed, in seconds
+        self._unbroken = -inf   # since when the captures show all traffic, in seconds
         self.reading = reading
         self._listener = listener
         self.auditor.registrations.in_short = self.auditor.calls.in_short = listener is None
@@ -57,7 +57,7 @@ class Run(Route):
             self.reconstruction.let_pass(self.auditor.lets_pass)
 
     def drive(self, progress: Progress | None = None) -> None:
-        """The whole route, packet by packet."""
+        """Process all packets."""
         reading = self.reading
         with rare_collections(), reading.ahead() as ahead:  # before a progress display has threads
             reading.progress = progress
@@ -75,8 +75,8 @@ class Run(Route):
         return max((health.last for health in self.health if health.last is not None), default=0.0)
 
     def _ended(self) -> float:
-        """Until when it is known what happened: the end of the period where the captures go on after it (nothing came
-        between their last packet and then), else their last packet."""
+        """Until when the events are known: the end of the period if the captures continue after it (nothing came
+        between their last packet and then), otherwise the last packet."""
         return self.span.end if self._goes_on() else self._last()
 
     def _look_for_an_empty_span(self) -> None:
@@ -89,13 +89,13 @@ class Run(Route):
                       f"things stood at {format_time(last, zone)}")
 
     def _goes_on(self) -> bool:
-        """Whether the captures show more after the period."""
+        """Whether the captures continue after the period."""
         end = self.span.end
         return any(one.goes_on for one in self.health) or any(
             file.first is not None and file.first > end for file in self.reading.files)
 
     def _feed_all(self, ahead: Iterator[list[Parsed]]) -> None:
-        """All items: of renewals, which most are, as many in one go as can be."""
+        """Process all items; renewals, which are most of them, are taken whole where possible."""
         renewed, follow, listener = self.reconstruction.renewed, self.follow, self._listener
         pieced = self.reconstruction.pieced
         begun: set[int] = set()
@@ -127,7 +127,7 @@ class Run(Route):
                         listener(event)
 
     def _begins(self, item: Item | Repeat) -> None:
-        """The first item of a capture."""
+        """Handle the first item of a capture: a break before it, and its counters."""
         missed = break_before(self.health, item.capture)
         if missed is not None:
             self._unbroken = missed.until
@@ -139,20 +139,20 @@ class Run(Route):
         self.reconstruction.traffic.setdefault(item.capture, Traffic(self._unbroken))
 
     def _may_lack(self, missed: Break, item: Item | Repeat) -> None:
-        """Packets of any phone may have passed in a break before this item."""
+        """Packets of any phone may have been missed in a break before this item."""
         for phone in tuple(self.reconstruction.phones):
             self.auditor.take(Lost(missed.until, item.capture, item.frame, phone, NO_LINE, "a break between captures",
                                    missed.since, over=True))
 
     def skew(self, host: str) -> float:
-        """Once all has been read."""
+        """By how many seconds the clocks of captures that show a host may differ, once all has been read."""
         return self._taps.skew(host)
 
     # -- the report
 
     @rare_collections()
     def report(self) -> Report:
-        """What was found, once the route has been driven."""
+        """The report, once the route has been driven."""
         report = build(self.auditor, self.reconstruction.lines, self.captures_seen(), self.servers_seen(),
                        self.known_events, self.span, min(self._ended(), self.span.end))
         of_settings = self.of_settings(self.lines_shown())
@@ -161,14 +161,15 @@ class Run(Route):
         return self._with_incidents(self._with_rules_said(report))
 
     def _with_rules_said(self, report: Report) -> Report:
-        """The report with what `--rules` and `--suppress` have to say of it."""
+        """The report with the effects of `--rules` and `--suppress`: suppressed findings marked, and notes added."""
         findings, idle = self.brief.suppressions.mark(report.findings, self._first)
         for sentence in idle:
             self.warn(sentence)
         return replace(report, findings=findings, notes=list(self.brief.pack.notes))
 
     def _with_incidents(self, report: Report) -> Report:
-        """The report with its incidents, under which the findings stand that they explain, and with its minutes."""
+        """The report with its incidents, which are linked to the findings they explain, and with its minutes and notes.
+        """
         findings, incidents = self.chronicle().link(report.findings)
         notes = [*report.notes, *begins_later(self.span, self._first), *self._clocks_said(),
                  *beyond_bounds(self.auditor.watch), *unanswered(report.lines, self.reconstruction.traffic.values()),
@@ -177,6 +178,6 @@ class Run(Route):
                        minutes=self.minutes(self.span.touches))
 
     def _clocks_said(self) -> list[str]:
-        """What is to be said of clocks that differ, and of packets that are not in the order of their times."""
+        """Notes on clocks that differ, and on packets that are not in the order of their times."""
         return [*self._taps.said(line.owner.host for line in self.lines_shown()), *disorder_said(self.health),
                 *behind_said(self.health, self.reconstruction.traffic), *another_said(self.health)]

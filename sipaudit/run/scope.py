@@ -1,4 +1,4 @@
-"""The part of a job that says what is read: the servers and phones that are declared, and times."""
+"""The part of a job that decides what is read: the servers and phones that are declared, and times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class Scope:
-    """What is declared, times that wait for the first packet, and known events."""
+    """The declarations, times that are resolved by the first packet, and known events."""
 
     declared: Declarations
     zone: tzinfo
@@ -30,19 +30,19 @@ class Scope:
 
     @property
     def site(self) -> Site:
-        """The site file, with `--set` over it."""
+        """The site file, overridden by `--set`."""
         return self.declared.site
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What is odd in it, and no error."""
+        """Oddities in it that are no errors."""
         doubt = zone_doubt(self.zone)
         return (*(() if doubt is None else (doubt,)), *self.site.warnings)
 
 
 def scope_of(job: Job) -> Scope:
-    """Read the site and provisioning files that a job names, and its times. Raises InputErrors with all that is wrong
-    in any of them, and in what else is looked at later."""
+    """Read the site and provisioning files that a job names, and its times. Raises InputErrors with all errors in any
+    of them, and in what is otherwise read later."""
     faults = _Faults()
     zone = faults.of(lambda: parse_zone(job.zone)) or UTC
     site = (None if job.site is None else faults.of(partial(load_site, job.site))) or Site()
@@ -64,7 +64,7 @@ def scope_of(job: Job) -> Scope:
 
 
 def wrong_later(job: Job, zone: tzinfo) -> list[InputError]:
-    """What is wrong with what is read while another process reads the captures already."""
+    """The errors in files that are read later, while another process already reads the captures."""
     from sipaudit.rulebook.in_force import load_rules
     from sipaudit.run.hiding import hiding_for
 
@@ -75,13 +75,13 @@ def wrong_later(job: Job, zone: tzinfo) -> list[InputError]:
 
 
 class _Faults:
-    """What is wrong with one thing after the other, to be told together."""
+    """Collects the errors of several inputs, to be raised together."""
 
     def __init__(self) -> None:
         self.errors: list[InputError] = []
 
     def of(self, read: Callable[[], Read]) -> Read | None:
-        """What was read, None where it could not be."""
+        """The result of `read`, None if it raises InputError."""
         with collecting(self.errors):
             return read()
         return None

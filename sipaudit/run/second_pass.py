@@ -1,6 +1,6 @@
-"""The captures of a run read once more, when it is known what was found: bytes and texts of the evidence, all messages.
+"""A second reading of a run's captures, once the findings are known: bytes and texts of the evidence, and all messages.
 
-The first pass keeps frame numbers and no bytes, so that its memory does not grow with the capture.
+The first pass stores frame numbers and no bytes, so that its memory does not grow with the capture.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sipaudit.sip.message import Message
 
 
 def exhibit(capture: str, item: Datagram) -> Exhibit:
-    """A message as it is shown."""
+    """A message in the form in which reports show it."""
     return Exhibit(capture, item.frame, item.time, item.flow.transport, item.flow.source,
                    item.flow.destination, item.payload.decode("utf-8", "replace"))
 
 
 def find_out_who(run: Run) -> None:
-    """A first pass that judges nothing: who is a phone and which lines it has."""
+    """A first pass without judgement: which sources are phones, and which lines they have."""
     with rare_collections(), run.reading.ahead() as ahead:
         for item, message, form in chain.from_iterable(ahead):
             run.reconstruction.feed(item, message, form)
@@ -35,8 +35,8 @@ def find_out_who(run: Run) -> None:
 
 
 def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator[PlacedMessage]:
-    """Every SIP message, in the order of reading, with the phone, line and server it belongs to; also what was read
-    before `--from` to learn from it. `beside` is told of what is no message."""
+    """Every SIP message, in the order of reading, with the phone, line and server it belongs to; including those before
+    `--from`, which are read to learn from. `beside` is called with items that are no messages."""
     noted: list[PlacedMessage] = []
     again = run.reconstructing(lambda *of_one: noted.append(_placed(run, *of_one)))
     with rare_collections(), run.reading.ahead_again() as ahead, ExitStack() as ending:
@@ -46,16 +46,16 @@ def messages(run: Run, beside: Callable[[Item], None] | None = None) -> Iterator
             yield from noted
             noted.clear()
             if beside is not None and message is None:
-                beside(item)  # type: ignore[arg-type]  # none is known by its form
+                beside(item)  # type: ignore[arg-type]  # all are parsed whole: there is no `Repeat`
 
 
 def datagrams(run: Run) -> Iterator[Datagram]:
-    """The same messages as bytes, of which nobody asks whose they are."""
+    """The same messages as bytes, without the phones they belong to."""
     return (item for item in run.reading.captures_again() if type(item) is Datagram)
 
 
 def _placed(run: Run, item: Datagram, message: Message, whose: Whose, repeated: bool) -> PlacedMessage:
-    """A candidate that proved to be no phone in the first pass is none here."""
+    """A message with its phone and line; a candidate that proved to be no phone in the first pass is none here."""
     number, line, server, from_phone = whose
     phone = run.phone(number)
     return PlacedMessage(
@@ -65,7 +65,7 @@ def _placed(run: Run, item: Datagram, message: Message, whose: Whose, repeated: 
 
 
 def packets(run: Run, wanted: Collection[FramePlace]) -> Iterator[Packet]:
-    """The wanted frames as they were captured, capture by capture."""
+    """The wanted frames as captured, capture by capture."""
     by_path: defaultdict[str, set[int]] = defaultdict(set)
     for path, frame in wanted:
         by_path[path].add(frame)
@@ -76,7 +76,7 @@ def packets(run: Run, wanted: Collection[FramePlace]) -> Iterator[Packet]:
 
 
 def said_alone(run: Run, packet: Packet) -> Item | None:
-    """What a packet says without any other; None where that may be more, or is for tshark to say."""
+    """The item in a packet that is complete by itself; None if it may be part of more, or if tshark must decode it."""
     if run.job.engine == TSHARK:
         return None
     return chosen.said_alone((packet.time, packet.frame, packet.link_type, packet.data, packet.wire_length))

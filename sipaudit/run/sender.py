@@ -1,4 +1,4 @@
-"""What the reading process does: it reads and parses, and sends what the captures say."""
+"""The work of the reading process: read and parse captures, and send the items."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HUNGRY = 200_000        # bytes: with less under way, a batch or two, the other 
 
 
 class Sender:
-    """Sends batches, and with each what has changed in the captures' health."""
+    """Sends batches, each with the changes in the captures' health."""
 
     def __init__(self, wanted: Wanted, payloads: bool, writer: Writer) -> None:
         self._packer = Packer(payloads=payloads)
@@ -30,7 +30,7 @@ class Sender:
         self._count += count
 
     def send_all(self) -> None:
-        """All batches, then how it ended: None, or what went wrong."""
+        """Send all batches, then how reading ended: None, or the error."""
         end: Exception | None = None
         try:
             for batch in batches_of(self._captures):
@@ -42,18 +42,18 @@ class Sender:
         self._writer.flush()
 
     def _is_waited_for(self) -> bool:
-        """Whether the other process has next to nothing left to follow: then it can read as well as this one."""
+        """Whether the other process has next to nothing left to process: then it can parse as well as this one."""
         return self._writer.under_way < HUNGRY
 
     def _send(self, parcel: bytes | None, end: Exception | None = None) -> None:
-        """A batch, or that there are no more; a batch goes as it is, not wrapped in anything."""
+        """Send a batch, or the end; the batch is sent as raw bytes after its header, not pickled again."""
         self._writer.send(pickle.dumps((parcel is not None, end, self._count, list(self._changed()))))
         if parcel is not None:
             self._writer.send(parcel)
         self._count = 0
 
     def _changed(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The captures of which packets were read since the last batch."""
+        """The captures from which packets were read since the last batch, with their health."""
         packets = self._packets
         for number, health in enumerate(self._captures.health):
             if health.packets != packets[number]:

@@ -1,4 +1,5 @@
-"""A store beside a run, and a store as a report; the libraries of databases are loaded only when there is one."""
+"""Writing a run into a store, and reading a report from one; database libraries are imported only if there is a store.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +10,13 @@ from datetime import UTC, tzinfo
 from sipaudit.model.values import Report
 from sipaudit.times import Span, check_order, parse_time, span_of
 
-PeriodFrom = Callable[[float], Span]    # of the first packet
+PeriodFrom = Callable[[float], Span]    # from the time of the first packet
 
 
 @contextmanager
 def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
-    """What to do with a report at the end of a run: nothing, or write it into the store, which is opened now. Raises
-    InputError when that cannot be done, and later OSError when the store fails."""
+    """A function to call with the report at the end of a run: it does nothing, or writes the report into the store,
+    which is opened now. Raises InputError if the store cannot be opened, and later OSError if it fails."""
     if url is None:
         yield lambda _: None
         return
@@ -27,7 +28,7 @@ def keeper(url: str | None) -> Iterator[Callable[[Report], None]]:
 
 
 def period(start: str | None, end: str | None, zone: tzinfo) -> PeriodFrom:
-    """What `--from` and `--to` choose of a store. Raises InputError."""
+    """The part of a store chosen by `--from` and `--to`. Raises InputError."""
     begins = None if start is None else parse_time(start, zone, option="--from")
     ends = None if end is None else parse_time(end, zone, option="--to")
 
@@ -40,7 +41,7 @@ def period(start: str | None, end: str | None, zone: tzinfo) -> PeriodFrom:
 
 
 def read(url: str, chosen: PeriodFrom | None) -> Report:
-    """The report of a period of a store, or of all of it. Raises InputError and OSError."""
+    """The report of a period of a store, or of the whole store. Raises InputError and OSError."""
     from sipaudit.store import reading
     from sipaudit.store.opening import open_for_reading
 

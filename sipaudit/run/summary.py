@@ -1,4 +1,4 @@
-"""The report put together from what reading, replaying and judging left behind."""
+"""The report, assembled from the results of reading, replaying and judging."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from sipaudit.times import Span
 
 
 class ReportedSettings(NamedTuple):
-    """What a report tells of the settings of a line."""
+    """A line's settings as a report shows them."""
 
     regime: Regime | None
     mode: Mode | None
@@ -46,9 +46,9 @@ class ReportedSettings(NamedTuple):
 
 NO_SETTINGS = LineSettings()
 NOTHING_OPEN: Counter[tuple[str, Reason]] = Counter()
-EMPTY: list[Any] = []   # one for all lines: most have neither moves nor tries nor calls, and nothing undecided
-SETTINGS_KEPT = 1024   # of all lines together
-_reported: dict[int, tuple[LineSettings, ReportedSettings]] = {}   # by id, with the one that has it
+EMPTY: list[Any] = []   # shared by all lines: most have no moves, tries, calls or undecided checks
+SETTINGS_KEPT = 1024   # for all lines together
+_reported: dict[int, tuple[LineSettings, ReportedSettings]] = {}   # by id, with the object itself
 
 
 def capture_summary(health: CaptureHealth, traffic: Traffic | None) -> CaptureSummary:
@@ -81,9 +81,9 @@ def build(
     auditor: Auditor, lines: dict[int, Line], captures: list[CaptureSummary], servers: list[ServerSummary],
     events: list[KnownEvent], span: Span, now: float,
 ) -> Report:
-    """The report of everything within `span`; `now` is the time of the last packet read.
+    """The report of everything within `span`; `now` is the time until which the events are known.
 
-    What was taken for a phone and turned out to be none is not among `lines`, and counts for nothing.
+    Servers that were taken for phones are not among `lines`, and are ignored.
     """
     shown = [line for line in lines.values() if line.last >= span.start]
     rows = sorted((_line(line, auditor, span, now) for line in shown),
@@ -105,20 +105,20 @@ def _undecided(counts: Counter[tuple[str, Reason]]) -> list[Undecided]:
 
 
 def line_as_it_is(line: Line, auditor: Auditor) -> LineSummary:
-    """A line with what is known of it now, without its moves, tries, registrations and calls."""
+    """The present state of a line, without its moves, tries, registrations and calls."""
     replays = auditor.replays.of_line(line.number)
     return _line_summary(line, auditor, replays, [replay.state for replay in replays], [], [], [], [])
 
 
 def _line(line: Line, auditor: Auditor, span: Span, now: float) -> LineSummary:
     replays = auditor.replays.of_line(line.number)
-    states = [replay.state for replay in replays]   # made when they are asked for
+    states = [replay.state for replay in replays]   # computed on each access
     moves: list[Move] = []
     tries: list[Try] = []
     registrations: list[Registration] = []
     for replay, state in zip(replays, states, strict=True):
         history = replay.history
-        if history is not NO_HISTORY:   # which few have
+        if history is not NO_HISTORY:   # few lines have one
             moves += [move_of(move, replay) for move in history.moves if span.holds(move.time)]
             tries += [try_of(seen, replay) for seen in history.tries if span.holds(seen.request.time)]
         registrations += [registration_of(row, replay) for row in history.registrations(state, now, replay.track)
@@ -153,7 +153,7 @@ def _line_summary(
 
 
 def _working(line: Line, auditor: Auditor, main: LineReplay | None, states: Sequence[LineState]) -> str | None:
-    """The server that a line works with, of whichever of its entries."""
+    """The server that a line works with, in any of its entries."""
     if main is None:
         return None
     place, stay = auditor.fallbacks.at(line.number), states[0].stays[main.track]
@@ -162,7 +162,8 @@ def _working(line: Line, auditor: Auditor, main: LineReplay | None, states: Sequ
 
 
 def _as_reported(settings: LineSettings) -> ReportedSettings:
-    """As reports tell them: one and the same for all lines that share theirs, as nearly all of a site do."""
+    """The settings as reports show them: one shared object for all lines with the same settings, as most of a site
+    have."""
     known = _reported.get(id(settings))
     if known is not None and known[0] is settings:
         return known[1]
@@ -176,7 +177,7 @@ def _as_reported(settings: LineSettings) -> ReportedSettings:
 
 
 def move_of(move: MoveSeen, replay: LineReplay) -> Move:
-    """A move as reports tell it."""
+    """A move in the form of a report."""
     return Move(
         time=moment(move.time), first_packet=_time(move.first_packet), kind=move.kind,
         from_=replay.server(move.source), to=replay.server(move.target), cause=move.cause,
@@ -185,13 +186,13 @@ def move_of(move: MoveSeen, replay: LineReplay) -> Move:
 
 
 def try_of(seen: TrySeen, replay: LineReplay) -> Try:
-    """A try to return as reports tell it."""
+    """A try to return in the form of a report."""
     request = seen.request
     return Try(moment(request.time), replay.server(request.server), request.method, seen.result)
 
 
 def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
-    """A stretch of a registration as reports tell it."""
+    """A period of registration in the form of a report."""
     return Registration(
         server=replay.server(row.server), from_=moment(row.since), until=_time(row.until),
         expires=None if row.expires is None else round(row.expires, 3), refreshes=row.refreshes, end=row.end,
@@ -199,13 +200,13 @@ def registration_of(row: RegistrationSeen, replay: LineReplay) -> Registration:
 
 
 def call_of(call: CallSeen, naming: Naming) -> CallSpan:
-    """A call as reports tell it."""
+    """A call in the form of a report."""
     return CallSpan(from_=_time(call.began), up=_time(call.up), until=_time(call.over),
                     server=naming.server(call.server), tries=call.tries)
 
 
 def _within(call: CallSeen, span: Span) -> bool:
-    """Whether any of the call lies in what is reported of."""
+    """Whether any part of the call lies in the reported span."""
     began = call.began if call.began is not None else call.up
     return (began is None or began <= span.end) and (call.over is None or call.over >= span.start)
 
@@ -217,7 +218,7 @@ DECLARE = {
 
 
 def _wanted(undecided: Counter[tuple[str, Reason]], *, known: bool) -> list[str]:
-    """What to declare so that more could be decided for this line; `known` whether its server entry is."""
+    """What to declare so that more checks of this line could be decided; `known`: its server entry is known."""
     if not undecided:
         return []
     wanted = {DECLARE[reason] for _, reason in undecided if reason in DECLARE}

@@ -1,7 +1,7 @@
-"""Captures that were taken at the same time, and how far what two of them show of a phone can be compared.
+"""Captures that were taken at the same time, and how far apart the clocks are by which two of them show a phone.
 
-Times are taken as they are (contract.md 1): where the clocks of two taps are apart, what one shows comes too early, or
-too late, beside what the other shows.
+Times are taken as they are (contract.md 1): if the clocks of two taps differ, what one shows comes too early or too
+late relative to the other.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sipaudit.safe_text import safe_path
 from sipaudit.sip.datagram import Datagram
 from sipaudit.sip.forms import Parsed, Repeat
 
-OVERLAP = 1.0       # seconds by which files of one ring may overlap; with more two captures are two taps
-CLOSE = 0.005       # seconds: so soon after an answer no phone turns to another server
+OVERLAP = 1.0       # seconds by which files of one ring may overlap; two captures with more are two taps
+CLOSE = 0.005       # seconds: no phone turns to another server so soon after an answer
 HOSTS_KEPT = 262_144
-SAID = 3            # pairs of captures that a report speaks of
+SAID = 3            # pairs of captures that a report names
 
 
 class Pair(NamedTuple):
-    """Two captures of the same time, by their indices: so many seconds is the clock of the later one ahead (None: that
-    is not known), by packets that both show."""
+    """Two captures of the same time, by their indices: the later one's clock is `ahead` by so many seconds (None:
+    unknown), measured by packets that both show."""
 
     first: int
     later: int
@@ -33,17 +33,17 @@ class Pair(NamedTuple):
 
     @property
     def skew(self) -> float:
-        """How far what they show may be apart, in seconds. What is not known is taken for what clocks that are kept are
-        apart."""
+        """How far apart their times may be, in seconds; if unknown, the usual difference of synchronized clocks (SKEW).
+        """
         return SKEW if self.ahead is None else abs(self.ahead)
 
     def shows(self, captures: int) -> bool:
-        """Whether both are among these: a bit for each capture."""
+        """Whether both are among these captures, one bit each."""
         return bool(captures >> self.first & captures >> self.later & 1)
 
 
 class Taps:
-    """Which captures show which host. With one capture it is told nothing."""
+    """Which captures show which host. `note` is not called for a single capture."""
 
     def __init__(self, health: Sequence[CaptureHealth]) -> None:
         self._health = health
@@ -51,7 +51,7 @@ class Taps:
         self._pairs: list[Pair] | None = None
 
     def note(self, batch: Sequence[Parsed]) -> None:
-        """These items were read. Hosts beyond what can be kept count as shown by all captures."""
+        """Note the hosts of a batch. Hosts beyond HOSTS_KEPT count as shown by all captures."""
         shown = self._shown
         for item, _, _ in batch:
             flow = item.form.flow if type(item) is Repeat else item.flow if type(item) is Datagram else None
@@ -64,7 +64,7 @@ class Taps:
                     shown[host] = known | bit
 
     def skew(self, host: str) -> float:
-        """How far the clocks by which a host is shown may be apart, in seconds, once all has been read."""
+        """How far apart the clocks by which a host is shown may be, in seconds, once all has been read."""
         shown = self._shown.get(host, -1)
         return max((pair.skew for pair in self.pairs() if pair.shows(shown)), default=0.0)
 
@@ -76,12 +76,12 @@ class Taps:
         return self._pairs
 
     def _at_once(self) -> Iterator[tuple[int, int]]:
-        """The captures that overlap, or share packets, two by two. A ring whose files overlap for a moment shows a few
-        packets twice, at the same time."""
+        """The pairs of captures that overlap, or share packets. (Files of a ring that overlap for a moment show a few
+        packets twice, with the same time: they are no pair.)"""
         yield from ((first, later) for later, health in enumerate(self._health)
                     for first, samples in health.apart.items()
                     if len(samples) >= FEW or max(map(abs, samples)) > CLOSE)
-        begun: list[tuple[float, int]] = []   # when each that goes on will end
+        begun: list[tuple[float, int]] = []   # end and index of each capture still running
         for first, last, capture in sorted((one.first or 0.0, one.last or 0.0, capture)
                                            for capture, one in enumerate(self._health)):
             begun = [(end, other) for end, other in begun if end - first > OVERLAP]
@@ -90,7 +90,7 @@ class Taps:
             begun.append((last, capture))
 
     def said(self, phones: Iterable[str]) -> list[str]:
-        """What the report has to say of clocks, where that matters to any of these hosts."""
+        """The report's notes on clocks that matter to any of these hosts."""
         shown = {self._shown.get(host, -1) for host in phones}
         both = [pair for pair in self.pairs() if any(map(pair.shows, shown))]
         said = [_sentence(pair, self._health) for pair in both[:SAID]]

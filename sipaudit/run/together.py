@@ -1,4 +1,4 @@
-"""Messages put together again from their parts (`apart`)."""
+"""Messages built from their numbered parts (`apart`)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenge
 
 
 class Said(Struct, array_like=True, frozen=True, gc=False):
-    """Datagrams with messages: columns of numbers, and payloads if there are any."""
+    """Datagrams with messages: columns of numbers, and their payloads if these were sent."""
 
     columns: list[bytes] = []
     payloads: list[bytes] = []
 
 
 class Parts(Struct, array_like=True, gc=False):
-    """Values that get the next numbers of their kind, or all that have one. Addresses are From and To, proofs
-    credentials or challenges."""
+    """Values that get the next numbers of their kind, or all numbered values. `addresses` are those of From and To,
+    `proofs` are credentials or challenges."""
 
     starts: list[StartLine] = []
     vias: list[Via] = []
@@ -45,7 +45,7 @@ NO_PARTS = Encoder().encode(Parts())
 
 
 class Together:
-    """Puts together what was taken apart; `flows` by their numbers."""
+    """Builds messages from their parts; `flows` are indexed by number."""
 
     def __init__(self, flows: list[Flow]) -> None:
         self._flows = flows
@@ -53,7 +53,7 @@ class Together:
         self._decode = Decoder(Parts).decode
 
     def learn(self, told: bytes, *, anew: bool) -> None:
-        """Take in what gets the next numbers; (`anew`) from 0 on."""
+        """Add the values that get the next numbers; `anew`: numbers restart at 0."""
         if anew:
             self._parts = Parts()
         known, new = self._parts, self._decode(told)
@@ -68,7 +68,7 @@ class Together:
         known.proofs += new.proofs
 
     def messages(self, said: Said) -> list[Parsed]:
-        """Messages with their datagrams. One loop on purpose: nearly all messages are made here."""
+        """Messages with their datagrams. A single loop on purpose: nearly all messages are built here."""
         batch: list[Parsed] = []
         if not said.columns:
             return batch

@@ -1,4 +1,4 @@
-"""A capture written in the scenario language, line by line."""
+"""The events of a capture in the scenario language, line by line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Open = tuple[str, str, float, str, Reason]
 
 
 class Transcripts:
-    """Keeps the model events of a run and writes them out by line."""
+    """Stores the model events of a run and writes them by line."""
 
     def __init__(self) -> None:
         self._events: list[ModelEvent] = []
@@ -32,22 +32,22 @@ class Transcripts:
         self._open: list[Open] = []
 
     def take(self, event: ModelEvent) -> None:
-        """Keep an event."""
+        """Store an event."""
         if len(self._events) < EVENTS_KEPT:
             self._events.append(event)
         else:
             self._more += 1
 
     def left_open(self, subject: Subject, time: float, rule: str, reason: Reason) -> None:
-        """Keep a check that could not be decided."""
+        """Store a check that could not be decided."""
         if len(self._open) < EVENTS_KEPT:
             self._open.append((subject.line, subject.phone, time, rule, reason))
         else:
             self._more += 1
 
     def text(self, run: Run, wanted: str | None, warn: Callable[[str], None]) -> Iterator[str]:
-        """The scenario of each line (of `wanted` alone, as `--line` names it), with what was found below its rule.
-        Raises InputError for a line that there is not."""
+        """The scenario of each line (or only of `wanted`, as `--line` names it), with its findings below the `----`.
+        Raises InputError if there is no such line."""
         require(wanted, run.reconstruction.lines.values())
         return self._text(run, wanted, warn)
 
@@ -61,7 +61,8 @@ class Transcripts:
 
 
 class _ByLine:
-    """What a run has told within its span, by line and phone: looked through once, not for each line."""
+    """The events, findings and open checks within the run's span, by line and phone: indexed once, not searched for
+    each line."""
 
     def __init__(self, run: Run, events: list[ModelEvent], left_open: list[Open]) -> None:
         self._of_lines: dict[int, list[tuple[int, ModelEvent]]] = {}
@@ -79,7 +80,7 @@ class _ByLine:
                 self._open.setdefault(one[:2], []).append(one)
 
     def events(self, line: Line) -> list[ModelEvent]:
-        """Those of the line, and of its phone as a whole, as they came."""
+        """The events of the line, and of its phone as a whole, in order."""
         both = [*self._of_lines.get(line.number, ()), *self._of_phones.get(line.phone, ())]
         return [event for _, event in sorted(both, key=itemgetter(0))]
 
@@ -111,7 +112,7 @@ def _line(run: Run, line: Line, told: _ByLine) -> Iterator[str]:
 
 
 def _names(line: Line, events: list[ModelEvent]) -> dict[str, str]:
-    """Short names for the servers: those of the entry in its order, then the others as they come."""
+    """Short names for the servers: first those of the entries in order, then the others in order of appearance."""
     keys = [server.key for entry in line.entries for server in entry.servers]
     keys += filter(None, map(server_of, events))
     unique = list(dict.fromkeys(keys))

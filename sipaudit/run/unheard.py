@@ -1,5 +1,5 @@
-"""What a report must say of itself: what is declared and the captures show nothing of (mostly a slip in an address or a
-name), what they lack, and from where on it counts."""
+"""Warnings and notes about a report's limits: declarations that match nothing in the captures (mostly a mistake in an
+address or a name), what the captures lack, and from when on the report counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ COUNTS_AS_NO_MOVE = ("which no entry lists: what they do there counts as no move
 
 def unheard(declared: Declarations, lines: Sequence[Line], report: Sequence[LineSummary],
             servers: Sequence[ServerSummary]) -> Iterator[str]:
-    """Sentences for stderr. What is declared may be more than a capture shows; what counts is that nothing fits."""
+    """Warnings for stderr. More may be declared than a capture shows; the problem is a declaration that matches
+    nothing."""
     if declared.provisioned and report and not any(declared.provisions(line.identity) for line in lines):
         known = ", ".join(f"{line.line} of phone {line.mac or line.phone}" for line in report[:SHOWN])
         yield f"the provisioning files say nothing of any line of the captures, such as {known}"
@@ -29,7 +30,7 @@ def unheard(declared: Declarations, lines: Sequence[Line], report: Sequence[Line
 
 
 def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iterator[str]:
-    """That captures in which no phone is known hold requests and no answer: that may be why none is known."""
+    """A note if no phone is known and the captures hold requests but no answers: that may be the reason."""
     asked, answers = 0, 0
     for one in traffic:
         asked += sum(count for method, count in one.methods.items() if method != "ACK")
@@ -42,8 +43,8 @@ def unanswered(lines: Sequence[LineSummary], traffic: Iterable[Traffic]) -> Iter
 
 
 def outside(lines: Sequence[LineSummary], servers: Sequence[ServerSummary]) -> Iterator[str]:
-    """That lines registered at servers that no entry lists. Going there counts as no move, so that they seem to have
-    stayed where they were: mostly a slip in the address of the second server."""
+    """Notes on lines that registered at servers that no entry lists. Going there counts as no move, so that the lines
+    seem to have stayed where they were: mostly a mistake in the address of the second server."""
     listed = {server.server for server in servers if server.entry is not None}
     by_entry: dict[str, dict[str, int]] = {}
     for line in lines:
@@ -58,8 +59,8 @@ def outside(lines: Sequence[LineSummary], servers: Sequence[ServerSummary]) -> I
 
 
 def begins_later(span: Span, first: float) -> Iterator[str]:
-    """That a report of a part of the captures, of which the first packet is of `first`, counts some things of all, and
-    has not all lines."""
+    """A note if the report covers only a part of the captures, whose first packet is at `first`: some counts are of the
+    whole captures, and some lines are missing."""
     if span.start > first:
         yield ("What is reported begins after the captures do (--from): packets, SIP messages and servers are counted "
                "from their beginning, and lines of which nothing is seen from then on are left out.")
@@ -88,8 +89,8 @@ def _site_unheard(declared: Declarations, lines: Iterable[Line], report: Sequenc
 
 
 def _otherwise_declared(site: Site, lines: Iterable[Line]) -> Iterator[str]:
-    """Servers that no line reaches at the port, or by the transport, that is declared: they are found by their
-    address, and what is said of them bears what was declared."""
+    """Warnings about servers that no line uses with the declared port and transport: they are matched by address, and
+    the report names them as declared."""
     used: dict[str, set[tuple[int, str]]] = {}
     for line in lines:
         for key, flow in line.routes:
@@ -103,5 +104,5 @@ def _otherwise_declared(site: Site, lines: Iterable[Line]) -> Iterator[str]:
 
 
 def _is_of_events(site: Site) -> bool:
-    """Whether it says other things than who the phones are."""
+    """Whether the site file only declares other things than phones and servers."""
     return not site.entries and bool(site.events or site.states_emergency or site.stated_tolerances)
