@@ -116,7 +116,8 @@ class Calls:
             self._change(leg, UP, item, own)
 
     def given_up(self, leg: Leg, invite: Transaction, item: Item) -> None:
-        """An INVITE transaction was evicted or expired: if its call still rang, it will never be answered."""
+        """An INVITE transaction was forgotten, or its phone has given it up: if its call still rang, it will never be
+        answered."""
         if leg.invite == invite.number and leg.state is RINGING:
             self._change(leg, OVER, item)
 

@@ -22,7 +22,7 @@ APART = 0.5        # seconds between two queries: two taps may show one twice
 SERIES_GOES_ON = 120.0    # seconds between two queries of one series: a phone tries again within a minute or two
 OPEN_KEPT = 4_096  # series
 REFUSED_KEPT = 4_096   # hosts with refusals
-REFUSED_NAMES = 16     # names of one of them
+REFUSED_NAMES = 16     # refused names of one host
 TOLD_KEPT = 16_384     # hosts with stored record sets
 REFUSED_FOR = 10_800.0   # seconds for which a host may cache a refusal (RFC 2308 5)
 

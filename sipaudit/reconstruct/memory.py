@@ -114,7 +114,8 @@ class Memory:
         return used
 
     def _forgotten(self, transaction: Transaction) -> None:
-        """A transaction has gone: nothing that should follow it is awaited any more, and its call rings no longer."""
+        """A transaction was forgotten, or its phone has given it up: nothing that should follow it is awaited any more,
+        and its call rings no longer."""
         phone = transaction.phone
         if phone is None:
             return

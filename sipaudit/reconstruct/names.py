@@ -30,8 +30,8 @@ from sipaudit.reconstruct.records import (
 )
 from sipaudit.sip.datagram import DnsMessage, DnsRecord
 
-RECORDS = 64   # of one answer that are read
-MEMBERS = 32   # of one record set that are kept
+RECORDS = 64   # records read from one answer
+MEMBERS = 32   # members stored of one record set
 DEPTH = 8      # CNAMEs followed
 CLIMB = 64     # names of an address, and sets that point at one of them, examined while searching its chains
 OWNERS = 32    # sets examined as start of a chain to an address, the first learnt of many

@@ -246,8 +246,8 @@ class Phone:
         self.lines = ()
         self.unproven = 0
         self.held: list[ModelEvent] | None = []
-        # REGISTER: last CSeq by former Call-ID, the latest few, and at which server another came in its place (the one
-        # where it was itself: empty). None, as of `again`, is none: of nearly all phones
+        # The last CSeq of the latest former REGISTER Call-IDs, and the server where another replaced each (empty: the
+        # server where it was used itself). None if there are none, as for nearly all phones; `again` likewise
         self.call_ids: dict[str, tuple[int, str]] | None = None
         self.again: dict[str, MayAskAgain] | None = None   # by Call-ID
 

@@ -115,7 +115,7 @@ class Registering:
 
     def _is_unused(self, call_id: str, phone: Phone, line: Line) -> bool:
         """Note another Call-ID for the line's REGISTERs; whether the phone never used it before."""
-        stays = line.turned <= line.asked   # both go to one server
+        stays = line.turned <= line.asked   # both Call-IDs are used at one server
         if line.call_id is not None:
             if phone.call_ids is None:
                 phone.call_ids = {}

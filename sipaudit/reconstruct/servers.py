@@ -13,7 +13,7 @@ from sipaudit.sip.datagram import Flow, endpoint, host_of
 
 
 class Server:
-    """A server that phones sent SIP to, or heard from: its key, host, and transports in order of first sight."""
+    """A server that phones sent SIP to, or received SIP from: its key, host, and transports in order of first use."""
 
     __slots__ = ("entry", "host", "key", "name", "priority", "transports")
 
@@ -43,7 +43,7 @@ class Servers:
         self.knows = self._seen.__contains__        # whether a server of this key was seen
         self.hosts: dict[str, list[str]] = {}       # host -> keys of its servers
         self.registrars: dict[str, None] = {}       # host:port
-        self.relays: dict[str, None] = {}           # host:port of those that challenge calls, or pass them on
+        self.relays: dict[str, None] = {}           # host:port of those that challenge or forward calls
         self._registrar_hosts: dict[str, None] = {}
         self._room, self._registrars_room, self._relays_room = Room(limit), Room(limit), Room(limit)
         self.used: Callable[[], set[str]] = set

@@ -30,7 +30,7 @@ from sipaudit.sip.message import Address, Challenge, Request, Response, Uri
 COOKIE = "z9hG4bK"
 SIBLINGS = 8
 BRANCH_KEY = 3  # length of a key whose branch is unique; longer without the cookie
-ANOTHER_CSEQ = ASKS_AGAIN.union(REDIRECTS)   # answers after which the phone asks again, with CSeq + 1
+ANOTHER_CSEQ = ASKS_AGAIN.union(REDIRECTS)   # answers after which the phone sends again, with CSeq + 1
 
 Key = tuple[str | int | None, ...]
 
@@ -152,8 +152,8 @@ class Transactions:
     """The transactions of the last 32 s, and for longer those that wait for their final response, by key.
 
     Those of phones and of strangers are in separate rings: the oldest of a ring is evicted when it is full, so that
-    strangers only evict strangers. `forgotten` is called with each transaction that its phone has given up and that is
-    referenced elsewhere: by a leg, or by its phone, which waits to send something again.
+    strangers only evict strangers. `forgotten` is called with each transaction that is forgotten, or that its phone has
+    given up, if it is referenced elsewhere: by a leg, or by its phone, which waits to send something again.
     """
 
     __slots__ = ("_by_key", "_forgotten", "_known", "_strange", "evicted", "find")

@@ -16,7 +16,7 @@ from sipaudit.reconstruct.records import SetKey, plain_name, serves, srv_domain
 from sipaudit.sip.datagram import DnsMessage, Flow
 from sipaudit.turned_away import turned_away
 
-KEYS_KEPT = 1024  # destinations remembered by one view
+KEYS_KEPT = 1024  # destinations cached by one view
 
 
 class EntryState:

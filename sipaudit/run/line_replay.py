@@ -1,4 +1,4 @@
-"""One line at one of its entries, being replayed."""
+"""The replay of one line at one of its entries."""
 
 from __future__ import annotations
 
