@@ -82,7 +82,7 @@ class Reconstruction:
     ) -> Sequence[ModelEvent]:
         """Returns the events that this item makes, in order. Never raises, whatever the item holds.
 
-        `message` is the item's, if it was parsed already; what its `form` has in common is learnt from it.
+        `message` is the item's, if it was parsed already; the constant content of `form` is learnt from it.
 
         Events of a line come in the order of their times, but a candidate's may come late, all at once, when it proves
         to be a phone. Mere renewals make no events if nobody needs them (`ShortRoad`).

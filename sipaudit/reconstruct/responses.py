@@ -170,8 +170,9 @@ class Responses:
             memory.calls.answered(leg, transaction, response, item, memory.clock)
 
     def _may_stir(self, transaction: Transaction, phone: Phone, item: Datagram, status: int) -> None:
-        """After a silence a phone answers requests of a kind that one just booted answers, too. It accepts an INVITE
-        before it registers only after a boot of which all signs that only a starting device gives were seen."""
+        """After a silence the phone gives an answer that a phone just booted gives, too: note that it may have started.
+        If it accepts an INVITE before it registers, that counts only if all signs that only a starting device gives
+        were seen."""
         began = self._memory.starts.began(phone, item.time)
         if began or status >= 300 or transaction.method != "INVITE":
             phone.omens = phone.omens._replace(may_start=max(phone.omens.may_start, item.time + STIRS))
