@@ -25,7 +25,7 @@ from sipaudit.turned_away import latest
 BINDINGS_KEPT = 16     # servers kept for one line
 ANSWERS_KEPT = 16      # DNS answers kept for one line
 ASKED_KEPT = 4         # lookups without answer kept for one line
-ANSWERED_WITHIN = 10.0   # seconds: a name server that was asked before that has answered then, or not at all
+ANSWERED_WITHIN = 10.0   # seconds within which a name server answers a lookup, if at all
 
 
 def absorb_line(line: LineState, phone: PhoneState, event: ModelEvent) -> LineState:
@@ -70,7 +70,7 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
         began = None
     failed = mark_sent(line.failed, request) if line.failed else ()
     challenges = line.challenges
-    if challenges and request.follows is not None:   # it answers that challenge, which nothing else will
+    if challenges and request.follows is not None:   # it answers that challenge, so nothing else will
         challenges = tuple(challenge for challenge in challenges if challenge.transaction != request.follows)
     if stays is line.stays and bindings is line.bindings and began is line.began \
             and (not line.failed or failed == line.failed) and len(challenges) == len(line.challenges):
@@ -80,23 +80,23 @@ def _line_sent(line: LineState, phone: PhoneState, request: Sent) -> LineState:
 
 
 def _missed(line: LineState, old: Binding, request: Sent) -> Sent | None:
-    """The last REGISTER there whose answer the capture may lack: the next may only follow when it was answered, or has
-    run out (RFC 3261 10.2), for which it would have been repeated (17.1.2.2)."""
+    """The last REGISTER there whose answer the capture may lack: the next one may follow only once it was answered or
+    has run out (RFC 3261 10.2), before which it would have been retransmitted (17.1.2.2)."""
     if old.register is None or old.resent is not None or request.follows is not None:
         return old.missed
     return line.unanswered(old) or old.missed
 
 
 def _comes_up(line: LineState, phone: PhoneState, request: Sent) -> bool:
-    """Whether nothing had been seen of the line before, nor of its phone but that it has just begun to register."""
+    """Whether nothing was seen before of the line, nor of its phone except that it has just begun to register."""
     seen = line.bindings or any(stay is not None for stay in line.stays)
-    called = phone.calls or phone.quiet > LONG_AGO   # a call that reached the phone, too, shows that it lived
+    called = phone.calls or phone.quiet > LONG_AGO   # an incoming call, too, shows that the phone lived
     return not (seen or called) and all(_only_registers(reach, request.time - BOOT_SILENCE) for reach in phone.reaches)
 
 
 def lived_before(line: LineState, phone: PhoneState, request: Sent) -> bool:
-    """Whether a line that seemed to come up shows now that it had lived before: by a call, or by REGISTERs under
-    another Call-ID, of which the beginning was not seen."""
+    """Whether `request` shows that a line which seemed to come up had lived before: it belongs to a call, or to
+    REGISTERs under another Call-ID, whose beginning was not seen."""
     if request.in_dialog:
         return request.call is not None and phone.call(request.call) is None
     if request.method != "REGISTER" or request.anew or request.follows is not None:
@@ -119,7 +119,8 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
 
 
 def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
-    """The bindings with this one in the place of its server's; the oldest is forgotten when there are too many."""
+    """`bindings` with `binding` in place of the one for the same server; the oldest is dropped when there are too many.
+    """
     if len(bindings) == 1 and bindings[0].server == binding.server:
         return (binding,)
     return in_its_place(bindings, binding, BINDINGS_KEPT)
@@ -140,14 +141,15 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
         return _registered(line, phone, answer, stays, served)
     if stays is line.stays and served is line.served:
         return line
-    # a call may show what the REGISTER before it left open: that the line had gone on
+    # a call may settle what the REGISTER before it left open: that the line had moved on
     failed = mark_set(line, line.stays[Track.REGAINED], stays[Track.REGAINED], phone) if line.failed else ()
     return LineState(stays, line.bindings, line.boot, line.answers, line.reordered, served, failed,
                      line.challenges, line.offered, line.began, line.challenger, line.asked)
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
-    """Whether a working server answers what the phone sent it for being that: no call that is taken back."""
+    """Whether a stay's server answers a request sent to it as the working one: not in a dialog, no keepalive, no
+    CANCEL."""
     if answer.in_dialog or answer.method in NOTHING_NEW:
         return False
     answered = stays[0]
@@ -178,7 +180,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
     if not success(answer.status):
         if answer.status in ALIVE:
             if register is None and binding.register is not None and binding.register.follows is None:
-                register = binding.register  # challenged: another will follow
+                register = binding.register  # challenged: a REGISTER with credentials will follow
             return Binding(binding.server, register, binding.granted, binding.since, binding.refreshes,
                            binding.refused, binding.left, None, binding.late, binding.removed, binding.missed)
         return replace(binding, register=register, refused=answer)
@@ -186,7 +188,7 @@ def _granted(binding: Binding, answer: Answered) -> Binding:
         held = answer.asked == 0 or binding.granted is not None or binding.removed is not None
         return Binding(binding.server, register, since=binding.since if answer.asked else None,
                        refused=answer if answer.asked else None, left=binding.left, removed=answer if held else None)
-    # sent before the server was left, the 200 restores nothing (F8)
+    # a REGISTER sent before the server was left: its 200 restores nothing (F8)
     stale = binding.left is not None and answer.sent is not None and answer.sent < binding.left
     left = binding.left if stale else None
     if binding.granted is not None and binding.until > answer.request_time and binding.left is None:

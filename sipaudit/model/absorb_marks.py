@@ -1,4 +1,4 @@
-"""How a line follows the servers that R2 holds for failed (F9), and who challenged it (F13).  Descriptive and total."""
+"""How a line notes the servers that R2 holds for failed (F9), and challenges (F13).  Descriptive and total."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Marks = tuple[FailedMark, ...]
 
 
 def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: PhoneState) -> Marks:
-    """A failover marks the server it leaves, and ends all earlier marks; a return without a failure ends the mark of
-    the server returned to. What may have been either leaves marks that are not sure."""
+    """The marks after a move: a failover marks the server it leaves, and ends all earlier marks; a return without a
+    failure ends the mark of the server returned to. A move that may have been either leaves marks that are not sure."""
     marks = line.failed
     if before is None or after is None or before.server == after.server:
         return marks
@@ -30,10 +30,10 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
 
 
 def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> tuple[Evidence, ...]:
-    """What the line surely left the server for, nothing unless it surely worked there, and surely works at the other
-    now: what is its own and of the stay. What its phone learned on other lines it need not share, what was answered
-    late it need not have given up, what was answered since or lies long back (a caller may have given it up, F4) is
-    no cause, and what becomes of messages and keepalives moves no line."""
+    """The evidence that surely made the line leave the server: the line's own, from its stay; none unless it surely
+    worked there, and surely works at the other now. Not counted: what its phone learned on other lines, which it need
+    not share; a request answered late, which it need not have given up; one that was answered since or lies long back
+    (a caller may have given it up, F4); and the fate of messages and keepalives, which move no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
     single = after.arrived.method != "REGISTER"  # a call through a server that the line may have kept (F7)
     if before.unsure or after.unsure or between or single or _began_anew(line, before):
@@ -48,15 +48,15 @@ def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> 
 
 
 def _tried_since(before: Stay, after: Stay, left: Reach) -> bool:
-    """Whether the line may have come to its server by an earlier answer, and have tried the other (`left`) since: that
-    ended the silence (reference-model.md 1, *failed*)."""
+    """Whether an earlier answer may have brought the line to its server, and it has since tried the other (`left`):
+    that ended the silence (reference-model.md 1, *failed*)."""
     came = [one.time for one in before.asides if one.server == after.server and one.method == "REGISTER"]
     return bool(came) and left.registering is not None and left.registering.time > min(came)
 
 
 def _began_anew(line: LineState, before: Stay) -> bool:
-    """Whether the phone may have started, or its user have logged out, since the stay began, and the server has not
-    served the line since: then that may have moved the line."""
+    """Whether a possible boot or log-out since the stay began may have moved the line: the server has not served it
+    since."""
     boot = line.boot
     return boot is not None and boot.time >= before.arrived.time and not line.served_since(before.server, boot.time)
 
@@ -67,8 +67,8 @@ def _first(stay: Stay) -> float:
 
 
 def mark_sent(marks: Marks, request: Sent) -> Marks:
-    """A REGISTER that asks for more than 0 is a try, and ends the silence (F9); a request that opens a dialog ends the
-    mark: right or wrong, the line has gone back."""
+    """The marks after a request: a REGISTER that asks for more than 0 is a try, and ends the silence (F9); a request
+    that opens a dialog ends the mark: rightly or wrongly, the line has gone back."""
     if request.in_dialog or request.expires == 0 or request.method not in MOVERS:
         return marks
     if request.method != "REGISTER":
@@ -78,8 +78,8 @@ def mark_sent(marks: Marks, request: Sent) -> Marks:
 
 
 def mark_answered(marks: Marks, answer: Answered) -> Marks:
-    """The answer to the try: success ends the mark, a refusal leaves the server as it was, but the advisory then
-    speaks both ways."""
+    """The marks after the answer to a try: success ends the mark, a refusal leaves the server failed, though the
+    advisory can then be read both ways."""
     if success(answer.status):
         return tuple(mark for mark in marks if not _tried(mark, answer))
     if answer.status in ASKS_AGAIN:
@@ -88,19 +88,19 @@ def mark_answered(marks: Marks, answer: Answered) -> Marks:
 
 
 def _tried(mark: FailedMark, answer: Answered) -> bool:
-    """Whether this answers the try, and no older REGISTER."""
+    """Whether this answers the try, not an older REGISTER."""
     return (mark.server == answer.server and mark.tried is not None and answer.sent is not None
             and answer.sent >= mark.tried.time)
 
 
 def challenged(line: LineState, answer: Answered) -> LineState:
-    """A server asks for credentials; the oldest challenge is forgotten when too many wait for theirs."""
+    """The line after a 401 or 407; if too many challenges are unanswered, the oldest is dropped."""
     challenges = latest(line.challenges, answer, CHALLENGES_KEPT, "line-state")
     return replace(line, challenges=challenges, challenger=answer.server)
 
 
 def offered(line: LineState, received: Received) -> LineState:
-    """An INVITE, or a request in a call, from a server that is failed for the line as it arrives."""
+    """The line after an INVITE, or an in-call request, from a server that is failed for it at that time."""
     counts = received.method == "INVITE" or (received.in_dialog and received.call is not None)
     if not counts or line.mark(received.server) is None:
         return line

@@ -1,4 +1,4 @@
-"""How the state of a phone follows it: failure evidence by server, and calls.  Descriptive and total, as `absorb`."""
+"""How events change the state of a phone: failure evidence by server, and calls.  Descriptive, total, as `absorb`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WAITING_KEPT = 16      # requests in flight kept for one (phone, server)
 EVIDENCE_KEPT = 8
 REACHES_KEPT = 32      # servers kept for one phone
 CALLS_KEPT = 32        # calls kept for one phone that are not over
-REPEATED_KEPT = 600.0  # seconds for which it is asked when a request was sent for the last time, and ample
+REPEATED_KEPT = 600.0  # seconds for which times of retransmissions are kept: more than enough for any lookup
 LATE_KEPT = 8          # requests kept that may have run out although they were answered
 
 Failure = TypeVar("Failure", bound=Answered | Failed)
@@ -61,7 +61,7 @@ def absorb_phone(phone: PhoneState, event: ModelEvent) -> PhoneState:
 
 
 def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
-    """The phone's state with what it has learned of one server now."""
+    """The phone's state with this new `Reach` of one server."""
     reaches = phone.reaches
     alone = len(reaches) == 1 and reaches[0].server == reach.server   # nearly always
     return PhoneState((reach,) if alone else in_its_place(reaches, reach, REACHES_KEPT), phone.lost,
@@ -69,7 +69,7 @@ def with_reach(phone: PhoneState, reach: Reach) -> PhoneState:
 
 
 def in_its_place(known: tuple[OfServer, ...], one: OfServer, most: int) -> tuple[OfServer, ...]:
-    """What is known of servers, with this one in the place of its server's; of more than `most` the oldest goes."""
+    """`known` with `one` in place of its server's entry; if there are more than `most`, the oldest is dropped."""
     for index, other in enumerate(known):
         if other.server == one.server:
             return (*known[:index], one, *known[index + 1:])
@@ -79,10 +79,9 @@ def in_its_place(known: tuple[OfServer, ...], one: OfServer, most: int) -> tuple
 def _sent(reach: Reach, request: Sent) -> Reach:
     if request.method == "CANCEL":
         return _cancelled(reach, request)
-    # the oldest is kept when there are too many: evidence counts from the first unanswered send
     waiting = reach.waiting
     if len(waiting) >= WAITING_KEPT:
-        waiting = waiting[:-1]
+        waiting = waiting[:-1]   # the oldest stay: evidence counts from the first unanswered send
         turned_away("line-state")
     registering = request if request.method == "REGISTER" and request.expires != 0 else reach.registering
     return Reach(reach.server, (*waiting, request), reach.ringing, reach.hard, reach.doubtful, reach.answered,
@@ -103,7 +102,7 @@ def _resent(reach: Reach, packet: Resent) -> Reach:
     late = reach.late
     if packet.transaction in reach.ringing:
         late = _not_heard(reach, packet)
-    elif late:  # still sent again although a later request was answered: it runs on
+    elif late:  # still retransmitted although a later request was answered: it is open still
         late = tuple((request, request.time + SILENCE_MAX if request.transaction == packet.transaction else until)
                      for request, until in late)
     open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
@@ -112,8 +111,8 @@ def _resent(reach: Reach, packet: Resent) -> Reach:
 
 
 def _not_heard(reach: Reach, packet: Resent) -> tuple[tuple[Sent, float], ...]:
-    """Who goes on sending an INVITE has not heard that it rings (RFC 3261 17.1.1.2): what the capture shows of answers
-    may be lost between tap and phone, the final one as well. It may run out when it is not sent again."""
+    """An INVITE that is retransmitted was not answered as far as the phone knows (RFC 3261 17.1.1.2): answers in the
+    capture, the final one too, may be lost between tap and phone. It may run out once it is no longer retransmitted."""
     request = next((one for one in reach.waiting if one.transaction == packet.transaction), None)
     others = tuple(one for one in reach.late if one[0].transaction != packet.transaction)
     if request is None or len(others) >= LATE_KEPT:
@@ -134,7 +133,7 @@ def _contacted(reach: Reach, contact: Contacted) -> Reach:
 
 
 def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
-    """A call begins, is up, or is over; one that was never heard of began before the capture."""
+    """A call begins, is up, or is over; a call not stored yet began before the capture."""
     known, others = (phone.call(change.call), tuple(call for call in phone.calls if call.number != change.call)) \
         if phone.calls else (None, ())
     if change.state == "over":
@@ -146,14 +145,13 @@ def _called(phone: PhoneState, change: CallChanged) -> PhoneState:
 
 
 def _over(phone: PhoneState, call: Call | None, noticed: float) -> float:
-    """Since when the phone is quiet, now that a call is over: one that ran out may have been so long before that is
-    noticed, since in a capture of few packets nothing tells the time."""
+    """When the phone became quiet: a call that ran out may have ended long before a later packet shows that."""
     ran_out = None if call is None else call_runs_out(phone, call, REQUEST_LASTS)
     return noticed if ran_out is None else max(phone.quiet, min(noticed, ran_out))
 
 
 def _answered(reach: Reach, answer: Answered) -> Reach:
-    """What a provisional answer tells."""
+    """The reach after a provisional answer."""
     if answer.method != "INVITE" or answer.transaction in reach.ringing:
         return reach  # F4: a provisional stops no non-INVITE's timer F
     if len(reach.ringing) > WAITING_KEPT:
@@ -163,7 +161,7 @@ def _answered(reach: Reach, answer: Answered) -> Reach:
 
 
 def _finally_answered(reach: Reach, answer: Answered) -> Reach:
-    """What a final answer tells: it ends a wait, and disproves failures, unless it may be one itself (F2-F4)."""
+    """The reach after a final answer: it ends a wait, and disproves failures, unless it may be one itself (F2-F4)."""
     doubt = answer.status >= 300 and tells_failure(answer)
     waiting, hard, doubtful, late = reach.waiting, reach.hard, reach.doubtful, reach.late
     sent, repeated = answer.sent, reach.repeated
@@ -192,7 +190,7 @@ def _finally_answered(reach: Reach, answer: Answered) -> Reach:
 
 
 def recent_repeats(repeated: tuple[tuple[int, float], ...], now: float) -> tuple[tuple[int, float], ...]:
-    """When requests were sent again (`Reach.repeated`), until nobody asks any more."""
+    """The times of retransmissions (`Reach.repeated`); none once the last is too old to be looked up again."""
     return () if repeated and now - repeated[-1][1] > REPEATED_KEPT else repeated
 
 
@@ -202,18 +200,18 @@ def _is_late(answer: Answered) -> bool:
 
 
 def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
-    """Whether the server has proved since that it answers; one that others overtook may run out all the same, and one
-    that rings has no time to do so in (F4)."""
+    """Whether the server has since proved that it answers. A request that others overtook may run out all the same,
+    while one that rings has no time limit to exceed (F4)."""
     if request.line != answer.line or answer.status < 200:
-        return False  # what others hear it need not, and only a final answer counts (reference-model.md 1, *failure*)
+        return False  # others' answers need not count, and only a final one does (reference-model.md 1, *failure*)
     if until == request.time:
         return answer.time - request.time > REQUEST_LASTS and request.transaction not in reach.ringing
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 
 def _not_made_good(reach: Reach, answer: Answered) -> Iterator[tuple[Sent, float]]:
-    """What may have run out all the same after this answer. A call that rings still is no failure any more, as if its
-    own line's answers had overtaken it, but goes on: its phone is busy."""
+    """Requests that may have run out in spite of this answer. A call that still rings is no longer a failure, just as
+    if its own line's answers had overtaken it, but stays open: its phone is busy."""
     for request, until in reach.late:
         if not _made_good(reach, answer, request, until):
             yield request, until
@@ -222,16 +220,15 @@ def _not_made_good(reach: Reach, answer: Answered) -> Iterator[tuple[Sent, float
 
 
 def _rang_in_time(reach: Reach, answer: Answered, request: Sent, until: float) -> bool:
-    """Whether the answer ends a request that another line's had overtaken, and that had rung as long as it was open: no
-    time ran out (F4)."""
+    """Whether `answer` ends a request that another line's answer overtook while it rang: no time ran out (F4)."""
     own = request.transaction == answer.transaction and request.transaction in reach.ringing
     return own and until == request.time + SILENCE_MAX
 
 
 def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tuple[Sent, float], ...]:
-    """What may have run out all the same: the request, if its answer is late; others that one begun later has settled,
-    if they should be sent again.  An answer to the same method, begun after that, disproves it; what other lines hear
-    need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
+    """Requests that may have run out all the same: the one answered, if its answer is late, and those overtaken, in
+    case they are still retransmitted. The same line's answer to a later request of the same method disproves it, other
+    lines' need not (reference-model.md 1, *failure*). One that rings has been answered already (F4)."""
     waited = None if answer.transaction in reach.ringing else answer.transaction
     kept = [(request, answer.time if request.transaction == waited else until)
             for request, until in _not_made_good(reach, answer) if not _rang_in_time(reach, answer, request, until)]
@@ -249,8 +246,8 @@ def _late(reach: Reach, answer: Answered, waiting: tuple[Sent, ...]) -> tuple[tu
 
 
 def _open_until(reach: Reach, answer: Answered, request: Sent) -> float:
-    """Until when a request that `answer` overtakes may be open. What another line is told does not end the wait; but
-    who has not sent it again when the next time had come, twice as late as the last, had ended it before."""
+    """Until when a request that `answer` overtakes may be open. Another line's answer does not end the wait; but a
+    phone that has not retransmitted when that was due, after twice the last interval, had given up before."""
     if request.line == answer.line:
         return request.time
     repeated = repeated_until(reach, request)
@@ -261,25 +258,24 @@ def _open_until(reach: Reach, answer: Answered, request: Sent) -> float:
 
 
 def _sent_again_by(request: Sent, repeated: float) -> float:
-    """When a request would have been sent again by, had its phone not given it up: twice as late as the last time."""
+    """By when the phone would have retransmitted a request that it has not given up: after twice the last interval."""
     return request.time + T1 + 2 * (repeated - request.time) + SLACK_MIN
 
 
 def _weighs(request: Sent, until: float, now: float) -> tuple[bool, float]:
-    """How much it tells that a request may have run out: most where that moves a line, and the longer it was open the
-    more (F2); one that was overtaken may be open for REQUEST_LASTS."""
+    """Weight of a request that may have run out: movers first, then seconds open (F2) or, if overtaken, left to run."""
     open_for = until - request.time if until > request.time else request.time + REQUEST_LASTS - now
     return request.method in MOVERS and not request.in_dialog, open_for
 
 
 def _later(reach: Reach, answer: Answered) -> float:
-    """Until when the server has asked to be left alone (F3)."""
+    """Until when the server has asked, by Retry-After, not to be used (F3)."""
     return reach.later if answer.retry_after is None else max(reach.later, answer.time + answer.retry_after)
 
 
 def _settles(answer: Answered, request: Sent, doubt: bool) -> bool:
-    """Whether `answer` ends the wait for `request`: its own, or (an answer that proves the server alive) one of the
-    same method begun later; silence inside a dialog ends with any later answer."""
+    """Whether `answer` ends the wait for `request`: it answers that, or proves the server alive and answers a request
+    of the same method begun later; a wait inside a dialog ends with any such later answer."""
     if request.transaction == answer.transaction:
         return True
     same = request.in_dialog or request.method == answer.method
@@ -296,7 +292,7 @@ def _failed(reach: Reach, failure: Failed) -> Reach:
 
 
 def _evident(known: tuple[Failure, ...], one: Failure) -> tuple[Failure, ...]:
-    """What speaks against the server, with one more: of too many the first ones, and the last."""
+    """The evidence against the server, with one more; if there is too much, the first ones and the last are kept."""
     if len(known) >= EVIDENCE_KEPT:
         turned_away("samples")
     return (*known[:EVIDENCE_KEPT - 1], one)

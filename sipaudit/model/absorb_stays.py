@@ -1,5 +1,5 @@
-"""How a line's stay at its working server follows what the phone sends: turned away, tried, back again.  Descriptive
-and total, as `absorb`."""
+"""How requests that the phone sends change a line's stay at its working server: turned away, tried elsewhere, back
+again. Descriptive and total, as `absorb`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ Stays = tuple[Stay | None, Stay | None, Stay | None]
 
 
 def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
-    """Stays after a send: where the packet went elsewhere than to the working server, or back to it."""
+    """The stays after a request: changed if it went to another server than the working one, or back to that."""
     answered, registered, regained = line.stays
     one = answered is registered is regained
     if _is_at(answered, packet) and (one or (_is_at(registered, packet) and _is_at(regained, packet))):
         if packet.method not in DIALOG_INITIATING or packet.in_dialog:
-            return line.stays  # the usual cases, and the only ones that must be cheap
+            return line.stays  # the usual cases; only these must be cheap
         if one:
             opened = _opened(answered, packet)
             return line.stays if opened is answered else (opened, opened, opened)
@@ -48,8 +48,8 @@ def all_touched(line: LineState, phone: PhoneState, packet: Sent) -> Stays:
 
 
 def each(stays: Stays, after: Callable[[Stay | None], Stay | None]) -> Stays:
-    """The stays after something that is the same on every track; where they were one, as they are of nearly every line
-    until it moves, they stay one, and the tuple of them is only made anew if it says something new."""
+    """The stays after `after`, which is the same on every track. While they are one object, as for nearly every line
+    until it moves, they stay one, and a new tuple is made only if something changed."""
     first, second, third = stays
     if first is second and second is third:
         one = after(first)
@@ -58,8 +58,8 @@ def each(stays: Stays, after: Callable[[Stay | None], Stay | None]) -> Stays:
 
 
 def _opened(stay: Stay | None, packet: Sent) -> Stay | None:
-    """The stay after a dialog-initiating request to its server: the first that is not the one diverted by the move, and
-    which calls came."""
+    """The stay after a dialog-initiating request to its server: notes the first that is not the one diverted by the
+    move, and the calls that came here."""
     if stay is None or packet.follows is not None:
         return stay
     if stay.opened is None and not any(isinstance(item, Sent) and goes_on_here(item, packet, stay)
@@ -93,8 +93,8 @@ def _touched(line: LineState, phone: PhoneState, stay: Stay | None, packet: Sent
 
 
 def _asks_its_server(stay: Stay, packet: Sent) -> Stay:
-    """The stay after a request to its server: a line that had turned to another is back, unless it may have moved."""
-    # what belongs to old calls, and keepalives, may go there at any time, while the line is moving too
+    """The stay after a request to its own server: a line that had turned away is back, unless it may have moved."""
+    # requests of old calls, and keepalives, may go there at any time, even while the line is moving
     aside = packet.in_dialog or packet.method == "CANCEL" or packet.method in KEEPALIVES
     if packet.method in DIALOG_INITIATING and not packet.in_dialog:
         stay = _opened(stay, packet) or stay
@@ -105,7 +105,7 @@ def _asks_its_server(stay: Stay, packet: Sent) -> Stay:
 
 
 def _asks_another(line: LineState, phone: PhoneState, stay: Stay, packet: Sent, track: Track) -> Stay:
-    """The stay after a request to another server than its own: the line is turning away, was driven, or tries to fail
+    """The stay after a request to another server than its own: the line turns away, was driven away, or tries to fail
     back."""
     if track is Track.ANSWERED and packet.method == "REGISTER" and renews_as_before(line, phone, stay, packet):
         return stay
@@ -123,12 +123,12 @@ def _asks_another(line: LineState, phone: PhoneState, stay: Stay, packet: Sent, 
 
 
 def _goes_elsewhere(packet: Sent) -> bool:
-    """Whether a line that leaves its server sends such a packet to the next."""
+    """Whether a line that leaves its server sends requests of this kind to the next."""
     return not packet.in_dialog and not packet.goes_its_way and packet.method in MOVERS
 
 
 def _may_have_moved(stay: Stay) -> bool:
-    """Whether another server has given a final answer since that may have made it the working one: a 2xx, or in R0 any
+    """Whether another server has since given a final answer that may have made it the working one: a 2xx, or in R0 any
     (reference-model.md 1, *working server*)."""
     aside, away = stay.aside, stay.away
     return (
@@ -146,20 +146,20 @@ def _refreshes(line: LineState, packet: Sent, track: Track) -> bool:
 
 
 def renews_as_before(line: LineState, phone: PhoneState, stay: Stay, event: Sent | Answered) -> bool:
-    """Whether a REGISTER renews, in its time, what the line holds elsewhere, though all that stands against its server
-    is from before it came back there, or what a call was answered (F4): in R0 renewals stay where one went while the
-    server was silent (F5)."""
+    """Whether a REGISTER is a timely renewal of a binding elsewhere, although there is evidence against the line's
+    server, all of it from before the line came back there, or an answer to a call (F4): in R0 renewals stay with the
+    server to which one went while the working one was silent (F5)."""
     binding = line.binding(event.server)
     if binding is None or binding.granted is None or binding.until <= event.time:
         return False
     standing = against(phone.reach(stay.server), event.time, UNDECLARED_EARLIEST)
-    before = stay.arrived.time - SILENCE_MAX   # what was open when it came back may have ended since
+    before = stay.arrived.time - SILENCE_MAX   # a request open when it came back may have run out since
     return bool(standing) and all(asked_at(item) < before or is_open_of_call(item) for item in standing) \
         and may_be_due(binding, binding.granted, event.time)
 
 
 def may_be_due(binding: Binding, granted: Answered, now: float) -> bool:
-    """Whether the binding may be at its renewal: no firmware comes before half of its life, unless the overlap is more
-    than that, or the 200 lists other Contacts only, and so does not say how long this lasts (F6)."""
+    """Whether the binding may be at its renewal: no firmware renews before half of its life, unless the overlap is more
+    than that, or the 200 lists other Contacts only, and so does not say how long this binding lasts (F6)."""
     lasts = binding.expires
     return granted.own is False or lasts <= 2 * OVERLAP_MAX or now - granted.time >= lasts / 2 - RENEWAL_SLACK

@@ -1,4 +1,4 @@
-"""What an answer says of where its line works: whether it moves the line, may have moved it, or came too late.
+"""What an answer says about where its line works: whether it moves the line, may have moved it, or came too late.
 Descriptive and total, as `absorb`."""
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ def takes(phone: PhoneState, answer: Answered) -> float:
 
 
 def may_be_given_up(phone: PhoneState, answer: Answered) -> bool:
-    """Whether the phone may have given up what is answered here (F2), or has taken it back (RFC 3261 9.1)."""
+    """Whether the phone may have given up the request answered here (F2), or has cancelled it (RFC 3261 9.1)."""
     return takes(phone, answer) >= LATE_FROM or answer.transaction in phone.reach(answer.server).cancelled
 
 
 def may_not_move(answer: Answered) -> bool:
-    """Whether a 2xx leaves it open if the line works with its server: to a REGISTER whose Contact is not listed, or
-    ends (F6); to a request that was not seen, an emergency call maybe."""
+    """Whether a 2xx leaves it open that the line works with its server: it answers a REGISTER whose Contact is not
+    listed, or ends (F6), or a request that was not seen, perhaps an emergency call."""
     if answer.method != "REGISTER":
         return answer.sent is None
     return answer.own is not True or answer.granted == 0
 
 
 def is_weighty(answer: Answered) -> bool:
-    """Whether it is an answer of the kind by which a working server is told."""
+    """Whether the answer is of a kind that can make a server the working one."""
     return not (answer.in_dialog or answer.method in NOTHING_NEW)
 
 
 def went_its_way(phone: PhoneState, answer: Answered) -> bool:
-    """Whether an emergency call is answered, or a request for an address: it goes wherever it can, and the line stays
-    where it is. A later one that was answered before it does not change that."""
+    """Whether it answers an emergency call, or a request for an address: that goes wherever it can, and the line stays
+    where it is, even if a later request was answered first."""
     if answer.method == "REGISTER":
         return False
     return any(request.transaction == answer.transaction and request.goes_its_way
@@ -71,7 +71,7 @@ def moves_line(line: LineState, phone: PhoneState, stay: Stay | None, answer: An
 
 def regains(line: LineState, answer: Answered, track: Track) -> bool:
     """Whether a REGISTER renews a binding that had run out, or that the phone need not know of, or in R2 and R3 one of
-    an earlier stay: whether the line returns with that, or keeps the binding only (F7), nobody tells."""
+    an earlier stay. No source says whether the line returns with that, or only keeps the binding (F7)."""
     binding = line.binding(answer.server)
     if answer.method != "REGISTER" or answer.asked == 0 or binding is None or binding.granted is None:
         return False
@@ -79,8 +79,8 @@ def regains(line: LineState, answer: Answered, track: Track) -> bool:
 
 
 def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether the phone may have given up what is answered here: it is a call that was taken back (RFC 3261 9.1), its
-    working server, not failed, has served the line since it was asked, or much time has passed."""
+    """Whether the phone may have given up the request answered here: a call that was cancelled (RFC 3261 9.1); one sent
+    before the stay, or before its server last served the line; or a slow one, while that server has not failed."""
     if answer.transaction in phone.reach(answer.server).cancelled:
         return True
     if answer.sent is None:
@@ -94,8 +94,8 @@ def is_late(line: LineState, phone: PhoneState, stay: Stay, answer: Answered) ->
 
 
 def may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:
-    """Whether a refresh elsewhere may be the line's move: something spoke against the working server as the line turned
-    away, or the last 200 there listed other Contacts than the phone's, which may be a refusal (F6)."""
+    """Whether a refresh elsewhere may be the line's move: there was evidence against the working server as the line
+    turned away, or the last 200 there listed only Contacts other than the phone's, which may be a refusal (F6)."""
     if stay is None or answer.method != "REGISTER":
         return False
     here = line.binding(stay.server)
@@ -103,25 +103,26 @@ def may_have_left(line: LineState, stay: Stay | None, answer: Answered) -> bool:
 
 
 def may_have_gone_on(stay: Stay, answer: Answered) -> bool:
-    """Whether the line may have come to this server before, and have gone on to another since it asked what is answered
-    now: the server just left moves nothing."""
+    """Whether the line may have come to this server before, and gone on to another since it sent the request answered
+    now: an answer of the server just left moves nothing."""
     aside = stay.aside
     return aside is not None and aside.server != answer.server and is_weighty(aside) \
         and answer.sent is not None and aside.sent is not None and aside.sent > answer.sent
 
 
 def may_have_moved_before(stay: Stay, answer: Answered) -> bool:
-    """Whether an earlier answer of the same server may have moved the line there, which then went back and forth."""
+    """Whether an earlier answer of the same server may have moved the line there, after which it went back and forth.
+    """
     away = stay.away
     return any(one.server == answer.server and is_weighty(one) and (away is None or away.time > one.time)
                for one in stay.asides)
 
 
 def may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Answered, track: Track) -> bool:
-    """Whether a REGISTER may have renewed what the line had, although the working server has failed: in R0 whatever
-    server granted it (F5); there (F7) in R0 and R1 a live binding, when its time has come, or that of another (B3: a
-    renewal goes to either) and no failure drives the line away for sure; else only if what stands against the working
-    server is of other lines, or from before the stay; in R1 one that a 200 has ended."""
+    """Whether a REGISTER may only have renewed an existing binding, although the working server has failed. In R0: at
+    whatever server granted it (F5). In R0 and R1: a live binding there (F7) whose renewal is due, or when another's is
+    due (B3: a renewal goes to either) and no failure surely drives the line away. In R1 also one that a 200 has ended.
+    Otherwise only if the evidence against the working server is of other lines, or from before the stay."""
     if answer.method != "REGISTER":
         return False
     if track is Track.ANSWERED and any(one.granted is not None for one in line.bindings):
@@ -142,9 +143,9 @@ def may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Ans
 
 
 def _surely_drives(item: Evidence, phone: PhoneState, stay: Stay, answer: Answered) -> bool:
-    """Whether it is known what the line makes of it: not of an answer, which no firmware need take for a failure (F3,
-    F4), nor of one that came late (F2), nor of what it did not meet itself; nor of a call with which it has not gone
-    elsewhere as soon as that had run out, as at the end of its list (F1)."""
+    """Whether it is sure that this evidence moves the line. Not sure: an answer, which no firmware need take for a
+    failure (F3, F4); a request answered late (F2); what the line did not meet itself; a call after which the line did
+    not go elsewhere as soon as it had run out, as at the end of its list (F1)."""
     reach, turned = phone.reach(stay.server), answer.request_time if stay.away is None else stay.away.time
     if isinstance(item, Failed):
         return is_own(item, reach, answer.line, turned)

@@ -1,10 +1,10 @@
 """A phone's first registration, written down once: REGISTER, mostly its challenge and the REGISTER that answers it, and
 the 200.
 
-Of a line and a phone of which nothing was known, it is known beforehand what these four events leave behind.  While
-they come as expected they are only remembered.  Of most lines the states are never made at all: mere renewals follow
-(`routine`), and then it is enough to know what to make them of.  What is not exactly this is absorbed event by event:
-correctness needs nothing of this file, and a test holds that both ways come to the same.
+For a line and a phone of which nothing was known, the states after these four events are known beforehand.  While the
+events come as expected they are only remembered.  For most lines the states are never built: mere renewals follow
+(`routine`), and it is enough to keep what the states can be made of.  Anything else is absorbed event by event:
+correctness does not depend on this file, and a test makes sure that both roads lead to the same result.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sipaudit.model.state import Beginning, LineState, PhoneState
 
 
 def begins_to_register(event: ModelEvent) -> bool:
-    """Whether the first event of a phone is the REGISTER with which it begins to register."""
+    """Whether the first event of a phone is a REGISTER that begins a registration."""
     return type(event) is Sent and event.method == "REGISTER" and event.follows is None and event.expires != 0
 
 
 class Arriving:
-    """A first registration under way: `first` is the REGISTER with which it began, `challenge` what that was answered
+    """A first registration under way: `first` is the REGISTER with which it began, `challenge` the 401 or 407 to it,
     and `asked` the REGISTER with credentials (or `first`). No rule is about any of them (`stakes`)."""
 
     __slots__ = ("asked", "challenge", "first")
@@ -33,7 +33,8 @@ class Arriving:
         self.challenge: Answered | None = None
 
     def take(self, event: ModelEvent) -> Way:
-        """What the next event of the phone is to the registration; remember it unless it is the last or none of it."""
+        """What the phone's next event is to the registration; it is remembered unless it is the last one, or unrelated.
+        """
         first, asked = self.first, self.asked
         if type(event) is Answered:
             if event.transaction != asked.transaction:
@@ -49,13 +50,13 @@ class Arriving:
         return ON
 
     def done(self, granted: Answered) -> Arrived:
-        """What there is to know after the 200 that ends it."""
+        """What to keep after the 200 that ends it."""
         first = self.first
         began = Beginning(first.time, first.server, first.call_id) if first.anew else None
         return Arrived(granted, self.asked, began, self.challenge is not None)
 
     def so_far(self) -> tuple[LineState, PhoneState]:
-        """The states after what has come of it."""
+        """The states after the events seen so far."""
         line, phone = LineState(), PhoneState()
         for event in (self.first, self.challenge, None if self.asked is self.first else self.asked):
             if event is not None:

@@ -1,10 +1,10 @@
-"""What a line does where nothing is wrong: it calls, subscribes, and speaks in its dialogs, at its working server,
-which answers.
+"""What a line does where nothing is wrong: it calls, subscribes, and sends requests in its dialogs, all to its working
+server, which answers.
 
-Of such an event hardly anything is left once the next has come: a request waits, and its answer ends that.  While they
-come as expected, and no rule can be about any of them (`stakes`), what they change is noted in one record, `Calling`.
-The states of line and phone, as following the events one by one would have made them, are written once something else
-comes or somebody asks.  Correctness needs nothing of this file, and a test holds that both ways come to the same.
+Such events leave hardly anything behind: a request waits, and its answer ends that.  While they come as expected, and
+no rule can be about any of them (`stakes`), their changes are noted in one record, `Calling`.  The states of line and
+phone are written once something else comes or a state is asked for, the same as if the events had been followed one by
+one.  Correctness does not depend on this file, and a test makes sure that both roads lead to the same result.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ OPENING = frozenset({"INVITE", "SUBSCRIBE"})
 
 
 def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:
-    """Whether `event` may be the first of which `Calling` takes note, if the line holds a binding: it opens a dialog at
-    the server that the line works with on every track, and nothing is open, failed, tried or doubtful."""
+    """Whether `event` may be the first that `Calling` notes, if the line holds a binding: it opens a dialog at the
+    server that the line works with on every track, and nothing is open, failed, tried or doubtful."""
     stay, server = line.stays[0], event.server
     if event.method not in OPENING or event.in_dialog or event.follows is not None \
             or stay is None or stay is not line.stays[1] or stay is not line.stays[2]:
@@ -34,20 +34,21 @@ def begins_to_call(line: LineState, phone: PhoneState, event: Sent) -> bool:
 
 
 def _is_settled(stay: Stay, request: Sent) -> bool:
-    """Whether an answer to the request tells nothing of the stay but that its server serves the line."""
+    """Whether an answer to the request can show nothing about the stay but that its server serves the line."""
     return stay.away is None and stay.aside is None and not (stay.failed or stay.tries or stay.unsure) \
         and stay.took < LATE_FROM and request.time > stay.arrived.time
 
 
 class Calling:
-    """What the events of a line have changed since its states were written: at most one request waits at a time, and
+    """What a line's events have changed since its states were written; at most one request waits at a time, and at most
     one call is not over.
 
-    `since` is when it had come to its server, `until` when its last binding runs out. `waiting` is the request under
-    way, `rang` says that it had a provisional answer; `challenge` is the 401 or 407 that no credentials have answered
-    so far, `challenged` that there was any; `opened` is when the first request came that opened a dialog, `served` the
-    last 2xx to one that did; `answered` the last final answer, `invited` when the last such INVITE was sent that had
-    one; `call` is the call, `quiet` when the last one was over, `touched` when the phone last sent.
+    `since` is when the line had come to its server, `until` when its last binding expires. `waiting` is the request
+    under way, `rang` whether it had a provisional response; `challenge` is the 401 or 407 not yet answered with
+    credentials, `challenged` whether there was any; `opened` is when the first dialog-opening request was sent,
+    `served` the last out-of-dialog 2xx; `answered` the last final answer, `invited` when the last out-of-dialog INVITE
+    that has a final answer was sent; `call` is the call, `quiet` when the last one ended, `touched` when the phone last
+    sent a request.
     """
 
     __slots__ = ("answered", "call", "challenge", "challenged", "invited", "line", "opened", "quiet", "rang", "served",
@@ -72,7 +73,7 @@ class Calling:
         self.call: Call | None = phone.calls[0] if phone.calls else None
         self.quiet = phone.quiet
 
-    # Each notes an event; False, and nothing is noted, if it is anything that might matter otherwise.
+    # Each of these notes an event, or returns False if it might matter in another way: the long road takes it.
 
     def asks(self, request: Sent) -> bool:
         """A request: in a dialog that is known, or to open one."""
@@ -88,11 +89,12 @@ class Calling:
         return True
 
     def _knows(self, call: int | None) -> bool:
-        """Whether it is the call that is known, or none but a subscription."""
+        """Whether `call` is the known call, or None: a subscription's dialog."""
         return call is None or (self.call is not None and self.call.number == call)
 
     def _opens(self, request: Sent) -> bool:
-        """What opens a dialog: for the first time, or with the credentials that it was asked for."""
+        """Note a request that opens a dialog: its first sending, or the one with the credentials that were asked for.
+        """
         challenge = self.challenge
         if request.follows is None:
             if challenge is not None:
@@ -105,7 +107,7 @@ class Calling:
         return True
 
     def answers(self, answer: Answered) -> bool:
-        """An answer to the request that waits, in time."""
+        """A timely answer to the waiting request."""
         request, status = self.waiting, answer.status
         if request is None or answer.transaction != request.transaction:
             return False
@@ -113,7 +115,7 @@ class Calling:
         if not rang and answer.time - request.time >= LATE_FROM:
             return False
         if status < 200:
-            self.rang = rang or answer.method == "INVITE"   # F4: a provisional stops no other's timer
+            self.rang = rang or answer.method == "INVITE"   # F4: a provisional stops the timer of INVITEs only
             return True
         if status < 300:
             if not answer.in_dialog:
@@ -136,7 +138,7 @@ class Calling:
         if change.state == "over":
             waiting = self.waiting
             if waiting is not None and waiting.method == "INVITE" and not self.rang:
-                return False   # it has run out, and was over before that was noticed
+                return False   # it has run out: the call was over before this event
             self.call, self.quiet = None, time
         else:
             up, answered = (time, change) if change.state == "up" else (None, None)
@@ -144,10 +146,10 @@ class Calling:
             self.call = Call(change.call, change.line, change.server, began, up, answered)
         return True
 
-    # -- what is left of them
+    # -- the states after them
 
     def line_after(self, line: LineState) -> LineState:
-        """The line's state, which was written when this began, as it is now."""
+        """The line's state now; `line` is the state that was written when this began."""
         before, served = line.stays[0], self.served
         assert before is not None
         stay = replace(before, opened=self.opened if before.opened is None else before.opened,
@@ -159,7 +161,7 @@ class Calling:
             self.server if self.challenged else line.challenger, line.asked)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
-        """The same of the phone's state."""
+        """The phone's state now; `phone` is the one that was written when this began."""
         reach, waiting = phone.reach(self.server), self.waiting
         known = with_reach(phone, replace(
             reach, waiting=() if waiting is None else (waiting,),

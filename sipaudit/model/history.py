@@ -1,4 +1,4 @@
-"""What became of a line: its moves, its tries and its registrations, read off the steps of its replay."""
+"""What happened to a line: its moves, its tries and its registrations, taken from the steps of its replay."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from sipaudit.turned_away import has_room
 
 CODES = frozenset({"503", "other-response"})   # causes of moves that are answers
 ROWS_KEPT = 10_000   # moves, tries and registrations kept for one line
-TRIES_OPEN = 3       # tries, the last ones, of which it may still be learnt what came of them
+TRIES_OPEN = 3       # the last tries, whose results may still come
 
 
 class MoveKind(StrEnum):
-    """What a move was (contract.md 3): away from a failed server, back up, to another entry, or nobody can tell."""
+    """What kind of move it was (contract.md 3): away from a failed server, back up, to another entry, or unknown."""
     FAILOVER = "failover"
     FAILBACK = "failback"
     FALLBACK = "fallback"
@@ -35,7 +35,8 @@ class MoveKind(StrEnum):
 
 
 class MoveSeen(Struct, frozen=True):
-    """A change of the working server; `time` the answer that made it, `first_packet` the first one sent there."""
+    """A change of the working server; `time` is that of the answer that made it, `first_packet` that of the first
+    packet sent there."""
 
     time: float
     first_packet: float | None
@@ -47,19 +48,19 @@ class MoveSeen(Struct, frozen=True):
 
 
 def when_turned(move: MoveSeen | Move) -> float:
-    """When the line turned to the server that it moved to: with the first packet there, where that was seen."""
+    """When the line turned to the server that it moved to: at its first packet there, where that was seen."""
     return move.time if move.first_packet is None else move.first_packet
 
 
 class TrySeen(Struct):
-    """A request that left a working server which had not failed, and what came of it."""
+    """A request that left a working server which had not failed, and its result."""
 
     request: Sent
     result: str = "unknown"
 
 
 class RegistrationSeen(Struct, frozen=True):
-    """One stretch of a registration at one server; `end` None while it lives."""
+    """One stretch of a registration at one server; `end` is None while it is live."""
 
     server: str
     since: float
@@ -70,7 +71,7 @@ class RegistrationSeen(Struct, frozen=True):
 
 
 class Context(Protocol):
-    """What is known of a line beside its events."""
+    """What is known of a line apart from its events."""
 
     @property
     def track(self) -> Track: ...
@@ -80,20 +81,21 @@ class Context(Protocol):
 class History:
     """Follows one line's steps and keeps what a report shows of them, within bounds.
 
-    `earlier` is, by server, what a registration that goes on had behind it at a refresh with which the model began
-    its binding anew, since a failover had left it: F8 ends it there, and where it does not a refresh lengthens the row.
+    `earlier` holds, by server, the previous part of a registration that went on with a refresh after a failover had
+    left it, where the model began its binding anew: F8 ends the registration there; where that does not hold, the
+    refresh lengthens the row.
     """
 
     __slots__ = ("earlier", "ended", "moves", "tries")
 
     def __init__(self) -> None:
-        self.moves: tuple[MoveSeen, ...] = ()   # of most lines these stay empty, and there are as many as lines
+        self.moves: tuple[MoveSeen, ...] = ()   # these stay empty for most lines, of which there are many
         self.tries: tuple[TrySeen, ...] = ()
         self.ended: tuple[RegistrationSeen, ...] = ()
         self.earlier: tuple[RegistrationSeen, ...] = ()
 
     def take(self, step: Step, context: Context) -> None:
-        """Take in one step. `context` is asked for the order of servers and the regime's track when they matter."""
+        """Process one step. `context` is asked for the order of servers and the regime's track when they matter."""
         if step.before.stays is not step.after.stays:
             track = context.track
             before, after = step.before.stays[track], step.after.stays[track]
@@ -106,7 +108,7 @@ class History:
 
     @property
     def is_trying(self) -> bool:
-        """Whether it is not known yet what came of one of the last tries."""
+        """Whether the result of one of the last tries is still unknown."""
         return bool(self.tries) and any(one.result == "unknown" for one in self.tries[-TRIES_OPEN:])
 
     def _stayed(self, before: Stay, after: Stay, step: Step, context: Context) -> None:
@@ -120,7 +122,7 @@ class History:
                 self.tries += (TrySeen(step.event),)
 
     def _settle_tries(self, event: ModelEvent, phone: PhoneState) -> None:
-        """Settle tries by their answers, or by the time that has passed; the next may have followed one meanwhile."""
+        """Settle tries by their answers, or by elapsed time; another try may have followed one in the meantime."""
         later = inf
         for one in reversed(self.tries[-TRIES_OPEN:]):
             if one.result == "unknown":
@@ -128,7 +130,7 @@ class History:
             later = one.request.time
 
     def _bound(self, step: Step, server: str, context: Context) -> None:
-        """Note the stretches that an answer of this server ended: at most those there."""
+        """Store the stretch that an answer of this server ended: only one at that server can end by it."""
         before, after = step.before.binding(server), step.after.binding(server)
         if before is None or before.granted is None:
             return
@@ -142,15 +144,15 @@ class History:
             self.ended += (row,)
 
     def _whole(self, row: RegistrationSeen) -> RegistrationSeen:
-        """The stretch with what it had behind it at the refresh that it seems to begin with."""
+        """The stretch joined to the earlier part that its first refresh continues."""
         for one in self.earlier:
             if one.server == row.server and one.until == row.since:
                 return replace(row, since=one.since, refreshes=one.refreshes + 1 + row.refreshes)
         return row
 
     def forget(self, before: float) -> None:
-        """Forget what was over before that time (seconds since the epoch) and was told, but the last move: it tells
-        where the line works, and why. The packets that prove it were told with it."""
+        """Forget what was over before that time (seconds since the epoch) and has been reported, except the last move:
+        it says where the line works, and why; only the packets that prove it are dropped."""
         if self.moves and self.moves[0].time < before:
             last = self.moves[-1]
             if last.time < before and last.evidence:
@@ -162,15 +164,15 @@ class History:
             self.ended = tuple(row for row in self.ended if row.until is None or row.until >= before)
 
     def view_begins(self, state: LineState, now: float, track: Track) -> None:
-        """Nothing was seen for a while until `now`, or the phone has started anew: what became of the registrations
-        that lived is not known."""
+        """Nothing was seen for a while until `now`, or the phone has booted: close the live registrations, whose
+        further fate is unknown."""
         for binding in state.bindings:
             if binding.granted is not None and has_room(self.ended, ROWS_KEPT, "history"):
                 row = self._whole(_row(binding, now, track is Track.REGAINED))
                 self.ended += (row if row.end is not None else replace(row, until=now, end="unknown"),)
 
     def registrations(self, state: LineState, now: float, track: Track) -> list[RegistrationSeen]:
-        """All stretches, those that live at `now` last. Ordered by beginning."""
+        """All stretches, with those live at `now`, ordered by beginning."""
         invalidates = track is Track.REGAINED
         rows = [self._whole(_row(binding, now, invalidates)) for binding in state.bindings if binding.granted]
         if self.ended:
@@ -179,8 +181,8 @@ class History:
 
 
 def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float) -> None:
-    """Settle a try; `later` is when the next one went out. A call that was taken back has no result that tells
-    anything, whatever its server makes of it (RFC 3261 9.1)."""
+    """Settle a try; `later` is when the next one was sent. The result of a cancelled call says nothing, whatever its
+    server answers (RFC 3261 9.1)."""
     asked = one.request
     if asked.transaction in phone.reach(asked.server).cancelled:
         one.result = "abandoned"
@@ -193,7 +195,7 @@ def _settle_try(one: TrySeen, event: ModelEvent, phone: PhoneState, later: float
 
 
 def track_of(profile: Profile) -> Track:
-    """The track of the line's regime; R0's where it is unknown, because it believes every answer."""
+    """The track of the line's regime; R0's where the regime is unknown, because that accepts every answer."""
     regimes = possible_regimes(profile.settings)
     return TRACK_OF[next(iter(regimes))] if len(regimes) == 1 else Track.ANSWERED
 
@@ -208,14 +210,14 @@ def _move(before: Stay, after: Stay, profile: Profile) -> MoveSeen:
 
 
 def left_for(stay: Stay, answer: Answered, reach: Reach, profile: Profile) -> MoveSeen:
-    """The move that an answer from another server would be if it made that the working one; `reach` is of the server of
-    the stay."""
+    """The move that an answer from another server would be if it made that the working one; `reach` is that of the
+    stay's server."""
     failed = against(reach, answer.time, UNDECLARED_EARLIEST)
     return _move(stay, Stay(answer.server, answer, stay.away, stay.server, failed), profile)
 
 
 def is_same_move(one: MoveSeen, other: MoveSeen) -> bool:
-    """Whether two moves of a line are one, told by different answers: the phone turned once."""
+    """Whether two moves of a line are one, shown by different answers: the phone turned once."""
     turned = one.first_packet is not None and one.first_packet == other.first_packet
     return one.target == other.target and (turned or one.time == other.time)
 
@@ -230,9 +232,9 @@ def _kind(before: Stay, after: Stay, profile: Profile) -> MoveKind:
 
 
 def _drives_up(item: Evidence, turned: float, least: float) -> bool:
-    """Whether it drives a line upward. A return crosses requests of which the answers are on their way: no silence
-    does that is shorter than F2's earliest, or before anything is sent again. Nor does what a call was answered long
-    ago (F4: 480, if nobody was there)."""
+    """Whether this evidence explains a move upward. A return crosses requests whose answers are on their way, so no
+    silence does that is shorter than F2's earliest, or than the first retransmission. Nor does the answer to a call of
+    long ago (F4: 480, if nobody was there)."""
     if isinstance(item, Sent):
         return turned - item.time >= least
     return not is_open_of_call(item) or turned - item.time <= SILENCE_MAX
@@ -244,8 +246,8 @@ def _failback_cause(kind: MoveKind, profile: Profile) -> str:
 
 
 def cause_of(failures: Iterable[Evidence]) -> str:
-    """Why a line left a server, by the firmest evidence there is: a transport failure, then a code, then silence;
-    no code of before a silence, though nothing has taken it back (F4)."""
+    """Why a line left a server, by the firmest evidence there is: a transport failure, then a code, then silence; a
+    code from before a silence does not count, even if nothing has disproved it (F4)."""
     failed = tuple(failures)
     for item in failed:
         if isinstance(item, Failed):
@@ -258,7 +260,7 @@ def cause_of(failures: Iterable[Evidence]) -> str:
 
 
 def _ended(before: Binding, after: Binding | None, step: Step, invalidates: bool) -> RegistrationSeen:
-    """The stretch that this step ended, or, without an end, refreshed."""
+    """The stretch that this step ended, or, with `end` None, refreshed."""
     now = step.event.time
     over = _row(before, now, invalidates)
     if over.end is not None:
@@ -272,7 +274,7 @@ def _closed(binding: Binding, until: float | None, end: str | None) -> Registrat
 
 
 def _row(binding: Binding, now: float, invalidates: bool) -> RegistrationSeen:
-    """The stretch as it stands at `now`; (`invalidates`) in R2 and R3 a failover away ended it (F8)."""
+    """The stretch as it stands at `now`; with `invalidates`, in R2 and R3, a failover away ended it (F8)."""
     until, left = binding.until, binding.left
     if invalidates and left is not None and left < until:
         return _closed(binding, left, "invalidated")

@@ -1,7 +1,7 @@
-"""The small machines of which a line's state is made, by name: a registration at one server, and the mark of R2.
+"""The small state machines that make up a line's state, by name: a registration at one server, and the mark of R2.
 
-The state itself holds packets (`state.Binding`, `state.FailedMark`); these names
-are what it amounts to at a moment (reference-model.md 1, *registered*, *failed*).
+The state itself holds packets (`state.Binding`, `state.FailedMark`); these names say what it amounts to at a moment
+(reference-model.md 1, *registered*, *failed*).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RegistrationState(StrEnum):
 
 
 class FailedServer(StrEnum):
-    """What a server is to the line under R2 (F9)."""
+    """The status of a server for the line under R2 (F9)."""
 
     NO = "not failed"
     FAILED = "failed"
@@ -47,7 +47,7 @@ def registration(binding: Binding | None, now: float, *, invalidates: bool) -> R
 
 
 def failed_server(mark: FailedMark | None, now: float) -> FailedServer:
-    """What the server is for the line at `now` (seconds since the epoch)."""
+    """The status of the server for the line at `now` (seconds since the epoch)."""
     if mark is None:
         return FailedServer.NO
     if mark.tried is None:

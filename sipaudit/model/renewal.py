@@ -1,7 +1,7 @@
-"""Registrations that went as most do: a renewal under way, and, packed, those that are over.
+"""Registrations of the most common form: a renewal under way, and those that are over, packed.
 
-There are as many of these as lines, and nearly none is asked for again.  Packed, their numbers lie side by side: each
-would take 32 bytes as an object of its own.
+There are as many of these as lines, and hardly any is looked up again.  Packed, their numbers lie side by side; as
+an object of its own each number would take 32 bytes.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from sipaudit.model.events import Answered, Sent
 from sipaudit.model.reach import LONG_AGO, Reach
 from sipaudit.model.state import Beginning, Binding, LineState, PhoneState, Stay
 
-# A first registration: the 200, and behind it the REGISTER, which goes with the first renewal.
+# A first registration: the 200, followed by the REGISTER, which is dropped at the first renewal.
 _ARRIVED = Layout("<IQQddddd?")
 _ASKED = Layout("<QQ???")
-# A renewal; as long as these two, so that it takes the place in memory that they leave.
+# A renewal; as long as those two together, so that it fits the memory that they free.
 _ENDED = Layout("<IQQQ?dddQd11x")
 
-TIMES = 256   # that phones ask for, remembered
+TIMES = 256   # different expiries cached
 
 Owner = tuple[int, int, str]
 """Phone, line and server of events."""
 
 
 class Renewal(Struct, gc=False):
-    """One mere renewal: REGISTER and 200, or REGISTER, challenge, REGISTER with credentials, and 200. Of each packet it
-    has the time, and whatever else is not the same in every renewal.
+    """One mere renewal: REGISTER and 200, or REGISTER, challenge, REGISTER with credentials, and 200. It holds the time
+    of each packet, and whatever else differs between renewals.
 
-    `sent` is the first REGISTER, `status` of the challenge (0: there was none) that came at `challenged`, `asked` the
-    REGISTER that was granted at `answered`, which is the first where there was no challenge. `again` is the transaction
-    of the one with credentials, 0 before it was sent.
+    `sent` is the time of the first REGISTER, `status` that of the challenge (0: there was none), which came at
+    `challenged`; `asked` is the time of the REGISTER that was granted (the first where there was no challenge),
+    `answered` that of the 200. `again` is the transaction of the REGISTER with credentials, 0 before it was sent.
     """
 
     capture: int
@@ -60,24 +60,25 @@ class Renewal(Struct, gc=False):
                     call_id=self.call_id)
 
     def second(self, whose: Owner) -> Sent:
-        """The one with credentials."""
+        """The REGISTER with credentials."""
         return Sent(self.asked, self.capture, self.asked_frame, *whose, "REGISTER", self.again, expires=self.expires,
                     follows=self.transaction, call_id=self.call_id, proves=self.proves)
 
     def challenge(self, whose: Owner) -> Answered:
-        """What came between them."""
+        """The challenge between them."""
         return Answered(self.challenged, self.capture, self.challenge_frame, *whose, "REGISTER", self.transaction,
                         self.status, self.sent, asked=self.expires)
 
     def packed(self) -> bytes:
-        """The REGISTER that was granted, without its Call-ID, and the 200: what is kept once it is over."""
+        """The REGISTER that was granted, without its Call-ID, and the 200: what is stored once it is over."""
         frame, asked = (self.asked_frame, self.asked) if self.again else (self.frame, self.sent)
         return _ENDED.pack(self.capture, self.transaction, self.again, frame, self.proves, _number(self.expires), asked,
                            self.answered, self.answer_frame, self.granted)
 
 
 def pack_renewal(granted: Answered, register: Sent) -> bytes | tuple[Answered, Sent]:
-    """The same (`Renewal.packed`) of a renewal that events have told of; the events, if they say anything odd."""
+    """The same (`Renewal.packed`) for a renewal that came as events; the events themselves if anything in them is
+    unusual."""
     if register.fresh or register.anew or not _is_plain(granted, register):
         return granted, register
     first, again = (register.transaction, 0) if register.follows is None else (register.follows, register.transaction)
@@ -86,7 +87,7 @@ def pack_renewal(granted: Answered, register: Sent) -> bytes | tuple[Answered, S
 
 
 def _is_plain(granted: Answered, asked: Sent) -> bool:
-    """Whether a REGISTER and its 200 say of each other, and of no dialog, what nearly all do."""
+    """Whether a REGISTER and its 200 match each other, outside any dialog, as nearly all do."""
     return (
         granted.sent == asked.time and granted.asked == asked.expires and granted.capture == asked.capture
         and not asked.in_dialog and not granted.in_dialog and granted.retry_after is None
@@ -105,9 +106,9 @@ def unpack_renewal(ended: bytes, whose: Owner, call_id: str) -> tuple[Answered, 
 
 
 class Arrived(Struct, gc=False):
-    """A first registration that went as most do (`model.arrival`): the 200 that ended it, the REGISTER that it answers
-    (`asked`; None once a renewal has come after it), how the line came up (`began`), and whether there was a challenge.
-    """
+    """A first registration of the most common form (`model.arrival`): the 200 that ended it, the REGISTER that this
+    answers (`asked`; None once a renewal has followed), how the line came up (`began`), and whether there was a
+    challenge."""
 
     granted: Answered
     asked: Sent | None
@@ -123,7 +124,7 @@ class Arrived(Struct, gc=False):
                          began=self.began, challenger=server if self.challenged else None)
 
     def renewed(self) -> Arrived:
-        """The same, once a renewal has come after it."""
+        """The same, after a renewal."""
         self.asked = None
         return self
 
@@ -135,13 +136,14 @@ class Arrived(Struct, gc=False):
 
 
 class PackedArrival(Struct, gc=False):
-    """An `Arrived`: `packed` has all of it but the Call-ID, and NaN for when the line came up if it did not."""
+    """A packed `Arrived`: `packed` holds all but the Call-ID, with NaN for the time that the line came up if it did
+    not."""
 
     packed: bytes
     call_id: str
 
     def unpacked(self, whose: Owner) -> Arrived:
-        """What it was before."""
+        """The `Arrived` that was packed."""
         packed = self.packed
         capture, frame, transaction, time, sent, granted, expires, began, challenged = _ARRIVED.unpack_from(packed)
         wanted = _seconds(expires)
@@ -155,12 +157,12 @@ class PackedArrival(Struct, gc=False):
         return Arrived(ended, asked, None if isnan(began) else Beginning(began, whose[2], self.call_id), challenged)
 
     def renewed(self) -> PackedArrival:
-        """The same, once a renewal has come after it."""
+        """The same, after a renewal."""
         return PackedArrival(self.packed[:_ARRIVED.size], self.call_id)
 
 
 def pack_arrival(arrived: Arrived) -> Arrived | PackedArrival:
-    """What is kept of a first registration; it stays as it is, if it says anything odd."""
+    """The packed form of a first registration; the registration itself if anything in it is unusual."""
     granted, asked, began = arrived.granted, arrived.asked, arrived.began
     if asked is None or not _is_plain(granted, asked):
         return arrived
@@ -176,11 +178,11 @@ def _number(seconds: float | None) -> float:
 
 
 def _seconds(number: float) -> float | None:
-    """As messages say them: in whole numbers, or not at all."""
+    """As in messages: a whole number where it is one, or None."""
     return None if isnan(number) else _one(number)
 
 
 @lru_cache(TIMES)
 def _one(number: float) -> float:
-    """One number for all that are equal: the phones of a site ask for the same time."""
+    """One shared object for equal numbers: the phones of a site ask for the same expiry."""
     return int(number) if number.is_integer() else number

@@ -1,16 +1,12 @@
-"""The commonest thing a phone does, taken in one go: a registration renewed at the working server, with nothing else
-in between.
+"""The most common thing a phone does, in one go: a renewal at the working server, with nothing else in between.
 
-REGISTER, challenge, REGISTER, 200 are four events, and all that is left of them
-is a later 200.  While they come as expected they are only remembered, and so is
-how often they came: `Renewals` makes the two states that following them one by
-one would have made, once something else comes or somebody asks.  What is not
-exactly this goes the long way: correctness needs nothing of this file, and
-a test holds that both ways come to the same.
+REGISTER, challenge, REGISTER, 200 are four events, and all that remains of them is a later 200.  While they come as
+expected, only they and their number are remembered: `Renewals` builds the two states, as following the events one by
+one would have, once something else comes or a state is asked for.  Anything else takes the long road: correctness does
+not depend on this file, and a test makes sure that both roads lead to the same result.
 
-From the second renewal on not even the events are made: reconstruction tells
-`Renewals` itself what passed (`reconstruct.short_road`), and they can be made
-of that if they are ever asked for.
+From the second renewal on not even the events are made: reconstruction reports the packets to `Renewals` directly
+(`reconstruct.short_road`), and the events can be made from those if they are ever needed.
 """
 
 from __future__ import annotations
@@ -43,12 +39,12 @@ class Way(Enum):
     OFF = "off"       # something else
 
 
-BEGUN, ON, DONE, OFF = Way   # of an Enum's members each look-up costs as much as two tests
+BEGUN, ON, DONE, OFF = Way   # looking up a member of an Enum costs as much as two tests
 
 
 def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callable[[], Profile]) -> bool:
-    """Whether `event` may begin a renewal that is nothing but that: of a live binding at the server that the line works
-    with on every track, which is its primary or was never left, and where nothing is open, failed or doubtful."""
+    """Whether `event` may begin a mere renewal: of a live binding at the server that the line works with on every
+    track, which is its primary or was never left, and where nothing is open, failed or doubtful."""
     if type(event) is not Sent or event.method != "REGISTER" or event.follows is not None or event.expires == 0:
         return False
     server = event.server
@@ -66,15 +62,15 @@ def begins(line: LineState, phone: PhoneState, event: ModelEvent, plain: Callabl
 
 
 def _is_settled(stay: Stay, register: Sent) -> bool:
-    """Whether the 200 of a renewal that `register` begins tells nothing new of the stay, but that its server has served
-    the line since the arrival, and soon."""
+    """Whether the 200 of a renewal that `register` begins shows nothing new about the stay, except that its server has
+    answered the line, in time, since the arrival."""
     return is_plain(stay) or (stay.aside is None and not stay.unsure and stay.took < LATE_FROM
                               and register.time > stay.arrived.time)
 
 
 def answered(answer: Answered, challenged: bool, asked_again: bool) -> Way:
-    """What an answer is to the REGISTER under way: its challenge, unless it was `challenged` before, or the 200 to it,
-    which after a challenge was `asked_again`."""
+    """What an answer is to the REGISTER under way: a challenge, unless it was `challenged` before, or the 200, which
+    after a challenge must answer a REGISTER with credentials (`asked_again`)."""
     if answer.sent is None or answer.time - answer.sent >= LATE_FROM:
         return OFF
     if answer.status == 200:
@@ -84,8 +80,8 @@ def answered(answer: Answered, challenged: bool, asked_again: bool) -> Way:
 
 
 class Common(NamedTuple):
-    """What the renewals of all lines share: `open` are the phones of which one is under way, the oldest first, and
-    `when_ended` is called with each that ends."""
+    """What the renewals of all lines share: `open` are the phones with a renewal under way, the oldest first, and
+    `when_ended` is called with each renewal that ends."""
 
     open: dict[int, None]
     when_ended: Callable[[Renewals, Renewal], object]
@@ -96,11 +92,11 @@ class Renewals:
     (`begins`) is true of the next while nothing else happens.
 
     `first` is the REGISTER of the one under way, `challenge` the answer to it and `last` the REGISTER with credentials
-    (or `first`), None between two renewals. `challenged` says that any was; `count` of them are not yet in the line's
-    state. The next begins after `since`, and before `until`, when the binding runs out; `moved` says whether the line
-    came to its server from another. Where reconstruction told of them without events, `current` is one under way. The
-    last one, `ended`, lies packed, but for its `call_id`. `arrived` is the first registration, where nothing was
-    written since.
+    (or `first`); all None between two renewals. `challenged`: there was a challenge in any of them; `count` is how many
+    are not yet in the line's state. The next must begin after `since` and before `until`, when the binding expires;
+    `moved` says whether the line came to its server from another. `current` is a renewal under way that reconstruction
+    reports without events. `ended` is the last one, packed except for its `call_id`. `arrived` is the first
+    registration, if no state was written since.
     """
 
     __slots__ = ("arrived", "call_id", "challenge", "challenged", "common", "count", "current", "ended", "first",
@@ -108,8 +104,8 @@ class Renewals:
 
     def __init__(self, state: LineState, event: Sent | Answered, common: Common, arrived: Arrived | None = None
                  ) -> None:
-        """`event` begins the first of them (`begins`), or is the 200 of a registration of which all is true that must
-        be when the next begins."""
+        """`event` begins the first of them (`begins`), or is the 200 of a registration after which the next renewal
+        meets all that `begins` demands."""
         self.arrived = None if arrived is None else pack_arrival(arrived)
         self.phone, self.line, self.server = event.phone, event.line, event.server
         self.moved = arrived is None and has_moved(state)
@@ -118,7 +114,7 @@ class Renewals:
         if type(event) is Answered:
             self.since, self.until = event.time, runs_out(event)
         elif type(event) is Sent:
-            self.since = self.until = 0.0   # it has begun in time
+            self.since = self.until = 0.0   # this one has begun in time
             self.first = self.last = event
             common.open[self.phone] = None
         self.challenge: Answered | None = None
@@ -130,8 +126,8 @@ class Renewals:
         self.common = common
 
     def take(self, event: ModelEvent) -> Way:
-        """What `event` is to the renewals, and remember it: a REGISTER that begins one, a challenge, its answer, or
-        the 200 that ends it. Flat, because nine events of ten pass here."""
+        """What `event` is to the renewals: a REGISTER that begins one, a challenge, the REGISTER with credentials, or
+        the 200 that ends it; it is remembered. Flat, because nine out of ten events pass here."""
         if self.current is not None:
             self._spell_out(self.current)
         if type(event) is Sent:
@@ -172,7 +168,7 @@ class Renewals:
         self.first = self.last = self.challenge = None
 
     def _count(self, challenged: bool, until: float) -> None:
-        """One more is over."""
+        """Count one more renewal that is over."""
         if challenged:
             self.challenged = True
         if self.count == 0 and self.arrived is not None:
@@ -188,7 +184,7 @@ class Renewals:
         return None if self.first is None else self.first.time
 
     def under_way(self) -> list[ModelEvent]:
-        """The events of the renewal that has not ended."""
+        """The events of the renewal under way."""
         if self.current is not None:
             self._spell_out(self.current)
         events = (self.first, self.challenge, self.last if self.last is not self.first else None)
@@ -197,14 +193,14 @@ class Renewals:
     # -- without events
 
     def adopt(self, register: Sent) -> None:
-        """The first has begun with an event; what comes of it may be told without."""
+        """The first renewal has begun with an event; its later packets may be reported without events."""
         if not register.fresh and not register.proves:
             self.first = self.last = None
             self.current = Renewal(register.capture, register.frame, register.time, register.transaction,
                                    register.expires, register.call_id)
 
     def begin(self, renewal: Renewal) -> None:
-        """A renewal has begun, of which events will not tell."""
+        """A renewal has begun that is reported without events."""
         self.current = renewal
         self.common.open[self.phone] = None
 
@@ -215,13 +211,13 @@ class Renewals:
         self.pass_by(renewal)
 
     def pass_by(self, renewal: Renewal) -> None:
-        """One has begun and ended, and nothing was between."""
+        """A renewal has begun and ended with nothing in between."""
         self.common.when_ended(self, renewal)
         self.ended, self.call_id = renewal.packed(), renewal.call_id
         self._count(renewal.status != 0, renewal.answered + renewal.granted)
 
     def _spell_out(self, renewal: Renewal) -> None:
-        """Something else comes: from here on events tell of the renewal under way, also of what passed before."""
+        """Something else comes: turn the renewal under way into events, including what has passed of it."""
         self.current = None
         whose = self._whose
         self.first = self.last = renewal.first(whose)
@@ -230,27 +226,27 @@ class Renewals:
         if renewal.again:
             self.last = renewal.second(whose)
 
-    # -- what is left of them
+    # -- the states after them
 
     @property
     def _whose(self) -> Owner:
         return self.phone, self.line, self.server
 
     def _last(self) -> tuple[Answered, Sent] | None:
-        """The 200 that ended the last one, and its REGISTER, made if no events told of them."""
+        """The 200 that ended the last renewal, and its REGISTER; made here if they did not come as events."""
         ended = self.ended
         if type(ended) is bytes:
             return unpack_renewal(ended, self._whose, self.call_id)
         return ended   # type: ignore[return-value]  # `isinstance` would be a call
 
     def _arrived(self) -> Arrived | None:
-        """The first registration, where nothing was written since."""
+        """The first registration, if no state was written since."""
         arrived = self.arrived
         return arrived.unpacked(self._whose) if type(arrived) is PackedArrival else arrived   # type: ignore[return-value]
 
     def line_after(self, line: LineState) -> LineState:
-        """The line's state with all renewals that ended; from then on it has them, but where it is made of its first
-        registration: then it need not be kept."""
+        """The line's state with all renewals that ended. From then on that state includes them, unless it is made from
+        the first registration: then it need not be stored."""
         arrived, last = self._arrived(), self._last()
         if arrived is not None:
             line = arrived.line()
@@ -269,7 +265,7 @@ class Renewals:
                          self.server if self.challenged else line.challenger, line.asked)
 
     def phone_after(self, phone: PhoneState) -> PhoneState:
-        """The phone's state after all of them."""
+        """The phone's state with all renewals that ended."""
         self.arrived = arrived = self._arrived()   # unpacked, for the line's state, which has the same events
         self.ended = last = self._last()
         if arrived is not None:

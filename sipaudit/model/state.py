@@ -1,8 +1,7 @@
-"""What is known of a line and of its phone: frozen values, made of the events that taught it.
+"""What is known of a line and of its phone: frozen values, built from the events that showed it.
 
-State never holds a verdict, a setting or a reading.  Where the regimes part -
-which answer makes a server the working one - the state carries one `Stay` a
-track, and the expectations pick theirs.
+State never holds a verdict, a setting or a reading.  Where the regimes differ in which answer makes a server the
+working one, the state has one `Stay` for each track, and the expectations pick theirs.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Track(IntEnum):
     """The three ways to tell the working server (reference-model.md 1, *working server*)."""
 
     ANSWERED = 0     # R0: any out-of-dialog request answered with 2xx
-    REGISTERED = 1   # R1: only after its 200 to a REGISTER; an older binding, even lapsed, will do (F7)
+    REGISTERED = 1   # R1: only after its 200 to a REGISTER; an older binding, even an expired one, is enough (F7)
     REGAINED = 2     # R2, R3: only after a 200 to a REGISTER sent since the server was left (F8)
 
 
@@ -36,31 +35,31 @@ class Stay(Struct, frozen=True, gc=False):
     `arrived`: the answer that made it the working server.  `first`: the first packet to another server after the last
     to the server left; T0 lies between the two (None: the stay was found in progress).
     `origin`: the server left, `origin_since` when the stay there began, `failed` the evidence against it at the move.
-    `moves`: the answers that made the moves of the last twenty minutes, this one's last, since one that no failure
-    explains.  `called`: Call-IDs of the last calls sent here since the line came from another server, or asked another.
-    `opened`: when the first dialog-initiating request was sent here that did not belong to the move (of a stay found in
+    `moves`: the answers that made the moves of the last twenty minutes, this one's last, since a move that no failure
+    explains.  `called`: Call-IDs of the last calls sent here since the line came from, or tried, another server.
+    `opened`: when the first dialog-initiating request was sent here that was not part of the move (of a stay found in
     progress: the first of all).
 
-    Whether it began at all, and then.
-    `took`: seconds that the arrival's answer took; a phone may have given up before (F2; 0: a provisional came first,
-    or the server has served the line since).  `unsure`: the answer need not have moved the line (F6, F7).
-    `refreshed`: it may only have renewed a live binding there.  `proven`: when a later answer showed that the line had
-    come, where the arrival's need not have moved it: by then, at the latest, T0 was over.
-    `older`: the line may have been here before, and never have left.  `perhaps`: the servers where it may have worked
-    all the while at the move.  `found`: nothing but REGISTERs showed the line at the server left, mere refreshes of an
-    old binding, maybe (F7).  `doubted`: it was found there by an answer that need not have brought it.
-    `earliest`: `turned` of the server left: T0 may be as early.  `late`: seconds that the answer took after which the
-    line seemed to leave this server for the one left: if it gave up before (F2), it never did.
+    Whether it began at all, and when.
+    `took`: seconds until the arrival's answer; the phone may have given up before (F2; 0: a provisional came first, or
+    the server has served the line since).  `unsure`: the answer need not have moved the line (F6, F7).
+    `refreshed`: that answer may only have renewed a live binding here.  `proven`: when a later answer showed that the
+    line had come, where the arrival's need not have moved it: T0 was over by then at the latest.
+    `older`: the line may have been here before, and never have left.  `perhaps`: the servers where it may in fact have
+    worked until the move.  `found`: only REGISTERs showed the line at the server left, perhaps mere refreshes of an old
+    binding (F7).  `doubted`: it was found there by an answer that need not have brought it.
+    `earliest`: `turned` of the server left: T0 may be as early.  `late`: seconds that an answer took after which the
+    line seemed to leave this server for the one left: if the phone gave up before (F2), it never left.
 
     What has happened since.
-    `answers_calls`: the server has answered with 2xx what opens a dialog.
-    `away`: the first packet to another server since the last to this one, `driven` whether something spoke against this
-    one as the line turned away.  `tries`: what may have been failback tries, the first and the last few.
+    `answers_calls`: the server has answered a dialog-initiating request with 2xx.
+    `away`: the first packet to another server since the last to this one, `driven` whether there was evidence against
+    this one as the line turned away.  `tries`: possible failback tries, the first and the last few.
     `aside`: the last answer of another server that moved nothing: a 2xx inside a dialog, to a keepalive or an emergency
-    call, or to a request from before the stay; in R0 any other that is neither challenge nor failure.  `others`: those
-    before it by which a working server is told, the first and the last of each server.
-    `turned`: when the line was first driven to another server and asked this one again since: it may have moved by an
-    answer that the capture lacks, and renew its old binding here (F7), until something else is answered.
+    call, or to a request from before the stay; in R0 any other that is neither challenge nor failure.  `others`:
+    earlier ones of a kind that can make a server the working one, the first and the last of each server.
+    `turned`: when the line was first driven to another server before it asked this one again: an answer that the
+    capture lacks may have moved it, and it may renew its old binding here (F7), until something else is answered.
     """
 
     server: str
@@ -92,13 +91,13 @@ class Stay(Struct, frozen=True, gc=False):
 
     @property
     def asides(self) -> tuple[Answered, ...]:
-        """The answers of other servers that moved nothing, but might have."""
+        """Answers of other servers that moved nothing, but might have."""
         return self.others if self.aside is None else (*self.others, self.aside)
 
     @property
     def began(self) -> tuple[float, float] | None:
-        """T0 as an interval, None when the arrival was not seen. What is answered may have been on its way when another
-        request still went to the server left."""
+        """T0 as an interval, None when the arrival was not seen. The request that was answered may have been on its way
+        while another still went to the server left."""
         if self.first is None:
             return None
         asked = self.first.time if self.arrived.sent is None else min(self.arrived.sent, self.first.time)
@@ -106,14 +105,14 @@ class Stay(Struct, frozen=True, gc=False):
 
 
 class Binding(Struct, frozen=True, gc=False):
-    """A line's registration at one server, a small machine of its own.
+    """A line's registration at one server, a small state machine of its own.
 
-    `register` is the REGISTER in progress (challenged or not) and `resent` its last retransmission, `granted` the 200
-    in force, `since` the 200 that began the row (of one that the server has ended, too), `refused` a final refusal
-    after it; `left` is the time of a failover away, after which R2 and R3 hold the binding invalid (F8); `late` says
-    that the phone may have given up the REGISTER that was granted, `removed` is the 200 that ended the binding.
-    `missed` is the last REGISTER that another followed though it had been sent once only: the capture may lack the 200
-    to it.
+    `register` is the REGISTER in progress (challenged or not) and `resent` the time of its last retransmission,
+    `granted` the 200 in force, `since` the 200 that began this registration (kept even if the server has ended it),
+    `refused` a final refusal after `granted`; `left` is the time of a failover away, after which R2 and R3 hold the
+    binding invalid (F8); `late`: the phone may have given up the REGISTER that was granted; `removed` is the 200 that
+    ended the binding.
+    `missed` is the last REGISTER that was sent only once before another followed: the capture may lack its 200.
     """
 
     server: str
@@ -130,7 +129,7 @@ class Binding(Struct, frozen=True, gc=False):
 
     @property
     def expires(self) -> float:
-        """Seconds granted: own Contact's or the header's, else what was asked, else without end (F6)."""
+        """Seconds granted: own Contact's or the header's, otherwise what was asked, otherwise without end (F6)."""
         return 0.0 if self.granted is None else _lasts(self.granted)
 
     @property
@@ -148,7 +147,7 @@ class Binding(Struct, frozen=True, gc=False):
 
     @property
     def due(self) -> float:
-        """When the line renews it next, at the pace at which it has done so; without end while it has not."""
+        """When the line should renew it next, at the average interval so far; without end before its first renewal."""
         if self.granted is None or self.since is None or not self.refreshes:
             return NO_EXPIRY
         granted = self.granted.time
@@ -167,8 +166,8 @@ def _lasts(granted: Answered) -> float:
 
 
 class Call(Struct, frozen=True, gc=False):
-    """A call of the phone that is not over: `line` may be NO_LINE, `up` is when its 2xx passed (None: it rings), and
-    `answered` tells of that packet."""
+    """A call of the phone that is not over: `line` may be NO_LINE, `up` is the time of its 2xx (None: it rings), and
+    `answered` the event of that packet."""
 
     number: int
     line: int
@@ -180,13 +179,13 @@ class Call(Struct, frozen=True, gc=False):
 
 class FailedMark(Struct, frozen=True, gc=False):
     """A server that is *failed* for the line (F9): since the answer that made another the working one, until `tried`,
-    a REGISTER there that asks for more than 0 (the last of them); `refused` is when that try had failed by an answer.
+    the last REGISTER there that asks for more than 0; `refused` is when an answer made that try fail.
 
-    `against` is what stood against the server when the line left it, `sure` what of it the line surely left it for:
-    empty where the failover, or that of a later move, may have been none. `began` is when the line had turned to this
-    server and `moved` when it turned to the other; `again` says that the line has moved since for no failure that was
-    seen: if there was one, it ended the mark. `took` are the seconds that the answer took with which the line had come
-    to this server: if it gave up before (F2), it was not here.
+    `against` is the evidence against the server when the line left it, `sure` the part that surely made the line leave:
+    empty where this or a later failover may not have been one. `began` is when the line had turned to this server,
+    `moved` when it turned to the other; `again`: the line has moved since without a visible failure (if there was one,
+    it ended the mark). `took` is how many seconds the answer took that brought the line to this server: if the phone
+    gave up before (F2), the line was never here.
     """
 
     server: str
@@ -204,7 +203,7 @@ class FailedMark(Struct, frozen=True, gc=False):
 class PhoneState(Struct, frozen=True, gc=False):
     """What all lines of a phone share: failure evidence by server, signs that the capture lacks packets, and calls.
 
-    `quiet` is when the last call that ended was over, `started` when a boot was last seen.
+    `lost` is the time of the last such sign, `quiet` when the last call ended, `started` the last boot that was seen.
     """
 
     reaches: tuple[Reach, ...] = ()
@@ -217,7 +216,7 @@ class PhoneState(Struct, frozen=True, gc=False):
         return next((call for call in self.calls if call.number == number), None)
 
     def reach(self, server: str) -> Reach:
-        """What it has learned of a server; of one that it never turned to, nothing."""
+        """What it has learned of a server; an empty `Reach` for a server that it never used."""
         for reach in self.reaches:
             if reach.server == server:
                 return reach
@@ -225,7 +224,7 @@ class PhoneState(Struct, frozen=True, gc=False):
 
 
 class Beginning(Struct, frozen=True, gc=False):
-    """A REGISTER with which a line came up: of a whole site that is a packet a line, kept for good."""
+    """The REGISTER with which a line came up, kept for good: one packet for each line of a whole site."""
 
     time: float
     server: str
@@ -236,13 +235,12 @@ class LineState(Struct, frozen=True, gc=False):
     """All that is known of one line at one server entry.
 
     `stays` by track, `bindings` by server, `boot` the last possible boot (or log-out), `answers` the last DNS answers
-    for the entry, newest last, `reordered` the last one that changed its servers or their order, `asked` when the phone
-    last looked it up and no answer was seen, `served` the last 2xx of a working server outside of dialogs.  `failed`
-    are the servers that R2 holds for failed (F9), `challenges` the last 401s and 407s that no credentials answered so
-    far and `challenger` the server of the last of all, `offered` what arrived from a failed server: INVITEs, and
-    requests in calls.
-    `began` is the REGISTER with which the line came up, where that was seen: the first packet of all, under a Call-ID
-    that began with it, when nothing had been heard of the phone before.
+    for the entry, newest last, `reordered` the last one that changed its servers or their order, `asked` the times of
+    the phone's last lookups without a visible answer, `served` the last 2xx of a working server outside of dialogs.
+    `failed` are the servers that R2 holds for failed (F9), `challenges` the last 401s and 407s not yet answered with
+    credentials, `challenger` the server of the latest one, `offered` INVITEs and in-call requests from a failed server.
+    `began` is the REGISTER with which the line came up, if seen: the phone's first packet, first under its Call-ID,
+    before which nothing of the phone was seen.
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
@@ -259,32 +257,32 @@ class LineState(Struct, frozen=True, gc=False):
     asked: tuple[float, ...] = ()
 
     def mark(self, server: str) -> FailedMark | None:
-        """The mark of this server, if it is failed for the line (F9)."""
+        """The mark of this server, None if it is not failed for the line (F9)."""
         return next((mark for mark in self.failed if mark.server == server), None)
 
     def challenge(self, transaction: int | None) -> Answered | None:
-        """The 401 or 407 to this transaction, while no credentials have answered it (F13)."""
+        """The 401 or 407 to this transaction, until it is answered with credentials (F13)."""
         return next((answer for answer in self.challenges if answer.transaction == transaction), None)
 
     def unanswered(self, binding: Binding) -> Sent | None:
-        """The REGISTER there that asks for a binding and was not even challenged so far."""
+        """The REGISTER there that asks for a binding and has had no answer yet, not even a challenge."""
         register = binding.register
         if register is None or register.expires == 0 or self.challenge(register.transaction) is not None:
             return None
         return register
 
     def served_since(self, server: str, time: float) -> bool:
-        """Whether that server has served the line, as its working one, what was asked at `time` or later."""
+        """Whether that server, as the working one, has answered with 2xx a request sent at `time` or later."""
         served = self.served
         return served is not None and served.server == server and served.asked != 0 \
             and served.sent is not None and served.sent >= time
 
     def stay(self, regime: Regime) -> Stay | None:
-        """The stay at the working server as this regime tells it; None while that is not known."""
+        """The stay at the working server under this regime; None while that is not known."""
         return self.stays[TRACK_OF[regime]]
 
     def binding(self, server: str) -> Binding | None:
-        """What is known of the line's registration there; None where it never asked for one."""
+        """The line's registration there; None where it never asked for one."""
         for binding in self.bindings:
             if binding.server == server:
                 return binding
@@ -296,5 +294,5 @@ class LineState(Struct, frozen=True, gc=False):
         return max(held, key=lambda binding: binding.granted.time if binding.granted else 0.0, default=None)
 
 
-NOTHING = LineState()   # one for all lines of which nothing is written
-NOBODY = PhoneState()   # and for all phones
+NOTHING = LineState()   # shared by all lines that have no written state
+NOBODY = PhoneState()   # and by all such phones

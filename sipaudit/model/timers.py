@@ -12,24 +12,24 @@ T2_FIELD = 2.0          # the cap seen in the field (F2, earliest)
 UNDECLARED_EARLIEST = 0.1   # seconds: F2's earliest where nothing is declared
 DEFAULT_RETRIES = 3
 SILENCE_MAX = 32.0      # 64*T1, RFC 3261 timers B and F
-RETRY_AFTER = 600       # seconds that a Retry-After may run which the capture does not show
-TRY_LASTS = SILENCE_MAX   # after which a try without answer has failed
+RETRY_AFTER = 600       # seconds for which a Retry-After that the capture lacks may run
+TRY_LASTS = SILENCE_MAX   # seconds after which a try without answer has failed
 BY_CONNECTION = ("TCPOnly", "TLS")   # values of the setting `transport`
 LONG_RING = 600.0       # seconds that a phone may ring, or let ring
-BOOT_SILENCE = 20.0     # of a phone that starts, before its first packet (reference-model.md 1, *boot*)
-FLAPPING_WITHIN = 600.0   # in which three moves are flapping (reference-model.md 5)
-SLACK_MIN = 0.3         # by which a phone may be sooner than its settings say: so many seconds,
+BOOT_SILENCE = 20.0     # seconds of silence before the first packet of a booting phone (reference-model.md 1, *boot*)
+FLAPPING_WITHIN = 600.0   # seconds: three moves within them are flapping (reference-model.md 5)
+SLACK_MIN = 0.3         # how much sooner than its settings say a phone may be: seconds,
 SLACK_SHARE = 0.1       # or this part of the time
-LATE_FROM = T1 - SLACK_MIN   # F2's earliest for one sending; sooner a phone gives up only with settings that no one has
+LATE_FROM = T1 - SLACK_MIN   # F2's earliest for one sending; only settings that nobody uses make a phone give up sooner
 DEFAULT_OVERLAP = 60    # seconds of expires.overlap (O of *Renewal*, reference-model.md 3)
-DEFAULT_EXPIRES = 3600   # seconds that a REGISTER asks for which names none
+DEFAULT_EXPIRES = 3600   # seconds that a REGISTER without an expiry asks for
 NO_EXPIRY = inf
 RENEWAL_LATE = 10.0      # seconds by which a renewal may come later than most
 
 
 def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float:
     """The shortest silence after which a phone may count the server as failed (F2, *earliest*). Over a connection
-    (`connects`: that is how its servers are listed) it waits out timer B where tcpFastFailover is stated to be 0."""
+    (`connects`: its servers are listed so) it waits out timer B where tcpFastFailover is stated to be 0."""
     fast = settings.get("tcpFastFailover")
     if (connects or settings.get("transport").value in BY_CONNECTION) and fast.value == 0 \
             and fast.origin is not Origin.DEFAULT:
@@ -44,7 +44,8 @@ def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float
 
 
 def sendings(settings: LineSettings) -> int:
-    """How often a phone sends a request before it counts the silent server as failed (F2), as far as is declared."""
+    """How often a phone sends a request before it counts the silent server as failed (F2), as declared or by default.
+    """
     return settings.number("retryMaxCount") or DEFAULT_RETRIES
 
 
@@ -56,7 +57,7 @@ def first_interval(settings: LineSettings) -> float:
 
 def latest_silence(settings: LineSettings) -> float | None:
     """The longest silence before a phone must count the server as failed (F2, *latest*), without tolerance; None where
-    a setting that decides it is not known."""
+    a deciding setting is not known."""
     if settings.number("tcpFastFailover") == 0 and settings.get("transport").value in BY_CONNECTION:
         return SILENCE_MAX
     interval = settings.number("retryTimeOut")
@@ -68,7 +69,7 @@ def latest_silence(settings: LineSettings) -> float | None:
 
 
 def last_resend(retries: int) -> float:
-    """Seconds after which an INVITE is sent for the last time at intervals that double (RFC 3261 17.1.1.2)."""
+    """Seconds until the last retransmission of an INVITE at doubling intervals (RFC 3261 17.1.1.2)."""
     return min(T1 * (2.0 ** min(retries, 10) - 1), SILENCE_MAX - T1)
 
 
@@ -83,10 +84,10 @@ def renewal(expires: float, settings: LineSettings) -> float:
     margin = DEFAULT_OVERLAP if overlap is None else overlap
     if expires > margin:
         return expires - margin
-    # E = O: the text settles nothing, anything in [0, E/2] is right
+    # E = O: the text does not settle it, any time in [0, E/2] is right
     return expires / 2 if expires < margin else 0.0
 
 
 def first_renewal(expires: float, settings: LineSettings) -> float:
-    """Seconds from the 200 to the earliest renewal that any firmware knows: older ones renew after half the time."""
+    """Seconds from the 200 to the earliest renewal by any firmware: older ones renew after half the time."""
     return min(renewal(expires, settings), expires / 2)

@@ -6,8 +6,8 @@ from sipaudit.model.state import Call, PhoneState
 
 
 def call_runs_out(phone: PhoneState, call: Call, lasts: float) -> float | None:
-    """When the call is over at the latest whose INVITEs each wait for `lasts` seconds (F2; RFC 3261 17.1.1.2, timer B).
-    None where more is known of it: a server answered, or it is a call to the phone."""
+    """When the call is over at the latest if each of its INVITEs waits for `lasts` seconds (F2; RFC 3261 17.1.1.2,
+    timer B). None if no such limit holds: a server answered, or it is an incoming call."""
     if call.up is not None:
         return None
     invites = [(reach, request) for reach in phone.reaches for request in reach.unsettled
