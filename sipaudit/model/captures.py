@@ -1,6 +1,6 @@
-"""What a report says of its captures and of the servers in them, before anything is judged (contract.md 3).
+"""What a report says about its captures and the servers in them, before anything is judged (contract.md 3).
 
-Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None is absent knowledge.
+Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None means not known.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from msgspec import Struct
 
 
 class Loss(Struct, frozen=True):
-    """What a capture lacks. `kernel_drops` are None where the file does not say, `tcp_gaps` holes in TCP streams,
-    `missing_halves` messages that others show to have passed; `estimate` is the share of packets lost, 0 to 1."""
+    """What a capture lacks. `kernel_drops` is None where the file does not say, `tcp_gaps` counts holes in TCP streams,
+    `missing_halves` messages that others show to have been sent; `estimate` is the share of packets lost, 0 to 1."""
 
     kernel_drops: int | None
     tcp_gaps: int
@@ -19,14 +19,14 @@ class Loss(Struct, frozen=True):
 
 
 def lost_share(packets: int, messages: int, drops: int, halves: int) -> float:
-    """The share of packets that a capture lacks, as far as it can be measured: the larger of what the kernel dropped,
-    and of the halves of transactions that are missing."""
+    """The share of packets that a capture lacks, as far as it can be measured: the larger of the share dropped by the
+    kernel, and the share of missing halves of transactions."""
     of_halves = halves / (messages + halves) if halves else 0.0
     return max(of_halves, drops / (packets + drops) if drops else 0.0)
 
 
 class ClockStep(Struct, frozen=True):
-    """The capture's clock went back, or leapt: at which frame, by how many seconds."""
+    """The capture's clock was set back, or ahead: at which frame, by how many seconds."""
 
     frame: int
     time: float
@@ -34,11 +34,10 @@ class ClockStep(Struct, frozen=True):
 
 
 class CaptureSummary(Struct, frozen=True):
-    """One capture and its health. `path` is as given, `first` and `last` the times of its packets. Counted by kind are
+    """One capture and its health. `path` is as given, `first` and `last` the times of its packets. Counts by kind:
     packets that could not be decoded (`undecoded`), messages with defects (`malformed`), by transport the connections
-    that could not be read (`encrypted`), and what its packets were besides SIP (`content`). `snaplen_cut` are messages
-    that lost their end to the snap length, `one_way` phones of which one direction only was seen, `mid_life` what began
-    before the capture."""
+    that could not be read (`encrypted`), and packets other than SIP (`content`). `snaplen_cut` are messages cut off by
+    the snap length, `one_way` phones of which only one direction was seen, `mid_life` what began before the capture."""
 
     path: str
     packets: int
@@ -66,7 +65,7 @@ class CaptureSummary(Struct, frozen=True):
 
 class ServerSummary(Struct, frozen=True):
     """One server: `address:port/transport`, its host name, the server entry it belongs to and its place there (1 is
-    first), and the transports it was spoken to by."""
+    first), and the transports that were used to reach it."""
 
     server: str
     name: str | None
@@ -76,7 +75,7 @@ class ServerSummary(Struct, frozen=True):
 
 
 class ServerMinute(Struct, frozen=True):
-    """What one server was asked and answered in one minute that begins at `time`: requests by method, answers by class
+    """Requests to one server and its answers in one minute that begins at `time`: requests by method, answers by class
     (`2xx`), 503s, requests that ran out, and how long answers took (seconds, nearest rank)."""
 
     time: float

@@ -1,4 +1,4 @@
-"""A case on trial, and what a condition answers about it."""
+"""A case on trial, and the answer of a condition to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sipaudit.model.state import LineState, PhoneState, Stay
 from sipaudit.model.timers import LATE_FROM
 from sipaudit.model.values import Assumption, Reason
 
-# The stay of a line whose working server is not known: at no server, and for ever.
+# The stay of a line whose working server is not known: at no server, since for ever.
 UNSEEN = Stay("", Answered(-inf, 0, 0, NO_LINE, NO_LINE, "", "", 0, 0))
 
 
@@ -37,7 +37,7 @@ class Case(Struct, frozen=True):
 
     @property
     def server(self) -> str:
-        """The other end of the packet on trial, empty for what is no packet."""
+        """The other end of the packet on trial; empty if the event is not a packet."""
         return server_of(self.event)
 
     @property
@@ -47,20 +47,20 @@ class Case(Struct, frozen=True):
 
     @property
     def request(self) -> Sent:
-        """The request on trial: of rows that are triggered by one."""
+        """The request on trial; only for rows that a request triggers."""
         assert isinstance(self.event, Sent)
         return self.event
 
     @property
     def answer(self) -> Answered:
-        """The answer on trial: of rows that are triggered by one."""
+        """The answer on trial; only for rows that an answer triggers."""
         assert isinstance(self.event, Answered)
         return self.event
 
 
 class Ground(Struct, frozen=True):
-    """What a condition found: the worlds in which it holds, or the `reason` why it cannot be told - not before
-    `awaited` shows it. `elsewhere` are the servers at which contact would have acquitted, and none was seen. `slight`:
+    """The answer of a condition: the worlds in which it holds, or the `reason` why it cannot be decided, at least not
+    before `awaited` comes. `elsewhere` are servers at which contact would have acquitted, and none was seen. `slight`:
     a single packet that the capture may lack, though nothing shows that it does, would acquit."""
 
     holds: int = ALWAYS

@@ -130,7 +130,7 @@ class History:
             later = one.request.time
 
     def _bound(self, step: Step, server: str, context: Context) -> None:
-        """Store the stretch that an answer of this server ended: only one at that server can end by it."""
+        """Store the stretch that an answer of this server ended, if any: it ends none at another server."""
         before, after = step.before.binding(server), step.after.binding(server)
         if before is None or before.granted is None:
             return

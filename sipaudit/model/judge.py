@@ -1,7 +1,7 @@
-"""`judge`: compare an event with the expectations, in every world and under every setting that stays possible.
+"""`judge`: compare an event with the expectations, in every world and under every setting that remains possible.
 
-Condemned is what no possible regime, mode and reading allows.  What some allow
-and others do not is inconclusive, with the reason; unknown never convicts.
+An event is condemned if no possible regime, mode and reading allows it.  If some do and others do not, the verdict is
+inconclusive, with the reason; what is unknown never condemns.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ REASON_OF = {
 
 
 class Scene(NamedTuple):
-    """What an event is judged by: the states before it, what is known of the line, which regimes and modes that
-    leaves possible, and where the event is under each of these regimes."""
+    """All that an event is judged by: the states before it, the line's profile, the regimes and modes that this leaves
+    possible, and where the event is under each of these regimes."""
 
     line: LineState
     phone: PhoneState
@@ -71,7 +71,7 @@ NOT_REACHED = Trial(None, NEVER)
 
 def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigger, profile: Profile
           ) -> tuple[Observation, ...]:
-    """What an event means for the expectations that its trigger brings into play."""
+    """The observations that an event makes, of the expectations that its trigger brings into play."""
     regimes = tuple(sorted(possible_regimes(profile.settings)))
     modes = tuple(sorted(possible_modes(profile.settings)))
     places = tuple(_place(line.stay(regime), server_of(event)) for regime in regimes)
@@ -83,8 +83,8 @@ def judge(line: LineState, phone: PhoneState, event: ModelEvent, trigger: Trigge
 @cache
 def _within_reach(trigger: Trigger, regimes: tuple[Regime, ...], modes: tuple[Mode, ...], places: tuple[Where, ...]
                   ) -> tuple[tuple[str, tuple[Row, ...]], ...]:
-    """The rows of each expectation that can be reached at all: most events reach few, and most expectations none.
-    `places` are where the event is, under each of the regimes."""
+    """The rows of each expectation that can be reached at all: most events reach few expectations. `places` are where
+    the event is under each of the regimes."""
     at = tuple(zip(regimes, places, strict=True))
     reached = ((name, tuple(row for row in rows if not row.modes.isdisjoint(modes)
                             and any(_applies(row, regime, place) for regime, place in at)))
@@ -93,7 +93,7 @@ def _within_reach(trigger: Trigger, regimes: tuple[Regime, ...], modes: tuple[Mo
 
 
 def _place(stay: Stay | None, server: str) -> Where:
-    """Where a server stands to the working one; neither at it nor elsewhere while that is not known."""
+    """Where a server stands relative to the working one; neither at it nor away while that is not known."""
     if stay is None:
         return Where.ANYWHERE
     return Where.HERE if stay.server == server else Where.AWAY
@@ -104,7 +104,7 @@ def _applies(row: Row, regime: Regime, place: Where) -> bool:
 
 
 def possible_regimes(settings: LineSettings) -> frozenset[Regime]:
-    """The regimes that what is known of the settings allows."""
+    """The regimes that the known settings allow."""
     known = [settings.candidates(name) for name in ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered")]
     shapes = {Regime.R0: (0, None, None), Regime.R1: (1, 0, None), Regime.R2: (1, 1, 1), Regime.R3: (1, 1, 0)}
     return frozenset(
@@ -114,13 +114,13 @@ def possible_regimes(settings: LineSettings) -> frozenset[Regime]:
 
 
 def possible_modes(settings: LineSettings) -> frozenset[Mode]:
-    """The failback modes that what is known of the settings allows: all, where nothing is."""
+    """The failback modes that the known settings allow: all, if none is stated."""
     may = frozenset(mode for mode in Mode if mode in settings.candidates("failBack.mode"))
     return may or frozenset(Mode)
 
 
 def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
-    """What one expectation makes of the event, all possible settings taken together; None where none reaches it."""
+    """The observation of one expectation, all possible settings taken together; None where no row reaches the event."""
     trials = list(_trials(rows, scene))
     first = next((trial for trial in trials if trial.row is not None), None)
     if first is None or first.row is None:
@@ -142,7 +142,7 @@ def _observe(rows: tuple[Row, ...], scene: Scene) -> Observation | None:
 
 
 def _weighed(found: Observation, rows: tuple[Row, ...], scene: Scene) -> Observation:
-    """What condemns, or may yet, and whether it would in a capture that is known to lack packets."""
+    """The observation, marked `absent` if it could not be decided in a capture that is known to lack packets."""
     if scene.profile.lossy:
         return found
     lossy = _trials(rows, scene._replace(profile=replace(scene.profile, lossy=True)))
@@ -172,13 +172,13 @@ def _about(row: Row, trial: Trial, scene: Scene) -> str:
 
 
 def _deadline(trial: Trial, scene: Scene, ago: str) -> float | None:
-    """When it was that the event now shows."""
+    """The time of what the event now shows."""
     seconds = trial.facts.get(ago)
     return scene.event.time - seconds if isinstance(seconds, float) else None
 
 
 def _trials(rows: tuple[Row, ...], scene: Scene) -> Iterator[Trial]:
-    """One trial for each regime and mode that stays possible: of the first row that the event reaches."""
+    """One trial for each regime and mode that remains possible: of the first row that reaches the event."""
     line, phone, event, profile, regimes, modes, places = scene
     for regime, place in zip(regimes, places, strict=True):
         rows_here = [row for row in rows if _applies(row, regime, place)]
@@ -197,8 +197,8 @@ def _first(rows: Iterable[Row], case: Case) -> Trial:
 
 
 def _try(row: Row, case: Case) -> Trial:
-    """What a row makes of a case: not reached, acquitted by the first condition that fails, or all of them taken
-    together."""
+    """The trial of a case by a row: not reached, acquitted by the first condition that fails, or all conditions
+    combined."""
     grounds: list[Ground] = []
     for condition in row.reach:
         ground = condition(case)
@@ -213,8 +213,8 @@ def _try(row: Row, case: Case) -> Trial:
 
 
 def _moved_for_sure(row: Row, case: Case) -> Ground:
-    """What is said of a line at its working server holds if that is the working server: an answer that came late, or
-    that did not list the phone's Contact, need not have moved the line (F2, F6)."""
+    """A row about a line at its working server holds only if that is the working server: an answer that came late, or
+    did not list the phone's Contact, need not have moved the line (F2, F6)."""
     if row.place is Where.ANYWHERE and row.trigger is not Trigger.MOVE:
         return HOLDS
     holds = ALWAYS
@@ -226,7 +226,7 @@ def _moved_for_sure(row: Row, case: Case) -> Ground:
 
 
 def _sum(row: Row, grounds: list[Ground]) -> Trial:
-    """The conditions of a row taken together: one that fails acquits, one that cannot be told leaves it open."""
+    """The conditions of a row combined: one that fails acquits, one that cannot be decided leaves the row open."""
     holds = ALWAYS
     facts: dict[str, Fact] = {}
     for ground in grounds:
@@ -244,7 +244,8 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
 
 
 def _what_settles(opened: list[Ground]) -> tuple[Reason | None, tuple[Awaited, ...]]:
-    """Why a row is open, and the signs that settle it together; none where one of its conditions awaits nothing."""
+    """Why a row is open, and the signs that settle it together; no signs if one of its open conditions awaits nothing.
+    """
     for ground in opened:
         if ground.awaited is None:
             return ground.reason, ()
@@ -258,13 +259,13 @@ def _all_doubts(trials: list[Trial]) -> tuple[Assumption, ...]:
 
 
 def _why_open(trials: list[Trial]) -> Reason | None:
-    """Why the verdict stays open: None when no possible world condemns."""
+    """Why the verdict stays open; None when no possible world condemns."""
     acquitted = [trial for trial in trials if trial.reason is None and trial.holds == NEVER]
     if acquitted and len(acquitted) < len(trials):
-        return Reason.SETTINGS_UNKNOWN  # some settings that stay possible allow it
+        return Reason.SETTINGS_UNKNOWN  # some of the possible settings allow it
     for trial in trials:
         if trial.reason is not None and (not trial.awaited or trial.holds == ALWAYS):
-            return trial.reason  # what is awaited decides nothing where a reading does
+            return trial.reason  # signs decide nothing where a reading does
     for trial in trials:
         reading = deciding(trial.holds)
         if reading is not None:

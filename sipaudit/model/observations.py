@@ -15,7 +15,7 @@ Fact = int | float | str | None
 
 
 class Verdict(StrEnum):
-    """How an event, or the passing of a deadline, compares with an expectation (design.md 3)."""
+    """How an event, or a deadline that passed, compares with an expectation (design.md 3)."""
 
     CONFORMED = "conformed"
     EARLY = "early"
@@ -32,24 +32,24 @@ class Sign(StrEnum):
     WAITED = "waited"         # the phone had no final answer yet when it sent the request on trial
     ANSWERED = "answered"     # the server answers the request on trial
     REFUSED = "refused"       # the try on trial fails
-    CALL = "call"             # the call was up still
+    CALL = "call"             # the call was still up
     SILENCE = "silence"       # the time passes without a contact elsewhere
     WORKS_ON = "works-on"     # the line works on elsewhere
     REGISTERS = "registers"   # the line goes on registering
     STAYS = "stays"           # the line stays where its call went
-    BEGAN = "began"           # the request on trial is sent again as soon as one is that was sent once
+    BEGAN = "began"           # the request on trial is retransmitted as soon as after a first sending
 
 
 class Awaited(Struct, frozen=True, gc=False):
     """What would prove the case: see `Sign`.
 
-    `since` is from when something counts and `until` when the waiting ends (seconds since the epoch); `transaction`,
-    `server` and `calls` say whose packets count (of REGISTERS: which calls' do not; of CALL: `transaction` is that of a
-    BYE that came since), `others` which servers are meant by elsewhere (none: all); `seen` is that one half of the
-    proof has come. `behind` is by how many seconds answers may stand behind what the phone sent because of them, and of
-    BEGAN how many may pass until it is sent again.
-    `repeats` is when the request must have been retransmitted last, at the earliest, and `rests` before when (a phone
-    is as patient the second time). `why` is why the verdict is open until then.
+    `since` is from when an event counts and `until` when the waiting ends (seconds since the epoch). `transaction`,
+    `server` and `calls` say whose packets count (for REGISTERS: `calls` whose do not; for CALL: `transaction` is that
+    of a BYE that came since). `others` are the servers that count as elsewhere (empty: all). `seen`: one half of the
+    proof has come. `behind` is how many seconds answers may lag behind the requests that the phone sent because of
+    them; for BEGAN, how many may pass before the retransmission.
+    The last retransmission must be at `repeats` at the earliest, and before `rests` (a phone is as patient the second
+    time). `why` is the reason for which the verdict is open until then.
     """
 
     sign: Sign
@@ -67,28 +67,27 @@ class Awaited(Struct, frozen=True, gc=False):
 
 
 class Outcome(Enum):
-    """What has become of a verdict that waited."""
+    """The result of a verdict that waited."""
 
     CONDEMNED = "condemned"
-    DOUBTED = "doubted"      # condemned, where the capture is in order
+    DOUBTED = "doubted"      # condemned, if the capture lacks nothing
     ACQUITTED = "acquitted"
 
 
-News = Outcome | Awaited | None   # what an event tells: the outcome, half of it, or nothing
+News = Outcome | Awaited | None   # what an event shows: the outcome, half of the proof, or nothing
 
 
 class Observation(Struct, frozen=True):
     """One expectation that an event reached, and the verdict.
 
-    `expectation` and `clause` name the row of the table.  INCONCLUSIVE carries
-    its `reason`; a deviation carries `facts` (what a rule's text and CEL
-    condition may use), the `assumptions` that are in doubt and the `proof`: the
-    events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE
-    one becomes when all that is `awaited` is seen.  `at` is the time of what the
-    event only shows (a deadline that passed), None for its own.  `server` is empty where the
-    deviation is of no one server.  `absent`: it rests on packets that are not there, and would be undecided were the
-    capture known to lack some.  `elsewhere`: contact with these servers would have acquitted, and none was seen.
-    `slight`: one packet more would have acquitted, and nothing shows that the capture lacks it: likely at most.
+    `expectation` and `clause` name the row of the table.  INCONCLUSIVE carries its `reason`; a deviation carries
+    `facts` (available to a rule's text and CEL condition), the `assumptions` that are in doubt and the `proof`: the
+    events that show it, in order.  `unless` is the verdict that an INCONCLUSIVE one becomes once all that is `awaited`
+    has come.  `at` is the time of what the event only reveals (a deadline that passed), None for the event's own time.
+    `server` is empty where the deviation concerns no single server.  `absent`: it rests on packets that are not there,
+    and would be undecided if the capture were known to lack some.  `elsewhere`: contact with these servers would have
+    acquitted, and none was seen.  `slight`: one more packet would have acquitted, though nothing shows that the capture
+    lacks it: likely at most.
     """
 
     expectation: str
@@ -109,7 +108,7 @@ class Observation(Struct, frozen=True):
 
     @property
     def doubts(self) -> tuple[Assumption, ...]:
-        """What it assumes, that the capture is complete included where a single packet would acquit."""
+        """The assumptions in doubt; where a single packet would acquit, that the capture is complete is one of them."""
         if not self.slight:
             return self.assumptions
         doubts = {*self.assumptions, Assumption.CAPTURE_COMPLETE}

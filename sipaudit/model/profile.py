@@ -1,4 +1,4 @@
-"""What judging needs beside the state: who the phone is, which servers it has, what its settings are."""
+"""What judging needs in addition to the state: who the phone is, which servers it has, what its settings are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EARLY_VVX = frozenset({"500", "1500"})
 
 
 class Vendor(StrEnum):
-    """Whose behaviour the model knows."""
+    """Whether the model covers the vendor's behaviour."""
 
     MODELLED = "modelled"
     UNMODELLED = "unmodelled"
@@ -27,16 +27,15 @@ class Vendor(StrEnum):
 class Profile(Struct, frozen=True):
     """One line at one server entry, as far as it is known.
 
-    `entry` is None while no list is known.  `may_be_two` says that a start that is merely possible may be that of
-    another phone with the same line and address.  `vouched` says that the advisory names this model and firmware (C9),
-    `encrypted` that the phone also speaks where nothing can be read, `connected` that it uses connections, by whose
-    numbers a missing message shows, `unconnected` that the capture has of these the messages alone.  `covered_from` is
-    since when the captures show all (seconds since the epoch), `lossy` whether they lack more packets than
-    reference-model.md 4 allows for evidence by absence, `steps` are the packets (capture, frame, seconds) at which a
-    capture's clock was set.  `heard` are the servers that were ever seen speaking to the phone, which `lived` if one of
-    its lines had registered before that was seen.  `fallback` says that the line has other entries beside this one,
-    `crossed` that a server is in two of them.  `tolerances_of` are those of single expectations, where they differ from
-    `tolerances`.
+    `entry` is None while no list is known.  `may_be_two`: a possible boot may be that of another phone with the same
+    line and address.  `vouched`: the advisory names this model and firmware (C9).  `encrypted`: the phone also sends
+    traffic that cannot be read.  `connected`: it uses connections, whose sequence numbers show that a message is
+    missing.  `unconnected`: of these connections the capture has the messages only.  `covered_from` is since when the
+    captures show everything (seconds since the epoch), `lossy` whether they lack more packets than reference-model.md 4
+    allows for evidence by absence, `steps` are the packets (capture, frame, seconds) at which a capture's clock was
+    set.  `heard` are the servers that were ever seen sending to the phone.  `lived`: one of its lines had registered
+    before that was seen.  `fallback`: the line has other entries beside this one, `crossed`: a server is in two of
+    them.  `tolerances_of` are those of single expectations, where they differ from `tolerances`.
     """
 
     settings: LineSettings
@@ -67,8 +66,8 @@ class Profile(Struct, frozen=True):
         return earliest_silence(self.settings, connects=connects)
 
     def leads_up(self, source: str, target: str) -> bool:
-        """Whether the way from one server to another leads upward in the list, to a better priority; not where no list
-        is known, or one of them is not of it."""
+        """Whether a move from `source` to `target` leads upward in the list, to a better priority; False if no list is
+        known, or one of them is not in it."""
         if self.entry is None:
             return False
         here, there = self.entry.priority(source), self.entry.priority(target)
@@ -81,7 +80,7 @@ class Profile(Struct, frozen=True):
 
 
 def version(firmware: str) -> tuple[int, ...]:
-    """`4.0.1.13681` as numbers; what is no number ends it."""
+    """`4.0.1.13681` as numbers: the first six in the text."""
     return tuple(int(part) for part in re.findall(r"\d{1,9}", firmware)[:6])
 
 

@@ -1,5 +1,5 @@
-"""`settle`: verdicts that wait for their proof, and what proves or disproves each (reference-model.md 4: raised when
-the proof comes, at the time of the request)."""
+"""`settle`: verdicts that wait for their proof, and what proves or disproves each (reference-model.md 4: they are
+raised when the proof comes, with the time of the request)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 SKEW = 1.0               # seconds by which the clocks of two captures may differ
-REORDERED = 0.01         # seconds by which one port of a mirror may be behind the other
-BEHIND = 0.1             # and by which its queue can make it: 12 MB, at 1 Gbit/s
-WORKS_WITHIN = 2 * SILENCE_MAX   # seconds in which a failover ends: what is on its way runs out, and the next answers
+REORDERED = 0.01         # seconds by which one direction of a mirror may lag behind the other
+BEHIND = 0.1             # seconds by which it may lag because of its queue: 12 MB at 1 Gbit/s
+WORKS_WITHIN = 2 * SILENCE_MAX   # seconds in which a failover ends: open requests run out, and the next server answers
 LOG_OUT = 5.0            # seconds in which a log-out removes the line's other bindings, too
-LOGS_IN = 20.0           # seconds in which no user has logged in again
+LOGS_IN = 20.0           # seconds in which no user can have logged in again
 WAITING_KEPT = 8         # observations of one line that may wait
 
 CONDEMN = (Outcome.CONDEMNED, Outcome.DOUBTED)
@@ -37,8 +37,8 @@ Waiting = tuple[Observation, ...]
 
 
 def hold(waiting: Waiting, judged: tuple[Observation, ...]) -> tuple[Waiting, Waiting]:
-    """What of newly judged observations can be said now, and what waits: all that one event brought waits for the
-    last of it, because one request makes one finding."""
+    """Of newly judged observations, those that can be reported now, and those that wait: all that come from one event
+    wait for the last of them, because one request makes one finding."""
     if not any(one.awaited for one in judged):
         return judged, waiting
     kept = (*waiting, *judged)
@@ -49,20 +49,20 @@ def hold(waiting: Waiting, judged: tuple[Observation, ...]) -> tuple[Waiting, Wa
 
 
 def settle(waiting: Waiting, event: ModelEvent, phone: PhoneState) -> tuple[Waiting, Waiting]:
-    """What an event settles, and what waits on; deadlines before it have passed."""
+    """The observations that an event settles, and those that still wait; deadlines before the event have passed."""
     said, waiting = pass_time(waiting, event.time, phone)
     more, waiting = _release(tuple(_told(one, event) for one in waiting))
     return (*said, *more), waiting
 
 
 def pass_time(waiting: Waiting, now: float, phone: PhoneState) -> tuple[Waiting, Waiting]:
-    """What the passing of time until `now` (seconds since the epoch) settles, and what waits on; `phone` is the phone's
-    state then. Asked again, nothing changes."""
+    """The observations settled by time passing until `now` (seconds since the epoch), and those that still wait;
+    `phone` is the phone's state then. A second call with the same time changes nothing."""
     return _release(tuple(_passed(one, now, phone) for one in waiting))
 
 
 def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
-    """One that waits, after all of its deadlines until `now`: some have a second behind the first."""
+    """A waiting observation after all of its deadlines until `now`: some have a second deadline after the first."""
     def settled(awaited: Awaited) -> News:
         return DEADLINES[awaited.sign](one, awaited, phone) if awaited.until < now else None
 
@@ -72,19 +72,21 @@ def _passed(one: Observation, now: float, phone: PhoneState) -> Observation:
 
 
 def awaits_call(waiting: Waiting) -> bool:
-    """Whether something waits for a sign that a call of the phone is up, of whichever line."""
+    """Whether any observation waits for a sign that a call of the phone, on whichever line, is up."""
     return any(awaited.sign is Sign.CALL for one in waiting for awaited in one.awaited)
 
 
 def spoken(waiting: Waiting, event: Sent | Replied | Received) -> tuple[Waiting, Waiting]:
-    """What of a line another line of its phone settles: a call that is up there shows the phone busy (B5)."""
+    """The observations of a line that an event of another line of its phone settles: a call up there shows the phone
+    busy (B5)."""
     def tell(one: Observation) -> Observation:
         return _with(one, lambda awaited: _call(one, awaited, event) if awaited.sign is Sign.CALL else None, event)
     return _release(tuple(tell(one) for one in waiting))
 
 
 def next_deadline(waiting: Waiting) -> float:
-    """When `pass_time` has something to say, seconds since the epoch; without end where nothing waits for time."""
+    """When `pass_time` next has something to settle, in seconds since the epoch; infinite where nothing waits for time.
+    """
     return min((awaited.until for one in waiting for awaited in one.awaited), default=inf)
 
 
@@ -99,7 +101,7 @@ def _told(one: Observation, event: ModelEvent) -> Observation:
 
 
 def _with(one: Observation, tell: Callable[[Awaited], News], event: ModelEvent | None = None) -> Observation:
-    """The observation with what is told of each sign that it awaits: one may acquit, all must come to condemn."""
+    """The observation after `tell` on each sign that it awaits: any one may acquit, all must come to condemn."""
     told = [(awaited, tell(awaited)) for awaited in one.awaited]
     if all(news is None for _, news in told):
         return one
@@ -117,9 +119,9 @@ def _with(one: Observation, tell: Callable[[Awaited], News], event: ModelEvent |
 # -- what proves -----------------------------------------------------------------------------------------------------
 
 def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """Its answer, its retransmission or its re-send shows that the phone was waiting still. The clocks of two taps
-    differ, and the two ways at one tap pass queues, or have clocks, of their own: an answer that comes soon, or no
-    later than any other did, shows it less surely."""
+    """Its answer, its retransmission or its re-send shows that the phone was still waiting. The clocks of two taps
+    differ, and the two directions at one tap may have queues or clocks of their own: an answer that comes soon, or no
+    later than the fastest other answer, is weaker proof."""
     if not isinstance(event, Answered | Resent | Sent):
         return None
     overtaken, after = REORDERED if isinstance(event, Answered) else 0.0, event.time - one.event.time
@@ -144,7 +146,7 @@ def _answered(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
 
 
 def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """A challenge goes on with the next sending."""
+    """The answer to the try. After a challenge the wait goes on for the re-send with credentials."""
     if isinstance(event, Sent) and event.follows == awaited.transaction:
         return replace(awaited, transaction=event.transaction)
     if not isinstance(event, Answered) or event.transaction != awaited.transaction or event.status < 200:
@@ -156,8 +158,8 @@ def _refused(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
 
 def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """Only the phone's own packets show that the call was up for the phone; those of a subscription that shares its
-    dialog outlive it (RFC 5057 2). The answer to a BYE does only if the BYE came since, for with that the call is over.
-    """
+    dialog outlive the call (RFC 5057 2). An answer to a BYE counts only if the BYE came after the request on trial,
+    because it ends the call."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if not isinstance(event, Sent | Replied | Received) or event.method in OF_SUBSCRIPTIONS \
@@ -171,15 +173,15 @@ def _call(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
 
 
 def _may_be_earlier(one: Observation, awaited: Awaited, event: ModelEvent) -> bool:
-    """Whether this may have passed the phone before the request on trial, though it comes behind it: what comes to the
-    phone may have crossed that in a mirror, and another tap has another clock."""
+    """Whether this may have passed the phone before the request on trial, though captured after it: a packet to the
+    phone may have crossed that request in a mirror, and another tap has another clock."""
     queued = BEHIND if isinstance(event, Received) else 0.0
     return event.time < awaited.since + (queued if event.capture == one.event.capture else SKEW)
 
 
 def _silence(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """An answer to what was asked in vain, another way taken, a call given up by its caller or a boot ends it. That the
-    server answers other methods does not: it may be out in part (reference-model.md 1, *failure*)."""
+    """An answer to the unanswered request's method, a request elsewhere, a call cancelled by its caller or a boot ends
+    it. That the server answers other methods does not: it may have failed in part (reference-model.md 1, *failure*)."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if awaited.seen:  # the time has passed; now the phone shows that it was alive
@@ -209,8 +211,8 @@ def _works_on(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
 
 
 def _registers_after(awaited: Awaited, register: Sent) -> News:
-    """Another removal elsewhere is a log-out, and a REGISTER at the server that was left a log-in; so may be the first
-    one elsewhere, unless it comes soon."""
+    """Another removal elsewhere means a log-out, and a REGISTER at the server that was left a log-in; so may the first
+    REGISTER elsewhere, unless it comes soon."""
     if register.server == awaited.server:
         return None if register.expires == 0 else Outcome.ACQUITTED
     if register.expires == 0 or (register.time > awaited.since + LOGS_IN and not awaited.seen):
@@ -219,13 +221,13 @@ def _registers_after(awaited: Awaited, register: Sent) -> News:
 
 
 def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """The line goes on: it calls, answers the challenge of its try, or registers before a user could have logged it in
-    again. That the try is sent again shows nothing: a REGISTER cannot be cancelled. Nor does what becomes of calls that
-    had begun before."""
+    """The line goes on: it calls, answers the challenge of its try, or registers before a user could have logged in
+    again. A retransmission of the try shows nothing: a REGISTER cannot be cancelled. Nor do requests of calls that had
+    begun before."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if isinstance(event, Sent) and event.method == "INVITE" and not (event.in_dialog or event.goes_its_way):
-        # who has logged out calls no one
+        # a line that has logged out makes no calls
         return None if event.call in awaited.calls else Outcome.CONDEMNED
     if not isinstance(event, Sent) or event.method != "REGISTER":
         return None
@@ -236,17 +238,17 @@ def _registers(_one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     if event.follows is not None:
         return _or_waits(awaited, event.time) if elsewhere else None
     if not awaited.seen and event.time > awaited.since + LOGS_IN:
-        return Outcome.ACQUITTED  # whoever logged out may be back
+        return Outcome.ACQUITTED  # a user who logged out may be back
     return None if event.fresh or awaited.seen else _or_waits(awaited, event.time)
 
 
 def _or_waits(awaited: Awaited, now: float) -> News:
-    """Condemned, once it is too late for a log-out at other servers."""
+    """Condemned, once it is too late for a log-out at other servers; until then half of the proof."""
     return replace(awaited, seen=True) if now <= awaited.since + LOG_OUT else Outcome.CONDEMNED
 
 
 def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """What the line opens next shows where it is. A call of the same number goes where that number goes."""
+    """The next dialog that the line opens shows where it is. A call to the same number goes where that number goes."""
     if isinstance(event, Booted):
         return Outcome.ACQUITTED
     if not isinstance(event, Sent) or event.in_dialog or event.follows is not None or event.goes_its_way \
@@ -259,8 +261,8 @@ def _stays(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
 
 
 def _began(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
-    """When it is sent again: sooner after the first sending than after any other. One that is answered before, or came
-    over a connection, leaves that open."""
+    """When it is retransmitted: sooner after the first sending than after any later one. A request that is answered
+    before, or came over a connection, leaves that open."""
     if isinstance(event, Answered) and event.transaction == awaited.transaction:
         return Outcome.DOUBTED
     again = isinstance(event, Resent) and event.transaction == awaited.transaction and event.time >= awaited.since

@@ -1,4 +1,4 @@
-"""What the passing of time proves, or disproves, of verdicts that wait; `proofs` has what events do."""
+"""How the passing of time proves, or disproves, verdicts that wait; `proofs` does the same for events."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sipaudit.model.observations import Awaited, News, Observation, Outcome, Sig
 from sipaudit.model.reach import repeated_until
 from sipaudit.model.state import PhoneState
 
-GOES_ON = 96.0   # seconds in which a try goes on, or a line that was not logged out
+GOES_ON = 96.0   # seconds within which a try, or a line that was not logged out, goes on
 
 
 Deadline = Callable[[Observation, Awaited, PhoneState], News]
 
 
 def _always(outcome: Outcome) -> Deadline:
-    """Of a sign that was seen by then, or never is."""
+    """The outcome for a sign that must have come by its deadline."""
     return lambda _one, _awaited, _phone: outcome
 
 
@@ -26,8 +26,8 @@ ACQUITS, CONDEMNS, DOUBTS = _always(Outcome.ACQUITTED), _always(Outcome.CONDEMNE
 
 
 def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> News:
-    """No answer to the line, nor to another that asked the same later, no loss, no contact with another server: what is
-    missing is a sign that the phone lives."""
+    """Acquitted after an answer to the line, or to a later such request of another line, a loss, or contact with
+    another server. Otherwise all that is missing is a sign that the phone is alive."""
     reach = phone.reach(awaited.server)
     elsewhere = any(other.server != awaited.server and awaited.since <= other.touched for other in phone.reaches
                     if not awaited.others or other.server in awaited.others)
@@ -36,12 +36,13 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
     if elsewhere or lost or request is None:
         return Outcome.ACQUITTED
     if not awaited.repeats <= repeated_until(reach, request) < awaited.rests:
-        return Outcome.ACQUITTED  # given up, or asked for longer than the first was
+        return Outcome.ACQUITTED  # given up, or sent for longer than the first request was
     return replace(awaited, seen=True, until=inf)
 
 
 def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> News:
-    """No log-out elsewhere; whether the line goes on registering has been seen, or still may be for some time."""
+    """No log-out elsewhere in time. Either the line was already seen to go on registering, or it may still do so for a
+    while."""
     if awaited.seen:
         return Outcome.CONDEMNED
     last = awaited.since + GOES_ON

@@ -1,4 +1,4 @@
-"""`step` and `replay`: the fold of judging and absorbing over a line's events."""
+"""`step` and `replay`: judge and absorb a line's events, one after the other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sipaudit.model.state import LineState, PhoneState
 
 
 class Step(Struct, frozen=True, gc=False):
-    """One event replayed: the state before and after it, and what was observed.
+    """One event replayed: the state before and after it, and the observations.
 
-    `waiting` are observations that stay open until what they await is seen; at
-    the end of the capture they are inconclusive.
+    `waiting` are observations that stay open until the signs they await come; at the end of the capture they are
+    inconclusive.
     """
 
     event: ModelEvent
@@ -35,10 +35,10 @@ class Step(Struct, frozen=True, gc=False):
 
 def step(line: LineState, phone: PhoneState, event: ModelEvent, full: Callable[[], Profile],
          waiting: tuple[Observation, ...] = (), plain: Callable[[], Profile] | None = None) -> Step:
-    """Judge `event` by what was known before it, then follow it.
+    """Judge `event` by the state before it, then absorb it.
 
-    `full` gives the profile, and is asked only when something is at stake, which is nearly never; `plain` the same
-    without what grows while the capture is read.
+    `full` returns the profile, and is called only when something is at stake, which is rare; `plain` returns the same
+    without the parts that grow while the capture is read.
     """
     observations: tuple[Observation, ...] = ()
     if waiting:
@@ -54,7 +54,7 @@ def step(line: LineState, phone: PhoneState, event: ModelEvent, full: Callable[[
 
 
 def _moved(before: LineState, after: LineState) -> bool:
-    """Whether the working server has changed, on any track, for the third time or more of late."""
+    """Whether the working server has changed, on any track, for at least the third time lately."""
     for old, new in zip(before.stays, after.stays, strict=True):
         if new is not None and len(new.moves) > 2 and old is not None and old.server != new.server:
             return True
@@ -62,7 +62,7 @@ def _moved(before: LineState, after: LineState) -> bool:
 
 
 def replay(events: Iterable[ModelEvent], profile: Profile) -> Iterator[Step]:
-    """The steps of one line alone on its phone, from nothing known."""
+    """The steps of a line that is alone on its phone, beginning with empty states."""
     line, phone = LineState(), PhoneState()
     waiting: tuple[Observation, ...] = ()
     for event in events:

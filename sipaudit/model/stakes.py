@@ -1,4 +1,4 @@
-"""Which events are worth a trial: a quick look that says no to nearly all."""
+"""Which events must be judged: a quick check that rules out nearly all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Plain = Callable[[], Profile]
 
 
 def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain) -> Trigger | None:
-    """What the event brings into play, None where no row could apply. `plain` gives the line's profile without what
-    grows while the capture is read; it is asked only where servers matter."""
+    """The trigger of an event, None where no row could apply. `plain` returns the line's profile without the parts that
+    grow while the capture is read; it is called only where servers matter."""
     if type(event) is Sent:
         return _sent(line, phone, event, plain)
     if type(event) is Answered:
@@ -26,10 +26,10 @@ def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain
 
 
 def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Trigger | None:
-    """Nearly every request goes to the server that the line works with on every track, its primary: no row is about it.
-    """
+    """Nearly every request goes to the server that the line works with on every track, its primary: no row is about
+    that."""
     if request.in_dialog:
-        # a re-send with credentials is the request that it repeats, here as below
+        # a re-send with credentials counts as the request that it repeats, here and below
         return Trigger.DIALOG if line.failed and request.follows is None and line.mark(request.server) else None
     if request.follows is not None:
         return Trigger.CREDENTIALS if request.proves and _challenged_elsewhere(line, request) else None
@@ -57,7 +57,7 @@ def _challenged_elsewhere(line: LineState, request: Sent) -> bool:
 
 
 def _asks_again(phone: PhoneState, request: Sent) -> bool:
-    """Whether the same kind of request is open at that server already."""
+    """Whether a request of the same method and line is already open at that server."""
     return any(one.method == request.method and one.line == request.line
                for one in phone.reach(request.server).waiting)
 
