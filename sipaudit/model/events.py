@@ -1,12 +1,11 @@
 """What can happen to a line, as the model sees it.
 
-`reconstruct/` makes these from messages; the model knows nothing else.  A
-*server* here is its `host:port` key: the entry's server when the address is one
-of an entry (whatever port or transport was used, reference-model.md 1), else
-the destination as seen.  All times are seconds since the epoch as captured.
+`reconstruct/` makes these from messages; the model knows nothing else.  A *server* here is its `host:port` key: the
+entry's server when the address is one of an entry (whatever port or transport was used, reference-model.md 1),
+otherwise the destination as seen.  All times are seconds since the epoch as captured.
 
-A *transaction* number is unique in a run.  A retransmission has the number of
-its first sending, so it can never be mistaken for a new event.
+A *transaction* number is unique in a run.  A retransmission has the number of its first sending, so it can never be
+mistaken for a new event.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from msgspec import Struct
 
 NO_LINE = -1
 CHALLENGES = (401, 407)   # statuses that ask for credentials (RFC 3261 22)
-FETCH = "FETCH"   # the method here of a REGISTER without Contact, which asks what is registered (RFC 3261 10.2.3)
+FETCH = "FETCH"   # our method name for a REGISTER without Contact, which queries the bindings (RFC 3261 10.2.3)
 
 
 class Event(Struct, frozen=True, gc=False):
-    """Common to all: when, in which packet, whose.
+    """Common to all: when, in which packet, of which phone and line.
 
-    `line` and `phone` are the numbers reconstruction gave them; `line` is
-    NO_LINE for what concerns the whole phone.  `capture` and `frame` name the
-    packet (frame as Wireshark counts).
+    `line` and `phone` are the numbers that reconstruction gave them; `line` is NO_LINE if the event concerns the whole
+    phone.  `capture` and `frame` name the packet (frame as Wireshark counts).
     """
 
     time: float
@@ -39,17 +37,17 @@ class Sent(Event, frozen=True, gc=False):
     """The phone starts a request: the first sending of a transaction. ACK is never an event; CANCEL is.
 
     `in_dialog`: it carries a To tag (ends, or belongs to, a dialog).
-    `expires`: REGISTER and SUBSCRIBE, what is asked (0 removes), None when nothing is said.
-    `follows`: the transaction of which this is the re-send with credentials, after 422/423 or a redirect
-    (same Call-ID, next CSeq); None else.
-    `fresh`: REGISTER only: its Call-ID was not used by this phone before.
+    `expires`: REGISTER and SUBSCRIBE: the expiry asked for (0 removes), None if it names none.
+    `follows`: the transaction of which this is the re-send with credentials, after 422/423 or a redirect (same Call-ID,
+    next CSeq); otherwise None.
+    `fresh`: REGISTER only: this phone did not use its Call-ID before.
     `emergency`: the number called is one of the site's emergency numbers.
-    `addressed`: for a URI that leads by itself to where it is sent, whatever the list of the line says.
-    `call`: number of the dialog-forming call (INVITE transactions and in-dialog requests of one Call-ID share it);
+    `addressed`: its URI itself determines where it is sent, whatever the list of the line says.
+    `call`: number of the dialog-forming call (shared by INVITE transactions and in-dialog requests of one Call-ID);
     None in a subscription's dialog.
-    `call_id`: the Call-ID, compared only.  `target`: what opens a dialog only, as one text that is compared only: of an
-    INVITE To and Request-URI, of a SUBSCRIBE To and event package.
-    `anew`: REGISTER only: the first of all under its Call-ID, as its CSeq says.
+    `call_id`: the Call-ID, for comparison only.  `target`: dialog-opening requests only, one text for comparison only:
+    of an INVITE To and Request-URI, of a SUBSCRIBE To and event package.
+    `anew`: REGISTER only: the first of all under its Call-ID, according to its CSeq.
     `proves`: it carries credentials with the nonce of the 401/407 that it `follows`.
     """
 
@@ -70,12 +68,12 @@ class Sent(Event, frozen=True, gc=False):
 
     @property
     def goes_its_way(self) -> bool:
-        """Whether it goes where its number or its address wants it, whatever server the line works with."""
+        """Whether its number or its address determines where it goes, whatever server the line works with."""
         return self.emergency or self.addressed
 
 
 class Resent(Event, frozen=True, gc=False):
-    """The phone sends a request again, unchanged (same branch)."""
+    """The phone retransmits a request, unchanged (same branch)."""
 
     server: str
     method: str
@@ -105,7 +103,7 @@ class Answered(Event, frozen=True, gc=False):
 
     @property
     def request_time(self) -> float:
-        """When the request was first sent: at the latest when it was answered, where its beginning was not seen."""
+        """When the request was first sent; where that was not seen, when it was answered: the latest possible time."""
         return self.time if self.sent is None else self.sent
 
 
@@ -121,7 +119,7 @@ class FailureKind(StrEnum):
 
 
 class Failed(Event, frozen=True, gc=False):
-    """Hard failure evidence of (phone, server); `sent` when the packet that failed was first sent."""
+    """Hard failure evidence of (phone, server); `sent` is when the failed packet was first sent."""
 
     server: str
     kind: FailureKind
@@ -135,10 +133,10 @@ class ContactKind(StrEnum):
     SYN = "syn"
     LOOKUP = "lookup"
     CLOSED = "closed"
-    DROPPED = "dropped"  # a connection at rest ended, and not by who opened it: it may have failed
-    SOUGHT = "sought"    # its address was asked for on the segment, again and in vain
+    DROPPED = "dropped"  # an idle connection was not closed by the side that opened it: it may have failed
+    SOUGHT = "sought"    # its address was queried on the segment, repeatedly and without answer
     RESOLVED = "resolved"   # its name, which did not resolve before, does again
-    UNREAD = "unread"    # the capture lacks what it was sent over a connection
+    UNREAD = "unread"    # the capture lacks data that it was sent over a connection
 
 
 class Contacted(Event, frozen=True, gc=False):
@@ -150,7 +148,7 @@ class Contacted(Event, frozen=True, gc=False):
 
 class Received(Event, frozen=True, gc=False):
     """A server starts a request to the phone (first arrival). `ends`: the Call-ID of the subscription that a NOTIFY
-    says is over, compared only; empty else."""
+    terminates, for comparison only; otherwise empty."""
 
     server: str
     method: str
@@ -173,7 +171,7 @@ class Replied(Event, frozen=True, gc=False):
 
 class CallChanged(Event, frozen=True, gc=False):
     """A call of the line begins (first INVITE), is up (2xx), or ends (last final response, BYE, expiry). `own`: the
-    phone sent the packet that shows it up."""
+    phone itself sent the packet that shows the call up."""
 
     server: str
     call: int
@@ -182,7 +180,7 @@ class CallChanged(Event, frozen=True, gc=False):
 
 
 class Booted(Event, frozen=True, gc=False):
-    """The phone started: seen (`possible` false), or merely possible (reference-model.md 1)."""
+    """The phone booted: seen (`possible` false), or merely possible (reference-model.md 1)."""
 
     possible: bool
 
@@ -190,11 +188,11 @@ class Booted(Event, frozen=True, gc=False):
 class EntryChanged(Event, frozen=True, gc=False):
     """A DNS answer gave the line's entry another list, order or end of life.
 
-    `until`: when the first record of the chain runs out, `later` when the others do; `ttl_low`, `ttl_high`: smallest
-    and largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before. `asked`: it is no
-    answer, but a lookup of the phone's that has none so far: all this is as it was before, and may be over. `own`: the
-    phone has been seen to get such answers itself: how long one lives for it, those of others do not say. `turned`: it
-    was told its servers in another order than they are declared in, or in none.
+    `until`: when the first record of the chain expires, `later` when the others do; `ttl_low`, `ttl_high`: smallest and
+    largest TTL of the chain in seconds; `reordered`: servers or priorities differ from before. `asked`: it is not an
+    answer, but a lookup by the phone that has none so far: all the rest is as before, and may be out of date. `own`:
+    the phone has been seen to get such answers itself; answers to others do not say how long its own live. `turned`:
+    the phone was given its servers in another order than declared, or in none.
     """
 
     entry: str
@@ -209,9 +207,9 @@ class EntryChanged(Event, frozen=True, gc=False):
 
 
 class Lost(Event, frozen=True, gc=False):
-    """The capture lacks a packet of this phone: a response without its request, an ACK without its final response,
-    a jump in CSeq, a stream gap; or it shows one too late: a challenge behind the request that answers it.  It passed
-    after `since`, or shortly before this event where that is None; `over`: nothing lacks from here on for the same
+    """The capture lacks a packet of this phone: a response without its request, an ACK without its final response, a
+    jump in CSeq, a stream gap; or it has one too late: a challenge after the request that answers it.  The packet
+    passed after `since`, or shortly before this event where that is None; `over`: no more packets are missing for that
     reason."""
 
     why: str
@@ -225,5 +223,5 @@ ModelEvent = (
 
 
 def server_of(event: ModelEvent) -> str:
-    """The server that an event is about; empty for what is about none."""
+    """The server that an event is about; empty if it is about none."""
     return "" if isinstance(event, Booted | EntryChanged | Lost) else event.server

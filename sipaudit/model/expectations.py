@@ -1,9 +1,8 @@
 """What a phone must do and must not do, as two tables of rows.
 
-Each row reads: when the *trigger* happens at such a *place*, in these regimes
-and modes, the conditions of `reach` bring the row into play, and those of
-`when` make it a deviation from the named clause.  A condition answers with a
-`Ground`: a proposition over the readings, or the reason why it cannot be told.
+Each row reads: when the *trigger* happens at such a *place*, in these regimes and modes, the conditions of `reach`
+bring the row into play, and those of `when` make it a deviation from the named clause.  A condition returns a `Ground`:
+a proposition over the readings, or the reason why it cannot be decided.
 
 The conditions are in `conditions/`, the vocabulary of these tables.
 """
@@ -134,7 +133,7 @@ class Trigger(StrEnum):
 
 
 class Where(StrEnum):
-    """Where the packet's server stands to the line's working server."""
+    """Where the packet's server stands relative to the line's working server."""
 
     HERE = "here"
     AWAY = "away"
@@ -150,8 +149,8 @@ class About(StrEnum):
 
 
 class Row(Struct, frozen=True):
-    """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces; a
-    deviation that the event only shows has its time before it, by as many seconds as the fact `timed` says."""
+    """One requirement. `expectation` is the name that rules select by, `clause` the requirement it enforces. A
+    deviation that the event only reveals happened earlier: by as many seconds as the fact named in `timed`."""
 
     expectation: str
     clause: str
@@ -277,7 +276,7 @@ MUST = (
 
 ROWS = (*MUST_NOT, *MUST)
 EXPECTATIONS = frozenset(row.expectation for row in ROWS)
-# What rows a trigger brings into play, by expectation; nearly every event finds none.
+# The rows that a trigger brings into play, by expectation.
 BY_TRIGGER: dict[Trigger, dict[str, tuple[Row, ...]]] = {
     trigger: {
         name: tuple(row for row in ROWS if row.expectation == name and row.trigger is trigger)

@@ -1,8 +1,9 @@
-"""What a probe says while it listens, in the order in which it finds out.
+"""What a probe reports while it listens, in the order in which it finds out.
 
-Each saying is a line of JSON (contract.md 3: `{"type": "finding", "time": ..., "finding": {...}}`), and what the
-store, the metrics, the console and the notifications are fed with.  An incident is said again as it grows, a finding
-when more is known of it, a line and a registration when they changed, each time whole and under the same name.
+Each saying is a line of JSON (contract.md 3: `{"type": "finding", "time": ..., "finding": {...}}`), and feeds the
+store, the metrics, the console and the notifications.  An incident is repeated as it grows, a finding when more is
+known
+of it, a line and a registration when they changed, each time whole and under the same name.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from sipaudit.model.values import (
 
 
 class Saying(Struct, frozen=True, tag_field="type"):
-    """`time` of saying, in seconds since the epoch: that of the packets, by the clock where the port is silent."""
+    """`time` is when it is said, in seconds since the epoch: the packets' time, or the clock's while the port is
+    silent."""
 
     time: float
 
@@ -41,14 +43,15 @@ class ServerSaid(Saying, frozen=True, tag="server"):
 
 
 class LineSaid(Saying, frozen=True, tag="line"):
-    """A line as it is known now, without its moves, tries, registrations and calls: those are said one by one."""
+    """A line as it is known now, without its moves, tries, registrations and calls: each of those has its own saying.
+    """
 
     line: LineSummary
 
 
 class LineForgotten(Saying, frozen=True, tag="forgotten"):
-    """A line that was not heard of for so long, or that made room for others, that nothing is remembered of it; or that
-    has another name now. What was said of it stands."""
+    """A line of which nothing is stored any more: nothing was received of it for long, it made room for others, or it
+    has another name now. Earlier sayings about it stand."""
 
     line: str
     phone: str
@@ -69,7 +72,7 @@ class RegistrationSaid(Saying, frozen=True, tag="registration"):
 
 
 class TrySaid(Saying, frozen=True, tag="try"):
-    """A try of (line, phone) to get back, once its result is known."""
+    """A failback try of (line, phone), once its result is known."""
 
     line: str
     phone: str
@@ -77,7 +80,7 @@ class TrySaid(Saying, frozen=True, tag="try"):
 
 
 class CallSaid(Saying, frozen=True, tag="call"):
-    """A call of (line, phone), which its beginning (of one that began unseen: its 2xx, or its end) names."""
+    """A call of (line, phone), identified by its beginning (if that was not seen: by its 2xx, or its end)."""
 
     line: str
     phone: str
@@ -93,7 +96,7 @@ class IncidentSaid(Saying, frozen=True, tag="incident"):
 
 
 class Withdrawn(Saying, frozen=True, tag="withdrawn"):
-    """The finding or incident `id` does not stand: a packet that came late, or a loss seen later, explains it."""
+    """The finding or incident `id` no longer stands: a late packet, or a loss found later, explains it."""
 
     id: str
     reason: str
@@ -110,7 +113,7 @@ class ReachedSaid(Saying, frozen=True, tag="reached"):
 
 
 class MinuteSaid(Saying, frozen=True, tag="minute"):
-    """What a server was asked and answered in a minute that is over; (server, time of the minute) name it."""
+    """Requests to a server and its answers in a minute that is over; (server, time of the minute) name it."""
 
     minute: ServerMinute
 
@@ -122,16 +125,16 @@ class EventSaid(Saying, frozen=True, tag="event"):
 
 
 class NoteSaid(Saying, frozen=True, tag="note"):
-    """A sentence on how it was judged."""
+    """A sentence on how the judging was done."""
 
     note: str
 
 
 class Health(Struct, frozen=True):
-    """How the probe is: rates over the last ten seconds, drops since it began (None: the source cannot tell), `lag_s`
-    seconds from a packet's capture to its being judged, `evicted` and `undecoded` counts by kind, `blind_s` the seconds
-    since the beginning in which a source could not see, told when it sees again, `clock_set_back` and
-    `clock_set_forward` how often the clock was, `sources_away` how many sources cannot see now."""
+    """The health of the probe: rates over the last ten seconds, drops since it began (None: the source cannot tell),
+    `lag_s` seconds from a packet's capture to its judgement, `evicted` and `undecoded` counts by kind, `blind_s` the
+    seconds since the beginning in which a source could not see, reported when it sees again, `clock_set_back` and
+    `clock_set_forward` how often the clock was set, `sources_away` how many sources cannot see now."""
 
     packets_per_s: float
     sip_per_s: float

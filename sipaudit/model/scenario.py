@@ -54,7 +54,7 @@ from sipaudit.model.settings import EntryServer, LineSettings, Origin, ServerEnt
 RULE = "----"
 HEADERS = frozenset({"entry", "settings", "agent", "ttl", "covered", "heard", "show"})
 CALL_STATES = ("ringing", "up", "over")
-# The words that may stand behind each kind of event, beside its number; a misspelt one would make another story.
+# The options of each kind of event, apart from its number; a misspelt one would change the scenario unnoticed.
 REQUEST = ("dialog", "expires", "fresh", "anew", "follows", "proves", "emergency", "addressed", "call", "id", "to")
 RESPONSE = ("expires", "own", "retry-after", "dialog", "call")
 OF_SERVER = ("dialog", "call")   # a request of a server, and the phone's answer
@@ -63,11 +63,11 @@ DEFAULT_COVER = 100_000.0  # a scenario starts with a capture that has long been
 
 
 class ScenarioError(ValueError):
-    """A line of a scenario that cannot be read; the text says which."""
+    """A line of a scenario that cannot be read; the text quotes it."""
 
 
 class Scenario(Struct, frozen=True):
-    """A scenario read: its events, the profile they are judged by, and the lines expected below the rule."""
+    """A parsed scenario: its events, the profile they are judged by, and the lines expected below the rule."""
 
     profile: Profile
     events: tuple[ModelEvent, ...]
@@ -190,7 +190,8 @@ class _Reader:
         return sent
 
     def _followed(self, options: dict[str, str], last: Sent | Received | None) -> int | None:
-        """The transaction that a re-send follows: `follows=3` names it, `follows` is the last of its method there."""
+        """The transaction that a re-send follows: `follows=3` names it, plain `follows` means the last of its method
+        there."""
         if "follows" not in options:
             return None
         return int(options["follows"]) if options["follows"] else last.transaction if last else None

@@ -1,7 +1,7 @@
 """What is known of a line before the first packet: its settings, its server entries, its tolerances.
 
-Names and units are the provisioning file's (reference-model.md 2): retryTimeOut
-in milliseconds, every other time in seconds.
+Names and units are the provisioning file's (reference-model.md 2): retryTimeOut in milliseconds, every other time in
+seconds.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Value = int | str
 class Setting(Struct, frozen=True, gc=False):
     """One setting of a line. `value` is None when unknown; `source` is `file:line where`, or None.
 
-    An ambiguous one has two or more `candidates`, of which nobody can say which holds, and no value (C2).
+    An ambiguous one has no value, but two or more `candidates`, and it is not known which of them holds (C2).
     """
 
     value: Value | None
@@ -68,9 +68,9 @@ UNKNOWN = Setting(None, None, Origin.UNKNOWN)
 class LineSettings(Struct, frozen=True):
     """The settings in force for one line at one entry, by name (`reRegisterOn`, `failBack.mode`, `retryTimeOut` ...).
 
-    A name that is absent is unknown.  `declared` tells whether any block
-    declared the line: then absent suffixes have been filled with defaults.
-    `doubted`: a file that nobody has may state one of these otherwise (C7).
+    A name that is absent is unknown.  `declared`: some block declared the line; then absent suffixes have been filled
+    with
+    defaults.  `doubted`: a file that is not available may state one of these otherwise (C7).
     """
 
     values: dict[str, Setting] = {}
@@ -86,12 +86,12 @@ class LineSettings(Struct, frozen=True):
         return value if isinstance(value, int) else None
 
     def candidates(self, name: str) -> tuple[Value, ...]:
-        """The values that the setting may have, as far as they are known: none where it may have any."""
+        """The values that the setting may have, as far as they are known; empty if it may have any."""
         setting = self.get(name)
         return setting.candidates if setting.value is None else (setting.value,)
 
     def can_be(self, name: str, value: Value) -> bool:
-        """Whether what is stated of the setting allows this value; False where nothing is stated."""
+        """Whether the statements on the setting allow this value; False where there are none."""
         setting = self.values.get(name)
         if setting is None:
             return False
@@ -99,7 +99,8 @@ class LineSettings(Struct, frozen=True):
 
     @property
     def ambiguous(self) -> bool:
-        """Whether of a setting that is judged by two statements differ and nobody can say which one holds (C2)."""
+        """Whether a setting that matters to judging has two different statements, and it is not known which holds (C2).
+        """
         return any(self.get(name).candidates for name in JUDGED)
 
     @property
@@ -124,7 +125,7 @@ class LineSettings(Struct, frozen=True):
 
     @property
     def failback_timeout(self) -> int | None:
-        """Seconds, clamped (C6); 0 = not before the next failover; None unknown."""
+        """Seconds, clamped (C6); 0: never before the next failover; None: unknown."""
         seconds = self.number("failBack.timeout")
         return None if seconds is None else max(seconds, FAILBACK_TIMEOUT_MIN) if seconds else 0
 
@@ -144,7 +145,7 @@ class EntryServer(Struct, frozen=True, gc=False):
         return _key(self.address or self.name or "?", self.port)
 
 
-@lru_cache(maxsize=4096)   # asked for with each new line, for each server of its entries
+@lru_cache(maxsize=4096)   # looked up for each new line, for each server of its entries
 def _key(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -152,9 +153,9 @@ def _key(host: str, port: int) -> str:
 class ServerEntry(Struct, frozen=True):
     """One configured server resolved to an ordered list: the unit inside which failover moves.
 
-    `servers` highest priority first (smallest number), `dns_ttl` the declared
-    TTL in seconds, `proxy` true for an outbound proxy's list, `origin`
-    site | provisioning | dns.
+    `servers` highest priority first (smallest number), `dns_ttl` the declared TTL in seconds, `proxy` true for an
+    outbound
+    proxy's list, `origin` site | provisioning | dns.
     """
 
     name: str
@@ -164,7 +165,7 @@ class ServerEntry(Struct, frozen=True):
     origin: str = "site"
 
     def find(self, host: str, port: int | None) -> EntryServer | None:
-        """The server at this address: exactly, else the only one at that host (another port is never a move)."""
+        """The server at this address and port, otherwise the only one at that host (another port is never a move)."""
         at_host = [server for server in self.servers if server.address == host]
         for server in at_host:
             if server.port == port:
@@ -172,7 +173,7 @@ class ServerEntry(Struct, frozen=True):
         return at_host[0] if len(at_host) == 1 else None
 
     def priority(self, key: str) -> int | None:
-        """Priority of the server with this key, None when it is not of the entry."""
+        """Priority of the server with this key, None if it is not in the entry."""
         for server in self.servers:
             if server.key == key:
                 return server.priority
@@ -184,7 +185,7 @@ class ServerEntry(Struct, frozen=True):
         return _primary(self.servers)
 
 
-@lru_cache(maxsize=4096)   # asked for with nearly each call
+@lru_cache(maxsize=4096)   # looked up for nearly each call
 def _primary(servers: tuple[EntryServer, ...]) -> EntryServer | None:
     best = min((server.priority for server in servers), default=0)
     firsts = [server for server in servers if server.priority == best]
@@ -216,9 +217,9 @@ class LineIdentity(Struct, frozen=True, gc=False):
 
 
 class Declaration(Struct, frozen=True):
-    """What the site file says of one line. `entries` are names, fallback order.
+    """What the site file says of one line. `entries` are names, in fallback order.
 
-    `settings` per entry name, those under `""` for an entry that is not named; `at` finds them.
+    `settings` are by entry name, with `""` for all entries that are not named; `at` looks them up.
     """
 
     entries: tuple[str, ...] = ()
@@ -227,12 +228,13 @@ class Declaration(Struct, frozen=True):
     settings: dict[str, LineSettings] = {}
 
     def in_force(self) -> Hashable:
-        """What of it phones obey, wherever it is said, and however their lines are called."""
+        """The part that phones obey: equal for equal settings, wherever they are stated and whatever the lines are
+        called."""
         settings = [(entry, known.declared, known.doubted, tuple(
             (name, one.value, one.origin, one.candidates) for name, one in sorted(known.values.items())))
             for entry, known in sorted(self.settings.items())]
         return self.entries, tuple(settings)
 
     def at(self, entry: str | None) -> LineSettings:
-        """The settings of the line at an entry, or at one that the declaration does not name."""
+        """The settings of the line at an entry, or those for entries that the declaration does not name."""
         return self.settings.get(entry or "") or self.settings.get("", LineSettings())

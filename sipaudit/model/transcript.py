@@ -61,7 +61,8 @@ class Transcript:
                 return f"* {self._note(event)}"
 
     def _follows(self, event: Sent) -> str:
-        """What a re-send follows, by its number where that is not the last of its method at its server."""
+        """The `follows` of a re-send; with the number if that is not the last transaction of its method at its server.
+        """
         number = self.numbers.get(event.follows or 0)
         if number is None or self.latest.get((event.server, event.method)) == number:
             return _flag(event.follows is not None, "follows")
@@ -81,7 +82,7 @@ class Transcript:
         if event.method == "REGISTER" and 200 <= event.status < 300 and event.own is not True:
             own = " own=no" if event.own is False else " own=none"
         retry = "" if event.retry_after is None else f" retry-after={event.retry_after}"
-        call = _call(event) if event.sent is None else ""  # else its request says so
+        call = _call(event) if event.sent is None else ""  # otherwise its request has it
         return f"< {self.name(event.server)} {event.status} {event.method}{self._tag(event)}{expires}{own}{retry}{call}"
 
     def _note(self, event: Booted | Lost | CallChanged | EntryChanged) -> str:
@@ -100,7 +101,7 @@ class Transcript:
                 return f"dns ttl={event.ttl_low:g}..{event.ttl_high:g} until={until:.3f}{changed}"
 
     def _open(self, event: Sent | Received) -> None:
-        """Count a new transaction as the reader will; the oldest are forgotten."""
+        """Number a new transaction as the reader will; the oldest are forgotten."""
         self.last += 1
         self.numbers[event.transaction] = self.last
         self.latest[event.server, event.method] = self.last
@@ -108,7 +109,7 @@ class Transcript:
             del self.numbers[next(iter(self.numbers))]
 
     def _tag(self, event: Resent | Answered | Replied) -> str:
-        """The number of an answer's transaction, where it is not the last of its method at its server."""
+        """The number of an answer's transaction, unless it is the last of its method at its server."""
         number = self.numbers.get(event.transaction, 0)
         return "" if self.latest.get((event.server, event.method)) == number else f" #{number}"
 
@@ -122,6 +123,6 @@ def _call(event: Sent | Answered | Received | Replied) -> str:
 
 
 def _word(key: str, text: str) -> str:
-    """` key=text` with what a scenario line cannot hold left out; nothing for nothing."""
+    """` key=text` without the characters that a scenario line cannot hold; empty if no text is left."""
     kept = "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
     return f" {key}={kept}" if kept else ""

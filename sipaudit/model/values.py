@@ -1,6 +1,6 @@
-"""The report as values: what `report.json` holds, field by field, in the order of its schema.
+"""The report as values: the contents of `report.json`, field by field, in the order of its schema.
 
-Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None is absent knowledge.
+Times are seconds since the epoch rounded to the microsecond, durations to the millisecond; None means not known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCHEMA = "sipaudit.report/1"
 
 
 def moment(time: float) -> float:
-    """A time as the report writes it: 6 decimals."""
+    """A time as the report has it: 6 decimals."""
     return round(time, 6)
 
 
@@ -34,14 +34,14 @@ class Severity(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure a finding is: what rests on something in doubt is likely."""
+    """How sure a finding is: one that rests on something in doubt is likely."""
 
     CERTAIN = "certain"
     LIKELY = "likely"
 
 
 class Assumption(StrEnum):
-    """The closed list of contract.md 3; a finding names those that something puts in doubt."""
+    """The closed list of contract.md 3; a finding names those that are in doubt."""
 
     LIST_AS_RESOLVED = "list-as-resolved"
     CAPTURE_COMPLETE = "capture-complete"
@@ -79,7 +79,7 @@ class Reason(StrEnum):
 
 
 class SettingValue(Struct, frozen=True):
-    """A setting as the line was judged by it: `source` is `file:line where`, `origin` a word of contract.md 3."""
+    """A setting that the line was judged by: `source` is `file:line where`, `origin` a word of contract.md 3."""
 
     value: int | str | None
     source: str | None
@@ -87,7 +87,8 @@ class SettingValue(Struct, frozen=True):
 
 
 class Proof:
-    """What proves a finding, in a few words: a packet (`Frame`), or what a provisioning file says (`Place`)."""
+    """Evidence for a finding, with a short summary: a packet (`Frame`), or a statement in a provisioning file
+    (`Place`)."""
 
     __slots__ = ()
     summary: str
@@ -103,7 +104,7 @@ class Place(Struct, Proof, frozen=True):
 
 
 class Frame(Struct, Proof, frozen=True):
-    """A packet as evidence: where Wireshark finds it, and what it is in a few words."""
+    """A packet as evidence: where Wireshark finds it, and a short summary."""
 
     capture: str
     frame: int | None
@@ -113,8 +114,7 @@ class Frame(Struct, Proof, frozen=True):
 
 
 def read_proof(_kind: type, value: Any) -> Proof:
-    """A member of a finding's evidence as JSON has it: a place in a file has the file's name, a packet its capture's.
-    """
+    """A finding's evidence from JSON: a place in a file has the key `file`, a packet has `capture`."""
     if isinstance(value, dict) and "file" in value:
         return convert(value, Place)
     return convert(value, Frame)
@@ -134,7 +134,7 @@ class Move(Struct, frozen=True):
 
 
 class Try(Struct, frozen=True):
-    """A request that tried another server than the working one, and its `result` (contract.md 3)."""
+    """A request to another server than the working one, and its `result` (contract.md 3)."""
 
     time: float
     server: str
@@ -143,8 +143,8 @@ class Try(Struct, frozen=True):
 
 
 class Registration(Struct, frozen=True):
-    """A stretch of a registration, which refreshes lengthen. `until` is its end, or the expiry of one that lives,
-    `expires` the seconds granted, `end` why it ended (contract.md 3)."""
+    """A stretch of a registration, extended by refreshes. `until` is its end, or the expiry of a live one, `expires`
+    the seconds granted, `end` why it ended (contract.md 3)."""
 
     server: str
     from_: float = field(name="from")
@@ -155,7 +155,7 @@ class Registration(Struct, frozen=True):
 
 
 class CallSpan(Struct, frozen=True):
-    """A call of the line: from its first INVITE to its end (None: it was going on when the capture ended); `up` is its
+    """A call of the line: from its first INVITE to its end (None: it was still up when the capture ended); `up` is its
     2xx, `server` the last that its INVITE went to, `tries` to how many in turn. A call that began before the capture
     has no `from`."""
 
@@ -167,7 +167,7 @@ class CallSpan(Struct, frozen=True):
 
 
 class Undecided(Struct, frozen=True):
-    """So many checks of a rule were reached and could not be decided, for this reason."""
+    """How many checks of a rule were reached and could not be decided, for this reason."""
 
     rule: str
     reason: Reason
@@ -175,17 +175,17 @@ class Undecided(Struct, frozen=True):
 
 
 class Reached(Struct, frozen=True):
-    """So many times a rule had something to check."""
+    """How often a rule had something to check."""
 
     rule: str
     count: int
 
 
 class LineSummary(Struct, frozen=True):
-    """A line of a phone: who it is, how it is set, what it did. `line` is its AOR, `phone` the address it was seen with
-    first, `label` and `group` are the site file's, `entry` its first server entry, `regime` R0 to R3, `mode`
-    failBack.mode, `working` the server it works with in the end, `first` and `last` when it was seen, `declare` what to
-    declare so that more can be judged."""
+    """A line of a phone: its identity, its settings, what it did. `line` is its AOR, `phone` the address at which it
+    was first seen, `label` and `group` are from the site file, `entry` its first server entry, `regime` R0 to R3,
+    `mode` failBack.mode, `working` its working server at the end, `first` and `last` when it was seen, `declare` what
+    to declare so that more can be judged."""
 
     line: str
     phone: str
@@ -214,11 +214,11 @@ class LineSummary(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """A deviation. `time` is when it was complete (None, like `phone` and `server`, of what a provisioning file says,
-    `line` where that is about none), `basis` ids of reference-model.md, `facts` what was measured (seconds), `also`
-    the other rules that the same request breaks, `cause` the id of the finding of which it is a consequence,
-    `incident` the id of the one it belongs to, `suppressed` the reason for which it does not count, `wireshark` a
-    display filter for its packets."""
+    """A deviation. `time` is when it was complete (None, like `phone` and `server`, for a provisioning file's, `line`
+    where that concerns none), `basis` ids of reference-model.md, `facts` measured values (seconds), `also` the other
+    rules that the same request breaks, `cause` the id of the finding of which it is a consequence, `incident` the id of
+    the one it belongs to, `suppressed` the reason for which it does not count, `wireshark` a display filter for its
+    packets."""
 
     id: str
     rule: str
@@ -249,7 +249,7 @@ class Happening(Struct, frozen=True):
 
 
 class GroupShare(Struct, frozen=True):
-    """How much of a group an incident reached: "Site A: 40 of 42" lines."""
+    """How much of a group an incident affected: "Site A: 40 of 42" lines."""
 
     group: str
     lines: int
