@@ -131,7 +131,7 @@ def may_only_refresh(line: LineState, phone: PhoneState, stay: Stay, answer: Ans
     keeps = track is not Track.REGAINED
     if binding is None or binding.granted is None:
         ended = binding is not None and binding.removed is not None and binding.removed.asked != 0
-        return keeps and ended  # the server said 0: the phone may hold on to it (F6), and renew it in its time
+        return keeps and ended  # the server granted 0: the phone may hold on to it (F6), and renew it when due
     standing = against(phone.reach(stay.server), answer.time, SLOW)
     if keeps and binding.until > answer.time:
         due = [one.server for one in line.bindings if one.granted and may_be_due(one, one.granted, answer.time)]

@@ -81,12 +81,12 @@ class Resent(Event, frozen=True, gc=False):
 
 
 class Answered(Event, frozen=True, gc=False):
-    """A response reaches the phone (the first with its status class; repeats are no events).
+    """A response reaches the phone (the first of its status class; retransmissions are not events).
 
     `sent`: when the request was first sent, None if its beginning is not in the capture.
     REGISTER 2xx: `granted` the expiry in seconds that holds for the phone's own Contact (own Contact's `expires`,
-    else the Expires header, else None: nothing said), `own` whether the phone's own Contact is listed (None: no
-    Contact at all), `asked` what the request asked for.  `call`: as its request's.
+    otherwise the Expires header, None if there is neither), `own` whether the phone's own Contact is listed (None: no
+    Contact at all), `asked` the expiry that the request asked for.  `call`: as in its request.
     """
 
     server: str
@@ -108,8 +108,8 @@ class Answered(Event, frozen=True, gc=False):
 
 
 class FailureKind(StrEnum):
-    """Hard evidence that a server cannot be used (F2); silence and status codes are not here, they follow from
-    Sent and Answered."""
+    """Hard evidence that a server cannot be used (F2). Silence and status codes are not included; they follow from Sent
+    and Answered."""
 
     ICMP = "icmp"
     REFUSED = "refused"

@@ -1,4 +1,4 @@
-"""What comes out of judging: verdicts on events, with what proves them."""
+"""The results of judging: verdicts on events, with their proof."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 class Sign(StrEnum):
-    """What a verdict may wait for; `proofs` says what settles each."""
+    """What a verdict may wait for; `proofs` settles each of them."""
 
     WAITED = "waited"         # the phone had no final answer yet when it sent the request on trial
     ANSWERED = "answered"     # the server answers the request on trial

@@ -1,4 +1,4 @@
-"""Predicates and sets of methods and statuses that the state, the conditions and the incidents share."""
+"""Sets of methods and statuses, and predicates on packets, that the state, the conditions and the incidents share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipaudit.model.timers import SILENCE_MAX
 SLOW = 3.0             # seconds after which a phone may have given up a request (F2: 3.5 by default)
 AT_ONCE = 2.0          # seconds from a connection's failure to the line's first packet elsewhere
 SAME_NUMBER = 4 * SILENCE_MAX   # seconds in which the same number called means the same call: four silent servers
-KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING", FETCH})   # and FETCH, which asks for no more than those
+KEEPALIVES = frozenset({"OPTIONS", "NOTIFY", "PING", FETCH})   # FETCH asks for no more than the others do
 NOTHING_NEW = KEEPALIVES | {"CANCEL"}   # whose 2xx does not make a server the working one
 DIALOG_INITIATING = frozenset({"INVITE", "SUBSCRIBE", "REFER"})
 MOVERS = DIALOG_INITIATING | {"REGISTER"}   # the requests by which a phone notices that a server has failed

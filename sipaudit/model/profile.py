@@ -33,9 +33,10 @@ class Profile(Struct, frozen=True):
     missing.  `unconnected`: of these connections the capture has the messages only.  `covered_from` is since when the
     captures show everything (seconds since the epoch), `lossy` whether they lack more packets than reference-model.md 4
     allows for evidence by absence, `steps` are the packets (capture, frame, seconds) at which a capture's clock was
-    set.  `heard` are the servers that were ever seen sending to the phone.  `lived`: one of its lines had registered
-    before that was seen.  `fallback`: the line has other entries beside this one, `crossed`: a server is in two of
-    them.  `tolerances_of` are those of single expectations, where they differ from `tolerances`.
+    set.  `heard` are the servers that were ever seen sending to the phone.  `lived`: a line of its phone had sent
+    REGISTERs before the first one seen, as a CSeq shows.  `fallback`: the line has other entries beside this one,
+    `crossed`: a server is in two of them.  `tolerances_of` are those of single expectations, where they differ from
+    `tolerances`.
     """
 
     settings: LineSettings

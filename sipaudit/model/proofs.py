@@ -116,7 +116,7 @@ def _with(one: Observation, tell: Callable[[Awaited], News], event: ModelEvent |
     return replace(one, verdict=one.unless, reason=None, unless=None, awaited=(), proof=proof, slight=slight)
 
 
-# -- what proves -----------------------------------------------------------------------------------------------------
+# -- proof by events -------------------------------------------------------------------------------------------------
 
 def _waited(one: Observation, awaited: Awaited, event: ModelEvent) -> News:
     """Its answer, its retransmission or its re-send shows that the phone was still waiting. The clocks of two taps

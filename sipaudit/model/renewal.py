@@ -32,9 +32,9 @@ class Renewal(Struct, gc=False):
     """One mere renewal: REGISTER and 200, or REGISTER, challenge, REGISTER with credentials, and 200. It holds the time
     of each packet, and whatever else differs between renewals.
 
-    `sent` is the time of the first REGISTER, `status` that of the challenge (0: there was none), which came at
-    `challenged`; `asked` is the time of the REGISTER that was granted (the first where there was no challenge),
-    `answered` that of the 200. `again` is the transaction of the REGISTER with credentials, 0 before it was sent.
+    `sent` is when the first REGISTER was sent, `asked` when the one that was granted was (the first where there was no
+    challenge), `answered` when the 200 came; `status` is the challenge's status code (0: there was none), `challenged`
+    when it came. `again` is the transaction of the REGISTER with credentials, 0 before it was sent.
     """
 
     capture: int

@@ -294,5 +294,5 @@ class LineState(Struct, frozen=True, gc=False):
         return max(held, key=lambda binding: binding.granted.time if binding.granted else 0.0, default=None)
 
 
-NOTHING = LineState()   # shared by all lines that have no written state
-NOBODY = PhoneState()   # and by all such phones
+NOTHING = LineState()   # shared by all lines without a written state
+NOBODY = PhoneState()   # shared by all such phones

@@ -30,14 +30,14 @@ def no_binding_there(case: Case) -> Ground:
         return _unseen_binding(case)
     lives = binding.granted is not None and binding.until > case.now
     if lives and case.regime is Regime.R1:
-        return FAILS  # of an earlier stay: right in R1 (F7), told by no source in R2 and R3
+        return FAILS  # from an earlier stay: right in R1 (F7); for R2 and R3 no source says
     if lives or _may_work_there(case, binding):
         return Ground(reason=Reason.READINGS_DIFFER)
     if case.regime is Regime.R1 and higher_server(case) is HOLDS:
         if binding.granted is not None or binding.removed is not None:
-            return FAILS  # F7: failback without REGISTER is right after the binding lapsed, too
+            return FAILS  # F7: failback without REGISTER is right even after the binding expired
         if binding.missed is not None:
-            return Ground(reason=lacking(case, binding.missed))   # and however long ago it was granted
+            return Ground(reason=lacking(case, binding.missed))   # it counts however long ago it was granted
     unseen = no_move_by(case, missed(binding))
     if unseen is not HOLDS:
         return unseen
@@ -47,8 +47,9 @@ def no_binding_there(case: Case) -> Ground:
 
 
 def _may_work_there(case: Case, binding: Binding) -> bool:
-    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then no gate is
-    before it. In R1 that a binding was renewed shows nothing (F7), unless the line may have left its server then."""
+    """Whether a 200 to REGISTER may have brought the line there since it arrived at its working server: then nothing
+    gates its calls there. In R1 a renewal of a binding shows nothing (F7), unless the line may have left its server
+    then."""
     since = case.stay.arrived.time
     if any(one.server == binding.server and one.method == "REGISTER" and one.granted != 0
            for one in case.stay.asides):
@@ -59,7 +60,7 @@ def _may_work_there(case: Case, binding: Binding) -> bool:
 
 def _lapsed_binding(case: Case, granted: Answered) -> Ground:
     if granted.own is False:
-        return Ground(reason=Reason.READINGS_DIFFER)  # how long it lived was not said (F6)
+        return Ground(reason=Reason.READINGS_DIFFER)  # its lifetime was not stated (F6)
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     hidden = granted.time < case.profile.covered_from
@@ -68,7 +69,7 @@ def _lapsed_binding(case: Case, granted: Answered) -> Ground:
 
 
 def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
-    """A REGISTER is out and no final answer was seen: was there none, or did the capture miss it?"""
+    """A REGISTER is open and no final answer was seen: was there none, or does the capture lack it?"""
     unseen = _unseen_binding(case)
     return Ground(
         reason=unseen.reason or lacking(case, register),
@@ -78,8 +79,8 @@ def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
 
 
 def _unseen_binding(case: Case) -> Ground:
-    """No 200 to a REGISTER was seen there; that proves nothing where many packets are missing, unless the server
-    itself refused."""
+    """No 200 to a REGISTER was seen there; that proves nothing where many packets are missing, unless the server itself
+    refused."""
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
         return Ground(reason=Reason.LOSS_NEARBY)
@@ -89,13 +90,13 @@ def _unseen_binding(case: Case) -> Ground:
     left = case.regime is Regime.R1 and higher_server(case) is HOLDS
     mid_life = (older or left or only_registers(case.stay)) and in_mid_life(case)
     if case.regime is Regime.R1 and (mid_life or (left and case.stay.first is None and not came_up(case))):
-        # with a binding there, or after a stay, however long ago, no REGISTER is due (F7)
+        # after a binding or a stay there, however long ago, no REGISTER is required (F7)
         return Ground(reason=Reason.STARTED_LATER)
     return replace(_none_granted(binding), assumptions=(Assumption.NO_EARLIER_STAY,) if older else ())
 
 
 def _none_granted(binding: Binding | None) -> Ground:
-    """The line has no binding there: it has not asked for one, was refused, was granted one for no time, or has ended
+    """The line has no binding there: it has not asked for one, was refused, was granted one of 0 seconds, or has ended
     it."""
     refused = None if binding is None else binding.refused
     ended = None if binding is None else binding.removed
@@ -114,7 +115,7 @@ def not_registered_since_left(case: Case) -> Ground:
         started = case.stay.first is None and binding.granted is None
         return Ground(reason=Reason.STARTED_LATER) if started else FAILS
     if not case.stay.failed:
-        return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: was it a failover that left the server?
+        return Ground(reason=Reason.READINGS_DIFFER)  # nothing had failed: the move away may not have been a failover
     unseen = no_move_by(case, missed(binding))
     if unseen is not HOLDS:
         return unseen
@@ -126,13 +127,13 @@ def not_registered_since_left(case: Case) -> Ground:
         pending = _pending_binding(case, binding, register)
         return replace(pending, proof=(*_left(case, binding), *pending.proof))
     refused = binding.refused is not None and case.now - binding.refused.time <= LOSS_REACH
-    if case.profile.lossy and not refused:   # a second witness, unless it speaks of long ago
+    if case.profile.lossy and not refused:   # a recent refusal confirms it
         return Ground(reason=Reason.LOSS_NEARBY)
     return Ground(facts={"registered": "invalidated"}, proof=_left(case, binding))
 
 
 def _called_after(case: Case, register: Sent) -> Answered | None:
-    """What shows that the try by this REGISTER has failed: when it must have, the line called on through its working
+    """The answer that shows that the try by this REGISTER has failed: by then the line called on through its working
     server (F11). A REGISTER there may be a mere refresh (F7)."""
     served = case.line.served
     calls = served is not None and served.method != "REGISTER"
@@ -140,8 +141,8 @@ def _called_after(case: Case, register: Sent) -> Answered | None:
 
 
 def _left(case: Case, binding: Binding) -> tuple[ModelEvent, ...]:
-    """What shows that the line left the server of the binding, by its failure or by working elsewhere, and is not back.
-    """
+    """The events that show that the line left the binding's server, by its failure or by working elsewhere, and is not
+    back."""
     stay, refused, left = case.stay, binding.refused, binding.left
     moved = stay.first is not None and stay.origin == binding.server
     went = (*stay.failed[:2], stay.first) if moved and stay.first is not None else ()
@@ -157,14 +158,14 @@ def granted_nothing(case: Case) -> Ground:
     if not answer.asked or not grants_nothing(answer):
         return FAILS
     if answer.granted == 0:
-        # beside others' Contacts the header may speak of theirs (F6, a reading)
+        # with other Contacts listed, the header may apply to those (F6, a reading)
         unsure = Reason.READINGS_DIFFER if answer.own is False else None
         return Ground(reason=unsure, facts={"kind": "zero", "expires": answer.asked})
     nothing = answer.granted is None and answer.own is None
     return Ground(facts={"kind": "nothing", "expires": answer.asked}) if nothing else FAILS
 
 
-# -- live and lapsed -------------------------------------------------------------------------------------------------
+# -- live and expired ------------------------------------------------------------------------------------------------
 
 def no_binding_anywhere(case: Case) -> Ground:
     """EA, *Registrar*: the line's last live binding ended more than 32 s ago, and no REGISTER is open."""
@@ -178,7 +179,7 @@ def no_binding_anywhere(case: Case) -> Ground:
     if case.profile.lossy or clock_was_set(case, granted, ahead=True):
         return Ground(reason=Reason.LOSS_NEARBY)
     if case.profile.fallback:
-        return Ground(reason=Reason.FALLBACK)  # the line may hold one at another entry's server
+        return Ground(reason=Reason.FALLBACK)  # the line may hold a binding at another entry's server
     opened = _open_registers(case)
     if opened.holds != ALWAYS or opened.reason is not None:
         return opened
@@ -188,8 +189,8 @@ def no_binding_anywhere(case: Case) -> Ground:
 
 
 def _open_registers(case: Case) -> Ground:
-    """No REGISTER of the line is open. One without answer for longer is not, but the capture may lack its 200: then it
-    granted what was asked."""
+    """No REGISTER of the line is open. One that was unanswered for longer is not, but the capture may lack its 200:
+    then that granted what was asked."""
     pending = [one for binding in case.line.bindings for one in (binding.register, binding.missed) if one is not None]
     if any(case.now - register.time <= LAPSED for register in pending):
         return FAILS
@@ -206,11 +207,11 @@ def holds_binding_there(case: Case) -> Ground:
     if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS
     if binding.register is not None or _asks_again(case, binding):
-        return FAILS  # it repeats one that is open still, or was refused
+        return FAILS  # it repeats one that is still open, or was refused
     boot, granted = case.line.boot, binding.granted
     worlds = negate(taken(Reading.BOOT)) if boot is not None and boot.time >= granted.time else ALWAYS
     if granted.time - granted.request_time >= case.gives_up:
-        worlds &= negate(taken(Reading.GAVE_UP))   # or was answered when the phone had given it up
+        worlds &= negate(taken(Reading.GAVE_UP))   # or was answered only after the phone had given it up
     refused = Reason.READINGS_DIFFER if refused_just_now(case) else None
     return FAILS if renewal_is_near(case, binding) else Ground(
         worlds, refused, proof=(binding.granted,),
@@ -218,6 +219,6 @@ def holds_binding_there(case: Case) -> Ground:
 
 
 def _asks_again(case: Case, binding: Binding) -> bool:
-    """Whether the phone may have waited until now since it was refused there."""
+    """Whether the phone may still be waiting to register again after it was refused there."""
     refused = binding.refused
     return refused is not None and case.now - refused.time <= RETRY_WAIT + case.profile.tolerances.timer

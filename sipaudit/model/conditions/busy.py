@@ -11,7 +11,7 @@ from sipaudit.model.unanswered import call_runs_out
 
 
 def waits_for(case: Case) -> float:
-    """How long a phone may wait for an answer, in seconds (F2, *latest*); where that is not known, for ever."""
+    """How many seconds a phone may wait for an answer (F2, *latest*); infinite where that is not known."""
     latest = latest_silence(case.profile.settings)
     return inf if latest is None else latest + case.profile.tolerances.timer
 
@@ -23,7 +23,7 @@ def open_calls(case: Case) -> list[Call]:
 
 
 def quiet_since(case: Case) -> float:
-    """When the last call that is over was so, at the latest."""
+    """When the last of the calls that are over ended, at the latest."""
     ends = [_ran_out(call, case) for call in case.phone.calls]
     return max([case.phone.quiet, *(end for end in ends if end is not None)])
 

@@ -49,7 +49,7 @@ def no_boot_in_the_call(case: Case) -> Ground:
     """A boot ends all calls of a phone: what it says in one that was up before shows that there was none."""
     boot = case.line.boot
     spoken = boot is not None and all(call.up is not None and call.up < boot.time for call in _calls_up(case))
-    if spoken and case.profile.may_be_two:   # of a shared line one phone talks on, and the other starts or returns
+    if spoken and case.profile.may_be_two:   # one phone of a shared line talks on, and the other boots or returns
         return Ground(reason=Reason.IDENTITY_UNSURE)
     return HOLDS if spoken else no_boot_since(case)
 
@@ -77,7 +77,8 @@ def no_dial_plan(case: Case) -> Ground:
 # -- F11 -------------------------------------------------------------------------------------------------------------
 
 def _last_try(case: Case) -> Sent | None:
-    """The last request of the stay that went upward; where that is not known of its server, the last of all."""
+    """The last request of the stay that went upward; if the place of the stay's server is not known, the last of all.
+    """
     stay, entry = case.stay, case.profile.entry
     here = entry.priority(stay.server) if entry else None
     upward = [request for request in stay.tries
@@ -101,9 +102,8 @@ def try_is_open(case: Case) -> Ground:
 
 
 def _waits_for_answer(case: Case, request: Sent) -> bool:
-    """A challenge is no final answer: the re-send with credentials, which may still be to come, goes on with the try.
-    Nor is what another line was answered meanwhile.
-    """
+    """Whether the try still waits. A challenge is not a final answer: the re-send with credentials, which may still be
+    to come, continues the try. An answer to another line is not one either."""
     reach = case.phone.reach(request.server)
     waiting = [*reach.waiting, *(one for one, until in reach.late if until > case.now)]
     challenged = any(one.transaction == request.transaction for one in case.line.challenges)
@@ -123,7 +123,7 @@ def registers_on(case: Case) -> Ground:
 
 
 def _removed_at(binding: Binding) -> float:
-    """When the phone last asked a server to end a binding, or was told that it is ended."""
+    """When the phone last asked a server to end a binding, or that was confirmed."""
     if binding.removal is not None:
         return binding.removal.time
     return binding.removed.time if binding.removed is not None and binding.removed.asked == 0 else LONG_AGO
@@ -202,7 +202,7 @@ def _within(moves: tuple[Answered, ...]) -> bool:
 
 
 def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
-    """Whether all were moves from one server to one below or above it."""
+    """Whether each move went from one server to another of higher or lower priority."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -230,7 +230,7 @@ def challenged_elsewhere(case: Case) -> Ground:
 
 
 def _touched_by_another(reach: Reach, line: int) -> bool:
-    """Whether the last contact with the server was a request of another line, which takes no credentials there."""
+    """Whether the last contact with the server was another line's request, which brings no credentials there."""
     last = reach.answered
     answered = last is not None and last.sent == reach.touched and last.line != line
     return answered or any(one.time == reach.touched and one.line != line for one in reach.waiting)

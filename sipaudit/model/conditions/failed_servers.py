@@ -1,4 +1,4 @@
-"""Conditions on the servers that are failed for a line: F9, and the grace of what was open (reference-model.md 6)."""
+"""Conditions on the servers that are failed for a line: F9, and the grace for what was open (reference-model.md 6)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sipaudit.model.state import Call, FailedMark
 from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.model.values import Assumption, Reason
 
-OF_SETUP = frozenset({"BYE", "PRACK"})    # sets up or ends a dialog
+OF_SETUP = frozenset({"BYE", "PRACK"})    # they set up or end a dialog
 NEVER_LEFT = frozenset({FailureKind.REFUSED, FailureKind.TLS, FailureKind.DNS})
 NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
 
@@ -64,7 +64,7 @@ def _failed_in(case: Case, mark: FailedMark) -> int:
 
 
 def _may_have_returned(case: Case, mark: FailedMark) -> bool:
-    """Whether the move may have been a failback that was due, which leaves no server failed (F8): it went upward."""
+    """Whether the move may have been a due failback, which leaves no server failed (F8): it went upward."""
     mode, settings = case.mode, case.profile.settings
     if not case.profile.leads_up(mark.server, mark.since.server):
         return False
@@ -82,7 +82,7 @@ def _may_have_returned(case: Case, mark: FailedMark) -> bool:
 
 
 def _ran_out(case: Case, mark: FailedMark) -> bool:
-    """Whether an answer that the phone had from before it came to the server ran out while it was there (B2)."""
+    """Whether a DNS answer that the phone had from before its stay at the server expired during that stay (B2)."""
     until = mark.moved + case.profile.tolerances.timer
     return any(mark.began <= end <= until for answer in case.line.answers if answer.time <= mark.began
                for end in (answer.until, *answer.later))
@@ -97,8 +97,8 @@ def call_lives_there(case: Case) -> Ground:
 
 
 def _is_bound(call: Call, mark: FailedMark, method: str, now: float) -> Ground:
-    """The call was up before the failover. One that was being set up then has its grace: it may go on until it is up,
-    and be ended. So may one that had been answered just before, until 32 s after the life of its INVITE."""
+    """The call was up before the failover. A call that was then being set up has its grace: it may go on until it is
+    up, and be ended. So may one answered just before, until 32 s after the life of its INVITE."""
     if call.up is None or call.began > mark.since.time:
         return FAILS
     graced = call.up >= mark.since.time or now <= call.up + SILENCE_MAX
@@ -133,8 +133,8 @@ def spoken_while_failed(case: Case) -> Ground:
 
 
 def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
-    """What is answered arrived while the server was failed, and is answered while it is: a phone that kept silence
-    may take a repetition once it has tried to return."""
+    """The request arrived while the server was failed, and is answered while it is: a phone that did not answer it may
+    accept a repetition once it has tried to return."""
     mark = case.line.mark(reply.server)
     offer = next((one for one in case.line.offered if one.transaction == reply.transaction), None)
     if offer is None or mark is None or mark.tried is not None:
@@ -153,27 +153,28 @@ def last_failover(case: Case) -> Ground:
         return HOLDS
     if mark.again or _may_have_gone_on(case, mark) or _may_have_come_by(case, mark) or _tried_unseen(case, mark):
         return Ground(reason=Reason.READINGS_DIFFER)
-    lost = case.phone.lost   # that may have been the REGISTER of a try
+    lost = case.phone.lost   # the lost packet may have been the REGISTER of a try
     return HOLDS if lost is None or lost < mark.since.time else Ground(assumptions=(Assumption.CAPTURE_COMPLETE,))
 
 
 def _tried_unseen(case: Case, mark: FailedMark) -> bool:
-    """Whether the line may have tried to return by a REGISTER that never left, because no connection came about."""
+    """Whether the line may have tried to return by a REGISTER that was never sent, because no connection was
+    established."""
     return any(item.kind in NEVER_LEFT and item.time > mark.since.time for item in case.phone.reach(mark.server).hard)
 
 
 def _may_have_come_by(case: Case, mark: FailedMark) -> bool:
-    """Whether the line may have come from a third server, which has granted a REGISTER by a 200 that the capture lacks:
-    what nobody answers is repeated before a line goes on to the next."""
+    """Whether the line may have come by way of a third server, whose 200 to its REGISTER the capture lacks: an
+    unanswered request is repeated before a line goes on to the next server."""
     thirds = [binding for binding in case.line.bindings if binding.server not in (case.stay.server, mark.server)]
     return any(mark.since.time > register.time >= (case.stay.origin_since or 0.0)
                for binding in thirds for register in left_open(case, binding))
 
 
 def _may_have_gone_on(case: Case, mark: FailedMark) -> bool:
-    """Whether the line has turned away from its working server, and a third has answered its REGISTER: that may have
-    been the next failover, and a refresh of what it held there as well (F7). Where nothing tells what the third has
-    said, the capture may lack it."""
+    """Whether the line has turned away from its working server, and a third one has answered its REGISTER: that may
+    have been the next failover, or a refresh of a binding there (F7). If no answer of the third was seen, the capture
+    may lack it."""
     stay, away = case.stay, case.stay.away
     if away is None:
         return False

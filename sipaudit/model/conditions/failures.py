@@ -1,4 +1,4 @@
-"""Conditions on failures: what speaks against a server (F2-F4), and what says that it works."""
+"""Conditions on failures: the evidence against a server (F2-F4), and the signs that it works."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sipaudit.model.settings import Regime
 from sipaudit.model.timers import RETRY_AFTER, SILENCE_MAX, SLACK_MIN, T1, T2_FIELD, UNDECLARED_EARLIEST, first_interval
 from sipaudit.model.values import Reason
 
-RETRANSMIT_FROM = 0.3   # seconds after a sending: what comes sooner is a mirror's copy, no retransmission (T1 0.5)
+RETRANSMIT_FROM = 0.3   # seconds after a sending: anything sooner is a mirror's copy, not a retransmission (T1 0.5)
 CONTACT_WAIT = SILENCE_MAX   # seconds after a request ran out in which the line must have turned elsewhere
 RETRY_WAIT = 60.0       # seconds that a phone may wait before it registers anew
 
 
 def standing(case: Case) -> tuple[Evidence, ...]:
-    """What stands against the working server now."""
+    """The evidence that now stands against the working server."""
     return tuple(evidence(_heard(case, case.stay.server), case.now, case.profile.earliest_silence))
 
 
 def _heard(case: Case, server: str) -> Reach:
-    """What the phone has learned of a server, without refusals of other lines after which it has served this one."""
+    """The phone's `Reach` of a server, without refusals of other lines after which the server has served this one."""
     reach = case.phone.reach(server)
     kept = tuple(one for one in reach.doubtful if one.line == case.event.line or one.method != "REGISTER"
                  or one.status == 503 or not case.line.served_since(server, one.time))
@@ -49,8 +49,8 @@ def after_a_failure(case: Case) -> Ground:
 
 
 def sends_away(item: Evidence, case: Case) -> int:
-    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3), but not for sure
-    where it belongs to a dialog."""
+    """The worlds in which this evidence makes a line move on; after a 503 every firmware may (F3), but not surely if it
+    belongs to a dialog."""
     if isinstance(item, Failed):
         return ALWAYS
     if isinstance(item, Sent):
@@ -94,15 +94,15 @@ def working_server_alive(case: Case) -> Ground:
     doubts = no_failure_lost(case)
     if holds == NEVER or not fresh:
         return Ground(holds, assumptions=doubts)
-    # it was asked just now, and the capture may lack what told the phone that it had failed
+    # a request was sent just now, and the capture may lack what showed the phone that the server had failed
     shown = None if any(_begun_unseen(case, request) for request in fresh) else waited(case, fresh[-1], None)
     return Ground(holds, Reason.LOSS_NEARBY, shown, doubts)
 
 
 def _broke_for_this_line(case: Case, reach: Reach) -> bool:
-    """Whether a transport failure that others have disproved since may have brought the line to the end of its list:
-    the server has not answered it out of a dialog since, and it need not share what they hear (reference-model.md 1,
-    *failure*)."""
+    """Whether a transport failure that only others have since disproved may have brought the line to the end of its
+    list: the server has not answered it out of a dialog since, and it need not share what they learn
+    (reference-model.md 1, *failure*)."""
     answered, since = reach.answered, case.stay.arrived.time
     if answered is not None and answered.line == case.event.line and not answered.in_dialog:
         since = max(since, answered.time)
@@ -110,20 +110,21 @@ def _broke_for_this_line(case: Case, reach: Reach) -> bool:
 
 
 def _may_run_out(case: Case, reach: Reach) -> bool:
-    """Whether a request that was overtaken, because a later one like it was answered, may have run out all the same."""
+    """Whether an overtaken request (a later one like it was answered) may have run out all the same."""
     least = case.profile.earliest_silence
     return any(until == request.time and least <= case.now - request.time <= REQUEST_LASTS
                for request, until in reach.late)
 
 
 def waited(case: Case, request: Sent, resent: float | None) -> Awaited:
-    """Whether this request had its answer when another was sent is shown by what the phone does next."""
+    """The sign that shows, by the phone's next packets, whether this request was still unanswered when another was
+    sent."""
     return Awaited(Sign.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM,
                    behind=fastest_answer(case))
 
 
 def _failure(item: Evidence, reach: Reach, arrived: float) -> int:
-    """The worlds in which this evidence says that the working server failed during the stay."""
+    """The worlds in which this evidence means that the working server failed during the stay."""
     if isinstance(item, Sent):
         return _silence(item, reach)
     if item.time < arrived:
@@ -149,15 +150,15 @@ def nothing_against(case: Case) -> Ground:
                       elsewhere=there)
     if clock_was_set(case, young, ahead=False):
         return FAILS
-    # it was asked just now, and the capture may lack what told the phone that it had failed
+    # a request was sent just now, and the capture may lack what showed the phone that the server had failed
     shown = None if any(_begun_unseen(case, request) for request in reach.waiting) else waited(case, young, None)
     return Ground(reason=Reason.LOSS_NEARBY, awaited=shown, assumptions=doubts, proof=(young,),
                   facts={"working": stay.server, "kind": "impatient", "silent": case.now - young.time}, elsewhere=there)
 
 
 def _begun_unseen(case: Case, request: Sent) -> bool:
-    """Whether a request that waits has waited long enough (F2) if the capture lacks its first sending. Then the next
-    comes at its time all the same; where intervals double, all but the first come a whole number of seconds after the
+    """Whether a waiting request has waited long enough (F2) if the capture lacks its first sending. Then the next
+    sending still comes at its time; with doubling intervals all but the first come a whole number of seconds after the
     second, and half a second more after the first (0.5, 1, 2, 2 ... summed)."""
     interval = first_interval(case.profile.settings)
     if case.now - request.time + interval < _patience(case):
@@ -171,22 +172,22 @@ def _begun_unseen(case: Case, request: Sent) -> bool:
 
 def _may_have_failed_before(case: Case, reach: Reach) -> bool:
     """Whether the working server may have failed before the capture began: a request from then may only now have run
-    out, or its Retry-After run still (F3); and a failure with calls stands until it answers one (reference-model.md 1,
-    *failure*), whatever else it answers."""
+    out, or its Retry-After may still run (F3); and a failure with calls stands until the server answers a call
+    (reference-model.md 1, *failure*), whatever else it answers."""
     fresh = case.now - case.profile.covered_from <= RETRY_AFTER
     return (fresh or reach.called == LONG_AGO) and in_mid_life(case)
 
 
 def _patience(case: Case) -> float:
-    """F2's earliest; of phones of other makers nobody knows how long they wait."""
+    """F2's earliest; for phones of other makers it is not known how long they wait."""
     if case.profile.vendor is Vendor.UNMODELLED:
         return UNDECLARED_EARLIEST
     return case.profile.earliest_silence
 
 
 def _contact_is_open(case: Case, reach: Reach) -> bool:
-    """Whether the phone last turned to the server by a connection, a lookup or a CANCEL that nothing has answered. A
-    name was looked up well when a DNS answer came since."""
+    """Whether the phone's last contact with the server was a connection, a lookup or a CANCEL that got no answer. A
+    lookup was answered if a DNS answer came since."""
     since = case.stay.arrived.time if reach.answered is None else reach.answered.time
     resolved = bool(case.line.answers) and case.line.answers[-1].time >= reach.touched
     return not reach.waiting and reach.touched > since and not resolved
@@ -206,7 +207,7 @@ def failed_then_moved(case: Case) -> Ground:
 
 
 def _moves_soon(case: Case) -> Ground:
-    """A request is without answer there, though not yet for long: the beginning of a failure, if the line moves."""
+    """A request is unanswered there, though not yet for long: the beginning of a failure, if the line moves."""
     first = _first_open(case)
     if first is None:
         return FAILS
@@ -242,7 +243,7 @@ def served_later(case: Case) -> Ground:
 
 
 def diverted(case: Case) -> bool:
-    """Whether the request is the one that a failure of the working server diverted: at the last move, or just now."""
+    """Whether the request is one that a failure of the working server diverted: at the last move, or just now."""
     stay, request = case.stay, case.request
     failed = any(isinstance(item, Sent) and goes_on_here(item, request, stay) for item in stay.failed)
     if failed or waits_for_call(case.phone.reach(stay.origin or ""), request, stay):
@@ -251,7 +252,7 @@ def diverted(case: Case) -> bool:
 
 
 def _fails_now(case: Case) -> bool:
-    """Whether the working server leaves this call unanswered, or has turned a call of the line down a moment ago."""
+    """Whether the working server leaves this call unanswered, or has just rejected a call of the line."""
     request, here = case.request, case.phone.reach(case.stay.server)
     turned_down = any(one.method == "INVITE" and one.line == request.line and case.now - one.time <= AT_ONCE
                       for one in here.doubtful)
@@ -259,12 +260,13 @@ def _fails_now(case: Case) -> bool:
 
 
 def retry_after(case: Case, server: str) -> bool:
-    """Whether a Retry-After of that server runs, or has ended so lately that the phone may not have come to it (F3)."""
+    """Whether a Retry-After of that server runs, or ended so recently that the phone may not have used it since (F3).
+    """
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 
 def has_returned(case: Case) -> bool:
-    """Whether the line's last move was no failover (F13 speaks of the first new request after one): it went up, away
+    """Whether the line's last move was not a failover (F13 is about the first new request after one): it went up, away
     from a server that had not failed."""
     stay = case.stay
     return not stay.failed and case.profile.leads_up(stay.origin or "", stay.server)

@@ -23,14 +23,14 @@ from sipaudit.model.state import Call
 from sipaudit.model.timers import LONG_RING, NO_EXPIRY, SILENCE_MAX, TRY_LASTS
 from sipaudit.model.values import Assumption, Reason
 
-DIALLING = 15.0       # seconds off the hook before an INVITE: eleven digits, and the wait for a twelfth
-LONG_CALL = 3600.0    # seconds that a call may last of which nothing shows that it does
+DIALLING = 15.0       # seconds off-hook before an INVITE: eleven digits, and the wait for a twelfth
+LONG_CALL = 3600.0    # seconds that a call may last that the capture does not show
 IDLE_RULE = (Regime.R2, Regime.R3)   # B5: only the try by REGISTER waits for the phone to be idle
 
 
 class Due(NamedTuple):
-    """The earliest and the latest due time (seconds since the epoch), the facts that made them, the doubts, and the
-    answers that said how long a name lives."""
+    """The earliest and the latest due time (seconds since the epoch), the facts behind them, the doubts, and the DNS
+    answers that gave the TTL."""
 
     earliest: float
     latest: float
@@ -47,7 +47,7 @@ def past_due(case: Case) -> Ground:
         return Ground(reason=Reason.STARTED_LATER)
     ghosts = [_ends_at_last(call, case) for call in open_calls(case)]
     if NO_EXPIRY in ghosts or case.now <= began[1] + allowed.overdue:
-        return FAILS  # B5: busy, it waits by right; and no delay is shorter than nothing
+        return FAILS  # B5: a busy phone may wait; and no delay is shorter than zero
     due = _due(case, began)
     if isinstance(due, Reason):
         return Ground(reason=due)
@@ -56,7 +56,7 @@ def past_due(case: Case) -> Ground:
         return FAILS
     if _hangs_up(case) or any(case.now <= end + allowed.idle_retry + allowed.overdue for end in ghosts):
         return Ground(reason=Reason.BUSY_UNPROVEN)
-    # what was sent before T0 was sent to a server that was about to fail: no failback
+    # a request from before T0 went to a server that was about to fail: no failback
     since = max(due.earliest - allowed.timer, began[0])
     untouched = _untouched_since(case, since, due.latest - began[1] + allowed.overdue)
     return Ground(untouched.holds, untouched.reason or _busy_unseen(case, late), assumptions=due.doubts,
@@ -65,13 +65,14 @@ def past_due(case: Case) -> Ground:
 
 
 def _there(case: Case) -> tuple[str, ...]:
-    """Where a try would have been seen."""
+    """The servers at which a try would have been seen."""
     primary = primary_key(case)
     return () if primary is None else (primary,)
 
 
 def _quiet(case: Case) -> float:
-    """Since when no call is up: one may not be over for its phone before its BYE is answered, which may take long."""
+    """Since when no call is up. For its phone a call may not be over before its BYE is answered, which may take long.
+    """
     answers = [reach.answered for reach in case.phone.reaches
                if reach.answered is not None and reach.answered.method == "BYE"]
     slow = [answer.time for answer in answers
@@ -80,20 +81,20 @@ def _quiet(case: Case) -> float:
 
 
 def _hangs_up(case: Case) -> bool:
-    """Whether a BYE of the phone is on its way still."""
+    """Whether a BYE of the phone is still unanswered."""
     return any(request.method == "BYE" and case.now - request.time <= SILENCE_MAX
                for reach in case.phone.reaches for request in reach.waiting)
 
 
 def _began(case: Case) -> tuple[float, float] | None:
-    """T0, which may have been later than the arrival where that need not have moved the line (F2, F6)."""
+    """T0; it may have been later than the arrival if that answer need not have moved the line (F2, F6)."""
     began, proven = case.stay.began, case.stay.proven
     return began if began is None or proven is None else (began[0], proven)
 
 
 def _ends_at_last(call: Call, case: Case) -> float:
-    """When a call is over at the latest, without end where nothing says that it may be. One through a server that the
-    line has left may have ended unseen: R2 ends it without a word (F9), and an INVITE rings there no longer."""
+    """When a call is over at the latest; infinite where nothing says that it may be. A call through a server that the
+    line has left may have ended unseen: R2 ends it without signalling (F9), and an INVITE no longer rings there."""
     left = left_servers(case)
     moved = case.stay.arrived.time
     if call.server not in left or call.server == case.stay.server or call.began > moved:
@@ -104,7 +105,7 @@ def _ends_at_last(call: Call, case: Case) -> float:
 
 
 def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
-    """When the failback falls due (B2, B4)."""
+    """When the failback is due (B2, B4), or why that is not known."""
     if case.mode is Mode.DURATION:
         timeout = case.profile.settings.failback_timeout
         if timeout is None:
@@ -115,32 +116,32 @@ def _due(case: Case, began: tuple[float, float]) -> Due | Reason:
     if ttl is None:
         return Reason.TTL_UNKNOWN
     first = began[0] if ends_unseen(case, ttl) else runs_out_first(ttl, began[0])
-    # a name that was looked up again since the move lives on from there
+    # a name that was looked up again since the move lives on from that answer
     last = max([began[1], *(answer.time for answer in case.line.answers)])
     doubts = () if ttl.seen else (Assumption.TTL_FROM_FAILOVER,)
     return Due(first, last + ttl.high, {"ttl": ttl.high}, doubts, ttl.told)
 
 
 def _busy_unseen(case: Case, late: float) -> Reason | None:
-    """B5: whether the phone may be busy with what the capture does not show."""
+    """B5: the reason if the phone may be busy with calls that the capture does not show; None if not."""
     if case.regime not in IDLE_RULE:
         return None  # the try is itself the start of a call
     young = late - case.profile.covered_from < LONG_CALL
-    # that others are made, and end, shows nothing of a call from before, of whichever line: it may be on hold meanwhile
+    # later calls show nothing about one from before the capture, on any line: it may be on hold meanwhile
     hidden = young and (in_mid_life(case) or (case.profile.lived and not boot_was_seen(case)))
     if isinstance(case.event, Sent | Answered) and case.event.method == "INVITE":
-        # who makes a call has been off the hook for a while
+        # the phone has been off-hook for a while before it calls
         return Reason.BUSY_UNPROVEN if hidden or case.now <= late + DIALLING else None
     return Reason.BUSY_UNPROVEN if hidden or (young and case.phone.quiet == LONG_AGO) else None
 
 
 def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Ground:
-    """No contact of the phone with the primary since that time. One with a server between may be the try (B8), while a
-    Retry-After runs none is due (F3), and a name that does not resolve cannot be tried. `wait` is for how many seconds
-    from a failed try the next one is not overdue."""
+    """No contact of the phone with the primary since that time. Contact with a server in between may be the try (B8);
+    while a Retry-After runs no try is due (F3); and a name that does not resolve cannot be tried. For `wait` seconds
+    after a failed try the next one is not overdue."""
     primary, entry = primary_key(case), case.profile.entry
     if primary is None or entry is None:
-        return HOLDS  # which server it is is not known, as `below_primary` says
+        return HOLDS  # the primary is not known, as `below_primary` says
     reach = case.phone.reach(primary)
     if reach.touched >= since or reach.is_nowhere:
         return FAILS
@@ -156,16 +157,15 @@ def _untouched_since(case: Case, since: float, wait: float = NO_EXPIRY) -> Groun
 
 
 def _failed_lately(case: Case, reach: Reach) -> bool:
-    """Whether the server was asked in vain within 32 s: for as long a phone may leave it alone (B1), however short the
-    delay of the mode is."""
+    """Whether the server was tried and failed within the last 32 s: a phone may leave it alone for so long (B1),
+    however short the delay of the mode is."""
     lately = case.now - reach.touched <= CONTACT_FOR_IT
     return lately and any(evidence(reach, case.now, case.profile.earliest_silence))
 
 
 def _failed_again(case: Case, primary: str, wait: float) -> bool:
-    """Whether the primary was asked since the move, by whatever line and for whatever reason, and failed: the timer may
-    have started again with that, as it does after a failed try. From what was no try of the line it has run out as well
-    when it had its time."""
+    """Whether the primary was tried since the move, by any line for any reason, and failed: that may have restarted the
+    timer, as a failed try does. What was no try of this line counts only until that timer, too, would have run out."""
     first, silent, reach = case.stay.first, case.profile.earliest_silence, case.phone.reach(primary)
     if first is None:
         return False
@@ -175,14 +175,14 @@ def _failed_again(case: Case, primary: str, wait: float) -> bool:
 
 
 def _broke_since(reach: Reach, moved: float) -> bool:
-    """Whether an attempt to reach the server may have failed of which nothing else tells (`ContactKind`)."""
+    """Whether an attempt to reach the server may have failed that only `ContactKind` events show."""
     told = reach.answered is not None and reach.answered.time >= reach.broke
     return reach.broke > moved and not told and all(item.time != reach.broke for item in reach.hard)
 
 
 def _may_be_own_try(item: Evidence, case: Case, reach: Reach) -> bool:
-    """Whether it tells of a request with which the line may have tried to return (B8): a transport failure unless it
-    met a request of another line."""
+    """Whether this evidence concerns a request with which the line may have tried to return (B8); a transport failure
+    may, unless it hit only requests of other lines."""
     line = case.event.line
     if not isinstance(item, Failed):
         return item.line == line and item.method in MOVERS and not item.in_dialog
@@ -196,12 +196,12 @@ def renews_only_here(case: Case) -> Ground:
     if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= now:
         return FAILS
     if binding.register is not None or binding.granted.time > stay.arrived.time:
-        return FAILS  # a second sending; and only the first due time after a move is judged
+        return FAILS  # a repeated request; and only the first due time after a move is judged
     older, newer = renewals(case, binding)
     due = _renews(case, older, newer)
     granted = binding.granted
     untouched = _untouched_since(case, min(granted.request_time, now - TRY_LASTS))
-    # whether a call holds up this try, too, no source says
+    # no source says whether a call delays this try, too
     reason = untouched.reason or (Reason.READINGS_DIFFER if open_calls(case) or _returns_from_a_try(case) else None)
     return Ground(due & untouched.holds, reason, facts={
         "expires": binding.expires, "due": newer - (stay.began or (newer, 0.0))[0], "overdue": max(now - newer, 0.0),
@@ -210,7 +210,7 @@ def renews_only_here(case: Case) -> Ground:
 
 def _returns_from_a_try(case: Case) -> bool:
     """Whether this may be the REGISTER that follows a failed try of the primary, after the wait for another attempt
-    (B3): one from the stay before, which ended by the failure of a server between."""
+    (B3): a try from the stay before, which ended by the failure of a server in between."""
     primary = primary_key(case)
     if primary is None or primary == case.stay.origin:
         return False
@@ -221,8 +221,8 @@ def _returns_from_a_try(case: Case) -> bool:
 
 
 def _renews(case: Case, older: float, newer: float) -> int:
-    """The worlds in which the REGISTER is a renewal: sent in the window of the firmware. Before it, something else made
-    the line register."""
+    """The worlds in which the REGISTER is a renewal: it is sent in the window of the firmware. If sent earlier, the
+    line registered for another reason."""
     soonest = case.now + case.profile.tolerances.timer
     if soonest >= newer:
         return ALWAYS

@@ -21,16 +21,16 @@ from sipaudit.model.values import Reason
 
 CONTACT_FOR_IT = 32.0   # seconds within which a contact with the primary counts as made for the request (B1)
 LAST_SYN = 64.0         # seconds from the first SYN to the last, at the most that is usual (Linux, tcp_syn_retries 6)
-RST_COMES = 0.5         # seconds from a SYN to the RST that refuses it, at the most; a SYN that is in vain takes longer
-SYN_SLACK = 2.0         # seconds by which the wait after the last SYN may be longer than all before
-TRIES = frozenset({"INVITE", "REGISTER"})   # what a phone waits for before it goes elsewhere with a call
+RST_COMES = 0.5         # seconds from a SYN to the RST that refuses it, at the most; an unanswered SYN takes longer
+SYN_SLACK = 2.0         # seconds by which the wait after the last SYN may exceed all before it
+TRIES = frozenset({"INVITE", "REGISTER"})   # requests for which a phone waits before it takes a call elsewhere
 
 
 def primary_untried(case: Case) -> Ground:
     """B1: no contact with the primary for this request: none by the phone within 32 s, none of this call there."""
     primary = primary_key(case)
     if primary is None:
-        return HOLDS  # which server it is is not known, as `below_primary` says
+        return HOLDS  # the primary is not known, as `below_primary` says
     reach, request = case.phone.reach(primary), case.request
     if case.now - _contacted(reach) <= CONTACT_FOR_IT or diverted(case):
         return FAILS
@@ -41,7 +41,7 @@ def primary_untried(case: Case) -> Ground:
             one.server == primary and goes_on_here(one, request, stay) for one in stay.tries):
         return FAILS
     if case.stay.server in (primary, "") and _known_bad(case, primary):
-        return FAILS  # the line moves by what another line of the phone has learned (F1)
+        return FAILS  # the line moves because of what another line of the phone has learned (F1)
     if reach.is_nowhere:
         return FAILS  # its name does not resolve
     untried = _no_try_open(case, reach)
@@ -56,8 +56,8 @@ def primary_untried(case: Case) -> Ground:
 
 
 def _no_try_open(case: Case, reach: Reach) -> Ground:
-    """No try of the phone there waits for its answer, or has run out just now: how long that may take (F2) is not known
-    where the settings are not."""
+    """No try of the phone there waits for its answer, or has just run out; how long that may take (F2) is not known if
+    the settings are not."""
     tries = [one.time for one in reach.waiting
              if one.method in TRIES and not one.in_dialog and not _was_given_up(case, reach, one)]
     if not tries:
@@ -69,8 +69,8 @@ def _no_try_open(case: Case, reach: Reach) -> Ground:
 
 
 def _was_given_up(case: Case, reach: Reach, request: Sent) -> bool:
-    """Whether the line has left the server for its working one because this was in vain there (F1), or has waited for
-    it as long as for that."""
+    """Whether the line has left the server for its working one because this request failed there (F1), or has waited
+    for this one longer than for those that failed then."""
     stay, turned = case.stay, case.stay.first
     if _went_on(case, reach, request):
         return True
@@ -85,8 +85,7 @@ def _was_given_up(case: Case, reach: Reach, request: Sent) -> bool:
 
 
 def _went_on(case: Case, reach: Reach, request: Sent) -> bool:
-    """Whether the line went on to its working server, which has not failed, with a call that was in vain there (F11).
-    """
+    """Whether the line took a call that failed there on to its working server, which has not failed (F11)."""
     stay, line = case.stay, case.event.line
     return request.call_id != "" and request.call_id in stay.called and request.line == line \
         and stay.server != reach.server and not any(
@@ -94,17 +93,17 @@ def _went_on(case: Case, reach: Reach, request: Sent) -> bool:
 
 
 def answered_unseen(case: Case, reach: Reach) -> Sent | None:
-    """A request there whose answer the capture may lack: a 503 may have asked to leave the server alone (F3), and that
-    may hold still. What was in vain had none."""
-    lost = case.phone.lost if case.profile.connected else case.now   # over a connection what is missing shows
+    """A request there whose answer the capture may lack: a 503 may have asked not to use the server for a time that
+    still runs (F3). Requests that failed had no answer."""
+    lost = case.phone.lost if case.profile.connected else case.now   # over a connection gaps are visible
     lately = (one for one in unanswered(reach) if case.now - one.time <= RETRY_AFTER and not one.in_dialog
               and lost is not None and lost >= one.time)
     return next((one for one in lately if not _was_in_vain(case, reach, one)), None)
 
 
 def _was_in_vain(case: Case, reach: Reach, request: Sent) -> bool:
-    """Whether the server was silent when this was asked, as the phone shows: it sent it again until it could give up
-    (F2), its connection failed, or the line moved when it had waited for so long."""
+    """Whether the server was silent to this request, as the phone shows: it retransmitted until it could give up (F2),
+    its connection failed, or the line moved after it had waited that long."""
     silent, stay = case.profile.earliest_silence, case.stay
     lasted = repeated_until(reach, request) - request.time
     broke = 0 <= reach.broke - request.time <= SILENCE_MAX
@@ -119,21 +118,22 @@ def _was_in_vain(case: Case, reach: Reach, request: Sent) -> bool:
 
 
 def _turned_with(turned: Sent, failed: Sent, stay: Stay) -> bool:
-    """Whether the line may have turned away with what was in vain: not with another call, after an answer to it."""
+    """Whether the line may have turned away because of the failed request: not with another call, after an answer to
+    it."""
     if failed.method == turned.method == "INVITE":
         return same_call(turned, failed) or failed.call_id in stay.called
     return turned.method == "REGISTER"
 
 
 def _contacted(reach: Reach) -> float:
-    """When the phone last turned to the server, as its requests show, or what came of one that the capture lacks."""
+    """When the phone last contacted the server, as its requests show, or the answer to one that the capture lacks."""
     answers = [one.time for one in (reach.answered, *reach.doubtful) if one is not None and one.sent is None]
     return max([reach.touched, reach.broke, *answers])
 
 
 def _waits_for_connection(failure: Failed, reach: Reach, now: float) -> bool:
-    """Whether the phone may have waited for its SYN's answer until now: the intervals double, so that the last is as
-    long as all before it. No latest time is said of it (F2). Who was refused by a RST waits for nothing."""
+    """Whether the phone may have waited for the answer to its SYN until now: the intervals double, so that the last is
+    as long as all before it. F2 states no latest time for this. After a RST nothing is waited for."""
     asked, waits = reach.touched - failure.sent, failure.time - failure.sent > RST_COMES
     return (waits and failure.kind is FailureKind.REFUSED and 0 <= asked <= LAST_SYN
             and now <= reach.touched + asked + SYN_SLACK)
@@ -174,7 +174,7 @@ def not_the_optimized_one(case: Case) -> Ground:
 
 
 def _opened_before(case: Case) -> bool:
-    """Whether this is not the first new request since a failover. Where the move was not seen, the first request of the
+    """Whether this is not the first new request since a failover. If the move was not seen, the first request of the
     capture may be the one that the failover diverted."""
     stay = case.stay
     if stay.first is not None:

@@ -1,4 +1,4 @@
-"""Conditions on requests that ran out one after the other at a silent server (F2, failover-missing)."""
+"""Conditions on requests that ran out, one after the other, at a silent server (F2, failover-missing)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sipaudit.model.reach import Reach, evidence, repeated_until
 from sipaudit.model.timers import DEFAULT_RETRIES, SILENCE_MAX, SLACK_SHARE, T1, last_resend, latest_silence
 from sipaudit.model.values import Reason
 
-ASKED_AGAIN = 600.0     # seconds after which a server that has failed is asked again by whoever finds no other
-PATIENCE_SHARE = 0.25   # by which a phone's timers, and what the capture shows of them, may differ from time to time
+ASKED_AGAIN = 600.0     # seconds after which a phone that finds no other server tries a failed one again
+PATIENCE_SHARE = 0.25   # share by which a phone's timers, as captured, may differ from one time to the next
 
 
 def ran_out_before(case: Case) -> Ground:
@@ -35,7 +35,7 @@ def ran_out_before(case: Case) -> Ground:
 
 
 def _silent_before(case: Case) -> Iterator[Sent]:
-    """Requests of the line like the one on trial that its server has not answered in any way, none of them given up."""
+    """Requests of the line like the one on trial that its server has not answered at all, without those given up."""
     request, reach = case.request, case.phone.reach(case.request.server)
     for one in reach.waiting:
         alike = one.line == request.line and one.method == request.method and one.expires != 0
@@ -45,7 +45,7 @@ def _silent_before(case: Case) -> Iterator[Sent]:
 
 
 def _run_out(case: Case) -> Sent | None:
-    """The last of them that ran out: a REGISTER is not sent anew before that (RFC 3261 10.2), a call may be."""
+    """The last of them that ran out: a REGISTER is not repeated before that (RFC 3261 10.2), a call may be."""
     settings = case.profile.settings
     latest = (latest_silence(settings) or SILENCE_MAX) + case.profile.tolerances.timer
     least = case.profile.earliest_silence if case.request.method == "REGISTER" else latest
@@ -55,9 +55,9 @@ def _run_out(case: Case) -> Sent | None:
 
 
 def _shown_unanswered(case: Case, before: Sent) -> bool:
-    """Whether the phone itself shows that it got no answer: an INVITE was retransmitted as long as no caller had given
-    it up, a REGISTER was retransmitted, or is asked again sooner than it is renewed: how soon that would be no 200 has
-    told where none was seen. Else the answers may take a way that the capture does not see."""
+    """Whether the phone itself shows that it got no answer: an INVITE was retransmitted for as long as no caller would
+    have given it up; a REGISTER was retransmitted, or repeated sooner than a renewal (without any 200 it is not known
+    how soon that would be). Otherwise the answers may take a path that the capture does not see."""
     if before.method == "INVITE":
         until = repeated_until(case.phone.reach(before.server), before)
         return until >= _persists(case, before, until - before.time)
@@ -73,10 +73,10 @@ def _shown_unanswered(case: Case, before: Sent) -> bool:
 
 
 def _persists(case: Case, request: Sent, lasted: float) -> float:
-    """When the last retransmission before F2's earliest is due, at the latest: a phone that is not seen to send it has
-    given up its INVITE, or speaks over a connection, where nothing shows that it has not. Of many retries, whose
-    intervals may double, the last of all counts: a caller does not wait so long. One that `lasted` longer than the
-    retries explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
+    """When the last retransmission before F2's earliest is due, at the latest: a phone not seen to send it has given up
+    its INVITE, or uses a connection, where nothing shows that it has not. With many retries, whose intervals may
+    double, the last of all counts: a caller does not wait so long. A request that `lasted` longer than the retries
+    explain waits the whole 32 s, as at the last server of a list (F2, *latest*)."""
     settings, earliest = case.profile.settings, case.profile.earliest_silence
     interval, retries = (settings.number("retryTimeOut") or 0) / 1000, settings.number("retryMaxCount") or 0
     count = retries or DEFAULT_RETRIES
@@ -101,22 +101,22 @@ def no_contact_elsewhere(case: Case) -> Ground:
     if any(_asked_since(case, case.phone.reach(key), first.time) for key in others):
         return FAILS
     if any(key.startswith("[") != request.server.startswith("[") for key in others):
-        # it is reached from an address of the other family, which is another phone to us (reference-model.md 1)
+        # it is reached from an address of the other family, for us another phone (reference-model.md 1)
         return Ground(reason=Reason.IDENTITY_UNSURE)
     if others and (left_alone := _left_alone(case, others)):
         return Ground(reason=left_alone)
     until = request.time + (latest or 0.0) + case.profile.tolerances.timer + CONTACT_WAIT
     repeats, rests = _persists_alike(case, first) if request.method == "INVITE" else (request.time, inf)
-    # a line with further entries may fall back to one of these
+    # a line with further entries may fall back to one of those
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.SILENCE, request.transaction, since=first.time, until=until, server=request.server,
         others=() if case.profile.fallback else others, repeats=repeats, rests=rests), elsewhere=others)
 
 
 def _left_alone(case: Case, others: tuple[str, ...]) -> Reason | None:
-    """Why the line may pass all these over: each has failed, too, since the silent server did, so that the next in
-    order is that one again (F1), has asked to be left alone (F3), or is nowhere to be found. For how long a failure
-    keeps a line from asking again is said nowhere."""
+    """Why the line may pass over all these servers: each has failed, too, since the silent server did, so that the next
+    in order is that one again (F1), has asked not to be used (F3), or does not resolve. No source says for how long a
+    failure keeps a line from asking a server again."""
     silent = case.profile.earliest_silence
     since = min((item.time for item in evidence(case.phone.reach(case.request.server), case.now, silent)),
                 default=case.now)
@@ -129,21 +129,21 @@ def _left_alone(case: Case, others: tuple[str, ...]) -> Reason | None:
 
 
 def _is_nowhere(reach: Reach) -> bool:
-    """Whether its name did not resolve when it was last looked up: a phone need not ask for it again before what its
-    name server said has run out (RFC 2308), however long ago that was."""
+    """Whether its name did not resolve at the last lookup: a phone need not repeat that before the negative answer
+    expires (RFC 2308), however long ago it was."""
     return any(item.kind is FailureKind.DNS and item.time >= reach.touched for item in reach.hard)
 
 
 def _asked_since(case: Case, reach: Reach, since: float) -> bool:
-    """Whether the phone has turned to the server since then, or had a request open there: over a connection nothing
-    is sent again."""
+    """Whether the phone has contacted the server since then, or had a request open there: over a connection nothing is
+    retransmitted."""
     lasts = (latest_silence(case.profile.settings) or 0.0) + case.profile.tolerances.timer
     return reach.touched >= since or any(one.time + lasts >= since for one in reach.waiting)
 
 
 def _persists_alike(case: Case, first: Sent) -> tuple[float, float]:
-    """Between which times the request on trial must be sent for the last time, if neither it nor the first was given up
-    by its caller: a phone is as patient with a server the second time as it was the first."""
+    """Between which times the request on trial must be retransmitted last, if neither it nor the first was given up by
+    its caller: a phone is as patient with a server the second time as it was the first."""
     request = case.request
     lasted = repeated_until(case.phone.reach(first.server), first) - first.time
     least = request.time + lasted * (1 - PATIENCE_SHARE)

@@ -1,4 +1,5 @@
-"""Conditions on renewals: whether a REGISTER refreshes what the line holds, is due, or is one too many (F5, F7, B3)."""
+"""Conditions on renewals: whether a REGISTER refreshes a binding of the line, is due, or is one too many (F5, F7, B3).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from sipaudit.model.timers import SILENCE_MAX, first_renewal, latest_silence, re
 from sipaudit.model.values import Reason
 
 SAME_CALL = 5.0       # seconds after a 200 within which an INVITE repeats the one that failed
-DUE_SHARE = 0.1       # of the expiry, about the renewal: a REGISTER then is due
+DUE_SHARE = 0.1       # share of the expiry, before and after the renewal time, in which a REGISTER counts as due
 
 
 def refreshes_nothing(case: Case) -> Ground:
@@ -36,11 +37,11 @@ def refreshes_nothing(case: Case) -> Ground:
     unseen = left_open(case, binding)
     if unseen and binding.granted is None:
         return Ground(reason=lacking(case, unseen[0]))
-    if binding.granted is None:  # what was never granted, or was ended there and is asked for again
+    if binding.granted is None:  # never granted, or ended there and requested again
         made_anew = _asked_in_vain(case, binding) or _is_empty(binding)
         return HOLDS if made_anew else Ground(reason=Reason.READINGS_DIFFER)
     if binding.left is not None and case.regime in (Regime.R2, Regime.R3) and not _left_by_failback(case):
-        return HOLDS  # F8: what a failover made invalid is not refreshed
+        return HOLDS  # F8: a binding that a failover invalidated is not refreshed
     renews = binding.until > case.now or binding.register is not None
     if renews:
         return HOLDS if _moves_by_it(case, binding) else FAILS
@@ -48,14 +49,14 @@ def refreshes_nothing(case: Case) -> Ground:
 
 
 def _is_empty(binding: Binding) -> bool:
-    """Whether a boot that was seen has left no registration there (reference-model.md 1, *boot*)."""
+    """Whether there is no registration there because a boot was seen (reference-model.md 1, *boot*)."""
     return binding == Binding(binding.server)
 
 
 def _is_made_anew(case: Case, binding: Binding) -> bool:
-    """Whether the line let go of what has run out there (F7): it had left that server before, registered elsewhere
-    after that, and left this as it was, so that it is not renewed late. Where it worked on there without a renewal,
-    those may have gone unseen."""
+    """Whether the line abandoned the binding that expired there (F7): it had left that server before, registered
+    elsewhere afterwards, and did not renew this one, so this is not a late renewal. If the line worked there after the
+    expiry, renewals may have gone unseen."""
     away = case.stay.arrived.time if binding.left is None else min(binding.left, case.stay.arrived.time)
     return away <= binding.until and any(
         one.server != binding.server and one.granted is not None and one.granted.request_time > binding.until
@@ -63,16 +64,16 @@ def _is_made_anew(case: Case, binding: Binding) -> bool:
 
 
 def _moves_by_it(case: Case, binding: Binding) -> bool:
-    """Whether the line goes there because its server has failed (F1), for what it holds there is not due for renewal,
-    nor by the pace at which it was renewed so far; in R0 a refresh may be diverted there (F5)."""
+    """Whether the line goes there because its server has failed (F1), since its binding there is not due for renewal,
+    not even at its pace so far; in R0 a refresh may be diverted there (F5)."""
     due = renewal_is_near(case, binding) or case.now >= binding.due - _slack(case, binding.expires)
     awaited = binding.register is not None or due
     return case.regime is not Regime.R0 and not awaited and after_a_failure(case) is not FAILS
 
 
 def _asked_in_vain(case: Case, binding: Binding) -> bool:
-    """Whether the server has granted nothing of what it was asked. What a 200 has ended the phone may hold on to, and
-    keep alive in R0 and R1 (F6, F7)."""
+    """Whether the server has granted no request for a binding. A phone may hold on to a binding that a 200 has ended,
+    and keep renewing it in R0 and R1 (F6, F7)."""
     ended = binding.removed is not None and binding.removed.asked != 0
     if ended and case.regime in (Regime.R0, Regime.R1):
         return False
@@ -80,20 +81,20 @@ def _asked_in_vain(case: Case, binding: Binding) -> bool:
 
 
 def _left_by_failback(case: Case) -> bool:
-    """Whether the line came up from that server without a failure: a failback makes nothing invalid (F8)."""
+    """Whether the line came up from that server without a failure: a failback invalidates nothing (F8)."""
     return case.stay.origin == case.request.server and not case.stay.failed and lower_server(case) is HOLDS
 
 
 def _may_hold_unseen(case: Case, binding: Binding | None) -> bool:
-    """Whether the line may hold a binding there from before the capture, which R0 and R1 keep when they leave (F7)."""
+    """Whether the line may have a binding there from before the capture, which R0 and R1 keep when they leave (F7)."""
     seen = binding is not None and (binding.granted is not None or binding.removed is not None)
     return not seen and case.regime in (Regime.R0, Regime.R1) and older_binding_may_live(case) \
         and in_mid_life(case)
 
 
 def _diverted_refresh(case: Case) -> bool:
-    """Whether R0's refresh has just failed at another server, neither this nor the working one: then this one may be
-    its diversion (F5), wherever calls go."""
+    """Whether R0's refresh has just failed at another server, neither this nor the working one: then this REGISTER may
+    be its diversion (F5), wherever calls go."""
     reaches = [reach for reach in case.phone.reaches if reach.server not in (case.stay.server, case.request.server)]
     failing: list[Sent | Answered] = [item for reach in reaches for item in reach.waiting]
     failing += [item for reach in reaches for item in reach.doubtful]
@@ -128,22 +129,22 @@ def not_turned_away(case: Case) -> Ground:
         return HOLDS
     if binding.granted is None:
         return FAILS
-    # it may be elsewhere since, by an answer that the capture lacks
+    # an answer that the capture lacks may have moved it elsewhere since
     turned = case.now if case.stay.away is None else case.stay.away.time
     soon = turned - binding.granted.time <= WORKS_WITHIN
     return Ground(reason=Reason.READINGS_DIFFER) if soon or _looks_on(case, binding.granted) else HOLDS
 
 
 def _looks_on(case: Case, granted: Answered) -> bool:
-    """Whether the line may still look for a server that registers it. That it has called through this one since shows
-    the contrary where no call goes before it is registered (F6)."""
+    """Whether the line may still be looking for a server that registers it. A call through this one since then
+    disproves that where no call is sent before registration (F6)."""
     calls = case.regime is not Regime.R0 and case.line.served_since(case.stay.server, granted.time)
     return case.request.method == "REGISTER" and granted.own is False and not calls
 
 
 def renewal_is_near(case: Case, binding: Binding) -> bool:
-    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth before its
-    renewal to its end."""
+    """Whether the binding's renewal is due about now, on any firmware: at half its life, or from a tenth of it before
+    the renewal to its end."""
     assert binding.granted is not None
     age, expires = case.now - binding.granted.time, binding.expires
     due, slack = renewal(expires, case.profile.settings), _slack(case, expires)
@@ -151,20 +152,20 @@ def renewal_is_near(case: Case, binding: Binding) -> bool:
 
 
 def renewal_may_have_come(case: Case, binding: Binding, at: float) -> bool:
-    """Whether the binding's renewal may have fallen due by then, on any firmware: a phone that could not register then
+    """Whether the binding's renewal may have been due by then, on any firmware: a phone that could not register then
     tries again later."""
     assert binding.granted is not None
     return is_renewed_after(case, binding, at - binding.granted.time)
 
 
 def is_renewed_after(case: Case, binding: Binding, seconds: float) -> bool:
-    """Whether a phone may renew what was granted there so long after it was, on any firmware."""
+    """Whether, on any firmware, a phone may renew the binding there that many seconds after it was granted."""
     first = first_renewal(binding.expires, case.profile.settings)
     return seconds >= first - _slack(case, binding.expires)
 
 
 def _slack(case: Case, expires: float) -> float:
-    """Seconds by which a renewal may come sooner than reckoned, or later."""
+    """Seconds by which a renewal may come sooner, or later, than calculated."""
     return max(DUE_SHARE * expires, case.profile.tolerances.timer)
 
 
@@ -180,9 +181,9 @@ def registered_just_now(case: Case) -> Ground:
         return FAILS
     first, here = case.stay.first, case.stay.server == case.request.server
     if here and first is not None and first.server == case.request.server and invite.time < first.time < began:
-        return FAILS  # the line had come here without it
+        return FAILS  # the line had come here before that REGISTER
     facts: dict[str, Fact] = {"silent": began - invite.time, "working": invite.server, "elapsed": case.now - began}
-    # what the line held and was refused before the capture may have been due, here or elsewhere
+    # bindings and refusals from before the capture may have made a REGISTER due, here or elsewhere
     unseen = Reason.STARTED_LATER if in_mid_life(case) else None
     register = _first_register(case, granted)
     shown = (invite, granted) if register is None else (invite, register, granted)
@@ -190,13 +191,13 @@ def registered_just_now(case: Case) -> Ground:
 
 
 def _registering_since(case: Case, granted: Answered) -> float:
-    """When the first REGISTER of a registration was sent, that which was challenged included."""
+    """When the first REGISTER of a registration was sent, even if that was challenged."""
     register = _first_register(case, granted)
     return granted.request_time if register is None else register.time
 
 
 def _first_register(case: Case, granted: Answered) -> Sent | None:
-    """The REGISTER with which the line turned to the server that granted it this, where that ended a move."""
+    """The REGISTER with which the line turned to the server that granted this, if the grant ended a move."""
     first = case.stay.first
     moved = case.stay.arrived is granted and first is not None and first.server == granted.server
     return first if moved and first is not None and first.method == "REGISTER" else None
@@ -225,7 +226,7 @@ def _register_was_due(case: Case, began: float) -> bool:
 
 
 def _gave_up_register(case: Case, by: float) -> bool:
-    """Whether a REGISTER of the line elsewhere may have run out by then, though it was answered later (F2)."""
+    """Whether a REGISTER of the line elsewhere may have run out by then, although it was answered later (F2)."""
     return any(one.method == "REGISTER" and one.line == case.event.line and one.time < by <= until
                for reach in case.phone.reaches if reach.server != case.request.server for one, until in reach.late)
 

@@ -1,4 +1,4 @@
-"""Conditions on where the request goes: which server of the entry, and how it stands to the working server."""
+"""Conditions on where the request goes: which server of the entry, and its place relative to the working server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def same_entry(case: Case) -> Ground:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
     here, there = entry.priority(case.stay.server), entry.priority(case.server)
     if here is None or there is None:
-        return FAILS  # a server of nobody's list: not ours to judge
+        return FAILS  # a server that is in no list: not ours to judge
     return Ground(reason=Reason.LOAD_BALANCED) if here == there else HOLDS
 
 
@@ -115,8 +115,8 @@ def order_unchanged(case: Case) -> Ground:
 
 
 def _unchanged_since(time: float, case: Case) -> Ground:
-    """A change before that time has led the line here, and lasts: where the declared addresses stand in an order that
-    is not that of DNS, or not what the phone was told, nobody knows by which it goes from then on."""
+    """A change before that time has led the line here, and lasts. But if the declared addresses are in another order
+    than in DNS, or than the phone was given, it is not known which order the phone follows from then on."""
     changed = case.line.reordered
     if changed is None:
         return HOLDS
@@ -156,13 +156,13 @@ def between_untouched(case: Case) -> Ground:
     since the failure. Only on the way down: who goes up past the head may try a server between (F11, B8)."""
     ranks, entry = _ranks(case), case.profile.entry
     if ranks is None or entry is None:
-        return HOLDS  # which servers there are is not known, as `same_entry` says
+        return HOLDS  # the servers are not known, as `same_entry` says
     against = evidence(case.phone.reach(case.stay.server), case.now, 0.0)
-    # what was in vain before the line was here says nothing of this failure
+    # a request that failed before the line was here says nothing about this failure
     since = max(min((asked_at(item) for item in against), default=case.now), case.stay.arrived.time)
     skipped = FAILS
     for server in entry.servers:
-        # a name that has not been resolved is no server that could be tried
+        # a name that has not been resolved cannot be tried
         if ranks[0] < server.priority < ranks[1] and server.address is not None and _fit(case, server.key, since):
             skipped = _passed_over(case, entry, server)
             if skipped.reason is None:
@@ -171,14 +171,14 @@ def between_untouched(case: Case) -> Ground:
 
 
 def _fit(case: Case, key: str, since: float) -> bool:
-    """Whether the phone knows nothing bad of the server, and has not turned to it since the failure began."""
+    """Whether the phone has no evidence against the server, and has not contacted it since the failure began."""
     reach = case.phone.reach(key)
     return not reach.waiting and reach.touched < since \
         and not speaks_against(reach, case.now, case.profile.earliest_silence, closes=False)
 
 
 def _has_served(case: Case, key: str) -> bool:
-    """Whether the server was seen to serve the line, which disproves what the line held against it (reference-model.md
+    """Whether the server was seen to serve the line, which disproves the line's evidence against it (reference-model.md
     1, *failure*)."""
     binding, served = case.line.binding(key), case.line.served
     return (binding is not None and binding.granted is not None) or (served is not None and served.server == key)

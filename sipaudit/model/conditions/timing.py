@@ -31,7 +31,7 @@ def timer_known(case: Case) -> Ground:
     if stay.older or stay.late >= case.gives_up:
         return Ground(reason=Reason.READINGS_DIFFER)  # the line may have been here since an earlier failover
     if not any(_drove_away(case, item) and asked_at(item) >= (stay.origin_since or 0.0) for item in stay.failed):
-        return Ground(reason=Reason.READINGS_DIFFER)  # no failover: what else would start the timer is not said
+        return Ground(reason=Reason.READINGS_DIFFER)  # no failover: no source says what else starts the timer
     if clock_was_set(case, stay.first, ahead=False):
         return Ground(reason=Reason.LOSS_NEARBY)
     elapsed = case.now - stay.first.time
@@ -40,16 +40,16 @@ def timer_known(case: Case) -> Ground:
 
 
 def may_have_been_here(case: Case) -> bool:
-    """Whether the line may have worked here since before the capture began, and seemed to be elsewhere."""
+    """Whether the line may have worked here since before the capture began, and only seemed to be elsewhere."""
     stay = case.stay
     elsewhere = stay.found and may_work_elsewhere(case, stay.origin_since or stay.arrived.time)
     return in_mid_life(case) and (stay.doubted or elsewhere or may_have_refreshed(case))
 
 
 def _drove_away(case: Case, item: Evidence) -> bool:
-    """Whether a failover surely follows: not from an answer inside a dialog, nor from a 200 that may register (F6), nor
-    from a 503 that is declared to be no failure (F3). Upward a line goes without a failure, too: a request that was
-    answered late it need not have given up then (F2)."""
+    """Whether a failover surely follows from this: not from an answer inside a dialog, nor from a 200 that may register
+    (F6), nor from a 503 that is declared to be no failure (F3). A line also goes upward without a failure: then it need
+    not have given up a request that was answered late (F2)."""
     if isinstance(item, Sent):
         went_upward = case.profile.leads_up(case.stay.origin or "", case.stay.server)
         return not (went_upward and case.phone.reach(item.server).was_late(item.transaction))
@@ -87,8 +87,8 @@ def before_timeout(case: Case) -> Ground:
 
 
 class Ttl(Struct, frozen=True):
-    """The TTL as an interval, in seconds, and the answers that `told` it; `ends` are those of the records of the last
-    answer before the failover, where it was seen."""
+    """The TTL as an interval, in seconds, and the DNS answers (`told`) that gave it; `ends` are the expiry times of the
+    records of the last answer before the failover, if that was seen."""
 
     low: float
     high: float
@@ -97,19 +97,19 @@ class Ttl(Struct, frozen=True):
 
     @property
     def seen(self) -> bool:
-        """Whether the phone was seen to be told."""
+        """Whether such an answer to the phone was seen."""
         return bool(self.told)
 
 
 def declared_ttl(case: Case) -> list[float]:
-    """The TTL that the line's entry declares, if it does."""
+    """The TTL that the line's entry declares, if any."""
     entry = case.profile.entry
     return [] if entry is None or entry.dns_ttl is None else [float(entry.dns_ttl)]
 
 
 def ttl_of(case: Case) -> Ttl | None:
     """The TTLs that may count: of the last answer before T0 and all since, and the declared one (B2). None where one of
-    these answers lacks: the phone has asked, and what it was told may live as short as you like."""
+    these answers is missing: the phone has sent a lookup, and the TTL in its answer may be arbitrarily short."""
     began, declared = case.stay.began, declared_ttl(case)
     own = [answer for answer in case.line.answers if answer.own]
     before = [answer for answer in own if began is not None and answer.time <= began[0]]
@@ -133,7 +133,7 @@ def _shown(before: list[EntryChanged], seen: list[EntryChanged]) -> tuple[EntryC
 
 
 def ends_unseen(case: Case, ttl: Ttl) -> bool:
-    """Whether the answer that the phone had at the failover may be from before the capture: its end is not known."""
+    """Whether the DNS answer in use at the failover may be from before the capture, so that its end is not known."""
     began = case.stay.began
     return ttl.seen and not ttl.ends and began is not None and began[0] - case.profile.covered_from < ttl.high
 
@@ -163,7 +163,7 @@ def before_renewal(case: Case) -> Ground:
     if began is None or binding is None or binding.granted is None or binding.expires == NO_EXPIRY:
         return Ground(reason=Reason.STARTED_LATER)
     if binding.granted.own is False:
-        return Ground(reason=Reason.READINGS_DIFFER)  # how long it lives was not said (F6)
+        return Ground(reason=Reason.READINGS_DIFFER)  # its lifetime was not stated (F6)
     if _was_due(case, binding, began):
         return Ground(reason=Reason.READINGS_DIFFER)
     older, newer = renewals(case, binding)
@@ -178,7 +178,7 @@ def before_renewal(case: Case) -> Ground:
 
 
 def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
-    """Whether a renewal has fallen due since the move: from then on the primary is first, wherever that REGISTER went
+    """Whether a renewal has been due since the move: from then on the primary is first, wherever that REGISTER went
     (R0, R1: it may have gone to either server)."""
     arrived = began[1]
     if case.regime in (Regime.R0, Regime.R1) and (_renewed_by_the_move(case) or any(
@@ -192,21 +192,21 @@ def _was_due(case: Case, binding: Binding, began: tuple[float, float]) -> bool:
         return True  # it may have been no registration at all (F6)
     said = since.asked if since.granted is None else since.granted
     if said is None:
-        return True  # the capture lacks what was asked for: how long it lived is not known
+        return True  # the capture lacks the request: the lifetime is not known
     first = since.time + first_renewal(said, case.profile.settings)
     return granted.request_time >= first - case.profile.tolerances.timer
 
 
 def _renewed_on_the_way(case: Case, began: tuple[float, float]) -> bool:
-    """Whether the line renewed what it held elsewhere while it moved: an answer that was none of a success may have
-    brought it before that (reference-model.md 1, *working server*)."""
+    """Whether the line renewed a binding elsewhere while it moved: an answer other than a success may have brought the
+    line to its server before that (reference-model.md 1, *working server*)."""
     return any(one.server != case.stay.server and one.refreshes > 0 and one.granted is not None
                and began[0] < one.granted.time < began[1] for one in case.line.bindings)
 
 
 def _renewed_by_the_move(case: Case) -> bool:
-    """Whether the REGISTER that ended the move may have been a renewal that was due: another packet had begun the move,
-    or the line was registered there already."""
+    """Whether the REGISTER that ended the move may have been a due renewal: another packet had begun the move, or the
+    line was already registered there."""
     stay, there = case.stay, case.line.binding(case.stay.server)
     first, arrived = stay.first, stay.arrived
     if first is None or arrived.method != "REGISTER":
@@ -217,7 +217,7 @@ def _renewed_by_the_move(case: Case) -> bool:
 
 
 def renewals(case: Case, binding: Binding) -> tuple[float, float]:
-    """When old firmware renews the binding, and when the newer does (seconds since the epoch)."""
+    """When old firmware renews the binding, and when newer firmware does (seconds since the epoch)."""
     granted, began, expires = binding.granted, case.stay.began, binding.expires
     assert granted is not None
     # the binding that came with the move counts from T0, a later one from its own 200

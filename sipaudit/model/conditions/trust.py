@@ -1,4 +1,4 @@
-"""Conditions on the capture and on who the phone is: whether anything can be said at all."""
+"""Conditions on the capture and on the phone's identity: whether anything can be judged at all."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from sipaudit.model.timers import (
 from sipaudit.model.values import Assumption, Reason
 
 LOSS_REACH = 64.0       # seconds: reference-model.md 4, `capture-complete`
-CROSSING = 0.06     # seconds within which the 200 that ends a failover and what the phone sends may have crossed
-OTHER_CLOCK = 1.0   # the same where two captures show them, whose clocks may differ
+CROSSING = 0.06     # seconds within which the 200 that ends a failover and a request of the phone may have crossed
+OTHER_CLOCK = 1.0   # the same if they are in two captures, whose clocks may differ
 WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegistered
 
 
@@ -62,7 +62,7 @@ def judgeable_by_anyone(case: Case) -> Ground:
 
 
 def _doubts(case: Case) -> list[Assumption]:
-    """The assumptions that something puts in doubt here (reference-model.md 4, *Assumptions*)."""
+    """The assumptions that are in doubt here (reference-model.md 4, *Assumptions*)."""
     profile, lost = case.profile, case.phone.lost
     doubts = []
     if profile.list_in_doubt:
@@ -77,19 +77,19 @@ def _doubts(case: Case) -> list[Assumption]:
 
 
 def _may_have_begun_before(case: Case) -> bool:
-    """Whether a request that seems to begin just after the line's move may have begun before it: where the capture
-    lacks its first sending, the next one comes an interval later. What began before has its life (reference-model.md 6,
-    *grace*)."""
+    """Whether a request that seems to begin just after the line's move may have begun before it: if the capture lacks
+    its first sending, the next one comes an interval later. A request that began before may run its course
+    (reference-model.md 6, *grace*)."""
     event, moved = case.event, case.stay.arrived.time
-    if isinstance(event, Replied):   # what counts is when the request came that it answers
+    if isinstance(event, Replied):   # the time that counts is that of the request it answers
         event = next((one for one in case.line.offered if one.transaction == event.transaction), event)
     elsewhere = isinstance(event, Sent | Received | Replied) and event.server != case.stay.server
     return elsewhere and 0 <= event.time - moved <= first_interval(case.profile.settings) + SLACK_MIN
 
 
 def _began_here(case: Case, request: Sent, doubts: tuple[Assumption, ...]) -> Ground:
-    """Whether the capture lacks the first sending, the next one tells where the intervals double: after the second it
-    comes a second later, not half of one (RFC 3261 17.1)."""
+    """With doubling intervals the next sending shows whether the capture lacks the first: after the second it comes a
+    second later, not half of one (RFC 3261 17.1)."""
     settings = case.profile.settings
     if settings.number("retryTimeOut") != 0:
         return Ground(assumptions=doubts, slight=True)
@@ -110,8 +110,9 @@ def nothing_missing(case: Case) -> Ground:
 
 
 def no_failure_lost(case: Case) -> tuple[Assumption, ...]:
-    """What the capture is known to lack may have been asked of the working server in vain. That stands until the server
-    answers such a request begun later, however long that takes (reference-model.md 1, *failure*)."""
+    """A packet that the capture is known to lack may have been a failed request to the working server. Such a failure
+    stands until the server answers a similar request begun later, however long that takes (reference-model.md 1,
+    *failure*)."""
     lost, stay = case.phone.lost, case.stay
     if lost is None or lost < stay.arrived.time:
         return ()
@@ -128,9 +129,9 @@ def asked_more_than_once(case: Case) -> Ground:
 
 
 def _renewed_unseen(case: Case) -> bool:
-    """Whether the line should have renewed its registration by now, at its own pace, and was not seen to ask for that:
-    it did where the tap does not look, and so it may have done anything else. Before it has renewed once it has no
-    pace, but it lets nothing run out."""
+    """Whether the line should have renewed its registration by now, at its own pace, and no request for that was seen:
+    it sent that where the tap does not look, and so it may have sent anything else there. Before its first renewal it
+    has no pace, but it lets no binding expire."""
     binding = case.line.latest_grant()
     if binding is None or binding.granted is None or binding.since is None or _asked_since(case, binding.granted.time):
         return False
@@ -140,15 +141,15 @@ def _renewed_unseen(case: Case) -> bool:
 
 
 def _registered_once_more(case: Case, binding: Binding) -> bool:
-    """Whether the line has registered there only twice so far, sooner than any firmware renews: as a phone does that
-    has just started and then reads its settings. That is no pace, unless it goes on with it."""
+    """Whether the line has registered there only twice so far, sooner than any firmware renews: a phone that has just
+    booted and then reads its settings does that. It is no pace, unless the line goes on with it."""
     return binding.refreshes == 1 and binding.granted is not None and \
         binding.due - binding.granted.time < first_renewal(binding.expires, case.profile.settings) - SLACK_MIN
 
 
 def ran_out_unrenewed(case: Case) -> bool:
-    """Whether the line's registration with its working server, the only one that it has where others are given up (F8),
-    has run out, and no REGISTER was seen since: it asked for more unseen, and may have asked in vain."""
+    """Whether the line's registration with its working server, its only one where leaving invalidates the others (F8),
+    has expired, and no REGISTER was seen since: it sent those unseen, and they may have failed."""
     binding = case.line.binding(case.stay.server)
     if binding is None or binding.granted is None or case.regime not in (Regime.R2, Regime.R3):
         return False
@@ -156,9 +157,9 @@ def ran_out_unrenewed(case: Case) -> bool:
 
 
 def _came_back_to(case: Case, binding: Binding) -> bool:
-    """Whether the line last registered there to come back, while its older binding lived: the time between says when it
-    moved, and nothing of its pace. A REGISTER may have other reasons (F5, F7), in R1 where no failure drove the line.
-    """
+    """Whether the line last registered there to come back while its older binding was live: the time in between says
+    when it moved, and nothing about its pace. A REGISTER may have other reasons (F5, F7), in R1 where no failure drove
+    the line."""
     stay, regime = case.stay, case.regime
     moved = regime in (Regime.R2, Regime.R3) or (regime is Regime.R1 and bool(stay.failed) and not stay.refreshed)
     return moved and stay.server == binding.server and binding.granted is not None \
@@ -166,7 +167,7 @@ def _came_back_to(case: Case, binding: Binding) -> bool:
 
 
 def _asked_since(case: Case, granted: float) -> bool:
-    """Whether a REGISTER of the line has gone out since, or a 200 has ended its registration."""
+    """Whether a REGISTER of the line was sent, refused or made to end its registration since then."""
     for binding in case.line.bindings:
         last = (binding.register, binding.missed, binding.refused, binding.removed)
         if any(one is not None and one.time > granted for one in last):
@@ -193,8 +194,8 @@ def no_boot_unserved(case: Case) -> Ground:
 
 
 def served_after(case: Case, server: str, boot: float) -> bool:
-    """Whether a server has served the line since that time, whatever another has said to it later. A 200 to REGISTER
-    that may register nothing leaves it open where a phone that has started works."""
+    """Whether a server has served the line since that time, whatever another has answered it later. A 200 to REGISTER
+    that may register nothing leaves it open where a phone that has booted works."""
     binding, served = case.line.binding(server), case.line.served
     granted = None if binding is None else binding.granted
     if granted is not None and granted.sent is not None and granted.sent >= boot and not grants_nothing(granted):
@@ -209,14 +210,14 @@ def knows_only_signal(case: Case) -> Ground:
 
 
 def may_have_crossed(case: Case, moved: Answered) -> bool:
-    """Whether the request on trial may have been on its way when the answer came that moved the line."""
+    """Whether the request on trial may already have been on its way when the answer came that moved the line."""
     same = case.event.capture == moved.capture
     return case.now - moved.time <= (CROSSING if same else OTHER_CLOCK)
 
 
 def fastest_answer(case: Case) -> float:
-    """The shortest time, in seconds, that an answer was seen to take: if what servers send has a clock of its own, that
-    is behind by no more."""
+    """The shortest time, in seconds, that any answer seen has taken: if the servers' direction has a clock of its own,
+    that lags by no more."""
     line = case.line
     known = [line.served, *(stay.arrived for stay in line.stays if stay is not None), *line.challenges]
     for binding in line.bindings:

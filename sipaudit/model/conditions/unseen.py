@@ -1,4 +1,4 @@
-"""Conditions on what the capture may lack: the 200 to a REGISTER, by which a line went to another server, or back."""
+"""Conditions on what the capture may lack: a 200 to a REGISTER that moved a line to another server, or back."""
 
 from __future__ import annotations
 
@@ -29,24 +29,25 @@ def no_move_by(case: Case, registers: list[Sent]) -> Ground:
 
 
 def _served_since(case: Case, since: float) -> bool:
-    """Whether the line has worked with its server since; in R0 and R1 a REGISTER may be a mere refresh (F7)."""
+    """Whether the line has worked with its server since then; in R0 and R1 a REGISTER may be a mere refresh (F7)."""
     served = case.line.served
     refresh = served is not None and served.method == "REGISTER" and case.regime in (Regime.R0, Regime.R1)
     return case.line.served_since(case.stay.server, since) and not refresh
 
 
 def left_open(case: Case, binding: Binding) -> list[Sent]:
-    """The REGISTERs there whose 200 the capture may lack: what nobody answers is repeated (RFC 3261 17.1.2.2)."""
+    """The REGISTERs there whose 200 the capture may lack: an unanswered one would be retransmitted (RFC 3261 17.1.2.2).
+    """
     waited_on = binding.resent is not None and not case.profile.lossy
     register = None if waited_on else case.line.unanswered(binding)
     return missed(binding) if register is None else [register, *missed(binding)]
 
 
 def missed(binding: Binding) -> list[Sent]:
-    """The same of a REGISTER that another has followed."""
+    """The same for a REGISTER that another one has followed."""
     return [] if binding.missed is None else [binding.missed]
 
 
 def lacking(case: Case, register: Sent) -> Reason:
-    """Why no answer to a REGISTER may have been seen."""
+    """The reason why the capture may lack the answer to a REGISTER."""
     return Reason.LOSS_NEARBY if register.server in case.profile.heard else Reason.ONE_WAY

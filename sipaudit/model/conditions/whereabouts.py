@@ -1,4 +1,4 @@
-"""Conditions on where the line works: whether it may be elsewhere than its stay says (F5-F8), or have been so since
+"""Conditions on where the line works: whether it may be elsewhere than its stay says (F5-F8), or may have been so since
 before the capture."""
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def stay_was_seen(case: Case) -> Ground:
 
 
 def may_have_refreshed(case: Case) -> bool:
-    """Whether the line may be where it was before, because the REGISTER that seems to have brought it here refreshed
-    what it had held since before the capture: for no failure of its own (F7), in R0 diverted even for one (F5)."""
+    """Whether the line may still be where it was before, because the REGISTER that seems to have brought it here only
+    refreshed a binding from before the capture: without a failure of its own (F7), in R0 diverted even for one (F5)."""
     stay = case.stay
     if stay.first is None or stay.answers_calls or stay.arrived.method != "REGISTER" or not in_mid_life(case):
         return False
@@ -41,9 +41,9 @@ def may_have_refreshed(case: Case) -> bool:
 
 
 def _surely_left(case: Case, item: Evidence) -> bool:
-    """Whether the line has left its server for this, and did not merely renew what it holds elsewhere meanwhile: for an
-    answer, which no firmware need take for a failure (F3, F4), it goes at once; a call it gives up after 32 s at the
-    latest (F2), unless that was answered late, and another REGISTER it does not send before it has given one up
+    """Whether the line has left its server for this, and did not merely renew a binding elsewhere meanwhile: after an
+    answer, which no firmware need take for a failure (F3, F4), it goes at once; it gives up a call after 32 s at the
+    latest (F2), unless that was answered late; and it does not send another REGISTER before giving up the one before
     (RFC 3261 10.2)."""
     turned = case.event.time if case.stay.first is None else case.stay.first.time
     if isinstance(item, Answered):
@@ -55,13 +55,13 @@ def _surely_left(case: Case, item: Evidence) -> bool:
 
 
 def may_work_elsewhere(case: Case, when: float) -> bool:
-    """Whether a line that was only seen to register may have worked with another server then, to which it had moved
+    """Whether a line that was only seen to register may then have worked with another server, to which it had moved
     before the capture began (F7, B3)."""
     return when - case.profile.covered_from < _earlier_stay(case) and not boot_was_seen(case)
 
 
 def _earlier_stay(case: Case) -> float:
-    """How long ago a failover may lie after which the line still works elsewhere than where it registers, in seconds.
+    """How long ago, in seconds, a failover may lie after which the line still works elsewhere than where it registers.
     """
     if case.regime in (Regime.R2, Regime.R3) or (case.regime is Regime.R0 and case.mode is Mode.NEW_REQUESTS):
         return 0.0
@@ -78,13 +78,13 @@ def longest_expiry(case: Case) -> float:
 
 
 def older_binding_may_live(case: Case) -> bool:
-    """Whether a binding made before the capture may not have run out yet."""
+    """Whether a binding made before the capture may still be live."""
     return case.now - case.profile.covered_from < longest_expiry(case)
 
 
 def in_mid_life(case: Case) -> bool:
-    """Whether the line lived already when the capture began, as far as its registrations tell: it was not seen to come
-    up at the head of its list, and one that lived would have renewed its binding before that ran out."""
+    """Whether the line was already registered when the capture began, as far as its registrations show: it was not seen
+    to come up at the head of its list, and one that lived would have renewed its binding before that expired."""
     if came_up(case):
         return False
     granted = [binding.since.time for binding in case.line.bindings if binding.since is not None]
@@ -101,7 +101,7 @@ def came_up(case: Case) -> bool:
 
 
 def boot_was_seen(case: Case) -> bool:
-    """Whether the phone was seen to start, which left no binding anywhere."""
+    """Whether the phone was seen to boot, which left no binding anywhere."""
     return case.phone.started >= case.profile.covered_from
 
 
@@ -127,8 +127,8 @@ def left_for_nothing(case: Case) -> Ground:
 
 
 def _turned_for_nothing(case: Case) -> list[Answered]:
-    """The REGISTERs answered by the request's server since the line turned to it, where it was registered with its own
-    all the while: the last 200 there, which need not have registered anything (F6), is from before."""
+    """The REGISTERs answered by the request's server since the line turned to it, although it was registered with its
+    own all the time: the last 200 there, which need not have registered anything (F6), is from before."""
     away, here = case.stay.away, case.line.binding(case.stay.server)
     if away is None or here is None or here.granted is None or here.granted.time > away.time \
             or grants_nothing(here.granted):
@@ -152,7 +152,7 @@ def works_below(case: Case, higher: str | None) -> Ground:
     if case.regime is not Regime.R0 and (grants_nothing(case.stay.arrived) or not granted):
         return Ground(reason=Reason.READINGS_DIFFER)
     if here is not None and _refused_by_a_200(here):
-        return Ground(reason=Reason.READINGS_DIFFER)  # in R0, too, that may be the server's refusal (F4)
+        return Ground(reason=Reason.READINGS_DIFFER)  # even in R0 that may be the server's refusal (F4)
     if _keeps_binding(case, higher):
         return Ground(reason=Reason.READINGS_DIFFER)
     return _not_moved_by(case, (one for one in case.stay.asides
@@ -178,8 +178,8 @@ def _keeps_binding(case: Case, server: str | None) -> bool:
 
 
 def _moves_nothing(case: Case, answer: Answered) -> bool:
-    """What a failed server says inside a dialog counts for nothing in R2 (F9), and where the failover has invalidated
-    the registration the 200 to an older REGISTER does not restore it (F8)."""
+    """Whether this answer moves no line: in R2 a failed server's answers inside a dialog do not count (F9), and after a
+    failover has invalidated the registration, the 200 to an older REGISTER does not restore it (F8)."""
     if answer.in_dialog:
         return case.regime is Regime.R2
     if answer.method in NOTHING_NEW:
