@@ -119,8 +119,7 @@ def _line_resent(line: LineState, packet: Resent) -> LineState:
 
 
 def with_binding(bindings: tuple[Binding, ...], binding: Binding) -> tuple[Binding, ...]:
-    """`bindings` with `binding` in place of the one for the same server; the oldest is dropped when there are too many.
-    """
+    """`bindings` with `binding` in place of its server's; if there are too many, the oldest is dropped."""
     if len(bindings) == 1 and bindings[0].server == binding.server:
         return (binding,)
     return in_its_place(bindings, binding, BINDINGS_KEPT)
@@ -148,8 +147,7 @@ def _line_answered(line: LineState, phone: PhoneState, answer: Answered) -> Line
 
 
 def _serves(stays: Stays, answer: Answered) -> bool:
-    """Whether a stay's server answers a request sent to it as the working one: not in a dialog, no keepalive, no
-    CANCEL."""
+    """Whether a stay's server answers a request sent to it as the working one: no dialog, keepalive or CANCEL."""
     if answer.in_dialog or answer.method in NOTHING_NEW:
         return False
     answered = stays[0]

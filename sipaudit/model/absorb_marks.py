@@ -55,8 +55,7 @@ def _tried_since(before: Stay, after: Stay, left: Reach) -> bool:
 
 
 def _began_anew(line: LineState, before: Stay) -> bool:
-    """Whether a possible boot or log-out since the stay began may have moved the line: the server has not served it
-    since."""
+    """Whether a boot or log-out during the stay may have moved the line: its server has not served it since."""
     boot = line.boot
     return boot is not None and boot.time >= before.arrived.time and not line.served_since(before.server, boot.time)
 

@@ -157,8 +157,7 @@ def _is_doubtful(stay: Stay) -> bool:
 
 
 def _perhaps(stay: Stay) -> tuple[str, ...]:
-    """Other servers where the line may have worked all the time, since it need not have come to the server of its stay.
-    """
+    """Other servers where the line may really have worked, since it need not have come to the server of its stay."""
     if stay.origin is None or not _is_doubtful(stay):
         return ()
     perhaps = tuple(dict.fromkeys((stay.origin, *stay.perhaps)))

@@ -252,7 +252,7 @@ def _open_until(reach: Reach, answer: Answered, request: Sent) -> float:
         return request.time
     repeated = repeated_until(reach, request)
     ended = _sent_again_by(request, repeated)
-    repeats = repeated > request.time and request.transaction not in reach.ringing   # a ringing request is not retransmitted
+    repeats = repeated > request.time and request.transaction not in reach.ringing   # ringing: not retransmitted
     given_up = repeats and answer.sent is not None and ended < answer.sent
     return ended if given_up else request.time + SILENCE_MAX
 

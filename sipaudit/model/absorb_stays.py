@@ -105,8 +105,7 @@ def _asks_its_server(stay: Stay, packet: Sent) -> Stay:
 
 
 def _asks_another(line: LineState, phone: PhoneState, stay: Stay, packet: Sent, track: Track) -> Stay:
-    """The stay after a request to another server than its own: the line turns away, was driven away, or tries to fail
-    back."""
+    """The stay after a request to another server: the line turns away, was driven away, or tries to fail back."""
     if track is Track.ANSWERED and packet.method == "REGISTER" and renews_as_before(line, phone, stay, packet):
         return stay
     if stay.away is None:

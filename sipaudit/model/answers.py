@@ -111,8 +111,7 @@ def may_have_gone_on(stay: Stay, answer: Answered) -> bool:
 
 
 def may_have_moved_before(stay: Stay, answer: Answered) -> bool:
-    """Whether an earlier answer of the same server may have moved the line there, after which it went back and forth.
-    """
+    """Whether an earlier answer of this server may have moved the line there, which then went back and forth."""
     away = stay.away
     return any(one.server == answer.server and is_weighty(one) and (away is None or away.time > one.time)
                for one in stay.asides)

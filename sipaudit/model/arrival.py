@@ -33,8 +33,7 @@ class Arriving:
         self.challenge: Answered | None = None
 
     def take(self, event: ModelEvent) -> Way:
-        """What the phone's next event is to the registration; it is remembered unless it is the last one, or unrelated.
-        """
+        """What the phone's next event is to the registration; remembered unless it is the last one, or unrelated."""
         first, asked = self.first, self.asked
         if type(event) is Answered:
             if event.transaction != asked.transaction:

@@ -93,8 +93,7 @@ class Calling:
         return call is None or (self.call is not None and self.call.number == call)
 
     def _opens(self, request: Sent) -> bool:
-        """Note a request that opens a dialog: its first sending, or the one with the credentials that were asked for.
-        """
+        """Note a request that opens a dialog: its first sending, or the one with the credentials asked for."""
         challenge = self.challenge
         if request.follows is None:
             if challenge is not None:

@@ -35,8 +35,8 @@ class MoveKind(StrEnum):
 
 
 class MoveSeen(Struct, frozen=True):
-    """A change of the working server; `time` is that of the answer that made it, `first_packet` that of the first
-    packet sent there."""
+    """A change of the working server; `time` is that of the answer that made it, `first_packet` of the first packet
+    there."""
 
     time: float
     first_packet: float | None

@@ -197,8 +197,7 @@ def _first(rows: Iterable[Row], case: Case) -> Trial:
 
 
 def _try(row: Row, case: Case) -> Trial:
-    """The trial of a case by a row: not reached, acquitted by the first condition that fails, or all conditions
-    combined."""
+    """The trial of a case by a row: not reached, acquitted by the first condition that fails, or all combined."""
     grounds: list[Ground] = []
     for condition in row.reach:
         ground = condition(case)
@@ -244,8 +243,7 @@ def _sum(row: Row, grounds: list[Ground]) -> Trial:
 
 
 def _what_settles(opened: list[Ground]) -> tuple[Reason | None, tuple[Awaited, ...]]:
-    """Why a row is open, and the signs that settle it together; no signs if one of its open conditions awaits nothing.
-    """
+    """Why a row is open, and the signs that settle it together; none if one of its open conditions awaits nothing."""
     for ground in opened:
         if ground.awaited is None:
             return ground.reason, ()

@@ -77,16 +77,15 @@ def awaits_call(waiting: Waiting) -> bool:
 
 
 def spoken(waiting: Waiting, event: Sent | Replied | Received) -> tuple[Waiting, Waiting]:
-    """The observations of a line that an event of another line of its phone settles: a call up there shows the phone
-    busy (B5)."""
+    """What an event on another line of its phone settles for a line: a call that is up there shows the phone busy (B5).
+    """
     def tell(one: Observation) -> Observation:
         return _with(one, lambda awaited: _call(one, awaited, event) if awaited.sign is Sign.CALL else None, event)
     return _release(tuple(tell(one) for one in waiting))
 
 
 def next_deadline(waiting: Waiting) -> float:
-    """When `pass_time` next has something to settle, in seconds since the epoch; infinite where nothing waits for time.
-    """
+    """When `pass_time` next has something to settle, seconds since the epoch; infinite where nothing waits for it."""
     return min((awaited.until for one in waiting for awaited in one.awaited), default=inf)
 
 

@@ -41,8 +41,7 @@ def _time_of_silence(_one: Observation, awaited: Awaited, phone: PhoneState) -> 
 
 
 def _time_of_registers(_one: Observation, awaited: Awaited, _phone: PhoneState) -> News:
-    """No log-out elsewhere in time. Either the line was already seen to go on registering, or it may still do so for a
-    while."""
+    """No log-out elsewhere in time. The line was already seen to go on registering, or may still do so for a while."""
     if awaited.seen:
         return Outcome.CONDEMNED
     last = awaited.since + GOES_ON

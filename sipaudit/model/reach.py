@@ -58,8 +58,7 @@ class Reach(Struct, frozen=True, gc=False):
 
     @property
     def unsettled(self) -> tuple[Sent, ...]:
-        """Requests that wait for an answer, and those that may have run out although they were answered or overtaken.
-        """
+        """Requests that wait, and those that may have run out although they were answered or overtaken."""
         return *self.waiting, *(request for request, _ in self.late)
 
     @property

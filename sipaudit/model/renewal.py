@@ -77,8 +77,8 @@ class Renewal(Struct, gc=False):
 
 
 def pack_renewal(granted: Answered, register: Sent) -> bytes | tuple[Answered, Sent]:
-    """The same (`Renewal.packed`) for a renewal that came as events; the events themselves if anything in them is
-    unusual."""
+    """The same (`Renewal.packed`) for a renewal that came as events; these themselves if anything in them is unusual.
+    """
     if register.fresh or register.anew or not _is_plain(granted, register):
         return granted, register
     first, again = (register.transaction, 0) if register.follows is None else (register.follows, register.transaction)
@@ -136,8 +136,8 @@ class Arrived(Struct, gc=False):
 
 
 class PackedArrival(Struct, gc=False):
-    """A packed `Arrived`: `packed` holds all but the Call-ID, with NaN for the time that the line came up if it did
-    not."""
+    """A packed `Arrived`: `packed` holds all but the Call-ID; NaN for the time that the line came up means it did not.
+    """
 
     packed: bytes
     call_id: str

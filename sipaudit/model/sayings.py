@@ -26,8 +26,7 @@ from sipaudit.model.values import (
 
 
 class Saying(Struct, frozen=True, tag_field="type"):
-    """`time` is when it is said, in seconds since the epoch: the packets' time, or the clock's while the port is
-    silent."""
+    """`time` is in seconds since the epoch: that of the packets, or by the clock while the port is silent."""
 
     time: float
 
@@ -43,8 +42,7 @@ class ServerSaid(Saying, frozen=True, tag="server"):
 
 
 class LineSaid(Saying, frozen=True, tag="line"):
-    """A line as it is known now, without its moves, tries, registrations and calls: each of those has its own saying.
-    """
+    """A line as it is known now, without moves, tries, registrations and calls: each of those has its own saying."""
 
     line: LineSummary
 

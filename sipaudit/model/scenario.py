@@ -190,7 +190,7 @@ class _Reader:
         return sent
 
     def _followed(self, options: dict[str, str], last: Sent | Received | None) -> int | None:
-        """The transaction that a re-send follows: `follows=3` names it, plain `follows` means the last of its method
+        """The transaction that a re-send follows: `follows=3` names it, plain `follows` is the last of its method
         there."""
         if "follows" not in options:
             return None

@@ -99,8 +99,7 @@ class LineSettings(Struct, frozen=True):
 
     @property
     def ambiguous(self) -> bool:
-        """Whether a setting that matters to judging has two different statements, and it is not known which holds (C2).
-        """
+        """Whether two statements on a setting that is judged differ, and it is not known which one holds (C2)."""
         return any(self.get(name).candidates for name in JUDGED)
 
     @property
@@ -228,8 +227,8 @@ class Declaration(Struct, frozen=True):
     settings: dict[str, LineSettings] = {}
 
     def in_force(self) -> Hashable:
-        """The part that phones obey: equal for equal settings, wherever they are stated and whatever the lines are
-        called."""
+        """The part that phones obey, equal for equal settings wherever they are stated, whatever the lines are called.
+        """
         settings = [(entry, known.declared, known.doubted, tuple(
             (name, one.value, one.origin, one.candidates) for name, one in sorted(known.values.items())))
             for entry, known in sorted(self.settings.items())]

@@ -26,8 +26,8 @@ def at_stake(line: LineState, phone: PhoneState, event: ModelEvent, plain: Plain
 
 
 def _sent(line: LineState, phone: PhoneState, request: Sent, plain: Plain) -> Trigger | None:
-    """Nearly every request goes to the server that the line works with on every track, its primary: no row is about
-    that."""
+    """The trigger of a request. Nearly all go to the primary, which the line works with on every track: no row is about
+    them."""
     if request.in_dialog:
         # a re-send with credentials counts as the request that it repeats, here and below
         return Trigger.DIALOG if line.failed and request.follows is None and line.mark(request.server) else None

@@ -44,8 +44,7 @@ def earliest_silence(settings: LineSettings, *, connects: bool = False) -> float
 
 
 def sendings(settings: LineSettings) -> int:
-    """How often a phone sends a request before it counts the silent server as failed (F2), as declared or by default.
-    """
+    """How often a phone sends a request before it counts the silent server as failed (F2): as declared, or default."""
     return settings.number("retryMaxCount") or DEFAULT_RETRIES
 
 

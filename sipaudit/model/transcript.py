@@ -61,8 +61,7 @@ class Transcript:
                 return f"* {self._note(event)}"
 
     def _follows(self, event: Sent) -> str:
-        """The `follows` of a re-send; with the number if that is not the last transaction of its method at its server.
-        """
+        """The `follows` of a re-send, with a number if that is not the last transaction of its method at its server."""
         number = self.numbers.get(event.follows or 0)
         if number is None or self.latest.get((event.server, event.method)) == number:
             return _flag(event.follows is not None, "follows")

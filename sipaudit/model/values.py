@@ -87,8 +87,8 @@ class SettingValue(Struct, frozen=True):
 
 
 class Proof:
-    """Evidence for a finding, with a short summary: a packet (`Frame`), or a statement in a provisioning file
-    (`Place`)."""
+    """Evidence for a finding, with a short summary: a packet (`Frame`), or a provisioning file's statement (`Place`).
+    """
 
     __slots__ = ()
     summary: str

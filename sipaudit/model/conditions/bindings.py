@@ -79,7 +79,7 @@ def _pending_binding(case: Case, binding: Binding, register: Sent) -> Ground:
 
 
 def _unseen_binding(case: Case) -> Ground:
-    """No 200 to a REGISTER was seen there; that proves nothing where many packets are missing, unless the server itself
+    """No 200 to a REGISTER was seen there; where many packets are missing that proves nothing, unless the server
     refused."""
     binding = case.line.binding(case.request.server)
     if case.profile.lossy and (binding is None or binding.refused is None):
@@ -96,8 +96,7 @@ def _unseen_binding(case: Case) -> Ground:
 
 
 def _none_granted(binding: Binding | None) -> Ground:
-    """The line has no binding there: it has not asked for one, was refused, was granted one of 0 seconds, or has ended
-    it."""
+    """The line has no binding there: it asked for none, was refused, was granted one of 0 seconds, or has ended it."""
     refused = None if binding is None else binding.refused
     ended = None if binding is None else binding.removed
     if refused is not None:
@@ -141,8 +140,7 @@ def _called_after(case: Case, register: Sent) -> Answered | None:
 
 
 def _left(case: Case, binding: Binding) -> tuple[ModelEvent, ...]:
-    """The events that show that the line left the binding's server, by its failure or by working elsewhere, and is not
-    back."""
+    """The events that show that the line left the binding's server, as failed or to work elsewhere, and is not back."""
     stay, refused, left = case.stay, binding.refused, binding.left
     moved = stay.first is not None and stay.origin == binding.server
     went = (*stay.failed[:2], stay.first) if moved and stay.first is not None else ()

@@ -77,8 +77,7 @@ def no_dial_plan(case: Case) -> Ground:
 # -- F11 -------------------------------------------------------------------------------------------------------------
 
 def _last_try(case: Case) -> Sent | None:
-    """The last request of the stay that went upward; if the place of the stay's server is not known, the last of all.
-    """
+    """The last request of the stay that went upward; if its server's place is not known, the last of all."""
     stay, entry = case.stay, case.profile.entry
     here = entry.priority(stay.server) if entry else None
     upward = [request for request in stay.tries

@@ -158,8 +158,7 @@ def last_failover(case: Case) -> Ground:
 
 
 def _tried_unseen(case: Case, mark: FailedMark) -> bool:
-    """Whether the line may have tried to return by a REGISTER that was never sent, because no connection was
-    established."""
+    """Whether the line may have tried to return by a REGISTER that was never sent, for want of a connection."""
     return any(item.kind in NEVER_LEFT and item.time > mark.since.time for item in case.phone.reach(mark.server).hard)
 
 

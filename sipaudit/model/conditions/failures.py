@@ -117,8 +117,7 @@ def _may_run_out(case: Case, reach: Reach) -> bool:
 
 
 def waited(case: Case, request: Sent, resent: float | None) -> Awaited:
-    """The sign that shows, by the phone's next packets, whether this request was still unanswered when another was
-    sent."""
+    """The sign by which the phone's next packets show whether `request` was unanswered when another was sent."""
     return Awaited(Sign.WAITED, request.transaction, (resent or request.time) + RETRANSMIT_FROM,
                    behind=fastest_answer(case))
 
@@ -260,8 +259,7 @@ def _fails_now(case: Case) -> bool:
 
 
 def retry_after(case: Case, server: str) -> bool:
-    """Whether a Retry-After of that server runs, or ended so recently that the phone may not have used it since (F3).
-    """
+    """Whether a Retry-After of that server runs, or ended too recently for the phone to have come to it again (F3)."""
     return case.phone.reach(server).later + case.profile.tolerances.overdue >= case.now
 
 

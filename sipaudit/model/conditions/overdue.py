@@ -71,8 +71,7 @@ def _there(case: Case) -> tuple[str, ...]:
 
 
 def _quiet(case: Case) -> float:
-    """Since when no call is up. For its phone a call may not be over before its BYE is answered, which may take long.
-    """
+    """Since when no call is up: for its phone perhaps not before its BYE is answered, which may take long."""
     answers = [reach.answered for reach in case.phone.reaches
                if reach.answered is not None and reach.answered.method == "BYE"]
     slow = [answer.time for answer in answers

@@ -118,8 +118,7 @@ def _was_in_vain(case: Case, reach: Reach, request: Sent) -> bool:
 
 
 def _turned_with(turned: Sent, failed: Sent, stay: Stay) -> bool:
-    """Whether the line may have turned away because of the failed request: not with another call, after an answer to
-    it."""
+    """Whether the line may have turned away because of `failed`: not with another call, after an answer to it."""
     if failed.method == turned.method == "INVITE":
         return same_call(turned, failed) or failed.call_id in stay.called
     return turned.method == "REGISTER"

@@ -1,5 +1,4 @@
-"""Conditions on renewals: whether a REGISTER refreshes a binding of the line, is due, or is one too many (F5, F7, B3).
-"""
+"""Conditions on renewals: whether a REGISTER refreshes a binding, is due, or is one too many (F5, F7, B3)."""
 
 from __future__ import annotations
 

@@ -178,8 +178,8 @@ def _fit(case: Case, key: str, since: float) -> bool:
 
 
 def _has_served(case: Case, key: str) -> bool:
-    """Whether the server was seen to serve the line, which disproves the line's evidence against it (reference-model.md
-    1, *failure*)."""
+    """Whether the server was seen to serve the line, which disproves older evidence (reference-model.md 1, *failure*).
+    """
     binding, served = case.line.binding(key), case.line.served
     return (binding is not None and binding.granted is not None) or (served is not None and served.server == key)
 

@@ -36,8 +36,7 @@ def _served_since(case: Case, since: float) -> bool:
 
 
 def left_open(case: Case, binding: Binding) -> list[Sent]:
-    """The REGISTERs there whose 200 the capture may lack: an unanswered one would be retransmitted (RFC 3261 17.1.2.2).
-    """
+    """The REGISTERs there whose 200 the capture may lack: without one they are retransmitted (RFC 3261 17.1.2.2)."""
     waited_on = binding.resent is not None and not case.profile.lossy
     register = None if waited_on else case.line.unanswered(binding)
     return missed(binding) if register is None else [register, *missed(binding)]

@@ -61,8 +61,7 @@ def may_work_elsewhere(case: Case, when: float) -> bool:
 
 
 def _earlier_stay(case: Case) -> float:
-    """How long ago, in seconds, a failover may lie after which the line still works elsewhere than where it registers.
-    """
+    """How many seconds ago a failover may lie after which the line still works elsewhere than it registers."""
     if case.regime in (Regime.R2, Regime.R3) or (case.regime is Regime.R0 and case.mode is Mode.NEW_REQUESTS):
         return 0.0
     if case.regime is Regime.R0 and case.mode is Mode.DURATION:
