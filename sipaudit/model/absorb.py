@@ -1,9 +1,7 @@
-"""`absorb_line`: how the state of a line follows the phone.  Descriptive and total.
+"""`absorb_line`: how the state of a line follows the phone's events.  Descriptive and total.
 
-It never fails and never judges: whatever the phone does, right or wrong, the
-state follows it, so that one fault cannot make a second one out of what comes
-after.  It knows no settings and no reading; where regimes part, every track is
-followed.
+It never fails and never judges: whatever the phone does, right or wrong, the state follows it, so that one fault cannot
+cause a second one later.  It knows no settings and no reading; where the regimes differ, it follows every track.
 """
 
 from __future__ import annotations

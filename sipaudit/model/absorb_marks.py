@@ -32,7 +32,7 @@ def mark_set(line: LineState, before: Stay | None, after: Stay | None, phone: Ph
 def _left_for(line: LineState, before: Stay, after: Stay, phone: PhoneState) -> tuple[Evidence, ...]:
     """The evidence that surely made the line leave the server: the line's own, from its stay; none unless it surely
     worked there, and surely works at the other now. Not counted: what its phone learned on other lines, which it need
-    not share; a request answered late, which it need not have given up; one that was answered since or lies long back
+    not share; a request answered late, which it need not have given up; one that was answered since or is long past
     (a caller may have given it up, F4); and the fate of messages and keepalives, which move no line."""
     between = before.aside is not None and before.aside.method == "REGISTER" and before.aside.server != after.server
     single = after.arrived.method != "REGISTER"  # a call through a server that the line may have kept (F7)

@@ -12,7 +12,7 @@ from sipaudit.model.timers import LATE_FROM, SILENCE_MAX
 
 
 def takes(phone: PhoneState, answer: Answered) -> float:
-    """Seconds that an answer took, 0 where the request had a provisional response before."""
+    """Seconds that an answer took; 0 if a provisional response came before, or the request was not seen."""
     ringing = answer.transaction in phone.reach(answer.server).ringing
     return 0.0 if answer.sent is None or ringing else answer.time - answer.sent
 

@@ -76,7 +76,7 @@ class Calling:
     # Each of these notes an event, or returns False if it might matter in another way: the long road takes it.
 
     def asks(self, request: Sent) -> bool:
-        """A request: in a dialog that is known, or to open one."""
+        """A request: in a known dialog, or one that opens a dialog."""
         if self.waiting is not None or request.line != self.line or request.server != self.server \
                 or not self.since < request.time < self.until or request.expires == 0 or request.goes_its_way:
             return False

@@ -16,7 +16,7 @@ from sipaudit.model.state import LineState, PhoneState, Stay
 from sipaudit.model.timers import LATE_FROM
 from sipaudit.model.values import Assumption, Reason
 
-# The stay of a line whose working server is not known: at no server, since ever.
+# The stay of a line whose working server is not known: at no server, since -inf.
 UNSEEN = Stay("", Answered(-inf, 0, 0, NO_LINE, NO_LINE, "", "", 0, 0))
 
 

@@ -116,7 +116,7 @@ class Arrived(Struct, gc=False):
     challenged: bool
 
     def line(self) -> LineState:
-        """The line's state after it."""
+        """The line's state after the registration."""
         granted, asked = self.granted, self.asked
         server, took = granted.server, 0.0 if asked is None else granted.time - asked.time
         stay = Stay(server, granted, took=took)
@@ -129,7 +129,7 @@ class Arrived(Struct, gc=False):
         return self
 
     def phone(self) -> PhoneState:
-        """The phone's state after it."""
+        """The phone's state after the registration."""
         granted, asked = self.granted, self.asked
         touched = LONG_AGO if asked is None else asked.time
         return PhoneState((Reach(granted.server, answered=granted, touched=touched, registering=asked),))

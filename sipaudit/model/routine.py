@@ -205,7 +205,7 @@ class Renewals:
         self.common.open[self.phone] = None
 
     def end(self, renewal: Renewal) -> None:
-        """It has ended."""
+        """The renewal that is reported without events has ended."""
         del self.common.open[self.phone]
         self.current = None
         self.pass_by(renewal)

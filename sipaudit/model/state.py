@@ -35,8 +35,8 @@ class Stay(Struct, frozen=True, gc=False):
     `arrived`: the answer that made it the working server.  `first`: the first packet to another server after the last
     to the server left; T0 lies between the two (None: the stay was found in progress).
     `origin`: the server left, `origin_since` when the stay there began, `failed` the evidence against it at the move.
-    `moves`: the answers that made the moves of the last twenty minutes, this one's last, since a move that no failure
-    explains.  `called`: Call-IDs of the last calls sent here since the line came from, or tried, another server.
+    `moves`: the answers that made the moves of the last twenty minutes, this one's last, after the last that no
+    failure explains.  `called`: Call-IDs of the last calls sent here since the line came from, or tried, another server.
     `opened`: when the first dialog-initiating request was sent here that was not part of the move (of a stay found in
     progress: the first of all).
 
@@ -239,8 +239,8 @@ class LineState(Struct, frozen=True, gc=False):
     the phone's last lookups without a visible answer, `served` the last 2xx of a working server outside of dialogs.
     `failed` are the servers that R2 holds for failed (F9), `challenges` the last 401s and 407s not yet answered with
     credentials, `challenger` the server of the latest one, `offered` INVITEs and in-call requests from a failed server.
-    `began` is the REGISTER with which the line came up, if seen: the phone's first packet, first under its Call-ID,
-    before which nothing of the phone was seen.
+    `began` is the REGISTER with which the line came up, if seen: the line's first packet, first under its Call-ID,
+    before which nothing of the phone was seen, except that it had just begun to register (`absorb`).
     """
 
     stays: tuple[Stay | None, Stay | None, Stay | None] = (None, None, None)
