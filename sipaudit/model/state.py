@@ -36,7 +36,7 @@ class Stay(Struct, frozen=True, gc=False):
     to the server left; T0 lies between the two (None: the stay was found in progress).
     `origin`: the server left, `origin_since` when the stay there began, `failed` the evidence against it at the move.
     `moves`: the answers that made the moves of the last twenty minutes, this one's last, after the last that no
-    failure explains.  `called`: Call-IDs of the last calls sent here since the line came from, or tried, another server.
+    failure explains.  `called`: Call-IDs of the last calls sent here after the line came from, or tried, another one.
     `opened`: when the first dialog-initiating request was sent here that was not part of the move (of a stay found in
     progress: the first of all).
 
