@@ -27,9 +27,9 @@ from sipaudit.rulebook.reached import LineOfPhone
 STOP = "known stop"      # in a timeline: the known event from which times to detect and recover count
 LOG_OUT = " lines log out"   # after their number, where most of a storm's lines log out
 MOSTLY = 0.5             # of the storm's lines
-UNSEEN = "nothing is seen of "   # before a server that may have served the lines without a capture of it
+UNSEEN = "nothing is seen of "   # then a server outside the captures that may have served the lines
 CAUSES = (OUTAGE, "partial-outage")   # the moves away from such a server explain what a line does next
-MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # a server outside the captures may have served these lines after all
+MISSED = (*CAUSES, LOST_CALLS, "registration-gap")   # an uncaptured server may have served these lines after all
 ROOTS = (*CAUSES, "overload", "stuck-on-secondary", "ghost-calls", "registration-gap", "split-brain")
 
 PossibleCause = tuple[Draft, Incident, Sequence[Departure]]

@@ -166,7 +166,7 @@ class EvidenceWatch:
         vain = InVain(event.phone, None, event.sent, event, there, True)
         if event.kind is not FailureKind.RESET:
             self._outages.fails(server, vain)
-        elif phone.reach(event.server).waiting:   # otherwise an answer or a keepalive was lost, and no request was pending
+        elif phone.reach(event.server).waiting:   # otherwise the reset met an answer or a keepalive: nothing was asked
             self._cut.off(server, vain, event.time)
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]
@@ -206,7 +206,7 @@ class EvidenceWatch:
         for event in move.evidence:   # TCP: no retransmissions, but leaving shows that no answer came
             if isinstance(event, Sent) and event.server == move.source and event.line == subject.number \
                     and not event.in_dialog and event.method in MOVERS and _left_for(event, move) \
-                    and not server.counts(event.phone, event.time, surely=True):   # ICMP or a reset has shown it already
+                    and not server.counts(event.phone, event.time, surely=True):   # ICMP or a reset has shown it
                 self._came_to_nothing(server, event, subject, sure=True)
         if self._outages is not None and server is not self._tally.beyond:
             self._outages.left(server, subject, move)

@@ -73,7 +73,7 @@ class Gaps:
         """The phone was not seen for a while. If it sends a REGISTER, or tries to, it was off; if it simply goes on
         calling, it may have renewed outside the capture."""
         if isinstance(request, Failed) or request.method == "REGISTER":
-            self._begin(Spell(request.time, subject, request), (), request)   # the bindings from before it was off ended long ago
+            self._begin(Spell(request.time, subject, request), (), request)   # the bindings are from before it was off
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
             self._keep(self._may_be, subject.number, request.time + lasts)
