@@ -1,4 +1,4 @@
-"""Outages of some phones alone, whose site has lost a server that others reach: what one shows of that."""
+"""Outages of only some phones, whose site has lost a server that others still reach."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ if TYPE_CHECKING:
     from sipaudit.incidents.outage import Outage
     from sipaudit.incidents.servers import ServerWatch
 
-BEFORE_KEPT = 16        # outages before one that may have been the same
+BEFORE_KEPT = 16        # earlier outages that may be one with this one
 
 
 class OfSome:
-    """What one outage shows of that. Times in seconds since the epoch, phones by number.
-
-    `meanwhile` is the first answer to others that seemed to end it, None where it is one of the whole server so far;
-    `returned` the first since the last request in vain to one of those that it concerns, `disproved` whether one was
-    to what had run out, and `of_methods` that only such answers end it, since it answers those phones other methods
-    all the while. `spared` is a phone that was answered and that it does not concern, and when.
-
-    `joined` are the phones that were served since the start, before they too lost the server, or were answered again
-    while others went on to ask in vain (`again`): that these are answered ends nothing for the others, and `freed` is
-    when each was. `back` is when the others were answered since the last request in vain. `before` are the outages
-    before it that may have been the same."""
+    """What one outage shows about whether it is one of only some phones. Times in seconds since the epoch, phones by
+    number.
+    `meanwhile`: the first answer to other phones that seemed to end it, None while it counts as one of the whole
+    server; `returned`: the first answer to a concerned phone since its last unanswered request; `disproved`: whether
+    such an answer was to what had run out; `of_methods`: only such answers end it, since the server answers the same
+    phones other methods all along. `spared`: a phone not concerned that was answered, and when.
+    `joined`: phones that were served after the start, before they lost the server too, or that were answered again
+    while others still had no answer (`again`); answers to these end nothing for the others, and `freed` is when each
+    was answered. `back`: when the others were answered since the last unanswered request. `before`: earlier outages
+    that may be one with this one."""
 
     __slots__ = ("again", "back", "before", "disproved", "freed", "joined", "meanwhile", "of_methods", "returned",
                  "spared")
@@ -43,8 +42,8 @@ class OfSome:
         self.before: tuple[Outage, ...] = ()
 
     def answers(self, phone: int, time: float, *, anew: bool, disproves: bool) -> None:
-        """The server answered a phone; `anew`: one that it concerns, and what was asked after the last in vain; whether
-        that `disproves` what ran out, or is of another method."""
+        """The server answered a phone. `anew`: the phone is concerned, and the request came after the last unanswered
+        one; `disproves`: the answer is to what ran out, not to another method."""
         if disproves:
             self.before = tuple(one for one in self.before if phone not in one.first)
         if phone in self.joined and disproves:
@@ -57,7 +56,8 @@ class OfSome:
                 self.returned = time
 
     def vain(self, phone: int, sent: float, *, by_turns: bool) -> None:
-        """A phone asked in vain then; `by_turns`: so do those that were answered just before."""
+        """A request of a phone, sent at `sent`, had no answer; `by_turns`: the same is true of phones that were
+        answered just before."""
         if sent > self.freed.get(phone, sent):
             del self.freed[phone]
             if phone in self.again:
@@ -68,7 +68,7 @@ class OfSome:
             self._goes_on_for_others(phone, sent, by_turns)
 
     def _goes_on_for_others(self, phone: int, sent: float, by_turns: bool) -> None:
-        """Who was answered is no longer concerned, where others still are."""
+        """Phones that were answered are no longer concerned, while others still are."""
         if self.meanwhile is not None and not by_turns:
             back = {one: time for one, time in self.back.items() if one != phone and time < sent}
             self.freed.update(back)
@@ -77,26 +77,26 @@ class OfSome:
         self.back.clear()
 
     def goes_on(self, end: float | None) -> None:
-        """What seemed to end it was answered to others."""
+        """The answer that seemed to end the outage was to other phones."""
         self.meanwhile = self.meanwhile or end
         self.of_methods = self.of_methods or self.returned is not None
 
     def goes_on_since(self, *ends: float | None) -> None:
-        """An outage before it was the same: what had seemed to end it, too, was answered to others."""
+        """An earlier outage was one with this one: the answers that seemed to end it were to other phones, too."""
         self.meanwhile = min(time for time in (self.meanwhile, *ends) if time is not None)
 
     def look(self, server: ServerWatch, start: float, until: float, concerned: Container[int]) -> None:
-        """Whether others than those concerned were answered in that time."""
+        """Look for an answer to a phone that is not concerned, in that time."""
         if self.spared is None or self.spared[0] in concerned:
             self.spared = server.first_life_of_others(start, until, concerned)
 
     def comes_after(self, last: Outage) -> None:
-        """The last outage of the server may turn out to be the same."""
+        """Note that the server's last outage may turn out to be one with this one."""
         if not last.some.disproved:
             self.before = (*last.some.before, last)[-BEFORE_KEPT:]
 
     def take_in(self, before: OfSome, own: Set[int], concerned: Container[int]) -> None:
-        """An outage before it was the same: both together concern these phones, and all the while its `own`."""
+        """Merge in an earlier outage: both together concern the phones `concerned`, and the phones `own` all along."""
         self.of_methods = self.of_methods or before.of_methods
         self.joined = (self.joined | before.joined) - own
         self.again = (self.again | before.again) & self.joined
@@ -105,7 +105,7 @@ class OfSome:
         self.spared = next(spared, None)
 
     def forget(self, before: float) -> None:
-        """Forget the outages that were over before that time."""
+        """Forget the earlier outages that were over before that time."""
         self.before = tuple(one for one in self.before if (one.end or 0.0) >= before)
 
     def release(self, phones: Set[int]) -> None:

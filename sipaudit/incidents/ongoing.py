@@ -1,5 +1,5 @@
-"""Outages that seemed to have ended, by an answer that disproves nothing of them (reference-model.md 1, *failure*), and
-what is none, since the server is there."""
+"""Decides whether an outage goes on although an answer seemed to end it, as the answer disproves nothing of it
+(reference-model.md 1, *failure*), and whether an outage is none, as the server is working."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sipaudit.incidents.servers import ServerWatch
 from sipaudit.incidents.untold import Untold
 from sipaudit.model.events import Answered
 
-SELDOM = 1740.0   # seconds between two in vain, of what others do not ask for in between: live, half an hour is kept
+SELDOM = 1740.0   # seconds between two failures of a method unused by others in between: live, half an hour is kept
 
 
 def serves_others(server: ServerWatch, failing: Collection[Failing], start: float, sent: float) -> bool:
-    """Whether the server is there, for all that these hold against it from `start` on until `sent`: it refuses some
-    requests with 503 and serves others, or some do not find it, for want of its name."""
+    """Whether the server works despite the evidence `failing` from `start` until `sent`: it refuses some requests with
+    503 and serves others, or the phones only fail to resolve its name."""
     if all(isinstance(one.event, Answered) for one in failing):
         served = server.first_service_after(start, start)
         return served is not None and served < sent
@@ -25,8 +25,8 @@ def serves_others(server: ServerWatch, failing: Collection[Failing], start: floa
 
 
 def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, sent: float, untold: Untold) -> bool:
-    """Whether what the last outage let run out does so as before, whatever else is answered: calls alone, or
-    registrations alone, or both, and nothing but OPTIONS was answered since."""
+    """Whether the same kind of requests as in the last outage runs out again, whatever else is answered: only calls,
+    only registrations, or both with nothing but OPTIONS answered since."""
     if last.methods == {method} == {"INVITE"}:
         start = untold.since_in_part(server)
         if start is not None and (last.end or start) >= start:
@@ -40,16 +40,17 @@ def runs_out_as_before(server: ServerWatch, last: Outage, method: str | None, se
 
 
 def answers_late(server: ServerWatch, last: Outage, sent: float) -> bool:
-    """Whether all that was answered since the last of the last outage, until `sent`, had been given up already: the
-    server is as slow as before."""
+    """Whether every answer between the last failure of the last outage and `sent` came after the phone had given up:
+    the server is as slow as before."""
     return bool(last.late) and last.last < sent <= last.last + TOGETHER and not server.in_time_between(last.last, sent)
 
 
 def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, few: float) -> Mapping[int, Failing]:
-    """The phones that ask a server in vain since its last outage ended, by an answer to others, until `sent`; none,
-    where it refused them, or where it may be another outage: what one of its phones had asked in vain was answered
-    since, `few` of these or more were served since, or nobody between these requests or `soon` after them, unless it
-    was of some alone, and of these, before (`stands`)."""
+    """The phones whose requests have failed since the server's last outage ended by an answer to others, until `sent`.
+    Empty if that outage was one of refusals, or if this may be another outage: what had failed for one of its phones
+    was answered since, `few` or more of the failing phones were served since, or nobody was answered between these
+    requests or `soon` after them; the last does not matter if the outage already was one of only some phones, including
+    one of these (`stands`)."""
     if last.end is None or last.some.disproved or last.is_of_refusals or not last.last < sent <= last.last + TOGETHER:
         return {}
     failing = {phone: one for phone, one in server.failing_since(last.end) if one.sends[-1] > last.end}
@@ -62,14 +63,14 @@ def still_failing(server: ServerWatch, last: Outage, sent: float, soon: float, f
 
 
 def stands(last: Outage, failing: Mapping[int, Failing]) -> bool:
-    """Whether others were answered during the last outage, and one of these has had no answer since it began to fail
-    in it."""
+    """Whether others were answered during the last outage, and one of these phones, which began to fail in it, has had
+    no answer since."""
     return last.some.spared is not None and any(one.first <= last.last for one in failing.values())
 
 
 def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
-    """Whether the outage is none: the server has refused some with 503 and `soon` served others, as could not be known
-    when the first of these were refused."""
+    """Whether the outage is none: the server refused some with 503 and within `soon` seconds served others, which could
+    not be known at the first refusals."""
     if not outage.is_of_refusals or not outage.beyond_options or outage.some.meanwhile is not None:
         return False
     served = server.first_service_after(outage.start, outage.start)
@@ -77,8 +78,9 @@ def is_there(server: ServerWatch, outage: Outage, soon: float) -> bool:
 
 
 def is_one_with(server: ServerWatch, before: Outage, outage: Outage, few: float) -> bool:
-    """Whether an outage of some phones alone is the same as the one before it: what `few` of them or more asked in vain
-    then was not answered to this day, nor what any other did, and who was answered meanwhile is none of these."""
+    """Whether an outage of only some phones is one with the outage before it: `few` or more of its phones have had no
+    answer since they failed in that one, nor has any other phone of it; and the phones answered meanwhile are none of
+    these."""
     standing = (server.failing[phone].first <= before.last for phone in outage.first if phone in server.failing)
     others = outage.some.spared is not None and outage.some.spared[0] not in before.first
     return others and not before.some.disproved and sum(standing) >= few

@@ -1,4 +1,4 @@
-"""One server that is out, or lets calls alone run out, and what is known of it so far."""
+"""One server that is out, or leaves only calls unanswered, and what is known about it so far."""
 
 from __future__ import annotations
 
@@ -18,31 +18,29 @@ from sipaudit.model.reach import LONG_AGO
 from sipaudit.turned_away import has_room
 
 OUTAGE, PARTIAL = "server-outage", "partial-outage"
-SETTLED_AFTER = 140.0   # seconds after its end in which a call may still come through, and a registration be missed
+SETTLED_AFTER = 140.0   # seconds after its end in which a call may still get through, and a registration go missing
 LOSSES = ("time_to_detect_max", "registrations_lost", "calls_lost", "calls_failed")
 ATTEMPTS_KEPT = 20_000  # of one outage
 
-FailedAttempt = tuple[Attempt, float]   # with when its request was sent that came to nothing
+FailedAttempt = tuple[Attempt, float]   # with the time of its failed request
 
 
 class Outage(Draft):
-    """A server that is out. `first` is when each phone first asked in vain, `asked` when each of its lines did that
-    asked by itself, `last` the last such request of all, and `methods` of what ran out (None: refused, or not
-    delivered); `answer` the first answer after that, `last_answer` the one before the start (-inf: none was seen; None:
-    others were answered all the time), `stop` when it really stopped, if somebody said so; `sure` whether more than
-    silence tells it.
-
-    Of what it answered meanwhile: `served` is when each phone last was, with what had run out, `keeps` whether a
-    REGISTER or OPTIONS, `registers` whether a REGISTER, `service` the first answer to anything but OPTIONS, `others`
-    the first to anything but a REGISTER; `called` when the last INVITE was sent that it answered, `takes_calls` whether
-    it answered one between the first two in vain.
-    `late` is when each phone's request was sent, and answered, that had run out by then. `doubts` is when each phone
-    asked something else in vain while calls alone run out, and `total` since when nothing was answered, when that was
-    later than the start. `some` tells whether some phones alone have lost it, `turns` whether it answers some and
-    others not, by turns, `hush` whether it refused them, or was late, at first.
-
-    `moves` are the lines that left, `turned` when each first asked another server; `attempts` the calls that could not
-    be made, with when that was asked of this server."""
+    """A server that is out. `first`: each phone's first failed request; `asked`: the same for each line that sent
+    requests itself; `last`: the last failed request of all; `methods`: the methods that ran out (None: refused, or not
+    delivered); `answer`: the first answer after that; `last_answer`: the last one before the start (-inf: none was
+    seen; None: others were answered all the time); `stop`: when it really stopped, if a known event says so; `sure`:
+    whether more than silence shows the outage.
+    Answers in the meantime: `served`: when each phone was last answered what had run out; `keeps`: whether a REGISTER
+    or OPTIONS was answered, `registers`: whether a REGISTER; `service`: the first answer to anything but OPTIONS,
+    `others`: to anything but a REGISTER; `called`: when the last answered INVITE was sent; `takes_calls`: whether one
+    was answered between the first two that failed.
+    `late`: by phone, when a request that had run out was sent, and answered. `doubts`: when each phone's other request
+    failed while only calls run out; `total`: since when nothing was answered, if later than the start. `some`: whether
+    only some phones have lost it; `turns`: whether it answers by turns; `hush`: whether it refused, or was late, at
+    first.
+    `moves`: the lines that left; `turned`: when each first tried another server; `attempts`: the failed calls, each
+    with when this server was asked."""
 
     def __init__(self, start: float, server: str, entry: str | None) -> None:
         super().__init__(OUTAGE, start, server, entry)
@@ -74,8 +72,8 @@ class Outage(Draft):
         self._doubtful: bool | None = None
 
     def is_doubtful(self, lossy: bool, now: float) -> bool:
-        """Whether packets lacked when it was seen; asked now and then, with whether they lack `now`. What lacks much
-        later says nothing of it, and no more does that nothing lacks any more."""
+        """Whether the capture was lossy when the outage was seen; to be called regularly, with the state at `now`. A
+        loss much later says nothing about it, nor does the end of the loss."""
         if self._doubtful is None or now <= self.last + LOSS_REACH:
             self._doubtful = self._doubtful or lossy
         return self._doubtful
@@ -87,8 +85,8 @@ class Outage(Draft):
                 spells if now - (self.end or now) < SETTLED_AFTER else 0)
 
     def settle(self, _now: float) -> bool:
-        """Who does not find a server by its name may know where it is: it is none if nobody lost anything by that, nor
-        needed it since the own one had failed."""
+        """An outage in which only the server's name does not resolve is none if nobody lost anything by it, nor needed
+        the server since the own one had failed: a phone may know the address anyway."""
         return not self.is_of_names or any(self.metrics.get(name) for name in LOSSES) \
             or not all(works_with(subject, self.server) for subject in self.lines.values())
 
@@ -96,14 +94,14 @@ class Outage(Draft):
         return self.last
 
     def failed(self, attempt: Attempt, sent: float) -> None:
-        """A call that could not be made because of it; `sent` is when its request was."""
+        """Add a call that failed because of this outage; its request was sent at `sent`."""
         if has_room(self.attempts, ATTEMPTS_KEPT, "watched-calls"):
             attempt.blame(self.server)
             self.attempts.append((attempt, sent))
 
     def serves(self, phone: int, sent: float, time: float, *, disproves: bool, late: bool) -> None:
-        """The server answered a request of this phone, sent then, which `disproves` what ran out, or is of another
-        method; `late`: it had run out itself."""
+        """The server answered a request of this phone, sent at `sent`. `disproves`: it is the kind of request that ran
+        out; `late`: the request itself had run out."""
         if late and phone in self.first:
             self.late.setdefault(phone, (sent, time))
             self.hush.answers_late(sent, time)
@@ -113,7 +111,7 @@ class Outage(Draft):
         self.some.answers(phone, time, anew=phone in self.first and sent > self.last, disproves=disproves)
 
     def asked_in_vain(self, phone: int, sent: float, subjects: Iterable[Watched] = ()) -> None:
-        """A phone asked then, for these lines, and nothing came of it."""
+        """A request of a phone, for these lines, sent at `sent`, failed."""
         self.some.vain(phone, sent, by_turns=self.turns.shown)
         self.first[phone] = min(sent, self.first.get(phone, sent))
         self.start = min(self.start, sent)
@@ -123,8 +121,8 @@ class Outage(Draft):
             self.answer = None
 
     def lines_asked(self, phone: int, asked: Iterable[tuple[int, float]]) -> None:
-        """Lines of a phone, by number, asked in vain, each at that time. A line that was answered since, and had not
-        turned away, has begun anew."""
+        """Requests of a phone's lines (number, time) failed. A line that was answered in between, and had not turned
+        away, starts anew."""
         since = max(self.start, self.served.get(phone, self.start))
         for line, sent in asked:
             if sent >= since:
@@ -132,8 +130,8 @@ class Outage(Draft):
                 self.asked[line] = sent if known < since and line not in self.turned else min(sent, known)
 
     def joins(self, server: ServerWatch, vain: InVain, failing: Failing) -> None:
-        """A phone is concerned by one of some alone, which others had lost before; or once more, though the server had
-        done for it what it now asks in vain: what was challenged is disproved by that already, and not by the 200."""
+        """A phone joins an outage of only some phones, after others lost the server; or it fails again, although the
+        server had done for it what it now asks: a challenge alone does not count, though it disproves, only the 200."""
         phone = vain.phone
         if phone in self.first:
             if vain.had_been_served(server.key, self.first[phone]):
@@ -143,22 +141,22 @@ class Outage(Draft):
 
     @property
     def until(self) -> float:
-        """When it ended (seconds since the epoch), without end while it lasts."""
+        """When it ended (seconds since the epoch); inf while it lasts."""
         return inf if self.end is None else self.end
 
     @property
     def lost_calls(self) -> list[CallUp]:
-        """Of the calls that were up through the server when it failed, those of which nothing was seen since."""
+        """The calls that were up through the server when it failed, and of which nothing was seen since."""
         return [call for call in self.calls if call.last < self.start]
 
     @property
     def own(self) -> set[int]:
-        """The phones that it concerns all the while."""
+        """The phones that it concerns from beginning to end."""
         return self.first.keys() - self.some.joined
 
     def lets_run_out(self, server: ServerWatch, vain: InVain, enough: float) -> None:
-        """Of which method that is. Where calls alone ran out so far, it is one of all else once `enough` phones asked
-        that in vain, with no answer to anybody between."""
+        """Add the method of a failed request. If only calls ran out so far, other methods count once requests of
+        `enough` phones failed with no answer to anybody in between."""
         if self.kind == PARTIAL and vain.method != "INVITE":
             if self.doubts and server.keeps_between(min(self.doubts.values()), vain.sent):
                 self.doubts.clear()
@@ -170,13 +168,13 @@ class Outage(Draft):
         self.hush.vain(vain)
 
     def late_to_show(self, vain: InVain) -> None:
-        """A request came to nothing, as is seen only now: if it was sent before the end, it belongs to this."""
+        """A request turns out to have failed only now: if it was sent before the end, it belongs to this outage."""
         if self.end is not None and self.start <= vain.sent <= self.end:
             self.first.setdefault(vain.phone, vain.sent)
             self.add(vain.subjects, vain.event)
 
     def is_of_some(self, server: ServerWatch, failing: Mapping[int, Failing]) -> None:
-        """What seemed to end it was answered to others: these phones have gone on to ask in vain."""
+        """The answers that seemed to end it were to others: requests of these phones still fail."""
         self.some.goes_on(self.end)
         for phone, one in failing.items():
             for sent in one.sends:
@@ -188,7 +186,7 @@ class Outage(Draft):
         self.some.look(server, self.start, inf, self.first)
 
     def looks_at(self, server: ServerWatch) -> None:
-        """What it answered between requests that came to nothing."""
+        """Update what the server answered between failed requests."""
         self.keeps = self.keeps or server.keeps_between(self.start, self.last)
         self.registers = self.registers or server.registers_between(self.start, self.last)
         other = server.first_other_after(self.start)
@@ -205,10 +203,9 @@ class Outage(Draft):
         self.settle_kind()
 
     def ends_with(self, server: ServerWatch, now: float) -> float | None:
-        """The answer that ends it, if nothing fails soon after: the first since the last request that came to nothing,
-        to a REGISTER where REGISTERs alone do, to anything but OPTIONS where all else does. Where others are answered
-        all the while that is one to a phone that it concerns, unless none of these asks again. None where any call that
-        is answered ends it."""
+        """The answer that ends the outage, if nothing fails soon after: the first since the last failed request, to a
+        REGISTER if only REGISTERs fail, to anything but OPTIONS if all else fails. If others are answered all along, it
+        must be to a phone concerned, unless none of these asks again. None if any answered call ends it."""
         if self.ends_with_any_call:
             return None
         if self.answer is None:
@@ -226,7 +223,7 @@ class Outage(Draft):
         return server.first_life_after(self.last)
 
     def comes_after(self, last: Outage | None) -> None:
-        """The last outage of the server, which may turn out to be the same, and holds none before it any longer."""
+        """Link the server's last outage, which may turn out to be one with this one, and release those before it."""
         if last is None:
             return
         if self.start <= last.last + TOGETHER:
@@ -235,7 +232,7 @@ class Outage(Draft):
         last.some.before = last.turns.earlier = ()
 
     def forget(self, before: float) -> None:
-        """Forget which were over before that time."""
+        """Forget the earlier outages that were over before that time."""
         self.some.forget(before)
         self.turns.earlier = tuple(one for one in self.turns.earlier if (one.end or 0.0) >= before)
 
@@ -254,18 +251,18 @@ class Outage(Draft):
 
     @property
     def is_of_registrations(self) -> bool:
-        """Whether REGISTERs alone are left to run out, one and all, while others are answered."""
+        """Whether only REGISTERs run out, without exception, while other requests are answered."""
         return self.others is not None and self.methods == {"REGISTER"} and not self.registers \
             and self.some.meanwhile is None
 
     @property
     def is_of_refusals(self) -> bool:
-        """Whether nothing but responses 503 speaks against the server."""
+        """Whether the only evidence against the server is 503 responses."""
         return self.methods == {None} and all(isinstance(event, Answered) for event, _ in self.evidence)
 
     @property
     def is_of_names(self) -> bool:
-        """Whether nothing speaks against the server but that its name does not resolve."""
+        """Whether the only evidence against the server is that its name does not resolve."""
         return self.methods == {None} and all(isinstance(event, Failed) and event.kind is FailureKind.DNS
                                               for event, _ in self.evidence)
 
@@ -276,23 +273,23 @@ class Outage(Draft):
 
     @property
     def is_by_turns(self) -> bool:
-        """Whether it answers some of what the same phones ask, and leaves the rest without an answer; one that answers
-        most of them too late is slow."""
+        """Whether it answers some requests of the same phones and leaves the rest unanswered; a server that answers
+        most of them too late is slow instead."""
         return self.kind == OUTAGE and self.turns.shown and not self.is_of_refusals \
             and len(self.late) <= len(self.turns.served)
 
     @property
     def pings(self) -> bool:
-        """Whether it answers OPTIONS alone."""
+        """Whether it answers only OPTIONS."""
         return self.keeps and not self.beyond_options
 
     @property
     def ends_with_any_call(self) -> bool:
-        """Whether it ends when anybody's call is answered."""
+        """Whether any answered call ends it."""
         return self.kind == PARTIAL and self.some.meanwhile is None
 
     def settle_kind(self) -> None:
-        """A server that registers all the while and lets only calls run out is a part of one, unless it takes the calls
-        of others; so is one that registers those alone whose calls run out."""
+        """A server that registers all along and leaves only calls unanswered has a partial outage, unless it takes the
+        calls of others; so has one that still registers the very phones whose calls run out."""
         takes_none = not self.takes_calls if self.some.meanwhile is None else self.some.of_methods
         self.kind = PARTIAL if self.keeps and self.methods == {"INVITE"} and takes_none else OUTAGE

@@ -1,4 +1,4 @@
-"""server-outage and partial-outage: from what single phones hold against a server to one incident of all of them."""
+"""server-outage and partial-outage: combines the evidence of single phones into one incident of a server."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sipaudit.model.history import MoveSeen
 from sipaudit.model.reach import LONG_AGO
 from sipaudit.model.timers import SILENCE_MAX
 
-LOOK_EVERY = 5.0        # seconds between two looks whether a server answers again
-LATE = SILENCE_MAX + 3.0   # seconds by which evidence may come after the request that it is of
+LOOK_EVERY = 5.0        # seconds between two checks whether a server answers again
+LATE = SILENCE_MAX + 3.0   # seconds after a request by which evidence about it has come
 
 
 class Outages:
-    """Opens and closes outages, by server."""
+    """Opens and closes outages, one per server."""
 
     __slots__ = ("_calls", "_closed", "_drafts", "_phones", "_quiet", "_share", "_timers", "_within", "open",
                  "untold")
@@ -54,7 +54,7 @@ class Outages:
             outage.release(lines, phones)
 
     def dropped(self, server: ServerWatch) -> None:
-        """The server was forgotten: its outage, if it has one, ends with the last that was seen of it, for good."""
+        """The server was forgotten: an open outage of it ends, for good, when it was last seen."""
         outage = self.open.get(server.key)
         if outage is not None:
             self._close(server, outage, outage.last)
@@ -63,10 +63,10 @@ class Outages:
     # -- evidence
 
     def fails(self, server: ServerWatch, vain: InVain) -> None:
-        """A request of one of the server's phones came to nothing."""
+        """A request of one of the server's phones failed."""
         outage = self.open.get(server.key)
         if outage is not None and vain.sent < outage.start and vain.sent <= server.restored:
-            return   # of one that is over, and told of again by what a line does at last
+            return   # evidence of an outage that is over, repeated by a late move
         failing = server.fails(vain)
         if outage is None or self._is_over(server, outage, vain.sent):
             outage = self._found(server, vain)
@@ -77,7 +77,7 @@ class Outages:
             self._join(server, outage, failing, vain)
 
     def _found(self, server: ServerWatch, vain: InVain) -> Outage | None:
-        """The outage that this request shows, where none is open: the last, which goes on, or one that begins."""
+        """The outage that this request shows, if none is open: the last one, which goes on, or a new one."""
         if vain.method == "INVITE":
             self.untold.unheard_at(server.key, vain.sent)
         outage = self._goes_on(server, vain)
@@ -86,7 +86,7 @@ class Outages:
         return outage or self._opens_in_part(server)
 
     def _join(self, server: ServerWatch, outage: Outage, failing: Failing, vain: InVain) -> None:
-        """The request belongs to this outage, which with it may turn out to be none, or one with others before it."""
+        """Add the request to this outage, which may thereby turn out to be none, or to be one with earlier ones."""
         outage.joins(server, vain, failing)
         outage.asked_in_vain(vain.phone, vain.sent, vain.subjects)
         outage.lets_run_out(server, vain, self._enough(server))
@@ -99,14 +99,14 @@ class Outages:
             join(server, outage, self._phones, self._drafts)
 
     def _withdraw(self, server: ServerWatch, outage: Outage) -> None:
-        """It was none."""
+        """Drop an outage that turned out to be none."""
         self._drafts.withdraw(outage)
         del self.open[server.key]
         for failed in outage.attempts:
             self.untold.failed(server.key, failed)
 
     def failed_attempt(self, server: str, attempt: Attempt, sent: float) -> None:
-        """A call could not be made through this server, which was asked then."""
+        """A call attempt through this server, sent at `sent`, failed."""
         outage = self.open.get(server)
         if outage is not None:
             outage.failed(attempt, sent)
@@ -114,7 +114,7 @@ class Outages:
             self.untold.failed(server, (attempt, sent))
 
     def turned(self, server: ServerWatch, subject: Watched, time: float) -> None:
-        """A line asks another server since something speaks against this one, its own."""
+        """A line tries another server because of evidence against this one, its own."""
         server.was_forsaken(subject.number, time)
         outage = self.open.get(server.key)
         if outage is not None:
@@ -131,11 +131,11 @@ class Outages:
     # -- the start
 
     def _enough(self, server: ServerWatch) -> float:
-        """How many phones it takes: one where only one uses the server."""
+        """The number of phones it takes: one if only one uses the server."""
         return 1 if len(server.users) == 1 else self._phones
 
     def _opens(self, server: ServerWatch, sent: float) -> Outage | None:
-        """An outage, if enough phones that use the server hold it for failed: of late, or since it last answered
+        """A new outage, if enough phones that use the server hold it for failed: recently, or since it last answered
         anybody."""
         lately = sent - self._within
         since = max(min(lately, server.answered), server.restored)
@@ -148,7 +148,7 @@ class Outages:
         return None if serves_others(server, failing.values(), start, sent) else self._begin(server, failing, start)
 
     def _goes_on(self, server: ServerWatch, vain: InVain) -> Outage | None:
-        """The last outage, if it had not ended."""
+        """The last outage, if it turns out not to have ended."""
         last, sent = self._closed.get(server.key), vain.sent
         if last is None or not (runs_out_as_before(server, last, vain.method, sent, self.untold)
                                 or answers_late(server, last, sent) or self._goes_on_for_some(server, last, sent)):
@@ -156,8 +156,8 @@ class Outages:
         return self._reopen(server, last)
 
     def _goes_on_for_some(self, server: ServerWatch, last: Outage, sent: float) -> bool:
-        """Whether only others than its phones were answered since: several ask in vain again, or one of these where it
-        was of some alone from the beginning."""
+        """Whether only phones outside the last outage were answered since: several phones fail again, or one of its
+        phones if it was one of only some from the start."""
         failing = still_failing(server, last, sent, self._quiet, self._phones)
         asked = server.users_since(sent - self._within)
         enough = 1 if stands(last, failing) else self._phones
@@ -168,18 +168,18 @@ class Outages:
         return True
 
     def _opens_in_part(self, server: ServerWatch) -> Outage | None:
-        """An outage of calls alone."""
+        """A new partial outage, in which only calls fail."""
         start = self.untold.since_in_part(server)
         if start is None:
             return None
         failing = {phone: one for phone, one in server.failing.items() if one.methods.get("INVITE", LONG_AGO) >= start}
         registers = any(one.registered_at(server.key, start) for one in failing.values())
         if len(failing) < self._enough(server) and not registers:
-            return None   # one phone may have a path of its own that fails, while others register
+            return None   # one phone may have a failing path of its own while others register
         return self._begin(server, failing, start) if failing else None
 
     def _reopen(self, server: ServerWatch, outage: Outage) -> Outage:
-        """The outage was none of the whole server: it answers others, and goes on to let these run out."""
+        """Reopen an outage that is not of the whole server: it answers others, and still leaves these unanswered."""
         outage.end, outage.answer = None, None
         outage.looks_at(server)
         self._closed.pop(server.key)
@@ -187,7 +187,7 @@ class Outages:
         return outage
 
     def _begin(self, server: ServerWatch, failing: Mapping[int, Failing], start: float) -> Outage:
-        """An outage since `start`, of these phones so far."""
+        """Open an outage since `start`, of these phones so far."""
         one = next(iter(failing.values()))
         outage = Outage(start, server.key, next((subject.entry for subject in one.subjects), None))
         outage.last_answer = server.answered_before(start)
@@ -207,7 +207,7 @@ class Outages:
         return outage
 
     def _take_in(self, server: ServerWatch, outage: Outage) -> None:
-        """It is open from now on: who has left, turned away, or failed to call since its start belongs to it."""
+        """Open the outage, with the lines that left or turned away, and the calls that failed, since its start."""
         for subject, move in server.left.values():
             if move.time >= outage.start:
                 outage.moves.setdefault(subject.number, (subject, move))
@@ -226,8 +226,8 @@ class Outages:
 
     def answered(self, server: ServerWatch, phone: int, method: str, sent: float | None, time: float, *,
                  helps: bool) -> None:
-        """A final answer outside of dialogs that is no failure, to a request sent then: what it disproves
-        (reference-model.md 1, *failure*); `helps` unless it only asks for credentials."""
+        """A final response outside of dialogs, no failure, to a request sent at `sent`: apply what it disproves
+        (reference-model.md 1, *failure*). `helps`: it does more than ask for credentials."""
         if helps:
             server.helped.append((time, phone, method))
         failing = server.failing.get(phone)
@@ -242,7 +242,7 @@ class Outages:
             del server.failing[phone]
 
     def invite_answered(self, server: ServerWatch, answer: Answered) -> None:
-        """Any response to an INVITE that opens a dialog: calls are no longer left to run out."""
+        """Any response to an INVITE that opens a dialog: calls no longer go unanswered."""
         self.untold.heard(server.key)
         outage = self.open.get(server.key)
         if outage is None or answer.sent is None:
@@ -250,11 +250,11 @@ class Outages:
         outage.called = max(outage.called, answer.sent)
         if outage.ends_with_any_call and answer.sent > outage.start:
             self._close(server, outage, answer.time)
-        elif server.counts(answer.phone, answer.sent):   # how long it then rings is not the server's doing
+        elif server.counts(answer.phone, answer.sent):   # ringing time afterwards is not the server's doing
             outage.late.setdefault(answer.phone, (answer.sent, answer.time))
 
     def _is_over(self, server: ServerWatch, outage: Outage, sent: float) -> bool:
-        """Whether the outage had ended before this request was sent in vain."""
+        """Whether the outage had ended before this failed request was sent; if so, it is closed."""
         answer = outage.ends_with(server, sent)
         if answer is None or sent <= answer + self._quiet:
             return False
@@ -265,7 +265,7 @@ class Outages:
         self._timers.at(self._timers.now + LOOK_EVERY, self._look, (server, outage))
 
     def _look(self, looked_at: tuple[ServerWatch, Outage]) -> None:
-        """Whether the server has been answering for long enough."""
+        """Close the outage if the server has been answering for long enough."""
         server, outage = looked_at
         if self.open.get(server.key) is not outage:
             return
@@ -276,12 +276,12 @@ class Outages:
             self._look_later(server, outage)
 
     def _close(self, server: ServerWatch, outage: Outage, end: float) -> None:
-        """The outage is over since `end`; what it seemed to take after that is untold again."""
+        """Close the outage at `end`; its failed calls after that are free again for another outage."""
         outage.end = end
         join(server, outage, self._phones, self._drafts)
         self._closed[server.key] = outage
-        if outage.methods == {"INVITE"} and outage.called < outage.last:   # that it registers does not say that it
-            self.untold.unheard_at(server.key, outage.last)                # takes calls again
+        if outage.methods == {"INVITE"} and outage.called < outage.last:   # registering does not show that it
+            self.untold.unheard_at(server.key, outage.last)                #                takes calls again
         for attempt, sent in outage.attempts:
             if sent > end:
                 self.untold.failed(server.key, (attempt, sent))
@@ -290,7 +290,7 @@ class Outages:
         server.left.clear()
 
     def finish(self, now: float, servers: Mapping[str, ServerWatch]) -> None:
-        """The captures have ended: what answered for long enough is over."""
+        """The captures have ended: close the outages whose server has answered for long enough."""
         for key, outage in list(self.open.items()):
             answer = outage.ends_with(servers[key], now)
             if answer is not None and now >= answer + self._quiet:

@@ -12,7 +12,7 @@ Refusal = tuple[float, Watched, Answered]
 
 
 class Overloads:
-    """Counts responses 503, by server."""
+    """Counts 503 responses, by server."""
 
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts) -> None:
         self._responses = int(thresholds["responses"])
@@ -40,14 +40,14 @@ class Overloads:
             recent.clear()
 
     def _grow(self, draft: Draft, refusal: Refusal) -> None:
-        """The draft's end is its last 503 so far."""
+        """Add a 503; the draft's end is its last one so far."""
         time, subject, answer = refusal
         draft.end = max(draft.end or time, time)
         draft.add([subject], answer)
         draft.metrics["responses_503"] = (draft.metrics.get("responses_503") or 0) + 1
 
     def forget(self, before: float) -> None:
-        """Forget what was refused before that time."""
+        """Forget the refusals before that time."""
         self._recent = {key: recent for key, recent in self._recent.items() if recent and recent[-1][0] >= before}
         self._open = {key: draft for key, draft in self._open.items() if draft.goes_on_after(before)}
 

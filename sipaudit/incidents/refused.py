@@ -1,4 +1,4 @@
-"""calls-lost without an outage: a server that is there, and refuses every call."""
+"""calls-lost without an outage: a server that is up, and refuses every call."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sipaudit.model.timers import SILENCE_MAX
 from sipaudit.turned_away import turned_away
 
 LOST_CALLS = "calls-lost"
-ITS_OWN = frozenset({500, 502, 503, 504, GIVEN_UP})   # the server failed, not who was called (RFC 3261 21.5)
-TIMED_OUT = 408       # it gave up, after `WAITED` or more: at once it speaks of who was called
+ITS_OWN = frozenset({500, 502, 503, 504, GIVEN_UP})   # the server failed, not the callee (RFC 3261 21.5)
+TIMED_OUT = 408       # the server gave up, if after `WAITED` or more; sooner, it is about the callee
 REFUSALS_KEPT = 20_000   # of one incident
-UNTOLD_KEPT = 64       # of a server, while they are not enough
-CALLEES = 2            # one alone may be at fault
+UNTOLD_KEPT = 64       # of a server, while too few for an incident
+CALLEES = 2            # a single callee may be at fault
 
 Refused = tuple[Attempt, Answered]
 
 
 class RefusedCalls(Draft):
-    """Calls that one server refused, none of them coming through there in between; `last` is the last refusal. Which of
-    them could not be made at all is known later: another server may have taken them. Told are those of `phones` and
-    `responses` or more."""
+    """Calls that one server refused, with no call getting through there in between; `last` is the last refusal. Which
+    of them could not be made at all is known later: another server may have taken them. Reported from `phones` and
+    `responses` on."""
 
     def __init__(self, attempt: Attempt, refusal: Answered, phones: float, responses: float) -> None:
         super().__init__(LOST_CALLS, attempt.event.time, refusal.server, attempt.subject.entry)
@@ -34,7 +34,7 @@ class RefusedCalls(Draft):
         self._refused: list[Refused] = []
 
     def refuse(self, attempt: Attempt, refusal: Answered) -> bool:
-        """One more; whether it makes them enough to be told."""
+        """Add a refused call; returns whether this makes them enough for an incident."""
         self.last = refusal.time
         if len(self._refused) >= (REFUSALS_KEPT if self.told else UNTOLD_KEPT):
             turned_away("watched-calls")
@@ -48,17 +48,18 @@ class RefusedCalls(Draft):
         return True
 
     def leave_to_an_outage(self) -> None:
-        """What was refused with 503 has turned out to be one (F3), which tells of it."""
+        """The 503 refusals have turned out to be an outage (F3), which reports them."""
         self._refused = [(attempt, refusal) for attempt, refusal in self._refused if refusal.status != 503]
 
     def failed(self, now: float) -> list[Refused]:
-        """Those that could not be made, as far as is known `now`, each once."""
+        """The calls that could not be made, as far as known at `now`, each once."""
         failed = {id(attempt): (attempt, refusal) for attempt, refusal in self._refused
                   if not attempt.made and attempt.event.time + SILENCE_MAX <= now}
         return list(failed.values())
 
     def settle(self, now: float) -> bool:
-        """Tell of those that could not be made, as far as is known `now`; whether they are enough."""
+        """Fill the draft with the calls that could not be made, as far as known at `now`; returns whether they are
+        enough."""
         self.lines.clear()
         self.evidence.clear()
         self.happenings.clear()
@@ -77,7 +78,7 @@ class RefusedCalls(Draft):
         return (len(self.failed(now)),)
 
     def _are_enough(self, failed: list[Refused]) -> bool:
-        """Whether they are enough, of several phones and to several."""
+        """Whether there are enough calls, of enough phones, and to several callees."""
         phones = {attempt.event.phone for attempt, _ in failed}
         callees = {attempt.event.target for attempt, _ in failed}
         return len(failed) >= self._responses and len(phones) >= self._phones and len(callees) >= CALLEES
@@ -89,8 +90,8 @@ class RefusedCalls(Draft):
 
 
 class Refusals:
-    """By server the calls that it refused since one last came through there; `out` says which servers are out: what
-    they refuse belongs to the outage."""
+    """By server, the calls that it refused since one last got through there. `out`: the servers that are out; what they
+    refuse belongs to their outage."""
 
     __slots__ = ("_drafts", "_out", "_phones", "_responses", "open")
 
@@ -102,8 +103,8 @@ class Refusals:
         self.open: dict[str, RefusedCalls] = {}
 
     def answered(self, answer: Answered, attempt: Attempt | None) -> None:
-        """A response to an INVITE that opens a dialog, of a server that has refused some, or does so; `attempt` is the
-        call if it failed."""
+        """A response to an INVITE that opens a dialog, from a server that has refused calls, or does so now; `attempt`
+        is the call if it failed."""
         if attempt is not None and _is_its_own(answer) and answer.server not in self._out:
             self._refused(answer, attempt)
         elif attempt is None or answer.server in self._out:
@@ -123,7 +124,7 @@ class Refusals:
             self._drafts.open(draft)
 
     def forget(self, before: float) -> None:
-        """Forget what was refused before that time."""
+        """Forget the refusals before that time."""
         for server, draft in list(self.open.items()):
             if draft.last < before:
                 draft.end = draft.last
@@ -136,7 +137,7 @@ class Refusals:
 
 
 def _is_its_own(refusal: Answered) -> bool:
-    """Whether the server failed, as far as the answer tells, and not who was called."""
+    """Whether, by its response, the server failed, not the callee."""
     if refusal.status == TIMED_OUT:
         return refusal.sent is not None and refusal.time - refusal.sent >= WAITED
     return refusal.status in ITS_OWN

@@ -1,4 +1,4 @@
-"""Outages that turn out to be the same, though answers had seemed to end the ones before."""
+"""Joins outages that turn out to be one, though answers had seemed to end the earlier ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sipaudit.incidents.servers import ServerWatch
 
 
 def join(server: ServerWatch, outage: Outage, few: float, drafts: Drafts) -> None:
-    """Take in those before it that are the same; `few` phones or more tell that some phones alone have lost it."""
+    """Merge the earlier outages that are one with this one into it; it takes `few` phones or more to show that only
+    some phones have lost the server."""
     if outage.kind != OUTAGE:
         return
     if outage.some.spared is not None:
@@ -25,7 +26,7 @@ def join(server: ServerWatch, outage: Outage, few: float, drafts: Drafts) -> Non
 
 
 def _take_in(outage: Outage, before: Outage) -> None:
-    """One before it was the same."""
+    """Merge in an earlier outage."""
     if before.start < outage.start:
         outage.start, outage.last_answer = before.start, before.last_answer
     outage.some.before = tuple(one for one in outage.some.before if one is not before)
@@ -47,7 +48,7 @@ def _take_in(outage: Outage, before: Outage) -> None:
 
 
 def _take_in_phones(outage: Outage, before: Outage) -> None:
-    """Whose outage it is."""
+    """Merge the phones concerned."""
     own = outage.own | before.own
     outage.first = {**outage.first, **before.first}
     _take_in_lines(outage, before)
@@ -56,8 +57,8 @@ def _take_in_phones(outage: Outage, before: Outage) -> None:
 
 
 def _take_in_lines(outage: Outage, before: Outage) -> None:
-    """When each of its lines first asked in vain: of one that was answered between, and had not turned away, the
-    earlier one counts for nothing."""
+    """Merge when each line's first request failed. If a line was answered in between, and had not turned away, its
+    earlier time does not count."""
     outage.served = {**before.served, **outage.served}
     for line, sent in before.asked.items():
         owner = before.lines[line].owner if line in before.lines else None

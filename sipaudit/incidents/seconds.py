@@ -1,8 +1,8 @@
-"""How many REGISTERs a server got in each second: of all the time that is remembered, since only in the end it is known
-what was usual.
+"""How many REGISTERs a server got in each second, for all the time that is remembered, since the usual rate is known
+only in the end.
 
-Those of minutes that are over lie in two arrays, twelve bytes a second where a dictionary takes a hundred and more:
-else they would be what grows with the length of a capture.
+Seconds of past minutes are stored in two arrays, twelve bytes a second where a dictionary takes a hundred and more:
+otherwise they would grow with the length of a capture.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from math import inf
 from sipaudit.incidents.minutes import MINUTE
 from sipaudit.turned_away import turned_away
 
-SECONDS_KEPT = 200_000   # of one server, in which it got a REGISTER
+SECONDS_KEPT = 200_000   # of one server, with a REGISTER
 
 
 class Seconds:
-    """`counting` are those of this minute, and until the next one begins what comes late or from a clock that is
-    ahead: the same second may have been laid by, too."""
+    """`counting` holds the seconds of this minute and, until the next minute begins, REGISTERs that come late or from a
+    clock that is ahead: their seconds may be in the arrays, too."""
 
     __slots__ = ("_counts", "_odd", "_times", "counting")
 
     def __init__(self) -> None:
         self.counting: defaultdict[int, int] = defaultdict(int)
-        self._odd: dict[int, int] = {}   # laid by, but late or too early; none of them in `_times`
-        self._times = array("q")    # ascending, each once
+        self._odd: dict[int, int] = {}   # seconds that came late or too early; none is in `_times`
+        self._times = array("q")    # ascending, without duplicates
         self._counts = array("I")
 
     def __len__(self) -> int:
         return len(self._times) + len(self._odd) + len(self.counting)
 
     def get(self, second: int) -> int:
-        """How many came in this second."""
+        """The number of REGISTERs in this second."""
         place = self._place(second)
         laid_by = self._odd.get(second, 0) if place is None else self._counts[place]
         return self.counting.get(second, 0) + laid_by
 
     def _place(self, second: int) -> int | None:
-        """Where in the arrays it is counted."""
+        """The index of this second in the arrays; None if it is not there."""
         place = bisect_left(self._times, second)
         return place if place < len(self._times) and self._times[place] == second else None
 
     def items(self) -> Iterator[tuple[int, int]]:
-        """Each second in which any came, and how many; in no order."""
+        """Each second with any REGISTERs, and their number; unordered."""
         return iter(self._counted().items())
 
     def in_order(self) -> tuple[list[int], list[int]]:
-        """The same as two columns, the seconds ascending."""
+        """The same as two columns, seconds ascending."""
         counted = self._counted()
         times = sorted(counted)
         return times, list(map(counted.__getitem__, times))
@@ -64,13 +64,13 @@ class Seconds:
         return counted
 
     def at_most(self) -> int:
-        """No second has more than this."""
+        """An upper bound for the count of any second."""
         laid_by = max(max(self._counts, default=0), max(self._odd.values(), default=0))
         return laid_by + max(self.counting.values(), default=0)
 
     def lay_by(self, before: float) -> None:
-        """The seconds before that time, with which a minute begins, are over; the older half goes where there are too
-        many."""
+        """Move the seconds before that time, the beginning of a minute, to the arrays; if there are too many, drop the
+        older half."""
         last = self._times[-1] if self._times else -inf
         for second in sorted(self.counting):
             if last < second < before:
@@ -85,7 +85,7 @@ class Seconds:
             self.forget(next(islice(merge(self._times, odd), half, None)))
 
     def _lay_apart(self, second: int, count: int) -> None:
-        """Lay by what comes late, or so early that all others would be late after it."""
+        """Store a second that came late, or so early that all others would be late after it."""
         place = self._place(second)
         if place is None:
             self._odd[second] = self._odd.get(second, 0) + count

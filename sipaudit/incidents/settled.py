@@ -1,8 +1,8 @@
-"""Incidents that are over, as they were told last: a run that tells them again and again need not work them out again.
+"""Caches the reported incidents of drafts that are over, for runs that report again and again.
 
-What an incident says follows from its draft, from the state of all lines and from all that is known of the servers: the
-work grows with the site and with the number of incidents.  Once an incident is over, little can still change it, and
-that little is looked at (`mark`).
+An incident follows from its draft, from the state of all lines, and from all that is known of the servers: the work
+grows with the site and with the number of incidents. Once an incident is over, little can still change it, and `mark`
+sums that up.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Departure = tuple[Watched, MoveSeen]
 
 
 class Kept(Struct):
-    """What was told of one draft, with the lines it reached and how they left the server, while its mark was this."""
+    """The incidents of one draft, the lines that it reached, and how they left the server, valid for this mark."""
 
     mark: Hashable
     told: Sequence[Reported]
@@ -34,18 +34,18 @@ class Kept(Struct):
 
 
 class Settled:
-    """By draft what was told of it. Only what was asked for since the last `turn` is kept at the next."""
+    """The cache, by draft. At each `turn`, rows that were not used since the last one are dropped."""
 
     def __init__(self) -> None:
         self._kept: dict[Hashable, Kept] = {}
         self._asked: dict[Hashable, Kept] = {}
 
     def turn(self) -> None:
-        """All incidents will be asked for anew."""
+        """A new report begins, which will ask for all incidents."""
         self._kept, self._asked = self._asked, {}
 
     def get(self, draft: Draft, mark: Hashable) -> Kept | None:
-        """What was told of the draft under this mark; None where it has to be worked out."""
+        """The cached row of the draft, if its mark is the same; otherwise None."""
         key = _key(draft)
         kept = self._kept.get(key)
         if kept is None or kept.mark != mark:
@@ -54,17 +54,17 @@ class Settled:
         return kept
 
     def put(self, draft: Draft, mark: Hashable, told: Sequence[Reported]) -> None:
-        """This is told of the draft while its mark stays the same."""
+        """Cache the incidents of a draft under this mark."""
         self._asked[_key(draft)] = Kept(mark, told, _lines(draft))
 
     def lines(self, draft: Draft) -> Mapping[LineOfPhone, Sequence[Departure]]:
-        """The lines that it reached, with the moves by which they left its server."""
+        """The lines that the draft reached, with the moves by which they left its server."""
         kept = self._asked.get(_key(draft))
         return _lines(draft) if kept is None else kept.lines
 
 
 def _key(draft: Draft) -> Hashable:
-    """What is the same when the draft is: some are made anew whenever they are asked for."""
+    """The cache key of a draft: drafts of some kinds are created anew for each report."""
     return (draft.kind, draft.server, draft.entry, draft.start) if draft.kind in ANEW else draft
 
 
@@ -76,8 +76,8 @@ def _lines(draft: Draft) -> dict[LineOfPhone, list[Departure]]:
 
 
 def mark(draft: Draft, now: float, spells: int) -> Hashable:
-    """All that may still change what is told of a draft that is over; `spells` counts the times without a registration.
-    """
+    """Everything that may still change the incidents of a draft that is over; `spells` is the number of spells so
+    far."""
     anew = tuple(draft.metrics.values()) if draft.kind in ANEW else ()
     return (draft.kind, draft.start, draft.end, draft.entry, len(draft.lines), len(draft.evidence),
             len(draft.happenings), *anew, *draft.unsettled(now, spells))

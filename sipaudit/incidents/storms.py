@@ -1,7 +1,7 @@
 """register-storm: far more REGISTERs at a server than usual.
 
-Counted by whole seconds, since nothing else is kept of them: the rate at a second is what the server got in it and in
-the seconds before, `within` of them together.
+REGISTERs are counted by whole seconds, since nothing else of them is stored: the rate at a second is the number in it
+and in the seconds before, `within` of them together.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from sipaudit.incidents.draft import Draft
 from sipaudit.incidents.seconds import Seconds
 from sipaudit.incidents.servers import ServerWatch
 
-STANDS = 30.0   # seconds in which what is usual at a server does not change
+STANDS = 30.0   # seconds for which the usual rate of a server counts as unchanged
 
 
 class Storm(Draft):
-    """A storm, or a rush that may be one: rates are REGISTERs a second."""
+    """A storm, or a rush that may be one; rates are in REGISTERs a second."""
 
     def __init__(self, start: float, server: str, peak: float) -> None:
         super().__init__("register-storm", start, server)
@@ -26,15 +26,15 @@ class Storm(Draft):
 
 
 class Found(NamedTuple):
-    """The storms of one server as they were found at `time`."""
+    """The storms of one server, as found at `time`."""
 
     time: float
     storms: list[Storm]
 
 
 class Storms:
-    """Looks for storms in what a server got, once all of it is known: only then is it known what is usual. Who asks
-    again and again gets what was found before, for a while, where no storm is under way and none can have begun."""
+    """Finds storms in a server's counts once all of them are known: only then is the usual rate known. Repeated calls
+    get the earlier result for a while, if no storm is under way and none can have begun."""
 
     def __init__(self, thresholds: Mapping[str, float]) -> None:
         self._factor = thresholds["factor"]
@@ -44,7 +44,8 @@ class Storms:
         self._found: dict[str, Found] = {}
 
     def of_all(self, servers: Iterable[ServerWatch], seen: int, now: float) -> list[Storm]:
-        """The storms at these servers until `now` (seconds since the epoch); all was seen of so many seconds."""
+        """The storms at these servers until `now` (seconds since the epoch); `seen` is the number of seconds in which
+        all was seen."""
         before, self._found = self._found, {}
         for server in servers:
             found = before.get(server.key)
@@ -54,14 +55,14 @@ class Storms:
         return [storm for found in self._found.values() for storm in found.storms]
 
     def _stands(self, found: Found, seconds: Seconds, now: float) -> bool:
-        """Whether what was found a moment ago is so still."""
+        """Whether the earlier result still holds."""
         if not found.time <= now < found.time + STANDS or any(storm.end is None for storm in found.storms):
             return False
         since = range(int(found.time) - self._within, int(now) + 1)
         return now == found.time or sum(seconds.get(second) for second in since) < self._requests
 
     def of(self, server: ServerWatch, seen: int, ended: float) -> Iterator[Storm]:
-        """The storms at a server until `ended` (seconds since the epoch), of which so many seconds were seen."""
+        """The storms at a server until `ended` (seconds since the epoch); `seen` as in `of_all`."""
         if not self._may_have(server.seconds):
             return
         rates = self._rates(server.seconds)
@@ -87,7 +88,7 @@ class Storms:
             yield storm
 
     def _may_have(self, seconds: Seconds) -> bool:
-        """Whether there are ever as many as a storm has: a quick look that says no to nearly all."""
+        """Whether the counts ever reach those of a storm: a quick check that rules out nearly all servers."""
         if seconds.at_most() * self._within < self._requests:
             return False
         times, counts = seconds.in_order()
@@ -103,7 +104,7 @@ class Storms:
         return False
 
     def _rates(self, seconds: Seconds) -> dict[int, int]:
-        """By second how many came in it and the ones before; seconds at which none had come are left out."""
+        """By second, the REGISTERs in it and the ones before; seconds with a rate of zero are left out."""
         rates: dict[int, int] = {}
         for second, count in seconds.items():
             for later in range(second, second + self._within):

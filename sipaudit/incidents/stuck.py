@@ -18,14 +18,14 @@ from sipaudit.model.state import Call, PhoneState, Stay
 from sipaudit.model.timers import renewal
 from sipaudit.turned_away import has_room
 
-RENEWED_WITHIN = 0.5   # seconds: what ran out just now may be renewed just now
-IDLE_FOR = 5.0         # seconds after a call in which no return is missed (B5)
-LISTED_KEPT = 32       # servers remembered that an entry once listed
+RENEWED_WITHIN = 0.5   # seconds: a binding that has just run out may be renewed this late
+IDLE_FOR = 5.0         # seconds after a call before a return is overdue (B5)
+LISTED_KEPT = 32       # servers that an entry once listed
 LINES_KEPT = 100_000
 
 
 class Stuck:
-    """Lines that do not return, by the primary that they do not return to, for as long as they are registered."""
+    """Lines that do not return to their primary, by primary, for as long as they are registered."""
 
     def __init__(self, thresholds: Mapping[str, float], drafts: Drafts, timers: Timers, outages: Mapping[str, Outage],
                  servers: Mapping[str, ServerWatch]) -> None:
@@ -37,7 +37,8 @@ class Stuck:
         self._open: dict[str, tuple[Draft, set[int]]] = {}
 
     def sent(self, request: Sent, subject: Watched, phone: PhoneState) -> None:
-        """A request of a line to its working server, which may not be where it belongs; `phone` before it."""
+        """A request of a line to its working server, which may not be the one where it belongs; `phone` is the state
+        before it."""
         stay = subject.state.stays[subject.track]
         if stay is None or stay.server != request.server or stay.first is None or not stay.failed:
             return
@@ -51,9 +52,10 @@ class Stuck:
             self._is_stuck(primary.key, subject, limit, request)
 
     def _limit(self, primary: str, entry: ServerEntry, subject: Watched, stay: Stay) -> float:
-        """When the line should have been back, several times over; never, while nothing shows that it could. What its
-        phone has asked there in vain since it left speaks against the server as before (section 1, *failure*), and so
-        does whatever else came of the line's tries to return: it stays where it is, by right (F11)."""
+        """The time from which the line counts as stuck: several failback delays after it could have returned; inf while
+        nothing shows that it could. A request to the primary that failed since the line left still counts against the
+        server (section 1, *failure*), and so does any other outcome of the line's tries to return: it rightly stays
+        where it is (F11)."""
         server, delay = self._servers.get(primary), _delay(entry, subject, stay)
         if server is None or delay is None or primary in self._outages:
             return inf
@@ -79,7 +81,7 @@ class Stuck:
         self._timers.at(until + RENEWED_WITHIN, self._look, (primary, subject.number, until))
 
     def _look(self, looked_at: tuple[str, int, float]) -> None:
-        """A line whose registrations have all run out is nowhere: its phone may be off."""
+        """A line whose bindings have all expired is nowhere: its phone may be off."""
         primary, number, ended = looked_at
         draft, numbers = self._open.get(primary, (None, set[int]()))
         subject = None if draft is None else draft.lines.get(number)
@@ -110,14 +112,15 @@ class Stuck:
 
 
 def _may_be_over(call: Call, stay: Stay, subject: Watched, now: float) -> bool:
-    """Whether the call may have ended unseen: R2 ends one through a server that the line has left without a word (F9).
+    """Whether the call may have ended unseen: in R2, a call through a server that the line has left ends without a BYE
+    (F9).
     """
     gone = call.server != stay.server and call.began < stay.arrived.time
     return gone and subject.profile().settings.regime is Regime.R2 and now > stay.arrived.time + LONG_CALL
 
 
 def _delay(entry: ServerEntry, subject: Watched, stay: Stay) -> float | None:
-    """The failback delay of a line (reference-model.md 3, D), None where it is not known or has no end."""
+    """The failback delay of a line (reference-model.md 3, D) in seconds; None if it is unknown or infinite."""
     settings = subject.profile().settings
     if settings.mode is Mode.DURATION:
         return settings.failback_timeout or None
@@ -134,7 +137,7 @@ def _delay(entry: ServerEntry, subject: Watched, stay: Stay) -> float | None:
 
 
 class StaleNames:
-    """Tries at addresses that a newer DNS answer no longer lists, once the older one has run out."""
+    """Requests to addresses that a newer DNS answer no longer lists, after the older answer has expired."""
 
     def __init__(self, drafts: Drafts) -> None:
         self._drafts = drafts
@@ -142,7 +145,7 @@ class StaleNames:
         self.gone: dict[int, dict[str, float]] = {}
 
     def changed(self, event: EntryChanged, subject: Watched) -> None:
-        """An entry of the line has another list, or another end of life."""
+        """An entry of the line has another list, or another expiry."""
         entry = subject.profile().entry
         if entry is None:
             return
@@ -162,7 +165,7 @@ class StaleNames:
         let_go(lines, self._listed, self.gone)
 
     def _vanished(self, event: EntryChanged, subject: Watched, keys: list[str]) -> None:
-        """These are listed no more: until the answer before has run out a phone may use them."""
+        """These servers are no longer listed: a phone may use them until the previous answer expires."""
         before = [answer.until for answer in subject.state.answers if answer is not event]
         gone = self.gone.setdefault(subject.number, {})
         for key in keys:
@@ -179,6 +182,7 @@ class StaleNames:
 
 
 def _lists(subject: Watched, server: str) -> bool:
-    """Whether the entry does, whatever an answer for another entry, or for what was declared before, has left out."""
+    """Whether the line's entry lists the server, even if an answer for another entry, or for an earlier declaration,
+    does not."""
     entry = subject.profile().entry
     return entry is not None and entry.priority(server) is not None

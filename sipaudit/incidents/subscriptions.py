@@ -1,4 +1,4 @@
-"""dead-subscriptions: what a line had subscribed to at a server that failed, and not again since."""
+"""dead-subscriptions: subscriptions of a line at a server that failed, which it did not make again elsewhere."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from sipaudit.turned_away import turned_away
 
 SUBSCRIPTIONS_KEPT = 50_000
 OF_ONE_LINE = 32
-LASTS = 3600.0      # seconds where neither side says how long (the default of the event packages that phones use)
-BRIEF = 60.0        # seconds: who asks for no longer may mean to let it end, as a shared line's `line-seize`
+LASTS = 3600.0      # seconds if neither side gives an expiry (the default of the event packages that phones use)
+BRIEF = 60.0        # seconds: a phone that asks for no more may mean to let it end, as a shared line's `line-seize`
 GRACE = 5.0         # seconds after the refresh time
 
 
 class Lapse(Draft):
-    """Subscriptions that ran out at one server. `latest` is when the last one did."""
+    """Subscriptions that expired at one server; `latest` is when the last one did."""
 
     latest = 0.0
     _waiting = 0
 
     def lapsed(self, one: Subscription) -> None:
-        """One more ran out; the incident lasts until it has been replaced."""
+        """Add an expired subscription; the incident lasts until it has been replaced."""
         self._waiting += 1
         self.latest = max(self.latest, one.until)
         self.start = min(self.start, one.until)
@@ -33,16 +33,16 @@ class Lapse(Draft):
         self.add([one.subject], one.event)
 
     def replaced(self, time: float) -> None:
-        """One of them has been replaced at `time`."""
+        """One of the subscriptions was replaced at `time`."""
         self._waiting -= 1
         if not self._waiting:
             self.end = time
 
 
 class Subscription:
-    """One dialog of SUBSCRIBE, which `event` opened: `until` when it runs out, `left` whether its line has gone to
-    another server since, `renewed` that it was made to last longer, `dead` that its time is over, `draft` the incident
-    that says so."""
+    """One SUBSCRIBE dialog, opened by `event`. `until`: when it expires; `left`: whether its line has gone to another
+    server since; `renewed`: whether it was refreshed; `dead`: whether it has expired unreplaced; `draft`: its
+    incident."""
 
     __slots__ = ("dead", "draft", "event", "left", "renewed", "server", "subject", "until")
 
@@ -58,7 +58,7 @@ class Subscription:
 
     @property
     def is_to_last(self) -> bool:
-        """Whether its phone means to refresh it: it asked for long, or has done so."""
+        """Whether its phone means to refresh it: it asked for a long expiry, or has refreshed it before."""
         return self.renewed or _lasts(self.event) > BRIEF
 
 
@@ -71,11 +71,11 @@ class Subscriptions:
         self._drafts = drafts
         self._timers = timers
         self._count = 0
-        self._ends: dict[int, int] = {}   # by line the last NOTIFY that ended one of these after the move
+        self._ends: dict[int, int] = {}   # by line: the last NOTIFY that ended one after the move
         self.of: dict[int, dict[str, Subscription]] = {}
 
     def answered(self, answer: Answered, request: Sent, subject: Watched) -> None:
-        """A final answer to a SUBSCRIBE."""
+        """A final response to a SUBSCRIBE."""
         own = self.of.setdefault(subject.number, {})
         known = own.get(request.call_id)
         if not success(answer.status) or request.expires == 0:
@@ -92,8 +92,8 @@ class Subscriptions:
             turned_away("watched-lines")
 
     def notified(self, reply: Replied) -> None:
-        """The phone has taken what a server notifies in a dialog: what it had subscribed to there is alive, though
-        nobody saw how (RFC 6665 4.1.3), and may last as long again. Which of several it was is not known here."""
+        """The phone has accepted a NOTIFY in a dialog: a subscription at that server is alive, though nobody saw how
+        (RFC 6665 4.1.3), and may last as long again. Which of several it is, is not known here."""
         if not (reply.in_dialog and success(reply.status)) or self._ends.get(reply.line) == reply.transaction:
             return
         for one in self.of.get(reply.line, {}).values():
@@ -101,8 +101,8 @@ class Subscriptions:
                 one.until = max(one.until, reply.time + _lasts(one.event))
 
     def ended(self, notice: Received) -> None:
-        """The far end has terminated a subscription (RFC 6665 4.4.1). One whose line had left its server by then may
-        have been let run out: that it is over is what makes it dead."""
+        """The far end has terminated a subscription (RFC 6665 4.4.1). If its line had left the server by then, it is
+        kept: the phone may simply have let it expire, and that is what makes it dead."""
         own = self.of.get(notice.line, {})
         one = own.get(notice.ends)
         if one is not None and one.left:
@@ -111,11 +111,12 @@ class Subscriptions:
             self._forget(own, one)
 
     def sent(self, request: Sent, subject: Watched) -> None:
-        """A request: the phone is there. What a SUBSCRIBE renews, or replaces at another server, is not dead."""
+        """A request shows that the phone is on. A subscription that a SUBSCRIBE renews, or replaces at another server,
+        is not dead."""
         if request.method == "SUBSCRIBE":
             self._subscribes(request, subject)
         for one in self.of.get(subject.number, {}).values():
-            if one.dead and one.draft is None:   # it could have subscribed anew
+            if one.dead and one.draft is None:   # the line could have subscribed anew
                 one.draft = self._draft(one)
                 one.draft.lapsed(one)
 
@@ -131,8 +132,8 @@ class Subscriptions:
                 replaced.draft.replaced(request.time)
 
     def moved(self, subject: Watched, move: MoveSeen) -> None:
-        """The line left a server after a failure: what it has subscribed to there will run out, but for what it has
-        subscribed to anew with the move itself (R0)."""
+        """The line left a server after a failure: its subscriptions there will expire, except those that it made anew
+        in the course of the move (R0)."""
         own = self.of.get(subject.number, {})
         for one in list(own.values()):
             if one.server == move.source and not one.left and one.until > move.time and one.is_to_last:
@@ -143,7 +144,7 @@ class Subscriptions:
                 self._timers.at(one.until + GRACE, self._ran_out, one)
 
     def forget(self, before: float) -> None:
-        """Forget the subscriptions that ran out before that time and of which nothing is open."""
+        """Forget the subscriptions that expired before that time and have no open incident."""
         for number, own in list(self.of.items()):
             for one in [one for one in own.values() if one.until < before and (one.draft is None or one.draft.end)]:
                 self._forget(own, one)
@@ -171,7 +172,7 @@ class Subscriptions:
         if own.get(one.event.call_id) is not one or not one.left:
             return
         if one.until + GRACE > self._timers.now:
-            self._timers.at(one.until + GRACE, self._ran_out, one)   # notified meanwhile
+            self._timers.at(one.until + GRACE, self._ran_out, one)   # a NOTIFY came in between
         else:
             one.dead = True
 
@@ -191,10 +192,10 @@ class Subscriptions:
 
 
 def _lasts(request: Sent) -> float:
-    """Seconds for which a SUBSCRIBE asks."""
+    """The expiry that a SUBSCRIBE requests, in seconds."""
     return LASTS if request.expires is None else request.expires
 
 
 def _replaces(request: Sent, one: Subscription) -> bool:
-    """Whether a SUBSCRIBE that opens a dialog elsewhere is for the same events."""
+    """Whether a SUBSCRIBE that opens a dialog at another server is for the same target."""
     return not request.in_dialog and request.server != one.server and request.target == one.event.target

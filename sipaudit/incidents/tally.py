@@ -1,7 +1,7 @@
-"""All servers, within bounds, and what each was asked and answered in each minute.
+"""All servers, within bounds, and the requests and answers of each, by minute.
 
-Nine events of ten are mere renewals, which the model takes in one go; they are
-counted in one go here, too (`renewed`), and must come to the same as one by one.
+Nine events of ten are mere renewals, which the model handles in one step; they are counted in one step here, too
+(`renewed`), with the same result as one by one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sipaudit.model.routine import Renewals
 
 SERVERS_KEPT = 4_096
 HOLES_KEPT = 1_000
-SHED_EVERY = 60.0   # seconds between two looks how many lines are noted
+SHED_EVERY = 60.0   # seconds between two checks of how many lines are recorded
 
 
 class Tally:
-    """`servers` by key, `began` when the first of them was asked, or since when it is remembered; `beyond` stands for
-    all servers that are not kept. (`rolling`) where there are too many, those of one phone alone that were not asked
-    for longest make room, of which `gone` is told; `evicted` counts them."""
+    """`servers` by key; `began`: when the first of them was first used, or since when data is kept; `beyond`: stands
+    for all servers that exceed the bound. With `rolling`, a full table evicts servers with a single phone first, then
+    those unused for longest; `gone` is called with each, and `evicted` counts them."""
 
     __slots__ = ("_holes", "_next_shed", "_rolling", "began", "beyond", "evicted", "gone", "limit", "minutes",
                  "servers")
@@ -45,7 +45,7 @@ class Tally:
         self._holes: deque[tuple[float, float]] = deque(maxlen=HOLES_KEPT)
 
     def server(self, key: str, time: float) -> ServerWatch:
-        """The server of this key; one that is new was first asked at `time`."""
+        """The server of this key, added if new; `time` is that of its first request."""
         server = self.servers.get(key)
         if server is None:
             if len(self.servers) >= self.limit:
@@ -57,17 +57,17 @@ class Tally:
         return server
 
     def view_begins(self, since: float, until: float) -> None:
-        """Nothing was seen between these moments."""
+        """The captures show nothing between these times."""
         if since < until:
             self._holes.append((since, until))
 
     def seconds_seen(self, now: float) -> int:
-        """In how many seconds until `now` all was seen: what passed in the others is not known, and not nothing."""
+        """The number of seconds until `now` with nothing missing: in the others it is unknown what passed."""
         unseen = sum(max(min(until, now) - max(since, self.began), 0.0) for since, until in self._holes)
         return 0 if self.began > now else int(now) - int(self.began) + 1 - int(unseen)
 
     def tighten(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Set another bound."""
         self.limit = min(limit, SERVERS_KEPT)
         while len(self.servers) > self.limit:
             self._shed(None)
@@ -90,8 +90,8 @@ class Tally:
             server.release(lines, phones)
 
     def forget(self, before: float, open_: Container[str]) -> None:
-        """Forget the minutes and seconds before that time, and the servers that nobody asked since, but for those of
-        which something is open."""
+        """Forget the minutes and seconds before that time, and the servers without requests since, except those with an
+        open outage."""
         self.began = max(self.began, before) if self.servers else inf
         while self._holes and self._holes[0][1] < before:
             self._holes.popleft()
@@ -103,7 +103,7 @@ class Tally:
                 self._drop(server)
 
     def now(self, key: str, time: float) -> ServerWatch:
-        """The server of this key, whose minute is that of `time`, which is now."""
+        """The server of this key, with its current minute set to that of `time`, which is now."""
         server = self.servers.get(key) or self.server(key, time)
         minute = server.minute
         if not minute.time <= time < minute.end:
@@ -117,7 +117,7 @@ class Tally:
         return server.minute
 
     def _turn(self, server: ServerWatch, time: float) -> None:
-        """Another minute begins."""
+        """Begin the minute of `time`."""
         if self._rolling and self.minutes.full:
             self._shed(server)
         over, minute = server.over, self.minutes.at(server.minutes, time)
@@ -131,12 +131,12 @@ class Tally:
             shed([one.crowd for one in self.servers.values()])
 
     def minute_then(self, server: ServerWatch, time: float) -> Minute:
-        """The minute of a time that may be past."""
+        """The server's minute at a time that may be past."""
         minute = server.minute
         return minute if minute.time <= time < minute.end else self.minutes.at(server.minutes, time)
 
     def asked(self, request: Sent) -> None:
-        """A request that begins."""
+        """Count a new request."""
         time = request.time
         server = self.now(request.server, time)
         server.minute.asked(request.method)
@@ -145,14 +145,14 @@ class Tally:
             server.asked_to_register(time, request.line)
 
     def renewed(self, renewals: Renewals, renewal: Renewal) -> ServerWatch:
-        """A mere renewal, at the server that is returned."""
+        """Count a mere renewal; returns its server."""
         sent, asked, time, line = renewal.sent, renewal.asked, renewal.answered, renewals.line
         server = self.servers.get(renewals.server) or self.server(renewals.server, sent)
         minute, challenged = server.minute, renewal.status != 0
-        if minute.time <= sent and time < minute.end:   # nearly always; what is done below, without a call
+        if minute.time <= sent and time < minute.end:   # nearly always: the same as below, without calls
             delays, answers, second, times = minute.delays, minute.answers, int(asked), 1
             delay = longest = time - asked
-            delays[int(delay * 1000 + 0.5)] += 1    # less than half a second: else it is no mere renewal
+            delays[int(delay * 1000 + 0.5)] += 1    # below half a second, or it would be no mere renewal
             answers[2] += 1
             if challenged:
                 delay = renewal.challenged - sent
@@ -188,16 +188,16 @@ class Tally:
         return server
 
     def _asked(self, server: ServerWatch, time: float, line: int) -> None:
-        """A REGISTER of a renewal that reaches over the end of a minute."""
+        """A REGISTER of a renewal that crosses the end of a minute."""
         self.minute(server, time).asked("REGISTER")
         server.asked_to_register(time, line)
 
     def _answered(self, server: ServerWatch, sent: float, time: float, status: int) -> None:
-        """An answer of such a renewal."""
+        """A response in such a renewal."""
         minute = self.minute(server, time)
         minute.answered(status)
         minute.took(time - sent)
 
 
 def _nothing(_: ServerWatch) -> None:
-    """Nobody is told of servers that are forgotten."""
+    """The default of `gone`: ignores dropped servers."""

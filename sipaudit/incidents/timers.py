@@ -1,4 +1,4 @@
-"""What waits for time to pass."""
+"""Calls that are due at a later time of the captures."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ What = TypeVar("What")
 
 
 class Timers:
-    """Things to be done at a time of the captures: `now` the newest that was seen, `next` when the first is due.
-    Beyond a bound none is taken; `dropped` counts those."""
+    """Calls to be made at a time of the captures. `now`: the latest time seen; `next`: when the first call is due. A
+    full table accepts no more; `dropped` counts those."""
 
     __slots__ = ("_count", "_waiting", "dropped", "next", "now")
 
@@ -35,13 +35,13 @@ class Timers:
             self.dropped += 1
 
     def cancel(self, whats: Set[object]) -> None:
-        """Nothing will be done to these."""
+        """Cancel the calls for these objects."""
         self._waiting = [one for one in self._waiting if one[3] not in whats]
         heapify(self._waiting)
         self.next = self._waiting[0][0] if self._waiting else inf
 
     def pass_time(self, now: float) -> None:
-        """Do what is due."""
+        """Make the calls that are due."""
         while self._waiting and self._waiting[0][0] <= now:
             _, _, act, what = heappop(self._waiting)
             act(what)

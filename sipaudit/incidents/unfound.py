@@ -1,4 +1,4 @@
-"""Names that do not resolve: whether that fails anybody."""
+"""Names that do not resolve: whether a line is harmed by that."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from sipaudit.model.events import Failed
 
 
 def does_without(subject: Watched, event: Failed, servers: Mapping[str, ServerWatch]) -> bool:
-    """Whether a line that does not find a server is registered, and works with another, of which its phone does not
-    know more than that it does not find it either: the name of their list does not resolve, and nothing fails by that.
+    """Whether a line can do without a server whose name does not resolve: it is registered, and works with another
+    server, against which its phone has no evidence other than that its name does not resolve either. Then the name of
+    their list does not resolve, and nothing fails because of it.
     """
     stay = subject.state.stays[subject.track]
     if stay is None or all(binding.until <= event.time for binding in subject.state.bindings):

@@ -1,4 +1,4 @@
-"""What came to nothing at servers of which no outage is told (yet): INVITEs that ran out, and calls not made."""
+"""Failures at servers without a reported outage (so far): INVITEs that ran out, and calls that could not be made."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sipaudit.incidents.servers import ServerWatch
 from sipaudit.turned_away import turned_away
 
 ATTEMPTS_KEPT = 64      # of a server
-UNHEARD_KEPT = 16       # INVITEs to one server that ran out, beside the first
+UNHEARD_KEPT = 16       # INVITEs to one server that ran out, besides the first
 
 
 class Untold:
-    """By server; `unheard` is when the INVITEs were sent that ran out since it last answered one."""
+    """By server. `unheard`: when the INVITEs were sent that have run out since it last answered one."""
 
     __slots__ = ("_attempts", "unheard")
 
@@ -22,7 +22,7 @@ class Untold:
         self._attempts: dict[str, list[FailedAttempt]] = {}
 
     def unheard_at(self, server: str, sent: float) -> None:
-        """An INVITE that was sent then ran out."""
+        """An INVITE sent at `sent` ran out."""
         unheard = self.unheard.setdefault(server, [])
         unheard.append(sent)
         if len(unheard) > UNHEARD_KEPT + 1:
@@ -30,22 +30,23 @@ class Untold:
             del unheard[1:-UNHEARD_KEPT]
 
     def heard(self, server: str) -> None:
-        """An INVITE was answered, or it is told that they run out."""
+        """An INVITE was answered, or an outage now reports those that ran out."""
         self.unheard.pop(server, None)
 
     def heard_since(self, server: str, start: float) -> bool:
-        """Whether an INVITE was answered after the one that ran out then."""
+        """Whether an INVITE was answered after the one that ran out, sent at `start`."""
         return min(self.unheard.get(server, ()), default=start + 1) > start
 
     def since_in_part(self, server: ServerWatch) -> float | None:
-        """Since when two INVITEs run out, of whomever, of which none is answered, and between which a REGISTER is."""
+        """Since when INVITEs, of any phones, have run out with none answered, if a REGISTER or OPTIONS was answered
+        between two of them; otherwise None."""
         unheard = self.unheard.get(server.key)
         if not unheard or not server.keeps_between(min(unheard), max(unheard)):
             return None
         return min(unheard)
 
     def failed(self, server: str, failed: FailedAttempt) -> None:
-        """A call that may be the first that is seen of an outage."""
+        """Add a failed call, which may be the first sign of an outage."""
         failed[0].acquit(server)
         kept = self._attempts.setdefault(server, [])
         kept.append(failed)
@@ -54,7 +55,7 @@ class Untold:
             del kept[0]
 
     def attempts_at(self, server: str) -> Sequence[FailedAttempt]:
-        """The calls that could not be made there; their outage keeps them now."""
+        """Hand over the calls that failed there to their outage."""
         return self._attempts.pop(server, ())
 
     def forget(self, before: float) -> None:

@@ -1,4 +1,4 @@
-"""What the route feeds: every event of every line, once, in the order in which it is followed."""
+"""The entry point of the detectors: receives every event of every line, once, in the order in which it is followed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Siblings = Callable[[int], Sequence[Watched]]
 
 
 class Watch(Detectors):
-    """Tells the detectors what they look for. `siblings` gives the replays of a line at all its entries."""
+    """Passes events to the detectors. `siblings` returns the replays of a line at all its entries."""
 
     __slots__ = ("siblings",)
 
@@ -47,7 +47,7 @@ class Watch(Detectors):
     # -- the roads
 
     def registers(self, request: Sent, subject: Watched) -> None:
-        """A REGISTER of a phone's first registration: `follow` would do no more."""
+        """A REGISTER of a phone's first registration; the same as `follow`, which would do no more."""
         self.pass_time(request.time)
         self.tally.asked(request)
         self.requests.add(request, subject)
@@ -59,7 +59,7 @@ class Watch(Detectors):
         if answer.status < 300:
             server.served.add(answer.phone)
         if answer.sent is not None:
-            server.lived_registering(answer.sent, answer.time, answer.phone)   # disproves nothing of this phone
+            server.lived_registering(answer.sent, answer.time, answer.phone)   # no failure of this phone to disprove
 
     def arrived(self, granted: Answered, subject: Watched) -> None:
         """A phone's first registration has ended with this 200."""
@@ -68,7 +68,7 @@ class Watch(Detectors):
             self._evidence.served(subject)
 
     def renewed(self, renewals: Renewals, renewal: Renewal) -> None:
-        """A mere renewal, from its REGISTER to the 200: it comes to the same as `follow` with each of its events."""
+        """A mere renewal, from its REGISTER to the 200; the same as `follow` with each of its events."""
         time, timers = renewal.answered, self.timers
         if time > timers.now:
             timers.now = time
@@ -81,7 +81,7 @@ class Watch(Detectors):
             self.outages.answered(server, renewals.phone, "REGISTER", renewal.asked, time, helps=True)
 
     def passes_by(self, event: Received | Replied) -> None:
-        """An event that leaves its line as it is: `follow` would do no more."""
+        """An event that leaves its line as it is; the same as `follow`, which would do no more."""
         self.pass_time(event.time)
         if event.call is not None:
             self.calls.message(event)
@@ -89,11 +89,11 @@ class Watch(Detectors):
             self._notified(event)
 
     def minds(self, line: int) -> bool:
-        """Whether a request of the line to its working server may tell more than that it was made (`calm`)."""
+        """Whether a request of the line to its working server must be followed in full, not only counted (`calm`)."""
         return line in self.gaps.open
 
     def follow(self, step: Step, subject: Watched, phone: PhoneState) -> None:
-        """One event followed step by step; `phone` is its phone's state before it."""
+        """One event, followed step by step; `phone` is the phone's state before it."""
         event, timers = step.event, self.timers
         if event.time > timers.now:
             self.pass_time(event.time)
@@ -122,7 +122,7 @@ class Watch(Detectors):
             self._subscriptions.ended(event)
 
     def of_phone(self, event: ModelEvent, subjects: Sequence[Watched], phone: PhoneState) -> None:
-        """What concerns a whole phone; `subjects` are its lines, `phone` is its state before it."""
+        """An event of a whole phone; `subjects` are its lines, `phone` is its state before the event."""
         self.pass_time(event.time)
         if isinstance(event, Contacted | Failed):
             self._evidence.broke(event, subjects, phone, self.requests)
@@ -170,7 +170,7 @@ class Watch(Detectors):
             self._subscriptions.sent(event, subject)
 
     def _unbound(self, event: Sent | Failed, subject: Watched, own: Sequence[Binding], phone: PhoneState) -> None:
-        """A request, or what the phone could not send, of a line that may be registered nowhere."""
+        """A request, or a failure to send one, of a line that may be registered nowhere."""
         elsewhere = (binding for one in self.siblings(subject.number) if one is not subject
                      for binding in one.state.bindings)
         self.gaps.sent(event, subject, (*own, *elsewhere), phone)
@@ -202,7 +202,7 @@ class Watch(Detectors):
             self._subscriptions.answered(event, waited.request, subject)
 
     def _heard(self, event: Answered, subject: Watched) -> tuple[ServerWatch, OpenRequest | None]:
-        """An answer is counted. The server that it is from, and what waited for it."""
+        """Count an answer; returns its server, and the request that it ended, if any."""
         time, status, sent = event.time, event.status, event.sent
         server, waited = self.tally.now(event.server, time), self.requests.hear(event)
         server.minute.answered(status)
@@ -217,7 +217,7 @@ class Watch(Detectors):
     # -- where lines work
 
     def _stayed(self, step: Step, subject: Watched, phone: PhoneState) -> None:
-        """Something is new of where the line works, on the track of its regime: it has turned away, moved, or was
+        """A stay has changed on the track of the line's regime: the line has turned away, moved, or its server was
         found."""
         track = subject.track
         before, after = step.before.stays[track], step.after.stays[track]
@@ -236,7 +236,7 @@ class Watch(Detectors):
             self._evidence.found(subject, after.arrived, phone)
 
     def _works(self, subject: Watched, server: str, time: float) -> None:
-        """A line works with this server now."""
+        """The line now works with this server."""
         if self._split is not None:
             self._split.works(subject, server, time)
         if self._stuck is not None:
@@ -245,7 +245,7 @@ class Watch(Detectors):
     def _moved(self, subject: Watched, stay: Stay, phone: PhoneState) -> None:
         moves = subject.history.moves
         if not moves or moves[-1].time != stay.arrived.time:
-            return  # beyond what a history keeps
+            return  # more moves than a history keeps
         move = moves[-1]
         if self._flapping is not None:
             self._flapping.moved(subject, move)
@@ -254,7 +254,7 @@ class Watch(Detectors):
         self._fails_over(subject, move, phone)
 
     def falls_back(self, subject: Watched, move: MoveSeen) -> None:
-        """A line has gone to a server of another of its entries, since that of this one had failed."""
+        """A line has gone to a server of another of its entries, since the server of this one had failed."""
         self._evidence.left(subject, move)
 
     def _fails_over(self, subject: Watched, move: MoveSeen, phone: PhoneState) -> None:
