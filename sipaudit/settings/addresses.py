@@ -15,7 +15,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(text: str) -> Address | None:
-    """An IP address as written, None when it is none."""
+    """An IP address as written, None if the text is none."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -23,7 +23,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def read_address(reader: Reader, node: Node, where: str) -> str | None:
-    """An IP address in its shortest form."""
+    """An IP address in its shortest form; None (and a problem) if the value is none."""
     text = reader.text(node, where, "10.0.0.1")
     if text is None:
         return None
@@ -40,7 +40,7 @@ def read_address(reader: Reader, node: Node, where: str) -> str | None:
 
 
 def read_host_name(reader: Reader, node: Node, where: str) -> str | None:
-    """A DNS name in lower case, without the dot at its end."""
+    """A DNS name in lower case, without a trailing dot; None (and a problem) if the value is none."""
     text = reader.text(node, where, "sbc1.example.com")
     if text is None:
         return None
@@ -56,7 +56,7 @@ def read_host_name(reader: Reader, node: Node, where: str) -> str | None:
 
 
 def _without_port(text: str) -> str:
-    """The remedy for `10.0.0.1:5060` and `[2001:db8::1]:5060`, empty for anything else."""
+    """The remedy for `10.0.0.1:5060` and `[2001:db8::1]:5060`, empty for any other text."""
     host, colon, port = text.rpartition(":")
     if not (colon and port.isdecimal() and (host.endswith("]") or ":" not in host)):
         return ""

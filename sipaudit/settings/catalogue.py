@@ -1,8 +1,7 @@
-"""The settings of a phone that bear on failover: names, values as in the provisioning file, defaults.
+"""The settings of a phone that matter for failover: names, values as in the provisioning file, defaults.
 
-Ranges and defaults: reference-model.md 2 and the vendor's guides.  A name
-without a default here stays unknown until it is said: whether it exists, and
-what it then means, depends on the firmware.
+Ranges and defaults: reference-model.md 2 and the vendor's guides. A setting without a default here stays unknown until
+it is stated: whether it exists, and what it then means, depends on the firmware.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,9})")
 
 
 class SettingType(Struct, frozen=True, gc=False):
-    """What a setting may be: one of `words`, a whole number from `low` to `high`, or else any text."""
+    """The valid values of a setting: one of `words`, a whole number from `low` to `high`, or otherwise any text."""
 
     words: tuple[str, ...] = ()
     low: int | None = None
@@ -29,7 +28,7 @@ class SettingType(Struct, frozen=True, gc=False):
     default: Value | None = None
 
     def read(self, text: str) -> Value | None:
-        """The value that a text gives, None when it is not a valid one."""
+        """The value of a text, None if it is not valid."""
         if self.words:
             return text if text in self.words else None
         if self.low is None or self.high is None:
@@ -37,7 +36,7 @@ class SettingType(Struct, frozen=True, gc=False):
         return int(text) if WHOLE.fullmatch(text) and self.low <= int(text) <= self.high else None
 
     def advice(self, text: str) -> str:
-        """What to write instead of a text that is not valid."""
+        """What to write instead of an invalid text."""
         if self.words:
             return suggestion(text, self.words)
         if (self.low, self.high) == (0, 1):
@@ -103,13 +102,13 @@ _DNS_CACHE_NAME = re.compile(r"dns\.cache\.(A|SRV|NAPTR)\.(?:[1-9]|1[0-2])\.([a-
 
 
 def setting_type(name: str) -> SettingType | None:
-    """What the setting of this name may be, None when there is no such setting."""
+    """The type of the setting of this name, None if there is no such setting."""
     cached = _DNS_CACHE_NAME.fullmatch(name)
     return DNS_CACHE[cached[1]].get(cached[2]) if cached else SETTINGS.get(name)
 
 
 def known_setting(name: str, problems: Problems, line: int | None, where: str) -> SettingType | None:
-    """What the setting may be, None (and a problem) when there is no such setting."""
+    """The type of the setting, None (and a problem) if there is no such setting."""
     kind = setting_type(name)
     if kind is None:
         problems.add(line, f"{where}: there is no setting {quoted(name)}", _name_advice(name))
@@ -117,7 +116,7 @@ def known_setting(name: str, problems: Problems, line: int | None, where: str) -
 
 
 def read_setting(name: str, text: str, problems: Problems, line: int | None, where: str) -> Setting | None:
-    """One setting as stated, None (and a problem) when the name or the value is not valid."""
+    """One stated setting, None (and a problem) if its name or value is not valid."""
     kind = known_setting(name, problems, line, where)
     if kind is None:
         return None
@@ -135,8 +134,8 @@ def _name_advice(name: str) -> str:
 
 
 def parse_set(texts: Iterable[str], option: str = "--set") -> dict[str, Setting]:
-    """The settings of `suffix=value` texts, which `option` gave; InputErrors with all that is wrong, two values of one
-    name among it."""
+    """The settings of `suffix=value` texts, as given to `option`. Raises InputErrors with everything that is wrong,
+    including two values for one name."""
     problems = Problems(None)
     settings: dict[str, Setting] = {}
     for text in texts:
@@ -152,15 +151,16 @@ def parse_set(texts: Iterable[str], option: str = "--set") -> dict[str, Setting]
 
 
 def declared_block(stated: dict[str, Setting], unread: str | None = None) -> LineSettings:
-    """A declared block: what it leaves out has its default (reference-model.md 4). Where `unread` names a part of it
-    that is not here, that may say anything of what is left out: unknown, as it is of a line that nobody declared."""
+    """The settings of a declared block: each one that it omits has its default (reference-model.md 4). If `unread`
+    names a part of the block that is not available, that part may state any of the omitted ones: then they are unknown,
+    as for a line without a declaration."""
     if unread is None:
         return LineSettings({**_DEFAULT_SETTINGS, **stated}, declared=True)
     return LineSettings({**dict.fromkeys(FAILOVER, Setting(None, unread, Origin.UNKNOWN)), **stated})
 
 
 def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSettings:
-    """`base` with later layers over it, suffix by suffix, and what one setting forces on another (C4)."""
+    """`base` with later layers over it, suffix by suffix, and then the settings that others force (C4)."""
     values = dict(base.values)
     for layer in over:
         values |= layer
@@ -171,7 +171,7 @@ def in_force(base: LineSettings, over: Sequence[dict[str, Setting]]) -> LineSett
 
 
 def _forced(re_register: Setting, own: Setting | None) -> dict[str, Setting]:
-    """reRegisterOn=1 forces authOptimizedInFailover=1 (C4); where it may be 1, so may that."""
+    """reRegisterOn=1 forces authOptimizedInFailover=1 (C4); if the former may be 1, so may the latter."""
     source = f"{re_register.source or 'default'}: forced by reRegisterOn=1"
     if re_register.value == 1:
         return {"authOptimizedInFailover": Setting(1, source, re_register.origin)}

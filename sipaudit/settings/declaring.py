@@ -1,8 +1,7 @@
-"""What is declared of each line, from the command line, the site file and provisioning files together.
+"""The declared settings of each line, from the command line, the site file and provisioning files combined.
 
-For each suffix by itself: `--set` over `lines[].settings` over `lines[].config`
-over `--config` over the default (contract.md 2).  Any declared block gives the
-suffixes that none of them names their defaults.
+For each suffix separately, in order of precedence: `--set`, `lines[].settings`, `lines[].config`, `--config`, the
+default (contract.md 2). If there is any declared block, the suffixes that it omits have their defaults.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ Stated = Mapping[str, Setting]
 
 
 class Declarations:
-    """All that is declared. `entries` are the site file's and those that provisioning files tell in full; `emergency`
-    the numbers of both.
+    """All declarations. `entries`: those of the site file, and those that provisioning files list in full; `emergency`:
+    the emergency numbers of both.
 
-    Making one reads the provisioning files of `config` (`--config`) and of the site file; raises InputErrors.
+    The constructor reads the provisioning files of `config` (`--config`) and of the site file; it raises InputErrors.
     """
 
     def __init__(self, site: Site, config: Sequence[str] = (), overrides: Stated | None = None) -> None:
@@ -47,11 +46,11 @@ class Declarations:
                     self._entry(server)
 
     def declares_phone(self, address: str, mac: str | None) -> bool:
-        """Whether the site file says that this source is a phone: an item with its address or MAC does."""
+        """Whether the site file declares this source to be a phone, by an item with its address or MAC."""
         return self.site.finder.declares_phone(address, mac)
 
     def declare(self, identity: LineIdentity) -> Declaration:
-        """What is declared of a line."""
+        """The declaration for a line."""
         place = self.site.finder.first(identity)
         own, common = self._found(place, identity)
         if own is None and common is None:
@@ -60,12 +59,12 @@ class Declarations:
         return self._declaration(item, [found.block for found in (common, own) if found is not None])
 
     def provisions(self, identity: LineIdentity) -> bool:
-        """Whether any provisioning file speaks of a line."""
+        """Whether any provisioning file declares a line."""
         return any(found is not None for found in self._found(self.site.finder.first(identity), identity))
 
     def issues(self, identity: LineIdentity, firmware: str | None, vouched: bool) -> tuple[SettingIssue, ...]:
-        """What is to be said of the provisioning files that speak of a line, for a phone with this firmware; `vouched`
-        whether the advisory names it and the model (C9)."""
+        """The issues of the provisioning files that declare a line, for a phone with this firmware; `vouched`: whether
+        the advisory names the firmware and the model (C9)."""
         place = self.site.finder.first(identity)
         issues: list[SettingIssue] = []
         for found, provisioning in zip(self._found(place, identity), (self._of_item.get(place), self._common),
@@ -76,12 +75,12 @@ class Declarations:
         return distinct(issues)
 
     def _found(self, place: int | None, identity: LineIdentity) -> tuple[Found | None, Found | None]:
-        """The line in the files of its own item, and in those of `--config`."""
+        """The line as found in the files of its own item, and in those of `--config`."""
         own = self._of_item.get(place)
         return (own.find(identity) if own else None, self._common.find(identity) if self._common else None)
 
     def _declaration(self, item: LineItem, blocks: Sequence[LineBlock]) -> Declaration:
-        """The item's declaration over its blocks, the one that counts most last."""
+        """The item's declaration combined with its blocks, which are in ascending order of precedence."""
         main = blocks[-1]
         named = {name: place for place, name in enumerate(item.entries)} or self._entries_of(main)
         settings = {"": self._settings(item, blocks, [block.common for block in blocks], "")}
@@ -101,14 +100,14 @@ class Declarations:
         return replace(settings, doubted=doubted)
 
     def _entries_of(self, block: LineBlock) -> dict[str, int]:
-        """The entries of a line's servers, each with the place of its first server; none where the addresses of one
-        are not known: then DNS may tell."""
+        """The entries of a line's servers, each with the index of its first server; empty if the addresses of any are
+        unknown: then DNS may give them."""
         names = [self._entry(server) for server in block.servers]
         return {name: names.index(name) for name in names if name} if all(names) else {}
 
     def _entry(self, server: ServerBlock) -> str | None:
-        """The name of a server's entry: the site file's of that name, else its own, told apart from another list that
-        goes by the same name."""
+        """The name of a server's entry: that of the site file if it has one by this name, otherwise the server's own,
+        made distinct from other lists of the same name. None if there is neither."""
         if server.host is None:
             return None
         for name in (server.host.label, server.host.name):
@@ -130,7 +129,7 @@ class Declarations:
 
 
 def _hosts_of(block: LineBlock) -> dict[str, int]:
-    """The hosts of a line's servers, each with the place of its first server."""
+    """The hosts of a line's servers, each with the index of its first server."""
     hosts: dict[str, int] = {}
     for place, server in enumerate(block.servers):
         if server.host is not None:
@@ -139,7 +138,8 @@ def _hosts_of(block: LineBlock) -> dict[str, int]:
 
 
 def _read(site: Site, config: Sequence[str]) -> tuple[Provisioning | None, dict[int | None, Provisioning]]:
-    """The provisioning of `--config`, and that of each item that names one; files that several name are read once."""
+    """The provisioning of `--config`, and that of each item that names one, by item index; files that are named several
+    times are read once."""
     paths: dict[int | None, tuple[str, ...]] = {None: tuple(config)} if config else {}
     paths |= {place: (item.config,) for place, item in enumerate(site.lines) if item.config is not None}
     read: dict[tuple[str, ...], Provisioning] = {}

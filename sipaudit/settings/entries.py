@@ -18,7 +18,7 @@ _SERVER_EXAMPLE = "{address: 10.0.0.1}"
 
 
 def read_entries(reader: Reader, node: Node) -> dict[str, ServerEntry]:
-    """The entries by name; one that cannot be used is left out, its problems said."""
+    """The entries by name; those that cannot be used are left out, with their problems reported."""
     mapping = reader.mapping(node, "entries", "NAME: " + _SERVERS_EXAMPLE)
     entries = {} if mapping is None else mapping.items
     read = {name: _read_entry(reader, name, entry) for name, entry in entries.items()}

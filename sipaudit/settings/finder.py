@@ -1,8 +1,7 @@
-"""Which item of a long list speaks of a line, without asking every item.
+"""Finds the item of a long list that matches a line without trying every item.
 
-A site with thousands of phones may have an item for each of them.  Items that
-name one user, one address or one MAC in full are looked up; only the others,
-usually a few with wildcards, are tried one after the other.
+A site with thousands of phones may have an item for each of them. Items that give a user, an address or a MAC in full
+are looked up; only the others, usually a few with wildcards, are tried one after the other.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Finder:
         self._phones = _Index([(place, match.phone_key) for place, match in phones])
 
     def first(self, identity: LineIdentity) -> int | None:
-        """The position of the first match that holds for a line."""
+        """The index of the first match that holds for a line."""
         address = _parsed(identity.address)
         matches = self._matches
         for place in self._lines.candidates(identity.user, address, identity.mac):
@@ -48,7 +47,7 @@ class Finder:
 
 
 class _Index:
-    """Positions by the key they need; those that need none stand in `others`."""
+    """Indexes of matches by the key that they require; those that require none are in `others`."""
 
     def __init__(self, keyed: Sequence[tuple[int, Key | None]]) -> None:
         self._by_key: dict[Key, list[int]] = {}
@@ -58,7 +57,7 @@ class _Index:
                 self._by_key.setdefault(key, []).append(place)
 
     def candidates(self, user: str | None, address: Address | None, mac: str | None) -> Iterable[int]:
-        """The positions that may match a phone, and its line with this user, in order."""
+        """The indexes that may match a phone, and its line with this user, in order."""
         if not self._by_key:
             return self._others
         keys = (("user", user), ("address", str(address)), ("mac", None if mac is None else bare_mac(mac)))
@@ -66,9 +65,9 @@ class _Index:
         return heapq.merge(self._others, *found) if found else self._others
 
 
-@lru_cache(maxsize=1024)   # asked for several times with each new line
+@lru_cache(maxsize=1024)   # called several times for each new line
 def _parsed(text: str) -> Address | None:
-    """An IP address; of IPv4, which nearly all are, in a fraction of the steps that `ipaddress` takes to read it."""
+    """Parse an IP address; IPv4, which is by far the most frequent, much faster than `ipaddress` does."""
     try:
         return IPv4Address(socket.inet_pton(socket.AF_INET, text))
     except (OSError, ValueError):

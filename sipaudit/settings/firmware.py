@@ -1,4 +1,4 @@
-"""Settings that the firmware seen does not know, or that the advisory does not vouch for on it (C9)."""
+"""Settings that the observed firmware does not support, or for which the advisory does not vouch on it (C9)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SIGNAL = "onlySignalWithRegistered"
 
 def firmware_issues(block: LineBlock, model: str | None, firmware: str | None, vouched: bool
                     ) -> Iterator[SettingIssue]:
-    """What is to be said when a phone of this model and firmware (as its User-Agent has them) gets these settings."""
+    """The issues if a phone of this model and firmware (as in its User-Agent) gets these settings."""
     release = _release(firmware)
     stated = _stated(block)
     if model is None or release is None or not stated:

@@ -1,4 +1,4 @@
-"""What is wrong, or worth knowing, in provisioning files: a value that the pipeline makes a finding of."""
+"""Issues of provisioning files, as values from which the pipeline makes findings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from sipaudit.yamlfile.wording import quoted
 
 
 class Statement(Struct, frozen=True, gc=False):
-    """One parameter as a file states it. `name` is the parameter's, `attribute` what the file calls it (another make's
-    word for it), `text` its value in the parameter's terms, `layer` how the phone comes to read the file."""
+    """One parameter as a file states it. `name`: the parameter's name; `attribute`: its name in the file (which may be
+    another vendor's word); `text`: its value in the parameter's terms; `layer`: how the phone comes to read the
+    file."""
 
     name: str
     text: str
@@ -20,7 +21,7 @@ class Statement(Struct, frozen=True, gc=False):
 
     @property
     def source(self) -> str:
-        """`site.cfg:12 voIpProt.server.1.expires`, as reports name where a value comes from."""
+        """`site.cfg:12 voIpProt.server.1.expires`, the form in which reports name the source of a value."""
         layer = f" ({self.layer})" if self.layer else ""
         return f"{self.file}:{self.line} {self.attribute}{layer}"
 
@@ -31,9 +32,9 @@ class Statement(Struct, frozen=True, gc=False):
 
 
 class SettingIssue(Struct, frozen=True):
-    """One issue by the id of its rule (reference-model.md 5, `config-*`).
+    """One issue, with the id of its rule (reference-model.md 5, `config-*`).
 
-    `statements` are its evidence, the first of them where it stands; `facts` fill the rule's words.
+    `statements` are its evidence, the first one its location; `facts` fill in the rule's text.
     """
 
     rule: str
@@ -42,6 +43,6 @@ class SettingIssue(Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, int, str, str]:
-        """What makes two of them the same: rule, file, line, attribute and what it says."""
+        """The identity of an issue: rule, file, line, attribute and value."""
         at = self.statements[0]
         return self.rule, at.file, at.line, at.attribute, at.text

@@ -1,4 +1,4 @@
-"""`lines:` of the site file: what is declared of the lines that an item matches."""
+"""`lines:` of the site file: the declarations of the lines that each item matches."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ _SETTINGS_EXAMPLE = "{reRegisterOn: 1, failBack.mode: duration}"
 
 
 class LineItem(Struct, frozen=True):
-    """One item of `lines:`; `block` as its `settings` declare it, `per_entry` what `entry_settings` say besides.
-
-    `config` is the Polycom provisioning path it names, from the site file's folder.
+    """One item of `lines:`. `block`: the block that its `settings` declare; `per_entry`: what `entry_settings` add to
+    it; `config`: its Polycom provisioning path, resolved from the site file's folder.
     """
 
     match: LineMatch
@@ -39,7 +38,7 @@ class LineItem(Struct, frozen=True):
     declaration: Declaration = Declaration()
 
     def under(self, overrides: dict[str, Setting]) -> LineItem:
-        """The item with its declaration made, these settings (`--set`) over its own."""
+        """The item with its declaration built, with these settings (`--set`) over its own."""
         settings = {"": in_force(self.block, [overrides])}
         for entry in self.entries:
             settings[entry] = in_force(self.block, [self.per_entry.get(entry, {}), overrides])
@@ -47,7 +46,7 @@ class LineItem(Struct, frozen=True):
 
 
 def read_lines(reader: Reader, node: Node, entries: Collection[str], folder: Path) -> tuple[LineItem, ...]:
-    """The items in file order; `entries` are the names they may use, `folder` where their paths count from."""
+    """The items in file order. `entries`: the valid entry names; `folder`: the base of relative paths."""
     items = enumerate(reader.sequence(node, "lines", f"[{_LINE_EXAMPLE}]"))
     read = [_read_line(reader, item, f"lines[{index}]", entries, folder) for index, item in items]
     return tuple(item for item in read if item is not None)
@@ -78,14 +77,15 @@ def _read_line(reader: Reader, node: Node, where: str, entries: Collection[str],
 
 
 def _block(stated: dict[str, Setting] | None, config: bool) -> LineSettings:
-    """`settings` alone declares a whole block. Beside `config` it leaves out what those files may say: unknown here."""
+    """`settings` alone declares a whole block. Next to `config`, omitted settings may be in those files: unknown
+    here."""
     if stated is None:
         return LineSettings()
     return LineSettings(stated) if config else declared_block(stated)
 
 
 def _read_entry_names(reader: Reader, node: Node, where: str, entries: Collection[str]) -> tuple[str, ...]:
-    """One name or a list of them, each once and each defined."""
+    """One name or a list of names, each defined and without duplicates."""
     items = node.items if isinstance(node, Sequence) else (node,)
     names: list[str] = []
     for item in items:
@@ -102,7 +102,7 @@ def _read_entry_names(reader: Reader, node: Node, where: str, entries: Collectio
 
 
 def _read_settings(reader: Reader, node: Node, where: str) -> dict[str, Setting] | None:
-    """The settings a block states; an empty value is an unset one (C3)."""
+    """The settings that a block states; an empty value counts as unset (C3)."""
     mapping = reader.mapping(node, where, _SETTINGS_EXAMPLE)
     if mapping is None:
         return None
@@ -120,7 +120,7 @@ def _read_settings(reader: Reader, node: Node, where: str) -> dict[str, Setting]
 def _read_entry_settings(
     reader: Reader, fields: dict[str, Node], where: str, names: tuple[str, ...]
 ) -> dict[str, dict[str, Setting]]:
-    """What is said for single entries of the line; only the suffixes it names."""
+    """The settings that are stated for single entries of the line."""
     if "entry_settings" not in fields:
         return {}
     place = f"{where}.entry_settings"
@@ -139,7 +139,7 @@ def _read_entry_settings(
 
 
 def _read_config(reader: Reader, node: Node, where: str, folder: Path) -> str | None:
-    """A provisioning path that exists and can be read again: SIGHUP has `live` do so."""
+    """A provisioning path that exists and can be read again, as `live` does on SIGHUP."""
     text = reader.text(node, where, "provisioning/")
     if text is None:
         return None

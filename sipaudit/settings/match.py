@@ -1,4 +1,4 @@
-"""`match:` of a line in the site file: which lines an item speaks of."""
+"""`match:` of a line in the site file: which lines an item applies to."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MAC_GLOB = re.compile(r"[0-9a-f]{12}|(?=.*[*?\[])[0-9a-f*?\[\]!-]+", re.IGNOREC
 
 
 class LineMatch(Struct, frozen=True):
-    """The keys that must all hold: globs by key, and the network of the phone.
+    """The conditions that must all hold: globs by key, and the network of the phone.
 
-    `literals` are the globs without a wildcard, as the plain values they are.
+    `literals`: the globs without a wildcard, as plain values.
     """
 
     globs: dict[str, re.Pattern[str]] = {}
@@ -36,28 +36,30 @@ class LineMatch(Struct, frozen=True):
 
     @property
     def declares_phone(self) -> bool:
-        """Only an item with address or mac says that a source is a phone (reference-model.md 1)."""
+        """Whether the item declares that a source is a phone: only one with address or mac does (reference-model.md
+        1)."""
         return self.network is not None or "mac" in self.globs
 
     @property
     def line_key(self) -> tuple[str, str] | None:
-        """One value that every line it matches has, to look it up by: a user, else that of the phone."""
+        """A (key, value) that every matching line has, for lookup: its user, otherwise that of its phone."""
         return ("user", self.literals["user"]) if "user" in self.literals else self.phone_key
 
     @property
     def phone_key(self) -> tuple[str, str] | None:
-        """One value that every phone it matches has: an address, a MAC, or None."""
+        """A (key, value) that every matching phone has: its address or its MAC; otherwise None."""
         if self.network is not None and self.network.num_addresses == 1:
             return ("address", str(self.network.network_address))
         return ("mac", self.literals["mac"]) if "mac" in self.literals else None
 
     @property
     def written(self) -> tuple[object, ...]:
-        """What it says, to be compared: two that are written alike match the same lines."""
+        """The conditions in comparable form: items with equal ones match the same lines."""
         return tuple(sorted((key, pattern.pattern) for key, pattern in self.globs.items())), self.network
 
     def holds(self, identity: LineIdentity, address: Address | None) -> bool:
-        """Whether every key holds for a line; `address` is the identity's, parsed. What is not known does not match."""
+        """Whether every condition holds for a line; `address` is the identity's, parsed. An unknown value does not
+        match."""
         if not self._holds_address(address):
             return False
         for key, pattern in self.globs.items():
@@ -83,8 +85,8 @@ def bare_mac(text: str) -> str:
 
 
 def read_match(reader: Reader, node: Node, where: str) -> LineMatch:
-    """The match of an item. An empty value is an error here, and not unset (C3): it would silently widen the item to
-    every line."""
+    """The match of an item. Unlike elsewhere (C3), an empty value is an error, not unset: it would silently widen the
+    item to every line."""
     mapping = reader.mapping(node, where, _EXAMPLE)
     if mapping is None:
         return LineMatch()
@@ -121,10 +123,10 @@ def _read_glob(reader: Reader, key: str, node: Node, where: str) -> str | None:
 
 
 def _bare_mac_glob(text: str) -> str:
-    """The glob without separators; in brackets a dash is a range."""
+    """The MAC glob without separators; with brackets, dashes stay, as they may be ranges."""
     return re.sub("[:.]", "", text) if "[" in text else bare_mac(text)
 
 
 def _compile(key: str, glob: str) -> re.Pattern[str]:
-    """A shell glob over the whole value; only the user part of an AOR minds upper and lower case."""
+    """A regular expression for a shell glob over the whole value; only `user` is case-sensitive."""
     return re.compile(fnmatch.translate(glob), 0 if key == "user" else re.IGNORECASE)

@@ -1,9 +1,8 @@
-"""The provisioning files that a user names, as one provisioning: every phone and line they speak of.
+"""The provisioning files that a user names, combined: all phones and lines that they define.
 
-Several paths are layers, as the names in CONFIG_FILES are: of a parameter the
-first statement counts, overrides before everything.  A directory, or a master
-file, stands for the files it makes a phone read; any other file is a layer of
-every phone, or of the one whose MAC its name begins with.
+Several paths are layers, like the names in CONFIG_FILES: the first statement of a parameter counts, and overrides come
+before everything. A directory, or a master file, stands for the files it makes a phone read; any other file is a layer
+of every phone, or of the phone whose MAC begins its name.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ from sipaudit.settings.polycom.line import LineBlock, losers, merged, one_of, re
 
 _OF_PHONE = re.compile(r"([0-9a-fA-F]{12})(-phone|-web)?[^/]*\.cfg")
 
-# Issues of statements that do nothing.
+# Issues of statements that have no effect.
 WITHOUT_EFFECT = frozenset({"config-no-effect", "config-proxy-unused", "config-failover-on-fallback"})
 
 Pair = tuple[Statement, Statement]
 
 
 class Variant(Struct, frozen=True):
-    """One phone as one model of it would read its files; `values` the statements that count, by parameter."""
+    """One phone as one model of it would read its files; `values`: the effective statements, by parameter."""
 
     values: dict[str, Statement]
     lines: tuple[LineBlock, ...]
@@ -46,35 +45,35 @@ class Variant(Struct, frozen=True):
 
 
 class Phone(Struct, frozen=True):
-    """A phone of the provisioning: `mac` is None for one that no file is for. `variants` by model, `""` for any other
-    than those named."""
+    """A phone of the provisioning; `mac` is None for the phone without a file of its own. `variants` by model, `""` for
+    all models that are not named."""
 
     mac: str | None
     variants: dict[str, Variant]
 
     def seen_as(self, model: str | None) -> list[Variant]:
-        """The variants that a phone of this model (as its User-Agent has it) may be."""
+        """The variants that may apply to a phone of this model (as in its User-Agent)."""
         if model is None:
             return list(self.variants.values())
         return [self.variants.get(bare_model(model)) or self.variants[""]]
 
 
 class Found(Struct, frozen=True):
-    """What is declared of a line; `pairs` are the readings, one for each model that the phone may be."""
+    """A line found in the files: its `block`, and in `pairs` its readings, one for each model that the phone may be."""
 
     block: LineBlock
     pairs: list[tuple[Variant, LineBlock]]
 
 
 class _Single:
-    """A file that is a layer by itself, of every phone or of one."""
+    """A file that is a layer of its own, of every phone or of one."""
 
     def __init__(self, path: Path, reader: FileReader) -> None:
         named = _OF_PHONE.fullmatch(path.name)
         override = named is not None and named[2] is not None
         self.mac = named[1].lower() if named is not None else None
         file = reader.read(path, "override" if override else "")
-        if file.empty and not override:   # a phone's own file is empty where a server lets it write no other
+        if file.empty and not override:   # where a server allows no writing, a phone's override file is empty
             reader.errors.append(InputError(
                 "is empty", fix="name a provisioning file, and not while it is written", file=file.path))
         self._layers = Layers((file,), ()) if override else Layers((), (file,))
@@ -89,8 +88,8 @@ class _Single:
 
 
 class Provisioning:
-    """Every phone of some paths. Making one reads everything; raises InputErrors with all that cannot be read.
-    `emergency` are the numbers that any of the files routes as emergency calls."""
+    """All phones of some paths. The constructor reads everything; it raises InputErrors with all that cannot be read.
+    `emergency`: the numbers that any of the files routes as emergency calls."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         reader = FileReader()
@@ -108,7 +107,7 @@ class Provisioning:
         self._shadowed = {id(issue.statements[0]): issue for issue in self._find_shadowed()}
 
     def all_phones(self) -> list[Phone]:
-        """By MAC, and last the phone that no file is for."""
+        """The phones by MAC, and last the one without a file of its own."""
         return [*self.phones.values(), *([] if self.other is None else [self.other])]
 
     def _phone(self, mac: str | None) -> Phone:
@@ -160,22 +159,23 @@ class Provisioning:
         return next(iter(found.values())) if len(found) == 1 else None
 
     def lines(self) -> Iterator[tuple[Phone, LineBlock]]:
-        """Every line of every phone, once for each different reading of it."""
+        """Every line of every phone, once for each distinct reading of it."""
         for phone in self.all_phones():
             for block in _blocks(phone.variants.values()):
                 if self._counts(block):
                     yield phone, block
 
     def count(self) -> int:
-        """How many lines of phones the files speak of."""
+        """The number of lines of phones in the files."""
         return len({(phone.mac, block.line) for phone, block in self.lines() if block.address is not None})
 
     def _counts(self, block: LineBlock) -> bool:
-        """Without an address a block is no line; it stands for all lines where no file gives any an address."""
+        """Whether a block is a line: one without an address is none, but stands for all lines if no file gives any
+        address."""
         return block.address is not None or not self._addressed
 
     def issues(self) -> list[tuple[SettingIssue, str]]:
-        """Everything there is to say, each with the AOR of the line it is about (empty: of no one line)."""
+        """All issues, each with the AOR of its line (empty if it is not about a single line)."""
         found: list[tuple[SettingIssue, str]] = []
         for variant in self._variants():
             lines = [block for block in variant.lines if self._counts(block)]
@@ -186,13 +186,14 @@ class Provisioning:
         return found + [(issue, "") for issue in self._shadowed.values()]
 
     def worth_saying(self, issues: Iterable[SettingIssue]) -> Iterator[SettingIssue]:
-        """Of a statement that does nothing for one line nothing is said if it acts for another: it stands for all."""
+        """Drop the issue of a statement without effect on one line if the statement has an effect on another, as it is
+        written for all."""
         return (issue for issue in issues
                 if issue.rule not in WITHOUT_EFFECT or issue.statements[0] not in self._acting)
 
     @cached_property
     def _acting(self) -> set[Statement]:
-        """The failOver statements that do something for at least one line."""
+        """The failOver statements that have an effect on at least one line."""
         acting: set[Statement] = set()
         for variant in self._variants():
             for block in variant.lines:
@@ -207,7 +208,7 @@ class Provisioning:
         return [variant for phone in self.all_phones() for variant in phone.variants.values()]
 
     def _find_shadowed(self) -> Iterator[SettingIssue]:
-        """Statements that no phone and no line gets."""
+        """The issues of statements that apply to no phone and no line."""
         variants = self._variants()
         lost = {id(one): (one, by) for variant in variants for one, by in variant.superseded}
         names = {one.name for one, _ in lost.values()}
@@ -219,7 +220,7 @@ class Provisioning:
 
 
 def distinct(issues: Iterable[SettingIssue]) -> tuple[SettingIssue, ...]:
-    """Each issue once, in their order."""
+    """The issues in order, without duplicates."""
     return tuple({issue.key: issue for issue in reversed(list(issues))}.values())[::-1]
 
 
@@ -232,7 +233,7 @@ def _places(path: Path, reader: FileReader) -> list[Folder | _Single]:
     except PermissionError as error:
         reader.errors.append(unreadable(error, error.filename or path, "check the path"))
         return []
-    except (OSError, ValueError):  # a name longer than the file system bears
+    except (OSError, ValueError):  # a name longer than the file system allows
         pass
     reader.errors.append(InputError("there is no such provisioning file or directory", fix="check the path",
                                     file=str(path)))
@@ -247,7 +248,8 @@ def _file(path: Path, reader: FileReader) -> Folder | _Single:
 
 def _superseded(files: Sequence[ConfigFile], values: dict[str, Statement], lines: Sequence[LineBlock]
                 ) -> Iterator[Pair]:
-    """Statements that this phone does not get, with the one it gets instead: of an earlier file, or prefix."""
+    """Statements that do not take effect for this phone, each with the one that does: from an earlier file, or by
+    prefix."""
     for file in files[1:]:
         for name, statement in file.statements.items():
             if values[name] is not statement and values[name].text != statement.text:
@@ -259,7 +261,7 @@ def _superseded(files: Sequence[ConfigFile], values: dict[str, Statement], lines
 
 
 def _blocks(variants: Iterable[Variant]) -> Iterator[LineBlock]:
-    """The lines of a phone, those on which its models agree once."""
+    """The lines of a phone; a line that is the same for several models, once."""
     seen: list[LineBlock] = []
     for variant in variants:
         for block in variant.lines:

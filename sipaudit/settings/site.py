@@ -1,7 +1,7 @@
-"""The site file: what the user knows of servers and phones (contract.md 2).
+"""The site file: what the user declares about servers and phones (contract.md 2).
 
-`load_site` checks the whole file and raises InputErrors with everything that is
-wrong; a `Site` is always whole and consistent.
+`load_site` checks the whole file and raises InputErrors with everything that is wrong; a `Site` is always complete and
+consistent.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from sipaudit.yamlfile.tree import Mapping, Node, is_empty, read_tree
 TOLERANCE_KEYS = Tolerances.__struct_fields__
 SITE_KEYS = ("entries", "lines", "tolerances", "events", "emergency")
 
-# Where the file states none: 3GPP TS 22.101 10.1 makes both emergency numbers of every phone, and a Polycom routes 911.
+# The default: 3GPP TS 22.101 10.1 makes both emergency numbers of every phone, and a Polycom routes 911.
 USUAL_EMERGENCY = ("112", "911")
 
 _SITE_EXAMPLE = "'entries:' and 'lines:' blocks"
 
 
 class EventText(Struct, frozen=True, gc=False):
-    """A known event as the site file writes it: `times.parse_event` reads it once the time zone is known."""
+    """A known event as written in the site file: `times.parse_event` parses it once the time zone is known."""
 
     text: str
     file: str
@@ -42,11 +42,11 @@ class EventText(Struct, frozen=True, gc=False):
 
 
 class Site(Struct, frozen=True):
-    """What is declared of a site; without a site file nothing is. `lines` in file order, the first that matches counts;
-    `undeclared` is what `--set` says of a line that none matches.
+    """The declarations of a site; without a site file there are none. `lines`: in file order, the first match counts;
+    `undeclared`: the declaration by `--set` for a line that none matches.
 
-    `stated_tolerances` are those the file names (the others are defaults that a rule pack may change),
-    `states_emergency` says whether it names any number, `warnings` are sentences for stderr.
+    `stated_tolerances`: those that the file names (the others are defaults that a rule pack may change);
+    `states_emergency`: whether it gives emergency numbers; `warnings`: sentences for stderr.
     """
 
     path: str | None = None
@@ -62,13 +62,13 @@ class Site(Struct, frozen=True):
     warnings: tuple[str, ...] = ()
 
     def override(self, settings: dict[str, Setting]) -> Site:
-        """The site with these settings (`parse_set`) over those of every line; they declare no others."""
+        """The site with these settings (`parse_set`) over those of every line; they do not make a line declared."""
         undeclared = Declaration(settings={"": in_force(LineSettings(), [settings])}) if settings else Declaration()
         return replace(self, lines=tuple(item.under(settings) for item in self.lines), undeclared=undeclared)
 
 
 def load_site(path: str | Path) -> Site:
-    """Reads a site file. InputErrors holds every error of it, each with file, line and what to do."""
+    """Read a site file. Raises InputErrors with all its errors, each with file, line and remedy."""
     problems = Problems(str(path))
     root = read_tree(read_bytes(Path(path), "the site file"), problems)
     site = Site(path=str(path)) if root is None or is_empty(root) else _read_site(Reader(problems), root, Path(path))
@@ -80,7 +80,7 @@ def _read_site(reader: Reader, root: Node, path: Path) -> Site:
     fields = reader.keys(root, "the site file", SITE_KEYS, _SITE_EXAMPLE) or {}
     named = fields.get("entries")
     entries = read_entries(reader, named) if named is not None else {}
-    # An entry with an error in it still exists: its users must not be told that it does not.
+    # An entry with an error still exists: lines that use it must not be reported for naming an unknown one.
     names = tuple(named.items) if isinstance(named, Mapping) else ()
     lines = read_lines(reader, fields["lines"], names, path.parent) if "lines" in fields else ()
     tolerances = _read_tolerances(reader, fields["tolerances"]) if "tolerances" in fields else {}
@@ -109,14 +109,14 @@ def _read_events(reader: Reader, node: Node, file: str) -> tuple[EventText, ...]
     texts = reader.texts(node, "events", '["2026-11-22T12:03:04 sbc1 stopped"]')
     for text, line in texts:
         try:
-            parse_event(text, UTC, option="events")   # of any zone: what is wrong is said with all else
+            parse_event(text, UTC, option="events")   # in any zone, to report errors now
         except InputError as error:
             reader.problems.add(line, error.message, error.fix or "")
     return tuple(EventText(text, file, line) for text, line in texts)
 
 
 def _warnings(file: str, lines: tuple[LineItem, ...]) -> list[str]:
-    """What the file says and nothing will ever heed."""
+    """Warnings about items that are never used."""
     warnings: list[str] = []
     catch_all: int | None = None
     seen: dict[object, int] = {}

@@ -1,7 +1,7 @@
-"""Yealink's `account.X.` files, read as what the same thing is called at Polycom (polycom.md 8).
+"""Yealink's `account.X.` files, translated to the equivalent Polycom parameters (polycom.md 8).
 
-The names are told apart where it matters: a statement keeps the attribute as
-the file has it.  Only shown and checked: how these phones behave is not modelled.
+The original names are kept where they matter: a statement keeps the attribute as in the file. These settings are only
+shown and checked: the behaviour of these phones is not modelled.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sipaudit.settings.issues import Statement
 from sipaudit.yamlfile.problems import Problems
 
 MAX_LINES = 100_000
-DEFAULTS = {"onlySignalWithRegistered": 0, "useOutboundProxy": 0}  # where Yealink's differ
+DEFAULTS = {"onlySignalWithRegistered": 0, "useOutboundProxy": 0}  # where Yealink's defaults differ
 MODES = {"0": "newRequests", "1": "DNSTTL", "2": "registration", "3": "duration"}
 TRANSPORTS = {"0": "UDPOnly", "1": "TCPOnly", "2": "TLS", "3": "DNSnaptr"}
 
@@ -34,7 +34,8 @@ _CACHE_FIELDS = {"flags": "flags", "order": "order", "preference": "preference",
 
 
 def read_statements(file: str, text: str, layer: str, problems: Problems) -> Iterator[Statement]:
-    """What the lines `key = value` of a file state that bears on failover. Raises InputErrors for anything else."""
+    """The statements in a file of `key = value` lines that matter for failover. Raises InputErrors for any other
+    file."""
     lines = text.split("\n", MAX_LINES)
     if len(lines) > MAX_LINES:
         problems.stop(MAX_LINES, f"more than {MAX_LINES} lines", "a provisioning file is far smaller: is this one?")
@@ -76,5 +77,5 @@ def _of_account(account: str, name: str, value: str) -> Iterator[tuple[str, str]
 
 
 def _word(suffix: str, value: str) -> str:
-    """Polycom's word for one of Yealink's numbers; another value stays as it is, to be told as invalid."""
+    """Polycom's word for one of Yealink's numbers; any other value stays as it is, to be reported as invalid."""
     return _WORDS.get(suffix, {}).get(value, value)
