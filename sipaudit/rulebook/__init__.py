@@ -1,1 +1,1 @@
-"""Rule files, and findings from what the model observed."""
+"""Rule files, and the findings made from the model's observations."""

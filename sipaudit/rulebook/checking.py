@@ -1,4 +1,4 @@
-"""`rules check`: rule files read as `--rules` would, and the cases that stand beside them put on trial."""
+"""`rules check`: reads rule files as `--rules` would, and runs the cases that accompany them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RuleCase(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """A case that came out otherwise than it says: the lines it lacks, and those it has too many."""
+    """A failed case: the expected lines that are missing, and the lines that were not expected."""
 
     case: RuleCase
     lacking: tuple[str, ...]
@@ -38,7 +38,8 @@ class Failure(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """One file that can be used; `cases` is how many stand beside it, None where there is no rule to have any."""
+    """One valid file; `cases` is the number of cases that accompany it, None if it holds no rule that could have
+    any."""
 
     file: str
     what: str
@@ -47,7 +48,7 @@ class Checked(Struct, frozen=True):
 
 
 def check(paths: Iterable[str]) -> list[Checked]:
-    """Check rule files, and the files of folders. Raises InputErrors with every fault of every file."""
+    """Check rule files, and the files of folders. Raises InputErrors with every error of every file."""
     loader = Loader(what_ships())
     for path in dict.fromkeys(_rule_file(path) for path in paths):
         loader.add(path)
@@ -62,7 +63,7 @@ def check(paths: Iterable[str]) -> list[Checked]:
 
 
 def _rule_file(path: str) -> Path:
-    """The rule of a file of cases: a shell's `*.yaml` names both."""
+    """The rule file that a file of cases belongs to; other paths unchanged: a shell's `*.yaml` matches both."""
     return Path(path.removesuffix(TEST_SUFFIX) + ".yaml" if path.endswith(TEST_SUFFIX) else path)
 
 

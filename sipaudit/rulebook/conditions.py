@@ -1,4 +1,4 @@
-"""CEL conditions of rules, and the facts they may name."""
+"""CEL conditions of rules, and the facts that they may use."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sipaudit.yamlfile.wording import hint
 SAFE_FUNCTIONS = frozenset({"size", "has", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
 _ENGINE = "cel.cel"
 _PLACE = re.compile(r"<input>:1:(\d+): (?:Syntax error: )?(.*?)(?: expecting .*)?$", re.MULTILINE)
-_EXAMPLES = ((0, 0.5), (10**9, 1e9))   # a number that a fact may be: small or large, with a point or without one
+_EXAMPLES = ((0, 0.5), (10**9, 1e9))   # numbers that a fact may be: small or large, integer or decimal
 
 
 class ConditionError(ValueError):
-    """A condition that cannot be compiled, or names what no observation has."""
+    """A condition that cannot be compiled, or uses a name that no observation has."""
 
 
 class Condition:
     """One expression over flat fact names; a fact that an observation lacks is null.
 
-    It is compiled when it is first needed, because the expression engine takes
-    longer to import than a small capture to read; `check` does it at once.
+    It is compiled at first use, because importing the expression engine takes longer than reading a small capture;
+    `check` compiles it at once.
     """
 
     def __init__(self, text: str) -> None:
@@ -36,8 +36,8 @@ class Condition:
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
     def check(self, known: Iterable[str]) -> None:
-        """Raise ConditionError unless the expression compiles, names only what is `known`, and can hold: it takes words
-        for words and numbers for numbers."""
+        """Raise ConditionError unless the expression compiles, uses only `known` names, and can be true: it must treat
+        words as words and numbers as numbers."""
         program, names = self._program()
         _refuse_foreign(names, frozenset(known), "name")
         functions = (name for name in program.references()["functions"] if name[0].isalpha())
@@ -47,18 +47,20 @@ class Condition:
                                  "yes nor no")
 
     def _bears(self, number: float) -> bool:
-        """Whether CEL can work it out where all numbers are this one. `method > 3` is false of every observation."""
+        """Whether CEL can evaluate it with all numbers set to this one. `method > 3`, for example, is false for every
+        observation."""
         program, names = self._program()
         try:
             held = program.execute({name: number if name in NUMBERS else "word" for name in names})
         except TypeError:
             return False
         except (ValueError, RuntimeError, KeyError) as error:
-            return not str(error).startswith("Undefined")   # else it depends on the word, as does int(kind)
+            return not str(error).startswith("Undefined")   # otherwise it depends on the word, as int(kind) does
         return isinstance(held, bool)
 
     def holds(self, facts: Mapping[str, Fact]) -> bool:
-        """Whether the condition is true of these facts. A comparison that CEL refuses (null > 1) is not true."""
+        """Whether the condition is true for these facts. A comparison that CEL refuses (null > 1) counts as not
+        true."""
         program, names = self._program()
         try:
             return program.execute({name: facts.get(name) for name in names}) is True
@@ -76,20 +78,20 @@ class Condition:
 
 
 def _complaint(said: str) -> str:
-    """What CEL has against an expression, without the list of all that it would have taken."""
+    """CEL's error message for an expression, without the list of everything that it expected."""
     found = _PLACE.search(said)
     return said if found is None else f"at its character {found[1]}: {found[2]}"
 
 
 def _engine() -> Any:
-    """What compiles expressions: the one module of the package `cel` that is not Python's. The package itself imports
-    its command line too, 300 modules that take longer than most reports."""
+    """The module that compiles expressions, the only compiled one in the package `cel`. The package itself also imports
+    its command line, 300 modules that take longer than most reports."""
     if _ENGINE not in sys.modules:
         package = find_spec("cel")
         spec = package and PathFinder.find_spec(_ENGINE, package.submodule_search_locations)
         if not spec or not spec.loader:
-            return import_module("cel")   # another version of it, or none
-        sys.modules[_ENGINE] = module_from_spec(spec)   # where the package finds it: it bears no second one
+            return import_module("cel")   # another version of the package, or none
+        sys.modules[_ENGINE] = module_from_spec(spec)   # under the package's own name for it: it cannot be loaded twice
         spec.loader.exec_module(sys.modules[_ENGINE])
     return sys.modules[_ENGINE]
 

@@ -1,4 +1,4 @@
-"""A finding in the making, whose it is, and what becomes of it where packets are missing."""
+"""Faults: findings in the making, the lines they are about, and what missing packets do to them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from sipaudit.model.values import Assumption, Frame, Reason, Severity
 from sipaudit.rulebook.reached import Checks, Party
 from sipaudit.rulebook.rules import Rule
 
-LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without doubt (reference-model.md 4)
-LOSS_BEYOND = 0.007    # beyond which a whole exchange may lack in a flow without a gap (5 % lost measure as 0.6-2.5 %)
+LOSS_ALLOWED = 0.005   # share of packets that a capture may lack without causing doubt (reference-model.md 4)
+LOSS_BEYOND = 0.007    # above this, a flow may lack a whole exchange without a gap (5 % lost measure as 0.6-2.5 %)
 
 
 class Subject(Party, Protocol):
-    """Whose step it is, how its packets are named in a report, whether the captures show anything of a server, whether
-    they may not show it at some time, and by how many seconds the clocks of those that show the phone may differ."""
+    """The line that a step is about: how a report names its packets, whether the captures show any packet of a server
+    (`sees`), whether they may miss that server at some time (`loses_sight`), and by how many seconds the clocks of the
+    captures that show the phone may differ (`skew`)."""
 
     @property
     def settings(self) -> LineSettings: ...
@@ -33,15 +34,15 @@ class Subject(Party, Protocol):
     def frame(self, event: ModelEvent) -> Frame: ...
 
 
-LeftOpen = Callable[[Subject, float, str, Reason], None]   # whose, when (seconds), which rule, why
+LeftOpen = Callable[[Subject, float, str, Reason], None]   # subject, time (seconds), id of the rule, reason
 
 
 class Fault(Struct):
-    """A finding in the making: the observation that it tells of, and what joined it since.
+    """A finding in the making: the observation that it reports, and those that joined it since.
 
-    `grade` is the severity of that observation by its own facts, `severity` what repetitions made of it, `cause` the
-    number of the fault of which this is a consequence; `sight_lost` whether a server at which contact would have
-    acquitted may have been out of the tap's sight.
+    `grade`: the severity by that observation's own facts; `severity`: that after repetitions; `cause`: the number of
+    the fault of which this one is a consequence; `sight_lost`: whether a server that would have acquitted the phone,
+    had it been contacted, may have been out of the tap's sight.
     """
 
     rule: Rule
@@ -57,14 +58,14 @@ class Fault(Struct):
     sight_lost: bool = False
 
     def loses_sight(self) -> bool:
-        """`sight_lost`, by what is known now."""
+        """Update `sight_lost` by what is known now, and return it."""
         told, subject = self.told, self.subject
         self.sight_lost = self.sight_lost or any(subject.loses_sight(key, told.event.time) for key in told.elsewhere)
         return self.sight_lost
 
 
 class Held(NamedTuple):
-    """What was held against one (line, phone) of a phone at some time, in copies."""
+    """Copies of the faults and checks of one (line, phone) at some time."""
 
     faults: list[tuple[Fault, Fault]]
     open: dict[str, Fault]
@@ -72,12 +73,13 @@ class Held(NamedTuple):
 
 
 def left_standing(fault: Fault, loss: float) -> Observation | None:
-    """What a fault tells where captures lack this share of packets; None where it stays undecided.
+    """The observation that a fault reports if the captures lack this share of packets; None if it stays undecided.
 
-    What was not seen to go to a server is likely only if that server may not have been seen: because no packet of any
-    phone shows it, or because several phones used it and then nobody was seen there, as if the tap had lost it. It is
-    not left undecided, for phones of one make and one setting err at once. Likely only is also what two taps show of a
-    phone, if their clocks differ; where these differ by more than clocks that are kept, nothing tells what came first.
+    That nothing was sent to a server is only likely if the capture may not have shown that server: because no packet of
+    any phone shows it, or because several phones used it and then nobody was seen there, as if the tap had lost it. It
+    does not become undecided, since phones of one make and setting err at the same time. Observations of a phone by two
+    taps are only likely, too, if their clocks differ; if they differ by more than synchronized clocks do, the order of
+    events is unknown.
     """
     told, sight_lost, skew = fault.told, fault.loses_sight(), fault.subject.skew()
     gaps = Assumption.CAPTURE_COMPLETE in told.assumptions
@@ -89,6 +91,6 @@ def left_standing(fault: Fault, loss: float) -> Observation | None:
 
 
 def in_doubt(told: Observation, assumed: Assumption) -> Observation:
-    """The observation with one assumption more."""
+    """The observation with one more assumption."""
     doubts = {*told.assumptions, assumed}
     return replace(told, assumptions=tuple(doubt for doubt in Assumption if doubt in doubts))

@@ -1,4 +1,4 @@
-"""From observations to findings: one request one finding, one fault one finding (reference-model.md 4)."""
+"""From observations to findings: one request makes one finding, one fault makes one finding (reference-model.md 4)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sipaudit.turned_away import has_room
 
 EVIDENCE_KEPT = 20
 CAUSED_WITHIN = 600.0   # seconds between a cause and its consequence
-# Of several rules that one request breaks, the first here is the finding; the others stand in its `also`.
+# Of several rules that one request breaks, the first in this list makes the finding; the others go into its `also`.
 ONE_REQUEST = (
     "deregistration-at-failover", "failback-without-registration", "signalling-to-unregistered-server",
     "failback-during-call", "premature-failback", "primary-not-tried-first", "credentials-to-wrong-server",
@@ -35,11 +35,11 @@ ONE_REQUEST = (
 
 
 class Faults:
-    """Gathers faults of many lines, and by (line, phone) what was checked of each. `left_open` is told of every check
+    """Collects the faults of many lines, and the checks of each (line, phone). `left_open` is called for every check
     that could not be decided.
 
-    No more than `limit` faults, and lines with checks, are kept; `made` counts the faults there ever were, `evicted`
-    those that had to go.
+    At most `limit` faults, and lines with checks, are kept; `made` counts all faults ever made, `evicted` those dropped
+    for the limit.
     """
 
     __slots__ = ("_repetitions", "by_expectation", "checks", "done", "evicted", "left_open", "limit", "made",
@@ -60,14 +60,14 @@ class Faults:
         self._repetitions = Repetitions()
 
     def obey(self, rules: Iterable[Rule]) -> None:
-        """These rules are in force; what was found by others stays found."""
+        """Put these rules in force; findings of earlier rules stay."""
         self.by_expectation.clear()
         for rule in rules:
             for expectation in sorted(rule.expectations):
                 self.by_expectation.setdefault(expectation, []).append(rule)
 
     def take(self, step: Step, subject: Subject) -> None:
-        """Take in what one step of a line observed."""
+        """Take in the observations of one step of a line."""
         if step.observations:
             self.judge_all(step.observations, subject)
         key = line_of_phone(subject)
@@ -75,12 +75,12 @@ class Faults:
             del self.open[key]
 
     def judge_all(self, observations: Iterable[Observation], subject: Subject) -> None:
-        """Take in observations, those of one event together: one request makes one finding."""
+        """Take in observations; those of the same event are judged together: one request makes one finding."""
         for _, of_event in groupby(observations, lambda observation: id(observation.event)):
             self.judge(of_event, subject)
 
     def doubt(self, lost: Lost) -> None:
-        """The capture turns out to lack a packet of this phone: what was said of it since about then is likely only
+        """The capture turns out to lack a packet of this phone: its faults since about that time become only likely
         (reference-model.md 4, `capture-complete`)."""
         since = lost.time if lost.since is None else min(lost.since, lost.time)
         for fault in reversed(self.of_phone.get(lost.phone, ())):
@@ -89,8 +89,8 @@ class Faults:
             fault.told = in_doubt(fault.told, Assumption.CAPTURE_COMPLETE)
 
     def started(self, phone: int) -> None:
-        """The phone was seen to start, and may have other settings since: that those that are declared were in force
-        before is an assumption (C8)."""
+        """The phone was seen to start, and may have new settings since: that the declared settings were in force before
+        becomes an assumption (C8)."""
         for fault in reversed(self.of_phone.get(phone, ())):
             if Assumption.SETTINGS_IN_FORCE in fault.told.assumptions:
                 return
@@ -98,7 +98,8 @@ class Faults:
                 fault.told = in_doubt(fault.told, Assumption.SETTINGS_IN_FORCE)
 
     def judge(self, observations: Iterable[Observation], subject: Subject) -> None:
-        """Take in observations of one event: of the rules of one request the first is the finding, others stand beside.
+        """Take in the observations of one event: the first of the rules that a request breaks makes the finding, with
+        the others listed in it.
         """
         broken: dict[str, tuple[Rule, Observation]] = {}
         for rule, observation in (pair for one in observations for pair in self._broken(one, subject)):
@@ -133,8 +134,8 @@ class Faults:
 
     def _fault(self, rule: Rule, observation: Observation, grade: Severity, also: tuple[str, ...],
                subject: Subject) -> Fault:
-        """The open fault that the observation joins, or a new one. The worst observation is the one it tells of: an
-        error must not pass for the info that came before it."""
+        """The open fault that the observation joins, or a new one. A fault reports its worst observation: an error must
+        not pass for the info that came before it."""
         of_line = self.open.setdefault(line_of_phone(subject), {})
         of_phone = self.of_phone.setdefault(observation.event.phone, [])
         fault = of_line.get(rule.id)
@@ -145,17 +146,17 @@ class Faults:
             if len(self.done) >= self.limit:
                 self._shed()
             self.done.append(fault)
-            # asked for again, since who sheds makes these lists anew
+            # looked up again, since `_shed` replaces these lists
             self.of_phone.setdefault(observation.event.phone, []).append(fault)
         elif grade.rank > fault.grade.rank:
             fault.told, fault.grade, fault.also = observation, grade, also
-            of_phone.remove(fault)  # it stands in the order of what it tells of
+            of_phone.remove(fault)  # keeps the order of the reported observations
             of_phone.append(fault)
         return fault
 
     def forget(self, before: float, known: Set[LineOfPhone]) -> None:
-        """Forget the faults that nothing can join any more and that tell of something before that time (seconds since
-        the epoch), and all of lines that are not `known`."""
+        """Forget the faults that nothing can join any more and whose observation is before that time (seconds since the
+        epoch), and everything of lines that are not `known`."""
         self.release([whose for whose in (*self.checks, *self.open) if whose not in known], ())
         self._repetitions.forget(before)
         self.checks.sum_up(before)
@@ -163,19 +164,19 @@ class Faults:
         self._without({fault.number for fault in self.done if fault.told.time < before and fault.number not in open_})
 
     def begin_anew(self) -> None:
-        """Nothing that comes may join or repeat what was."""
+        """Start anew: later observations neither join nor repeat earlier faults."""
         self.open.clear()
         self._repetitions = Repetitions()
 
     def tighten(self, limit: float) -> None:
-        """Another bound from now on."""
+        """Set another bound."""
         self.limit = limit
         while len(self.done) > limit:
             self._shed()
         self.checks.tighten(limit)
 
     def release(self, whose: Collection[LineOfPhone], phones: Iterable[int]) -> None:
-        """These lines and phones were forgotten."""
+        """Forget these lines and phones."""
         self.checks.release(whose)
         for each in whose:
             self.open.pop(each, None)
@@ -185,7 +186,7 @@ class Faults:
             self._repetitions.release(set(whose))
 
     def _shed(self) -> None:
-        """Too many faults: the older half goes, those first that nothing can join any more."""
+        """Too many faults: drop the older half, starting with those that nothing can join any more."""
         open_ = self._joinable()
         ranked = sorted(self.done, key=lambda fault: (fault.number in open_, fault.number))
         gone = {fault.number for fault in ranked[:len(ranked) // 2 + 1]}
@@ -197,11 +198,11 @@ class Faults:
                 del self.open[whose]
 
     def _joinable(self) -> set[int]:
-        """The numbers of the faults that something may join still."""
+        """The numbers of the faults that an observation may still join."""
         return {fault.number for of_line in self.open.values() for fault in of_line.values()}
 
     def _without(self, gone: Set[int]) -> None:
-        """Forget the faults of these numbers; what they led to has no cause then."""
+        """Drop the faults with these numbers; their consequences then have no cause."""
         if not gone:
             return
         self.done = [fault for fault in self.done if fault.number not in gone]
@@ -213,11 +214,11 @@ class Faults:
                 fault.cause = None
 
     def since(self, number: int) -> list[Fault]:
-        """The faults from that number on, in their order."""
+        """The faults from that number on, in order."""
         return self.done[bisect_left(self.done, number, key=lambda fault: fault.number):]
 
     def held(self, subject: Subject, phone: int, now: float) -> Held:
-        """What is held against a line at `now`, so that what comes next can be taken back."""
+        """A copy of the faults and checks of a line at `now`, so that later ones can be undone with `take_back`."""
         key = line_of_phone(subject)
         faults = [(fault, replace(fault, evidence=dict(fault.evidence))) for fault in self.of_phone.get(phone, ())
                   if line_of_phone(fault.subject) == key]
@@ -227,7 +228,7 @@ class Faults:
         return Held(faults, dict(self.open.get(key, {})), checks)
 
     def take_back(self, subject: Subject, phone: int, held: Held) -> None:
-        """What was said of the line since does not stand: a packet that came late shows otherwise."""
+        """Undo the faults and checks of the line since `held`: a late packet disproves them."""
         key = line_of_phone(subject)
         before = {fault.number for fault, _ in held.faults}
         for fault in self.of_phone.get(phone, []).copy():
@@ -243,9 +244,9 @@ class Faults:
         self.checks[key] = held.checks
 
     def finish(self, loss: float) -> None:
-        """All has been read, and `loss` is the share of packets that turned out to lack. What rests on packets that are
-        not there needs a gap-free flow of the phone about then, and stays undecided where even that proves nothing; the
-        rest is likely only (reference-model.md 4)."""
+        """All captures were read, and `loss` is the share of packets that they lack. A fault that rests on absent
+        packets needs a gap-free flow of the phone about that time; it stays undecided if even that proves nothing.
+        Other faults become only likely (reference-model.md 4)."""
         for fault in self.done:
             told = left_standing(fault, loss)
             if told is None:
@@ -255,7 +256,7 @@ class Faults:
                 fault.told = told
 
     def lost_to_gaps(self, fault: Fault) -> None:
-        """The packets that lack leave it undecided."""
+        """Count the fault's checks as undecided because of missing packets."""
         self.checks.of(line_of_phone(fault.subject)).open[fault.rule.id, Reason.LOSS_NEARBY] += fault.times
 
     def findings(self, wanted: Callable[[ModelEvent], bool] = lambda _: True) -> list[Finding]:
@@ -265,7 +266,8 @@ class Faults:
 
 
 def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -> int | None:
-    """The latest fault of the line, not long ago, of which one of this rule is a consequence."""
+    """The number of the line's latest fault, not long ago, of which one of this rule is a consequence; None without
+    one."""
     causes = [fault.number for fault in before if fault.rule.id in rule.consequence_of
               and line_of_phone(fault.subject) == line_of_phone(subject)
               and 0 <= time - fault.told.time <= CAUSED_WITHIN]
@@ -273,7 +275,8 @@ def _cause(rule: Rule, time: float, subject: Subject, before: Iterable[Fault]) -
 
 
 def rearms(step: Step, settings: LineSettings) -> bool:
-    """A fault may be said again after a move of the line, or a 200 to a REGISTER where it had no live binding."""
+    """Whether a fault may be reported anew: after a move of the line, or a 200 to a REGISTER when it had no live
+    binding."""
     event = step.event
     if not isinstance(event, Answered) or step.before is step.after:
         return False
@@ -286,5 +289,5 @@ def rearms(step: Step, settings: LineSettings) -> bool:
 
 
 def _has_left(before: Stay | None, after: Stay | None) -> bool:
-    """Whether a line that worked with a server works with that no more."""
+    """Whether a line has stopped working with the server that it worked with."""
     return before is not None and (after is None or after.server != before.server)

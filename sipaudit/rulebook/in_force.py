@@ -1,4 +1,4 @@
-"""The rules in force and the findings that shall not count, as a user names them."""
+"""Loads the rules in force, and the suppressed findings, as given by a user."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sipaudit.rulebook.suppress import Suppressions, load_suppressions
 
 
 def load_rules(extra: Iterable[str], suppress: str | None, zone: tzinfo) -> tuple[RulePack, Suppressions]:
-    """What `--rules` and `--suppress` name; times without a zone of their own are in `zone`. Raises InputErrors with
-    all that is wrong in either."""
+    """Load the files of `--rules` and `--suppress`; times without a time zone are in `zone`. Raises InputErrors with
+    all the errors of both."""
     try:
         pack = load_pack(extra)
     except InputError as error:

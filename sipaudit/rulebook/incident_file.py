@@ -1,4 +1,4 @@
-"""One incident kind read: thresholds as data, and sentences that name each of them."""
+"""Reads one incident kind: its thresholds as data, and sentences that mention each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ("id", "title", "thresholds", "text", "documentation")
 
 
 class Unit(StrEnum):
-    """What a threshold is a number of."""
+    """The unit of a threshold."""
 
     COUNT = "count"
     SECONDS = "seconds"
@@ -27,7 +27,7 @@ class Unit(StrEnum):
 
 
 class Threshold(Struct, frozen=True):
-    """What a threshold may be, and what it says."""
+    """The valid range of a threshold, and its meaning."""
 
     unit: Unit
     low: float
@@ -59,7 +59,7 @@ THRESHOLDS: dict[str, Threshold] = {
 
 
 def read_incident(fields: Fields, file: str) -> IncidentKind:
-    """The incident kind of one file; what could not be read of it has been said."""
+    """The incident kind of one file; errors are added to the problems."""
     fields.keys(KEYS)
     given = fields.mapping("thresholds", "{phones: 2, within: 60}")
     text = fields.mapping("text", "{starts: TEXT, ends: TEXT}")
@@ -83,7 +83,7 @@ def _known(name: str, given: Fields) -> bool:
 
 
 def read_thresholds(given: Fields, names: list[str]) -> dict[str, float]:
-    """The values of these thresholds, as far as they are valid."""
+    """Those of these thresholds that are valid, with their values."""
     read: dict[str, float] = {}
     for name in names:
         value = _value(given, name, THRESHOLDS[name])
@@ -110,7 +110,7 @@ def say(text: str, thresholds: Mapping[str, float]) -> str:
 
 
 def in_unit(name: str, value: float) -> str:
-    """A threshold as a person reads it."""
+    """A threshold in readable form."""
     unit = THRESHOLDS[name].unit
     if unit is Unit.SECONDS:
         return in_words(value)

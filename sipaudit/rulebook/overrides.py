@@ -16,7 +16,7 @@ from sipaudit.yamlfile.wording import hint, quoted
 
 
 class Override(Struct, frozen=True):
-    """What one item says of the rule, the incident kind, or both, of an id; None and empty leave as it is."""
+    """The changes of one item to the rule, the incident kind, or both, of an id; None and empty mean no change."""
 
     severity: Severity | None
     enabled: bool | None
@@ -25,7 +25,7 @@ class Override(Struct, frozen=True):
     where: str
 
     def of_rule(self, rule: Rule) -> Rule:
-        """The rule changed. A severity that is stated holds whatever the facts and the repetitions."""
+        """The changed rule. A stated severity applies whatever the facts and the repetitions."""
         if self.severity is not None:
             rule = replace(rule, severity=self.severity, severities=(), escalate=())
         return replace(rule, tolerance={**rule.tolerance, **self.tolerance}) if self.tolerance else rule
@@ -37,7 +37,7 @@ class Override(Struct, frozen=True):
 
 def read_overrides(root: Fields, rules: Mapping[str, Rule], kinds: Mapping[str, IncidentKind], file: str
                    ) -> dict[str, Override]:
-    """The overrides of one file, by the id of what they change; what could not be read has been said."""
+    """The overrides of one file, by the id of what they change; errors are added to the problems."""
     root.keys(("override",))
     items, read = root.mapping("override", "{premature-failback: {severity: info}}"), {}
     for name in items.node.items:

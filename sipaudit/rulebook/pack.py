@@ -1,4 +1,4 @@
-"""Reading rule packs: the one that ships, and what `--rules` lays over it.
+"""Reads rule packs: the one that ships, and what `--rules` lays over it.
 
 All errors of a pack are raised together, each with file and line.
 """
@@ -27,21 +27,21 @@ from sipaudit.yamlfile.wording import suggestion
 
 TEST_SUFFIX = ".test.yaml"
 PACK = "ea66546"
-_REQUIREMENT = re.compile("[RCFB][0-9]+")   # of reference-model.md; anything else a rule of one's own may rest on
+_REQUIREMENT = re.compile("[RCFB][0-9]+")   # of reference-model.md; custom rules may also cite any other basis
 
 
 def pack_folder() -> Path:
-    """Where the rules that ship with the program lie: inside the wheel, in a checkout beside the package."""
+    """The folder of the rules that ship with the program: inside the package in a wheel, next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "rules"
     return (inside if inside.is_dir() else package.parent / "rules") / PACK
 
 
 def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
-    """The rules that ship, and over them each file or folder of `extra` in turn.
+    """The rules that ship, with each file or folder of `extra` laid over them in turn.
 
-    Raises InputErrors with every fault found. Conditions are checked now but for those of the pack that ships, which
-    its tests have checked: so no typing error can hide until an outage.
+    Raises InputErrors with every error found. Conditions are compiled now, so that no typing error can stay hidden
+    until an outage; those of the shipped pack are not, as its tests have checked them.
     """
     loader = Loader(what_ships())
     for named in extra:
@@ -50,14 +50,14 @@ def load_pack(extra: Iterable[str | Path] = ()) -> RulePack:
 
 
 class Pack(Struct, frozen=True):
-    """What a folder of rules holds, each kind by id."""
+    """The contents of a folder of rules, each kind by id."""
 
     rules: dict[str, Rule]
     kinds: dict[str, IncidentKind]
 
 
 def what_ships() -> Pack:
-    """The pack that ships, read once: to read it takes longer than many a capture."""
+    """The shipped pack, read once per process: reading it takes longer than analysing many a capture."""
     return _read_once(pack_folder())
 
 
@@ -67,8 +67,8 @@ def _read_once(folder: Path) -> Pack:
 
 
 def read_pack(folder: Path, *, check: bool) -> Pack:
-    """A pack below all: its folders are the groups, and no id stands in it twice. `check` compiles its conditions.
-    Raises InputErrors with every fault found."""
+    """A base pack: its folders are the groups, and ids are unique. `check` compiles its conditions. Raises InputErrors
+    with every error found."""
     files = rule_files(folder)
     if not files:
         raise InputError("no rule files here", fix="reinstall sipaudit: its rules are missing", file=str(folder))
@@ -101,14 +101,14 @@ def _check_basis(rule: Rule, fields: Fields) -> None:
 
 
 def rule_files(folder: Path) -> list[Path]:
-    """The rule files below a folder, without their tests, and without pipes, of which nobody knows when they end."""
+    """The rule files below a folder, except test files and pipes, which may never end."""
     return sorted(path for path in folder.rglob("*.yaml")
                   if not path.name.endswith(TEST_SUFFIX) and not path.is_fifo())
 
 
 def closed_folders(folder: Path) -> list[InputError]:
-    """An error for each folder below it, itself included, that may not be looked into: what lies there would be left
-    out in silence."""
+    """An error for each folder below this one, or itself, that may not be read: its files would otherwise be silently
+    left out."""
     refused: list[OSError] = []
     for _ in os.walk(folder, onerror=refused.append):
         pass
@@ -116,7 +116,7 @@ def closed_folders(folder: Path) -> list[InputError]:
 
 
 class Taken(Struct, frozen=True):
-    """A file that was laid over the pack: what it holds in words, and its rule when it is one that is replayed."""
+    """A file that was laid over the pack: a description of its contents, and its rule if that is a replayed one."""
 
     file: str
     what: str
@@ -124,7 +124,7 @@ class Taken(Struct, frozen=True):
 
 
 class Loader:
-    """Gathers rules by id over those of a pack, later ones over earlier ones, and every error on the way."""
+    """Collects rules by id over those of a pack, later ones replacing earlier ones, and all errors."""
 
     def __init__(self, pack: Pack) -> None:
         self.errors: list[InputError] = []
@@ -134,7 +134,7 @@ class Loader:
         self._shipped = pack
         self._disabled: set[str] = set()
         self._changed: dict[str, str] = {}
-        self._causes: list[tuple[str, str, int]] = []   # a rule that another names, with file and line
+        self._causes: list[tuple[str, str, int]] = []   # ids in `consequence_of`, each with file and line
 
     def _keep(self, read: Rule | IncidentKind) -> None:
         if isinstance(read, IncidentKind):
@@ -143,7 +143,7 @@ class Loader:
             self._rules[read.id] = read
 
     def add(self, named: Path) -> None:
-        """One `--rules`: the rules of a file or folder first, then its overrides."""
+        """Add one `--rules` file or folder: its rules first, then its overrides."""
         closed = closed_folders(named) if named.is_dir() else []
         self.errors += closed
         files = rule_files(named) if named.is_dir() else [named]
@@ -181,7 +181,7 @@ class Loader:
         self.taken.append(Taken(str(path), f"{what} {read.id}", replayed))
 
     def _check_kind(self, read: IncidentKind, fields: Fields) -> None:
-        """What detects incidents knows their kinds and the thresholds of each: neither can be invented."""
+        """An incident kind must be a known one, with the same thresholds: the detectors are written for these."""
         known = self._kinds.get(read.id)
         if known is None:
             fields.wrong("id", f"there is no incident kind {read.id!r}", suggestion(read.id, sorted(self._kinds)))
@@ -201,7 +201,7 @@ class Loader:
                 (self._disabled.discard if override.enabled else self._disabled.add)(name)
 
     def done(self) -> RulePack:
-        """Everything in force; raises InputErrors when anything was wrong."""
+        """All rules in force. Raises InputErrors if there were any errors."""
         self.errors += [
             InputError(f"consequence_of: there is no rule {name!r}", file=file, line=line,
                        fix=suggestion(name, sorted(self._rules)))
@@ -217,12 +217,12 @@ class Loader:
         )
 
     def _off(self) -> Iterator[str]:
-        """What is not looked for: that nothing of it was found says nothing."""
+        """A note on what is switched off: that none of it was found then means nothing."""
         if self._disabled:
             yield f"Switched off by --rules: {', '.join(sorted(self._disabled))}."
 
     def _limits(self, kinds: Iterable[str], rules: Iterable[Rule]) -> Iterator[str]:
-        """What is looked for within other limits: that nothing of it was found says less, or more, than it would."""
+        """Notes on changed limits: that nothing was found then means less, or more, than with the shipped ones."""
         counted = [name for name in kinds if self._kinds[name].thresholds != self._shipped.kinds[name].thresholds]
         if counted:
             yield f"Thresholds changed by --rules: {', '.join(counted)}."
@@ -232,7 +232,7 @@ class Loader:
             yield f"Tolerances changed by --rules: {', '.join(timed)}."
 
     def _raised(self, rules: list[Rule]) -> Iterator[str]:
-        """A severity above the pack's, in sentences for the report."""
+        """Notes on severities above those of the pack, as sentences for the report."""
         for rule in rules:
             shipped = self._shipped.rules.get(rule.id)
             if shipped is None or rule.id not in self._changed:
@@ -253,10 +253,10 @@ def read_file(path: Path) -> Fields:
 
 
 def read_rule(path: Path, fields: Fields, replaced: Mapping[str, Rule], *, check: bool) -> Rule | IncidentKind:
-    """The rule or incident kind of one file; what is wrong with it stands in the problems of its fields. `check`
-    compiles conditions at once.
+    """The rule or incident kind of one file; its errors are in the problems of its fields. `check` compiles conditions
+    at once.
 
-    The group is that of its folder, else of the rule it replaces, else told by its keys.
+    The group is that of its folder; otherwise that of the rule that it replaces; otherwise inferred from its keys.
     """
     items = fields.node.items
     if "id" not in items and "override" not in items:

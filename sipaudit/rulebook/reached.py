@@ -1,4 +1,4 @@
-"""What was checked of each line: how often rules were reached, and how often they could not be decided."""
+"""Counts, by line, how often rules were reached, and how often they could not be decided."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LineOfPhone = tuple[str, str]
 
 
 class Party(Protocol):
-    """Whose rule was broken."""
+    """The line and phone that a rule is checked on."""
 
     @property
     def line(self) -> str: ...
@@ -25,13 +25,13 @@ class Party(Protocol):
 
 
 def line_of_phone(party: Party) -> LineOfPhone:
-    """What is said of it is put down under this."""
+    """The key for all findings and checks of a party."""
     return party.line, party.phone
 
 
 class Checks:
-    """What was checked of one line: `reached` by rule, and `open` (not decided) by rule and reason; `last` when that
-    happened which was checked last, or something was said of the line that may still be taken back."""
+    """The checks of one line: `reached` by rule, and `open` (not decided) by rule and reason; `last`: the time of the
+    last check, or of the last copy (`Faults.held`) to which the line may still be taken back."""
 
     __slots__ = ("last", "open", "reached")
 
@@ -41,14 +41,13 @@ class Checks:
         self.open: Counter[tuple[str, Reason]] = Counter()
 
     def add(self, others: Checks) -> None:
-        """What was checked of another line as well."""
+        """Add the checks of another line."""
         self.reached.update(others.reached)
         self.open.update(others.open)
 
 
 class ChecksOfLines(dict[LineOfPhone, Checks]):
-    """Those of the lines that are kept, no more than `limit` of them. What was checked of others, or long ago, is
-    summed up in `gone`."""
+    """The checks of at most `limit` lines. Those of other lines, and old ones, are summed up in `gone`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +55,7 @@ class ChecksOfLines(dict[LineOfPhone, Checks]):
         self.gone = Checks()
 
     def of(self, whose: LineOfPhone) -> Checks:
-        """What was checked of a line at a phone; where too many are kept, the oldest are only summed up."""
+        """The checks of a line at a phone; if there are too many lines, the oldest is moved to `gone`."""
         checks = self.get(whose)
         if checks is None:
             if len(self) >= self.limit:
@@ -65,14 +64,15 @@ class ChecksOfLines(dict[LineOfPhone, Checks]):
         return checks
 
     def totals(self) -> Checks:
-        """What was checked of all lines, those that are kept no longer included."""
+        """The checks of all lines, including those in `gone`."""
         total = Checks()
         for checks in (self.gone, *self.values()):
             total.add(checks)
         return total
 
     def sum_up(self, before: float) -> None:
-        """Of lines of which nothing was checked since then (seconds since the epoch) only what is open is told by line.
+        """Move the checks of lines without any check since then (seconds since the epoch) to `gone`; only open checks
+        stay by line.
         """
         for whose, checks in list(self.items()):
             if checks.last < before:
@@ -83,13 +83,13 @@ class ChecksOfLines(dict[LineOfPhone, Checks]):
                     self.gone.add(self.pop(whose))
 
     def tighten(self, limit: float) -> None:
-        """Another bound from now on."""
+        """Set another bound."""
         self.limit = limit
         while len(self) > limit:
             self._forget_oldest()
 
     def release(self, whose: Iterable[LineOfPhone]) -> None:
-        """These lines were forgotten."""
+        """Move the checks of these forgotten lines to `gone`."""
         for each in whose:
             checks = self.pop(each, None)
             if checks is not None:

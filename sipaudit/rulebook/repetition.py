@@ -1,4 +1,4 @@
-"""How often a rule was broken of late, on a line or on how many lines of an entry: repetition makes it worse."""
+"""Counts recent breaches of a rule, on a line or by lines of an entry: repetition raises the severity."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sipaudit.rulebook.rules import Escalation, GroupBy, Rule
 
 
 class Repetitions:
-    """Remembers as many of the latest times, by rule and series, as their escalation counts to."""
+    """Stores, by rule and series, as many of the latest times as the escalation counts to."""
 
     def __init__(self) -> None:
         self._recent: dict[tuple[str, Escalation, str, str], dict[object, float]] = {}
         self._numbers = count()
 
     def severity(self, rule: Rule, time: float, party: Party) -> Severity | None:
-        """The worst severity whose count this breach at `time` (seconds) reaches, None when it reaches none."""
+        """The worst severity whose count this breach at `time` (seconds) reaches, None if it reaches none."""
         reached = [step.severity for step in rule.escalate if self._reaches(rule, step, time, party)]
         return max(reached, key=lambda severity: severity.rank, default=None)
 
     def forget(self, before: float) -> None:
-        """Forget the series of which nothing counts any more at that time (seconds since the epoch)."""
+        """Forget the series whose latest breach no longer counts at that time (seconds since the epoch)."""
         self._recent = {key: recent for key, recent in self._recent.items()
                         if next(reversed(recent.values())) + key[1].within >= before}
 
@@ -38,9 +38,9 @@ class Repetitions:
         elif party.entry is not None:
             group = (party.entry, "")
         else:
-            return False  # the lines of an entry that nobody knows cannot be counted
+            return False  # lines of an unknown entry cannot be counted
         recent = self._recent.setdefault((rule.id, step, *group), {})
-        recent.pop(member, None)  # what comes again moves to the end
+        recent.pop(member, None)  # a repeated member moves to the end
         recent[member] = time
         if len(recent) > step.count:
             del recent[next(iter(recent))]

@@ -1,4 +1,4 @@
-"""One rule file read.  Its keys stand in a fixed order; all that is wrong with it is said at once."""
+"""Reads one rule file. All its errors are reported at once."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ KEYS = ("id", "title", "severity", "severities", "escalate", "basis", "on", "whe
 OPTIONAL = frozenset({"severities", "escalate", "when", "consequence_of"})
 SETTINGS_KEYS = ("id", "title", "severity", "severities", "basis", "message", "documentation")
 MESSAGE_KEYS = ("expected", "observed", "when")
-DOCUMENTATION = {   # its keys, and how each part is headed
+DOCUMENTATION = {   # its keys, and the heading of each part
     "what": "What it says", "why": "Why it matters", "false_positives": "When it may be wrong",
     "misses": "What it does not see", "fix": "What to do",
 }
 ID = re.compile("[a-z][a-z0-9-]{0,63}")
-MOST = 10_000        # repetitions that an escalation may count to
+MOST = 10_000        # the maximum count of an escalation
 
 
 class RuleFile:
@@ -40,7 +40,7 @@ class RuleFile:
         self._facts: Iterable[str] = SETTING_FACTS if group is Group.SETTINGS else FACTS
 
     def rule(self) -> Rule:
-        """The rule; what could not be read of it has been said."""
+        """The rule; errors are added to the problems."""
         fields, replayed = self._fields, self._group is not Group.SETTINGS
         fields.keys(KEYS if replayed else SETTINGS_KEYS, OPTIONAL)
         on = fields.mapping("on", "{expectation: NAME, verdict: NAME}")
@@ -101,7 +101,7 @@ class RuleFile:
 
 
 def identity(fields: Fields) -> str:
-    """The id: suppressions, dashboards and shells name it."""
+    """The id, which suppressions, dashboards and shells refer to."""
     name = fields.text("id")
     if name and not ID.fullmatch(name):
         fields.wrong("id", f"the id {quoted(name)} is no word", "write small letters, digits and dashes, at most 64")

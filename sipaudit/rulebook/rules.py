@@ -1,4 +1,4 @@
-"""Rules and incident kinds as values: one file of a pack is one of them."""
+"""Rules and incident kinds as values: each file of a pack holds one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sipaudit.yamlfile.wording import quoted, suggestion
 
 
 class Group(StrEnum):
-    """The folders of a pack. The first three hold rules that judge what the model observed."""
+    """The folders of a pack. The first three hold rules on the model's observations."""
 
     REGISTRATION = "registration"
     FAILOVER = "failover"
@@ -29,7 +29,7 @@ REPLAYED = frozenset({Group.REGISTRATION, Group.FAILOVER, Group.FAILBACK})
 
 
 class Wording(Struct, frozen=True):
-    """One way to say a finding; the first whose condition holds is taken."""
+    """One pair of texts for a finding; the first whose condition holds is used."""
 
     expected: str
     observed: str
@@ -60,12 +60,14 @@ class Escalation(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """What makes a finding: which observations (`expectations`, `verdicts`, an optional condition), and how it is said.
+    """What makes a finding: the observations concerned (`expectations`, `verdicts`, an optional condition), and its
+    texts.
 
-    A rule of the group `settings` takes no observations: settings alone break it. `severities` are tried in their
-    order before `severity`. `basis` are ids of reference-model.md, `tolerance` seconds by the fields of Tolerances
-    that an override sets for this rule, `file` is its source.
-    A finding of a rule named in `consequence_of`, on the same line shortly before, is this one's cause.
+    A rule of the group `settings` takes no observations: settings alone break it. `severities` are tried in order
+    before `severity`. `basis`: ids of reference-model.md; `tolerance`: seconds by the fields of Tolerances that an
+    override sets for this rule; `file`: its source.
+
+    A finding of a rule in `consequence_of`, on the same line shortly before, is the cause of a finding of this rule.
     """
 
     id: str
@@ -85,31 +87,31 @@ class Rule(Struct, frozen=True):
     consequence_of: frozenset[str] = frozenset()
 
     def severity_of(self, facts: Mapping[str, Fact]) -> Severity:
-        """How severe a finding with these facts is, the first time."""
+        """The severity of a finding with these facts, before repetitions."""
         return next((grade.severity for grade in self.severities if grade.when.holds(facts)), self.severity)
 
     def least_severity(self, facts: Mapping[str, Fact], regimes: Iterable[Regime]) -> Severity:
-        """The same where the line's regime may be any of these: what only some make graver is not proven
-        (reference-model.md 4)."""
+        """The same if the line's regime may be any of these: the least of their severities, as what only some regimes
+        make graver is not proven (reference-model.md 4)."""
         if facts.get("regime") is not None:
             return self.severity_of(facts)
         possible = (self.severity_of({**facts, "regime": str(regime)}) for regime in regimes)
         return min(possible, key=lambda severity: severity.rank)
 
     def wording(self, facts: Mapping[str, Fact]) -> Wording:
-        """How a finding with these facts is said."""
+        """The wording for a finding with these facts."""
         return next((one for one in self.message if one.when is None or one.when.holds(facts)), self.message[-1])
 
     @property
     def levels(self) -> tuple[Severity, ...]:
-        """Every severity that a finding of the rule can have, the worst first."""
+        """Every severity that a finding of the rule can have, worst first."""
         stated = {self.severity, *(grade.severity for grade in self.severities),
                   *(step.severity for step in self.escalate)}
         return tuple(sorted(stated, key=lambda severity: -severity.rank))
 
 
 class IncidentKind(Struct, frozen=True):
-    """A kind of incident (reference-model.md 7): its thresholds by name, and when it starts and ends in words."""
+    """A kind of incident (reference-model.md 7): its thresholds by name, and when it starts and ends, as sentences."""
 
     id: str
     title: str
@@ -121,8 +123,8 @@ class IncidentKind(Struct, frozen=True):
 
 
 class RulePack(Struct, frozen=True):
-    """All rules in force, each kind by id. `notes` are sentences that the report has to say about them, `known` the ids
-    of all rules, those that were taken out of force included."""
+    """All rules in force, each kind by id. `notes`: sentences about them for the report; `known`: the ids of all rules,
+    including those switched off."""
 
     rules: tuple[Rule, ...]
     settings: tuple[Rule, ...] = ()
@@ -132,11 +134,11 @@ class RulePack(Struct, frozen=True):
 
     @property
     def of_lines(self) -> tuple[Rule, ...]:
-        """Every rule that makes findings: on what was observed, and on settings."""
+        """Every rule that makes findings: on observations, and on settings."""
         return (*self.rules, *self.settings)
 
     def find(self, name: str) -> list[Rule | IncidentKind]:
-        """What has this id: a rule, an incident kind or both. Raises InputError with the nearest id."""
+        """The rule, the incident kind, or both, with this id. Raises InputError with the nearest id."""
         everything: list[Rule | IncidentKind] = [*self.of_lines, *self.incidents]
         found = [one for one in everything if one.id == name]
         if not found and name in self.known:
@@ -147,8 +149,8 @@ class RulePack(Struct, frozen=True):
         return found
 
     def tolerances_of(self, site: Tolerances) -> dict[str, Tolerances]:
-        """By expectation, the tolerances that overrides lay over those of the site. Of several rules that share an
-        expectation the most tolerant counts: what one allows cannot be held against a phone by another."""
+        """By expectation, the tolerances that overrides set in place of those of the site. If several rules share an
+        expectation, the most tolerant one counts: what one rule allows cannot be a fault by another."""
         stated = {name for rule in self.rules if rule.tolerance for name in rule.expectations}
         return {name: self._tolerances(name, site) for name in sorted(stated)}
 

@@ -1,4 +1,4 @@
-"""`--suppress`: findings that someone has looked at and does not want to count (contract.md 2)."""
+"""`--suppress`: findings that someone has reviewed and does not want to count (contract.md 2)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _WILD = re.compile(r"[*?\[]")
 
 
 class Suppression(Struct, frozen=True):
-    """One item. None matches anything; `start`, `end` and `expires` wait for the first packet."""
+    """One item. A criterion that is None matches anything; `start`, `end` and `expires` are resolved at the first
+    packet."""
 
     rule: re.Pattern[str]
     reason: str
@@ -42,7 +43,7 @@ class Suppression(Struct, frozen=True):
     expires: When | None = None
 
     def means(self, finding: Finding, first: float) -> bool:
-        """Whether a finding of its rule is meant, expired or not; `first` is the time of the first packet."""
+        """Whether a finding of its rule matches, expired or not; `first` is the time of the first packet."""
         return (
             (self.line is None or self.line.fullmatch(finding.line or "") is not None)
             and (self.phone is None or _within(finding.phone, self.phone))
@@ -52,7 +53,7 @@ class Suppression(Struct, frozen=True):
         )
 
     def expired(self, finding: Finding, first: float) -> bool:
-        """Whether the item counted no longer when the finding happened; one of the settings alone has no time."""
+        """Whether the item had expired when the finding happened; a finding on settings alone has no time."""
         return self.expires is not None and finding.time is not None and finding.time >= self.expires.resolve(first)
 
 
@@ -64,7 +65,7 @@ def _within(phone: str | None, network: Network) -> bool:
 
 
 def _names(server: str | None) -> tuple[str, ...]:
-    """A server as a glob may name it: `10.0.0.1:5060/udp`, `10.0.0.1:5060` or `10.0.0.1`."""
+    """The names of a server that a glob may match: `10.0.0.1:5060/udp`, `10.0.0.1:5060` or `10.0.0.1`."""
     if server is None:
         return ()
     key = server.partition("/")[0]
@@ -72,14 +73,14 @@ def _names(server: str | None) -> tuple[str, ...]:
 
 
 class Suppressions:
-    """The items of a file, in their order: the first that means a finding gives its reason."""
+    """The items of a file, in order: the first that matches a finding gives the reason."""
 
     def __init__(self, items: tuple[Suppression, ...] = ()) -> None:
         self.items = items
         self._of_rule: dict[str, list[Suppression]] = {}
 
     def mark(self, findings: Iterable[Finding], first: float) -> tuple[list[Finding], list[str]]:
-        """The findings, those that are suppressed with their reason; and sentences on items that suppressed nothing."""
+        """The findings, with a reason on those that are suppressed; and sentences on items that suppressed nothing."""
         used: set[int] = set()
         late: set[int] = set()
         marked = [self._mark(finding, first, used, late) for finding in findings]
@@ -88,7 +89,8 @@ class Suppressions:
         return marked, idle
 
     def _mark(self, finding: Finding, first: float, used: set[int], late: set[int]) -> Finding:
-        """An item is used, too, where another one before it gave the reason. Two may stand in one line of the file."""
+        """Suppress a finding, if an item matches. All matching items count as used, not only the first. Items are told
+        apart by identity: two may be on one line of the file."""
         if finding.rule not in self._of_rule:
             self._of_rule[finding.rule] = [item for item in self.items if item.rule.fullmatch(finding.rule)]
         meant = [item for item in self._of_rule[finding.rule] if item.means(finding, first)]
@@ -99,8 +101,8 @@ class Suppressions:
 
 
 def load_suppressions(path: str | Path | None, zone: tzinfo, rules: frozenset[str] | None) -> Suppressions:
-    """Read a file of suppressions, if there is one; times without a zone of their own are in `zone`, `rules` are the
-    ids that there are (None: not known).
+    """Read a file of suppressions, if given; times without a time zone are in `zone`, `rules` are the existing ids
+    (None: not known).
 
     Raises InputErrors with everything that is wrong.
     """
@@ -147,7 +149,7 @@ class _Item:
         if len(text) > LONGEST_GLOB:
             self._fields.wrong(key, f"{key} is longer than {LONGEST_GLOB} characters", "use a shorter pattern")
             return None
-        # as it stands, too: the brackets of [2001:db8::1]:5060 are no choice of characters
+        # also the literal text: the brackets of [2001:db8::1]:5060 are no character class
         return re.compile(f"{fnmatch.translate(text)}|{re.escape(text)}", re.IGNORECASE) if text else None
 
     def _rule(self) -> re.Pattern[str]:
@@ -176,7 +178,7 @@ class _Item:
             return None
 
     def _expires(self) -> When | None:
-        """A date counts to its end."""
+        """An item with a date expires at the end of that day."""
         when = self._time("expires")
         if when is not None and _DATE.fullmatch(self._fields.text("expires")):
             return replace(when, seconds=when.resolve(0.0) + A_DAY)

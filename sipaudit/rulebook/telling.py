@@ -1,4 +1,4 @@
-"""From faults to the findings of a report: in words, with their proof, in order."""
+"""Turns faults into the findings of a report: texts, evidence, order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sipaudit.rulebook.wording import fill
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """The findings numbered by (time, line, phone, rule); those without a time come first. A cause that is not among
-    them is none."""
+    them is dropped."""
     found = sorted(findings, key=lambda one: (one.time or 0.0, one.line or "", one.phone or "", one.rule))
     ids: dict[str | None, str] = {finding.id: f"f-{number:06d}" for number, finding in enumerate(found, 1)}
     return [replace(finding, id=f"f-{number:06d}", cause=ids.get(finding.cause))
@@ -23,14 +23,14 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def facts_of(observation: Observation) -> dict[str, Fact]:
-    """What a rule may ask of an observation, and its text may say."""
+    """The facts of an observation, for the conditions and texts of rules."""
     method = getattr(observation.event, "method", None)
     return {"clause": observation.clause, "server": observation.server, "method": method, **observation.facts}
 
 
 def finding_of(fault: Fault, observation: Observation) -> Finding:
-    """The finding that a fault makes of what it tells. Its id, and that of its cause, is provisional: `#` and the
-    fault's number."""
+    """The finding of a fault, with the observation that it reports. Its id, and that of its cause, is provisional: `#`
+    and the fault's number."""
     subject = fault.subject
     facts = facts_of(observation)
     shown = {**facts, **{key: _servers(str(facts[key]), subject) for key in SERVERS if facts.get(key)}}
@@ -68,5 +68,5 @@ def display_filter(evidence: list[Frame], capture: str) -> str | None:
 
 
 def _provisional(number: int) -> str:
-    """An id until the findings stand in order."""
+    """An id for use until the findings are numbered."""
     return f"#{number}"

@@ -1,5 +1,5 @@
-"""The words of the trade in plain words: settings, requirements, response codes, terms; and rules and incident kinds,
-which explain themselves."""
+"""The glossary: settings, requirements, response codes and terms in plain words; and rules and incident kinds, by their
+own documentation."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _GAPS = re.compile(r"[\s_-]+")
 
 
 class Term(Struct, frozen=True):
-    """One word explained. `title` says it in one line, `do` what to do about it ("" when there is nothing), `see` names
-    related terms, `also` are other spellings of the name."""
+    """One explained word. `title`: one line; `do`: what to do about it ("" if nothing); `see`: names of related terms;
+    `also`: other spellings of the name."""
 
     name: str
     kind: str
@@ -47,7 +47,7 @@ def terms_folder() -> Path:
 
 
 def load_terms() -> tuple[Term, ...]:
-    """All words that are explained, as they stand in their files. Raises InputErrors."""
+    """All explained words, in file order. Raises InputErrors."""
     return tuple(term for name, kind in KINDS.items() for term in _read(terms_folder() / f"{name}.yaml", kind))
 
 
@@ -62,7 +62,7 @@ def _read(path: Path, kind: str) -> Iterator[Term]:
 
 
 def pack_terms(pack: RulePack) -> Iterator[Term]:
-    """What the rules and incident kinds of a pack say of themselves."""
+    """The rules and incident kinds of a pack as terms."""
     for rule in pack.of_lines:
         yield _documented(rule, f"rule, {' or '.join(rule.levels)}", see=rule.basis)
     for kind in pack.incidents:
@@ -71,7 +71,7 @@ def pack_terms(pack: RulePack) -> Iterator[Term]:
 
 
 def _documented(one: Rule | IncidentKind, kind: str, *more: str, see: tuple[str, ...] = ()) -> Term:
-    """By its documentation, with `more` sentences in the midst of it."""
+    """A term made from documentation, with the sentences `more` in the middle."""
     said = one.documentation
     limits = (f"{DOCUMENTATION[key]}: {said[key]}" for key in ("false_positives", "misses") if said.get(key))
     parts = [said.get("what"), said.get("why"), *more, *limits]
@@ -79,7 +79,7 @@ def _documented(one: Rule | IncidentKind, kind: str, *more: str, see: tuple[str,
 
 
 class Glossary:
-    """Finds terms by the name, spelling or parameter that a person types."""
+    """Finds terms by the name, spelling or parameter that a user types."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self.terms = tuple(terms)
@@ -89,7 +89,7 @@ class Glossary:
                 self._by_name.setdefault(name, []).append(term)
 
     def find(self, text: str) -> list[Term]:
-        """What the text names, several when a word has several meanings; of related terms those that are known here.
+        """The terms of this name, several if it has several meanings; their `see` is limited to terms known here.
         Raises InputError with the nearest name."""
         words = text.split()
         found = (self._by_name.get(_plain(text)) or self._of_code(words[0] if words else "") or
@@ -103,13 +103,13 @@ class Glossary:
             " ".join(words), names, otherwise="`sipaudit explain` alone lists what is explained"))
 
     def _of_code(self, word: str) -> list[Term]:
-        """A response by its code, whatever follows it; of a code without a term of its own, its class."""
+        """The term of a response code, whatever text follows it; for a code without its own term, that of its class."""
         code = _CODE.fullmatch(word)
         return [] if code is None else self._by_name.get(word) or self._by_name.get(f"{code[1]}xx", [])
 
     def _of_parameter(self, text: str) -> list[Term]:
-        """A setting by its whole name in the provisioning file: `reg.1.server.1.failOver.failBack.mode`, by its group
-        where that is explained as one: `dns.cache.A.1.ttl`."""
+        """A setting by its full name in the provisioning file, `reg.1.server.1.failOver.failBack.mode`; or by its group
+        if that has one term, `dns.cache.A.1.ttl`."""
         plain = _INDEX.sub(".x", _plain(text))
         settings = [name for name, terms in self._by_name.items()
                     if any(term.kind == KINDS["settings"] for term in terms)]
@@ -119,5 +119,5 @@ class Glossary:
 
 
 def _plain(text: str) -> str:
-    """A name as it is compared: case, blanks, dashes and underscores do not count."""
+    """A name in the form for comparison: case is ignored, and blanks, dashes and underscores are equal."""
     return _GAPS.sub("-", text.strip()).casefold()

@@ -1,4 +1,4 @@
-"""Scenarios put on trial: a history in the scenario language, replayed and judged, as lines of text."""
+"""Runs scenarios: a history in the scenario language is replayed and judged, with the result as lines of text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sipaudit.rulebook.rules import Rule
 
 
 class ScenarioLine(Struct, frozen=True):
-    """The line of a scenario, as findings name it."""
+    """The line of a scenario, in the form that findings need."""
 
     known: Profile
     names: dict[str, str]
@@ -46,15 +46,15 @@ class ScenarioLine(Struct, frozen=True):
         return next((name for name, known in self.names.items() if known == key), key)
 
     def loses_sight(self, key: str, time: float) -> bool:  # noqa: ARG002 - a Subject's
-        """A scenario tells everything."""
+        """Never: a scenario is complete."""
         return False
 
     def sees(self, key: str) -> bool:
-        """A scenario shows all there is."""
+        """Whether the scenario names this server: it shows all there are."""
         return key in self.names.values()
 
     def skew(self) -> float:
-        """It has one clock."""
+        """Zero: a scenario has one clock."""
         return 0.0
 
     def frame(self, event: ModelEvent) -> Frame:
@@ -63,10 +63,10 @@ class ScenarioLine(Struct, frozen=True):
 
 
 def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str], list[Finding]]:
-    """The lines that belong below the rule of a scenario, and the findings behind them.
+    """The lines that belong below the rule (the dividing line) of a scenario, and the findings behind them.
 
-    A finding reads `303.500 signalling-to-unregistered-server S certain`, an open check
-    `303.500 ? signalling-to-unregistered-server loss-nearby`.
+    A finding reads `303.500 signalling-to-unregistered-server S certain`, an open check `303.500 ?
+    signalling-to-unregistered-server loss-nearby`.
     """
     faults, history = Faults(rules), History()
     subject = ScenarioLine(scenario.profile, scenario.names)
@@ -86,18 +86,18 @@ def judge_scenario(scenario: Scenario, rules: Iterable[Rule]) -> tuple[list[str]
 
 
 def finding_line(finding: Finding, time: float, server: str) -> str:
-    """A finding as a scenario writes it; `time` and `server` as the scenario counts and names them."""
+    """A finding in the scenario's notation; `time` and `server` as the scenario counts and names them."""
     doubts = "".join(f" {doubt}" for doubt in finding.assumptions)
     return f"{time:.3f} {finding.rule} {server} {finding.confidence}{doubts}"
 
 
 def left_open_line(time: float, rule: str, reason: Reason) -> str:
-    """A check that was left open, as a scenario writes it."""
+    """A check that was left open, in the scenario's notation."""
     return f"{time:.3f} ? {rule} {reason}"
 
 
 def by_time(lines: Iterable[str]) -> list[str]:
-    """The lines below the rule of a scenario in their order."""
+    """The lines below the rule of a scenario, sorted by time."""
     return sorted(lines, key=lambda line: (float(line.split()[0]), line))
 
 

@@ -1,4 +1,4 @@
-"""The texts of rules filled in: `{elapsed}` is a fact in words, `{failBack.timeout}` a setting and its source."""
+"""Fills in the texts of rules: `{elapsed}` becomes a fact in words, `{failBack.timeout}` a setting and its source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sipaudit.model.settings import LineSettings, Origin, Setting
 from sipaudit.rulebook.facts import SECONDS, SETTINGS
 
 NAME = re.compile(r"\{([A-Za-z0-9_.]+)\}")
-TENTH = 0.1   # seconds below which a tenth would say nothing
+TENTH = 0.1   # seconds below which one decimal is not enough
 REGISTERED = {
     "never": "never asked for in this capture", "pending": "still without its 200", "expired": "past its expiry",
     "refused": "refused", "zero": "granted for 0 seconds", "removed": "ended by the line itself",
@@ -18,12 +18,12 @@ REGISTERED = {
 
 
 def names_in(text: str) -> Iterator[str]:
-    """The names that a text wants filled in."""
+    """The names of the placeholders in a text."""
     return (match[1] for match in NAME.finditer(text))
 
 
 def unknown_names(text: str, known: Iterable[str]) -> Iterator[str]:
-    """The names in a text that are neither `known` facts nor settings."""
+    """The placeholders in a text that are neither `known` facts nor settings."""
     valid = {*known, *SETTINGS}
     return (name for name in names_in(text) if name not in valid)
 
