@@ -1,1 +1,1 @@
-"""User-written YAML read safely: a tree that knows its lines, and every fault of a file said at once."""
+"""Safe reading of YAML written by users: a tree with line numbers, and all errors of a file reported at once."""

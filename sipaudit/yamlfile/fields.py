@@ -15,10 +15,10 @@ Value = TypeVar("Value")
 
 
 class Fields:
-    """The mapping at the place `where` of a file, "" at its top. Each method answers with an empty value for a key that
-    is missing and for what cannot be used, and has said so of the latter.
+    """The mapping at the place `where` of a file, "" at its top. Each method returns an empty value for a key that is
+    missing, and for an unusable value, which it also reports as a problem.
 
-    A value that is given and empty cannot be used: where a file of these names nothing, it would mean everything.
+    A value that is present but empty is unusable: where a file of this kind names nothing, that would mean everything.
     """
 
     def __init__(self, node: Mapping, problems: Problems, where: str = "") -> None:
@@ -28,19 +28,19 @@ class Fields:
         self._reader = Reader(problems)
 
     def line(self, key: str) -> int:
-        """Where a key stands; the beginning of the mapping when it is missing."""
+        """The line of a key; that of the mapping if the key is missing."""
         return self.node.key_lines.get(key, self.node.line)
 
     def place(self, key: str) -> str:
-        """`severities[0].when`: how messages call the field."""
+        """`severities[0].when`: the field's name in messages."""
         return place_of(self._where, key)
 
     def wrong(self, key: str, message: str, fix: str) -> None:
-        """Something is wrong with what a key holds."""
+        """Report a problem with the value of a key."""
         self.problems.add(self.line(key), message, fix)
 
     def keys(self, known: Iterable[str], optional: Iterable[str] = ()) -> None:
-        """Refuse keys that are not `known`, and the absence of those that are not `optional`."""
+        """Report keys that are not `known`, and missing keys that are not `optional`."""
         order = list(known)
         self._reader.refuse_unknown(self.node, self._where, order)
         for key in order:
@@ -48,23 +48,23 @@ class Fields:
                 self.problems.add(self.node.line, f"the key {self.place(key)!r} is missing", "add it")
 
     def mapping(self, key: str, example: str) -> Fields:
-        """The fields of a mapping within; none when it is missing."""
+        """The fields of a nested mapping; without any keys if it is missing."""
         found = self._read(key, lambda node, where: self._reader.mapping(node, where, example))
         return Fields(found or Mapping({}, {}, self.node.line), self.problems, self.place(key))
 
     def mappings(self, key: str, example: str) -> Iterator[Fields]:
-        """The fields of each mapping of a list."""
+        """The fields of each mapping in a list."""
         for place, item in self._items(key, self.node.items.get(key), f"[{example}]"):
             mapping = self._reader.mapping(item, place, example)
             if mapping is not None:
                 yield Fields(mapping, self.problems, place)
 
     def text(self, key: str) -> str:
-        """A text with its white space evened out."""
+        """A text with its white space normalized."""
         return " ".join((self._read(key, self._reader.text) or "").split())
 
     def texts(self, key: str, example: str, *, single: bool = False) -> list[str]:
-        """The texts of a list, or the one text that stands for it when `single`."""
+        """The texts of a list; if `single`, one text may stand for a list."""
         value = self.node.items.get(key)
         if single and isinstance(value, Scalar):
             value = Sequence((value,), value.line)
@@ -72,7 +72,7 @@ class Fields:
         return [text for text in read if text is not None]
 
     def _items(self, key: str, value: Node | None, example: str) -> Iterator[tuple[str, Node]]:
-        """The items of a list, each with its place. A list of none is no list."""
+        """The items of a list, each with its place. An empty list is a problem."""
         where = self.place(key)
         if isinstance(value, Sequence) and not value.items:
             self.problems.add(value.line, f"{where} is an empty list", f"write it as {example}")
@@ -81,7 +81,7 @@ class Fields:
                 yield f"{where}[{index}]", item
 
     def word(self, key: str, words: type[Word]) -> Word | None:
-        """One of the words."""
+        """One of the words; None if missing or invalid."""
         found = self._read(key, lambda node, where: self._reader.word(node, where, list(words)))
         return None if found is None else words(found)
 

@@ -1,4 +1,4 @@
-"""Files opened for reading: what cannot be opened is an error that says what it was for."""
+"""Reading files: a file that cannot be opened raises an error that says what the file was needed for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sipaudit import mistaken
 from sipaudit.errors import InputError, unreadable
 from sipaudit.yamlfile.tree import MAX_BYTES
 
-_HEAD, _BINARY = 64, 4   # of the first bytes so many are zero in captures; in a text one may be by mistake
+_HEAD, _BINARY = 64, 4   # a capture has 4 or more zeros in its first 64 bytes; a text may have one by mistake
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """The content of a file, no more of it than `read_tree` needs to refuse it. Raises InputError."""
+    """The content of a file, up to one byte more than `read_tree` accepts. Raises InputError."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -39,5 +39,5 @@ def exists(path: str | Path) -> bool:
     """Whether there is such a file or directory."""
     try:
         return Path(path).exists()
-    except OSError:  # a name longer than the file system bears
+    except OSError:  # a name longer than the file system allows
         return False

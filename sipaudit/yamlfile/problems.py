@@ -1,4 +1,4 @@
-"""Everything that is wrong with one file, gathered before anything is said."""
+"""Collects everything that is wrong with one file before anything is reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from sipaudit.errors import InputError, InputErrors
 
-MOST = 100  # enough to mend at one go; a hostile file could hold a million
+MOST = 100  # enough to fix at one go; a hostile file could have a million
 
 
 class Problems:
@@ -17,13 +17,13 @@ class Problems:
         self._errors: list[InputError] = []
 
     def add(self, line: int | None, message: str, fix: str) -> None:
-        """One more error; with the last that is listed, the reading ends here."""
+        """Add an error; if there are MOST already, raise them and stop reading."""
         if len(self._errors) == MOST:
             self.stop(line, "more errors follow and are not listed", f"mend the first {MOST}, then check again")
         self._errors.append(InputError(message, fix=fix, file=self.file, line=line))
 
     def stop(self, line: int | None, message: str, fix: str) -> NoReturn:
-        """Raise at once, with what was gathered so far: the rest is not read."""
+        """Raise at once, together with the errors so far: the rest of the file is not read."""
         raise InputErrors([*self._in_order(), InputError(message, fix=fix, file=self.file, line=line)])
 
     def raise_any(self) -> None:

@@ -1,7 +1,7 @@
-"""Typed values out of a tree: whatever is not as it should be becomes a problem with its line and a remedy.
+"""Typed values from a tree: anything that is not as expected becomes a problem with its line and a remedy.
 
-Every method answers None (or nothing) for what is not usable and has then
-said so; callers read on, so that a file is checked whole.
+Every method returns None (or nothing) for an unusable value, after reporting it; callers read on, so that a file is
+checked as a whole.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Reader:
-    """Reads the nodes of one file into `problems`; `where` is the place in the file as a path, `lines[0].match`."""
+    """Reads the nodes of one file and adds to `problems`; `where` is the place in the file as a path,
+    `lines[0].match`."""
 
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
@@ -42,17 +43,17 @@ class Reader:
         return None
 
     def keys(self, node: Node, where: str, names: Names[str], example: str) -> dict[str, Node] | None:
-        """The values of a mapping with these keys, empty ones left out; None when it is no mapping."""
+        """The values of a mapping by these keys, without empty ones; None if the node is not a mapping."""
         mapping = self.mapping(node, where, example)
         return None if mapping is None else self.known(mapping, where, names)
 
     def known(self, mapping: Mapping, where: str, names: Names[str]) -> dict[str, Node]:
-        """The same of what is a mapping."""
+        """The same for a node that is known to be a mapping."""
         self.refuse_unknown(mapping, where, names)
         return {key: mapping.items[key] for key in names if key in mapping.items and not is_empty(mapping.items[key])}
 
     def refuse_unknown(self, mapping: Mapping, where: str, names: Names[str]) -> None:
-        """Keys other than these are problems; `where` is "" at the top of a file."""
+        """Report keys other than these; `where` is "" at the top of a file."""
         of = f"{where}: " if where else ""
         for key in [key for key in mapping.items if key not in names]:
             self.problems.add(mapping.key_lines[key], f"{of}unknown key {quoted(key)}", suggestion(key, names))
@@ -64,7 +65,7 @@ class Reader:
         return ()
 
     def text(self, node: Node, where: str, example: str | None = None) -> str | None:
-        """The scalar as it was written, numbers included; without an `example` it is a sentence."""
+        """The scalar as written, numbers included; without an `example`, a sentence is expected."""
         if isinstance(node, Scalar) and not node.empty:
             return node.text
         self._wrong(node, where, "a text", _WORDS if example is None else f"write it as {example}")
@@ -77,7 +78,7 @@ class Reader:
         return tuple((text, line) for text, line in read if text is not None)
 
     def whole(self, node: Node, where: str, low: int, high: int) -> int | None:
-        """A whole number from `low` to `high`; one with a zero before it could be meant as octal."""
+        """A whole number from `low` to `high`; leading zeros are refused, as they could mean octal."""
         text = self.text(node, where, str(max(low, 1)))
         if text is None:
             return None
@@ -130,10 +131,10 @@ class Reader:
 
 
 def place_of(where: str, key: str) -> str:
-    """`lines[0].match`: how messages call a field of the mapping at the place `where`, "" at the top of a file."""
+    """`lines[0].match`: the name in messages of a field of the mapping at `where`, which is "" at the top of a file."""
     return f"{where}.{key}" if where else key
 
 
 def number_in(text: str, low: float, high: float) -> float | None:
-    """The decimal number as which a text is written, None when it is none from `low` to `high`."""
+    """The number of a text in decimal notation, None if it is not one from `low` to `high`."""
     return float(text) if _NUMBER.fullmatch(text) and low <= float(text) <= high else None

@@ -1,9 +1,8 @@
-"""A YAML text as a tree that knows its lines, safe to read from anyone.
+"""A YAML text as a tree with line numbers, safe to read from any source.
 
-Built from YAML's event stream rather than by a loader: nothing is constructed
-from tags, scalars keep the text they were written with (`010` stays `010`), the
-nesting is bounded, and aliases count with the size of what they stand for, so
-that a few lines cannot unfold into millions of nodes.
+Built from YAML's event stream, not by a loader: nothing is constructed from tags, scalars keep their text as written
+(`010` stays `010`), nesting is bounded, and an alias counts with the size of what it stands for, so that a few lines
+cannot expand into millions of nodes.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Scalar(Struct, frozen=True, gc=False):
-    """One value as written; `plain` when it was not quoted."""
+    """One value as written; `plain`: whether it was not quoted."""
 
     text: str
     line: int
@@ -37,7 +36,7 @@ class Scalar(Struct, frozen=True, gc=False):
 
     @property
     def empty(self) -> bool:
-        """Nothing was given: no text, `""`, `~` or `null` (an empty value is an unset one, C3)."""
+        """Whether the value is empty: no text, `""`, `~` or `null` (an empty value counts as unset, C3)."""
         return self.text in _NULLS if self.plain else not self.text
 
 
@@ -49,7 +48,7 @@ class Sequence(Struct, frozen=True):
 
 
 class Mapping(Struct, frozen=True):
-    """Keys with their values in file order; `key_lines` where each key stands."""
+    """Keys with their values in file order; `key_lines`: the line of each key."""
 
     items: dict[str, Node]
     key_lines: dict[str, int]
@@ -60,15 +59,15 @@ Node = Scalar | Sequence | Mapping
 
 
 def is_empty(node: Node) -> bool:
-    """An empty value is an unset one (C3)."""
+    """Whether a node is an empty value, which counts as unset (C3)."""
     return isinstance(node, Scalar) and node.empty
 
 
 def read_tree(data: bytes, problems: Problems) -> Node | None:
-    """The one document of a YAML text, None when it is empty.
+    """The single document of a YAML text, None if it is empty.
 
-    What can be read on after is added to `problems`; what cannot (no text, no
-    YAML, too large, too deep) raises InputErrors at once.
+    Errors after which reading can continue are added to `problems`; others (not text, not YAML, too large, too deep)
+    raise InputErrors at once.
     """
     text = _decode(data, problems)
     builder = _Builder(problems)
@@ -99,7 +98,7 @@ def _refuse(error: yaml.YAMLError, text: str, problems: Problems) -> None:
     problem = getattr(error, "problem", None) or str(error)
     if mark is None:
         problems.stop(None, f"not valid YAML: {problem}", "check indentation, quotes and brackets")
-    if "nesting depth" in problem:  # newer versions of libyaml have a bound of their own
+    if "nesting depth" in problem:  # newer versions of libyaml have their own limit
         problems.stop(mark.line + 1, f"nested deeper than {MAX_DEPTH} levels", "about five are needed")
     lines = text.split("\n")
     indent = _INDENT.match(lines[mark.line]) if mark.line < len(lines) else None
@@ -109,7 +108,8 @@ def _refuse(error: yaml.YAMLError, text: str, problems: Problems) -> None:
 
 
 class _Open:
-    """A collection being read: `key` is the mapping key that waits for its value, `size` counts nodes unfolded."""
+    """A collection being read: `key` is the mapping key whose value comes next, `size` the number of nodes with aliases
+    expanded."""
 
     def __init__(self, event: Any) -> None:
         self.anchor: str | None = event.anchor
@@ -204,7 +204,7 @@ class _Builder:
             parent.key_lines[key.text] = key.line
 
     def _merge(self, target: _Open, merged: Node) -> None:
-        """`<<: *block`: the keys of the block that the mapping does not give itself."""
+        """`<<: *block`: add the keys of the block that the mapping does not have itself."""
         if not isinstance(merged, Mapping):
             self._problems.add(merged.line, "'<<' merges a mapping and nothing else", "give it '*NAME' of a mapping")
             return

@@ -1,18 +1,18 @@
-"""Words for messages: the valid name a user most likely meant, and the user's own text made fit to print."""
+"""Words for messages: the valid name that a user most likely meant, and user text made safe to print."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-LONGEST_NAME = 64  # a longer word is no misspelt name, and comparing it would cost its square
-ALIKE = 0.62       # of 1: what shares less (`servers`, `events`) is another word, and the list of all helps more
+LONGEST_NAME = 64  # a longer word is no misspelt name, and the cost of comparing is quadratic
+ALIKE = 0.62       # of 1: a word less alike (`servers`, `events`) is another word, and listing all names helps more
 TAILS_ALIKE = 0.85
 SHOWN = 60
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name closest to `word`: the one it ends with after a dot, else the most alike, else one that it nearly ends
-    with; whatever the case."""
+    """The valid name closest to `word`, ignoring case: the one that it ends with after a dot, otherwise the most
+    similar one, otherwise one that it nearly ends with."""
     if len(word) > LONGEST_NAME:
         return None
     by_case = {name.casefold(): name for name in names}
@@ -20,7 +20,7 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     tails = [name for name in by_case if folded.endswith("." + name)]
     if tails:
         return by_case[max(tails, key=len)]
-    from difflib import get_close_matches  # deferred: most runs have no word that is wrong
+    from difflib import get_close_matches  # deferred: most runs have no invalid word
 
     parts = folded.split(".")
     misspelt = ((".".join(parts[start:]), TAILS_ALIKE) for start in range(1, len(parts)))
@@ -31,13 +31,13 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
 
 
 def hint(word: str, names: Iterable[str]) -> str:
-    """`; did you mean 'x'?` to go on with after an unknown name, nothing when no valid one is like it."""
+    """`; did you mean 'x'?`, to follow an unknown name; empty if no valid name is similar."""
     best = nearest(word, names)
     return "" if best is None else f"; did you mean '{best}'?"
 
 
 def suggestion(word: str, names: Iterable[str], otherwise: str | None = None) -> str:
-    """What to do about an unknown name: the nearest valid one, else what else is advised, or all of them."""
+    """Advice for an unknown name: the nearest valid one, otherwise the advice `otherwise`, or a list of all."""
     valid = list(names)
     best = nearest(word, valid)
     if best is not None:
@@ -48,10 +48,10 @@ def suggestion(word: str, names: Iterable[str], otherwise: str | None = None) ->
 
 
 def quoted(text: str) -> str:
-    """Text of the user for a message: quoted, printable, and not longer than a line bears."""
+    """User text for a message: quoted, printable, and shortened to fit a line."""
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
 
 
 def printable(name: str) -> str:
-    """A name as part of a place like `entries.sbc`: as it is when it is short and printable, else quoted."""
+    """A name as part of a place like `entries.sbc`: unchanged if short and printable, otherwise quoted."""
     return name if name.isprintable() and len(name) <= SHOWN else quoted(name)
