@@ -20,9 +20,9 @@ CLOSE = 60.0         # seconds
 
 
 class ByTurns:
-    """What one outage shows of such behaviour. `served`: the phones that were answered in time between unanswered
-    requests, each with the first such time; `again`: those of them that then sent the same in vain once more;
-    `earlier`: the outages before this one; `one`: whether some of these are one with it."""
+    """What one outage shows of a server that answers by turns. `served`: the phones that were answered in time between
+    unanswered requests, each with the first such time; `again`: those of them that then sent the same in vain once
+    more; `earlier`: the outages before this one; `one`: whether some of these are one with it."""
 
     __slots__ = ("again", "earlier", "one", "served")
 

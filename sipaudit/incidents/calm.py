@@ -19,7 +19,7 @@ from sipaudit.model.events import Answered, CallChanged, Sent
 
 
 class Calm:
-    """The follower of such events (`model.calling`); `pass_time` is that of the watch."""
+    """The follower of these events (`model.calling`); `pass_time` is that of the watch."""
 
     __slots__ = ("_calls", "_evidence", "_requests", "_subscriptions", "_tally", "_timers", "pass_time")
 

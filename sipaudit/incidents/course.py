@@ -23,7 +23,7 @@ TOO_LATE = " answers too late, after "   # where it is slow; the median in secon
 HUNG = " answers at once what it had been asked"   # where it was frozen, and goes on
 BEFORE = " is not seen to answer anybody before"   # where it may have been out already
 FIRST_OF, IN_VAIN = "first request of ", " that came to nothing"   # around a group's name
-LATER = 60.0       # seconds without such an event
+LATER = 60.0       # seconds without any event of the kind
 GROUPS_TOLD = 8
 MOSTLY_LATE = 0.5   # of the phones: if fewer are answered at all, the server is out
 AT_ONCE = 0.25      # of the time span of the requests: a slow server spreads its answers over as long a time
@@ -97,7 +97,7 @@ def _meanwhile(outage: Outage, server: str) -> Iterator[Happened]:
 
 def _silent_since(outage: Outage) -> float | None:
     """Since when nothing at all is answered, if at first only calls went unanswered, all was refused, or all was late.
-    None if other requests are still answered."""
+    None if other phones are still answered."""
     if outage.kind == PARTIAL or outage.some.meanwhile is not None:
         return None
     if any(answered < outage.last for _, answered in outage.late.values()):

@@ -11,7 +11,7 @@ from sipaudit.incidents.timers import Timers
 
 
 class CutOff:
-    """Holds back the evidence of such a reset until it is known whether the phone is answered."""
+    """Holds back the evidence of a reset until it is known whether the phone is answered."""
 
     __slots__ = ("_outages", "_tally", "_timers")
 

@@ -166,7 +166,7 @@ class EvidenceWatch:
         vain = InVain(event.phone, None, event.sent, event, there, True)
         if event.kind is not FailureKind.RESET:
             self._outages.fails(server, vain)
-        elif phone.reach(event.server).waiting:   # otherwise the reset met an answer or a keepalive: nothing was asked
+        elif phone.reach(event.server).waiting:   # otherwise the reset met an answer or a keepalive: no open request
             self._cut.off(server, vain, event.time)
 
     def broke(self, event: Contacted | Failed, subjects: Sequence[Watched], phone: PhoneState, open_: Container[int]

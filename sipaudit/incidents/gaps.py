@@ -1,4 +1,4 @@
-"""registration-gap: lines that no server knows where to find."""
+"""registration-gap: lines that no server has a binding for, so that nobody can reach them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ OPEN_KEPT = 100_000
 
 
 class Gaps:
-    """Follows which lines have no registration; `begun` counts the spells. Those shorter than `lasting` are kept, too:
-    an outage counts them."""
+    """Follows which lines have no registration; `begun` counts the spells. Spells shorter than `lasting` are kept, too,
+    as outages count them."""
 
     def __init__(self, lasting: float) -> None:
         self._lasting = lasting
         self.open: dict[int, Spell] = {}
         self.begun = 0
         self._over: list[Spell] = []
-        self._latest: dict[int, Spell] = {}   # of those that are over, by line
-        self._failed: dict[int, float] = {}   # when a line's phone last failed to reach a server of it
-        self._may_be: dict[int, float] = {}   # until when a line may be registered, by packets that the capture lacks
+        self._latest: dict[int, Spell] = {}   # by line: the latest spell that is over
+        self._failed: dict[int, float] = {}   # by line: when its phone last failed to reach one of its servers
+        self._may_be: dict[int, float] = {}   # by line: until when missing packets may have registered it
 
     def sent(self, request: Sent | Failed, subject: Watched, bindings: Iterable[Binding], phone: PhoneState) -> None:
-        """A request of a line, or that its phone could not send one; the line's bindings at all servers, and its
-        phone's state, before it."""
+        """A request of a line, or a failure of its phone to send one. The bindings of the line at all servers, and the
+        state of the phone, are those before it."""
         number, now = subject.number, request.time
         logs_out = isinstance(request, Sent) and request.expires == 0 and request.method == "REGISTER"
         failed = self._failed.get(number, -inf)
@@ -58,7 +58,8 @@ class Gaps:
 
     def _asks_in(self, spell: Spell, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...],
                  logs_out: bool) -> None:
-        """A request of a line that has no registration: it goes on without, unless it wants none or was off."""
+        """A request of a line that has no registration: the spell continues, unless the line logs out or the phone was
+        off."""
         if logs_out:
             self._end(spell, request.time)
         elif request.time - spell.seen > AWAY:
@@ -69,17 +70,17 @@ class Gaps:
             spell.met(bindings, request)
 
     def _returns(self, request: Sent | Failed, subject: Watched, bindings: tuple[Binding, ...]) -> None:
-        """The phone has not been seen for a while. If it registers, or wants to, it was off; who goes on calling may
-        have renewed where the capture did not show it."""
+        """The phone was not seen for a while. If it sends a REGISTER, or tries to, it was off; if it simply goes on
+        calling, it may have renewed outside the capture."""
         if isinstance(request, Failed) or request.method == "REGISTER":
-            self._begin(Spell(request.time, subject, request), (), request)   # what was before it was off is long ago
+            self._begin(Spell(request.time, subject, request), (), request)   # the bindings are from before it was off
         else:
             lasts = max((binding.expires for binding in bindings), default=0.0)
             self._keep(self._may_be, subject.number, request.time + lasts)
 
     def _unseen(self, bindings: tuple[Binding, ...], request: Sent | Failed, subject: Watched, phone: PhoneState
                 ) -> float:
-        """Until when the line may be registered, though nothing was seen to say so."""
+        """Until when the line may be registered, although no packet shows it."""
         until = max(_may_be_granted(bindings, phone, request, subject), self._may_be.get(subject.number, -inf))
         if until > request.time:
             self._keep(self._may_be, subject.number, until)
@@ -93,7 +94,7 @@ class Gaps:
 
     @staticmethod
     def _keep(table: dict[int, float], number: int, time: float) -> None:
-        """Remember a time of a line, within bounds."""
+        """Store a time of a line, within bounds."""
         if number in table or has_room(table, OPEN_KEPT, "watched-lines"):
             table[number] = time
 
@@ -106,20 +107,19 @@ class Gaps:
             self._end(spell, time)
 
     def lost(self, number: int, since: float | None) -> None:
-        """The capture lacks a packet of the line's phone, that passed after `since`: it may have registered the line.
-        """
+        """The capture lacks a packet of the line's phone that passed after `since`: it may have registered the line."""
         if since is None:
             return
         over, spell = self._latest.get(number), self.open.get(number)
         if over is not None and over.end is not None and over.end > max(since, over.start):
             over.end = max(since, over.start)
-            self.begun += 1   # as if another had: what is told of them changes
+            self.begun += 1   # as if there were a new spell: what is reported of them changes
         if spell is not None:
             self._end(spell, since)
             self.begun += 1
 
     def gone(self, number: int) -> None:
-        """The phone has started anew: its line had nothing to lose."""
+        """The phone has restarted: its line had no registration to lose."""
         self.open.pop(number, None)
         self._may_be.pop(number, None)
         self._failed.pop(number, None)
@@ -135,7 +135,7 @@ class Gaps:
         self._over = [spell for spell in self._over if spell.subject.number not in lines]
 
     def view_begins(self) -> None:
-        """Nothing was seen for a while: those without a registration may have found one at once."""
+        """Nothing was captured for a while: lines without a registration may have got one at once."""
         for spell in tuple(self.open.values()):
             self._end(spell, spell.seen)
 
@@ -146,7 +146,7 @@ class Gaps:
             self.open[spell.subject.number] = spell
 
     def _end(self, spell: Spell, time: float) -> None:
-        """A spell is over; one without any length was none."""
+        """End a spell; one of zero length is dropped."""
         del self.open[spell.subject.number]
         spell.end = time
         if time <= spell.start:
@@ -156,12 +156,12 @@ class Gaps:
             self._latest[spell.subject.number] = spell
 
     def spells(self) -> Iterator[Spell]:
-        """All spells, those that last included."""
+        """All spells, including open ones."""
         yield from (spell for spell in self._over if spell.end is None or spell.end > spell.start)
         yield from self.open.values()
 
     def drafts(self) -> list[Draft]:
-        """The incidents: spells of one entry that overlap are one."""
+        """The incidents: overlapping spells of one entry are one incident."""
         long = sorted((spell for spell in self.spells() if self._is_long(spell)),
                       key=lambda spell: (spell.start, spell.subject.number))
         last: dict[str | None, tuple[Draft, list[Spell]]] = {}
@@ -192,7 +192,7 @@ def lapsed(spells: Iterable[Spell], lines: Mapping[int, object], start: float, e
 
 
 def _ended(bindings: Iterable[Binding]) -> float | None:
-    """When the last of a line's bindings ran out by the clock; None when it has none, or has logged out since."""
+    """When the last of a line's bindings expired; None if it has none, or has logged out since."""
     until, granted, removed = -inf, -inf, -inf
     for binding in bindings:
         if binding.granted is not None:

@@ -14,10 +14,10 @@ SEVERAL = 2   # phones: a single one may have a path of its own that fails
 
 
 class Hush:
-    """What one outage shows of such behaviour (times in seconds since the epoch). `spoke`: when the last request was
-    sent that was refused, or answered too late; `unanswered`: by phone, the first unanswered request since. `late`:
-    send time and answer time of the last request that was answered too late: that ends the outage, unless it continues
-    afterwards."""
+    """What one outage shows of a server that goes silent (times in seconds since the epoch). `spoke`: when the last
+    request was sent that was refused, or answered too late; `unanswered`: by phone, the first unanswered request since.
+    `late`: send time and answer time of the last request that was answered too late: that ends the outage, unless it
+    continues afterwards."""
 
     __slots__ = ("late", "spoke", "unanswered")
 

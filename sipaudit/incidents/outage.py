@@ -26,11 +26,11 @@ FailedAttempt = tuple[Attempt, float]   # with the time of its failed request
 
 
 class Outage(Draft):
-    """A server that is out. `first`: each phone's first failed request; `asked`: the same for each line that sent
-    requests itself; `last`: the last failed request of all; `methods`: the methods that ran out (None: refused, or not
-    delivered); `answer`: the first answer after that; `last_answer`: the last one before the start (-inf: none was
-    seen; None: others were answered all the time); `stop`: when it really stopped, if a known event says so; `sure`:
-    whether more than silence shows the outage.
+    """A server that is out. `first`: when each phone's first failed request was sent; `asked`: the same for each line
+    that sent requests itself; `last`: when the last failed request of all was sent; `methods`: the methods that ran out
+    (None: refused, or not delivered); `answer`: the first answer after that; `last_answer`: the last one before the
+    start (-inf: none was seen; None: others were answered all the time); `stop`: when it really stopped, if a known
+    event says so; `sure`: whether more than silence shows the outage.
     Answers in the meantime: `served`: when each phone was last answered what had run out; `keeps`: whether a REGISTER
     or OPTIONS was answered, `registers`: whether a REGISTER; `service`: the first answer to anything but OPTIONS,
     `others`: to anything but a REGISTER; `called`: when the last answered INVITE was sent; `takes_calls`: whether one
@@ -130,8 +130,9 @@ class Outage(Draft):
                 self.asked[line] = sent if known < since and line not in self.turned else min(sent, known)
 
     def joins(self, server: ServerWatch, vain: InVain, failing: Failing) -> None:
-        """A phone joins an outage of only some phones, after others lost the server; or it fails again, although the
-        server had done for it what it now asks: a challenge alone does not count, though it disproves, only the 200."""
+        """A phone joins an outage of only some phones that others lost before it; or its requests fail again, although
+        the server had served it what it now asks for. Only a 200 counts as serving: a challenge disproves, but serves
+        nothing."""
         phone = vain.phone
         if phone in self.first:
             if vain.had_been_served(server.key, self.first[phone]):

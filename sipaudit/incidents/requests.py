@@ -62,7 +62,7 @@ class OpenRequests:
     def __init__(self, *, rolling: bool) -> None:
         self._rolling = rolling
         self._open: dict[int, OpenRequest] = {}
-        self.pop = self._open.pop   # to end the waiting of one
+        self.pop = self._open.pop   # ends the waiting of a request
         self.limit = OPEN_KEPT
         self.evicted = 0
         self.next_look = LONG_AGO

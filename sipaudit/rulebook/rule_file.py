@@ -1,4 +1,4 @@
-"""Reads one rule file. All its errors are reported at once."""
+"""Reads one rule file, whose keys have a fixed order. All its errors are reported at once."""
 
 from __future__ import annotations
 

@@ -130,7 +130,9 @@ class Provisioning:
         return Variant(values, lines, tuple(issues), tuple(_superseded(files, values, lines)))
 
     def find(self, identity: LineIdentity) -> Found | None:
-        """What is declared of a line: by its phone's MAC, else where one phone alone has its address."""
+        """The declaration of a line, found by the MAC of its phone, or otherwise by its address if only one phone has
+        that. None without one, if not every model that the phone may be has the line exactly once, or for a Yealink
+        phone."""
         phone = self._phone_of(identity)
         if phone is None:
             return None
@@ -144,7 +146,7 @@ class Provisioning:
         return Found(block, pairs)
 
     def issues_of(self, found: Found) -> tuple[SettingIssue, ...]:
-        """What is to be said of the files of a line that was found."""
+        """The issues of the files that define this line."""
         issues: list[SettingIssue] = []
         for variant, block in found.pairs:
             issues += [*variant.issues, *self.worth_saying(line_issues(variant.values, block))]
