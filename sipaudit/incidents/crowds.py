@@ -1,4 +1,5 @@
 """Which lines registered at a server in busy seconds, so that a storm, once found, can name its lines.
+
 All lines of the last minute are kept; of earlier times, only the seconds with enough REGISTERs for a storm, and those
 around them, with which a storm begins and ends. If even these are too many, the seconds with the fewest REGISTERs are
 dropped first: a storm stands out from them.
@@ -21,6 +22,7 @@ ABOUT = 30             # seconds before and after a dense span that may belong t
 
 class Crowd:
     """Numbers of the lines that sent a server a REGISTER, by second; `count` is their total.
+
     Seconds before `judged` have been thinned, and are stored in arrays except for the last few: eight bytes a line, as
     otherwise a busy server's table would grow with the length of a capture.
     """

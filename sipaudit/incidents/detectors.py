@@ -29,6 +29,7 @@ from sipaudit.rulebook.rules import IncidentKind
 class Detectors:
     """All detectors, and what they share. `lossy` says whether the captures lack more packets than evidence by absence
     allows.
+
     Kinds that are not in `kinds` are not looked for; without server-outage there are neither partial outages nor lost
     calls. With `rolling`, full tables make room for new rows; otherwise they accept no more.
     """

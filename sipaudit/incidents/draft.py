@@ -33,6 +33,7 @@ def let_go(gone: Set[int], *tables: dict[int, Any]) -> None:
 
 class Watched(Party, Protocol):
     """One line at one of its server entries, and how a report names it.
+
     `number` is the line's, `owner` its phone's, `fallback` whether the line has other entries, `silence` the seconds
     without an answer after which its phone may hold a server for failed (F2), `belongs` whether its settings let it
     belong where it works (split-brain), `unread` whether its phone also sends where nothing can be read, `sees` whether
@@ -76,6 +77,7 @@ def works_with(subject: Watched, server: str | None) -> bool:
 
 class Draft:
     """An incident as far as it is known. Times in seconds since the epoch; `end` is None while it lasts.
+
     `server` is a key (`host:port`) or None, `lines` the lines it reached, by number, `evidence` the first packets that
     show it, with their lines, `happenings` the entries of its timeline, `metrics` by the names of contract.md 3,
     `moves` the failovers away from its server, by line. `quiet`: seconds without further events after which its end is

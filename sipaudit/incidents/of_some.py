@@ -17,10 +17,12 @@ BEFORE_KEPT = 16        # earlier outages that may be one with this one
 class OfSome:
     """What one outage shows about whether it is one of only some phones. Times in seconds since the epoch, phones by
     number.
+
     `meanwhile`: the first answer to other phones that seemed to end it, None while it counts as one of the whole
     server; `returned`: the first answer to a concerned phone since its last unanswered request; `disproved`: whether
     such an answer was to what had run out; `of_methods`: only such answers end it, since the server answers the same
     phones other methods all along. `spared`: a phone not concerned that was answered, and when.
+
     `joined`: phones that were served after the start, before they lost the server too, or that were answered again
     while others still had no answer (`again`); answers to these end nothing for the others, and `freed` is when each
     was answered. `back`: when the others were answered since the last unanswered request. `before`: earlier outages

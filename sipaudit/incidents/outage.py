@@ -31,6 +31,7 @@ class Outage(Draft):
     (None: refused, or not delivered); `answer`: the first answer after that; `last_answer`: the last one before the
     start (-inf: none was seen; None: others were answered all the time); `stop`: when it really stopped, if a known
     event says so; `sure`: whether more than silence shows the outage.
+
     Answers in the meantime: `served`: when each phone was last answered what had run out; `keeps`: whether a REGISTER
     or OPTIONS was answered, `registers`: whether a REGISTER; `service`: the first answer to anything but OPTIONS,
     `others`: to anything but a REGISTER; `called`: when the last answered INVITE was sent; `takes_calls`: whether one
@@ -39,6 +40,7 @@ class Outage(Draft):
     failed while only calls run out; `total`: since when nothing was answered, if later than the start. `some`: whether
     only some phones have lost it; `turns`: whether it answers by turns; `hush`: whether it refused, or was late, at
     first.
+
     `moves`: the lines that left; `turned`: when each first tried another server; `attempts`: the failed calls, each
     with when this server was asked."""
 

@@ -281,7 +281,7 @@ class Outages:
         join(server, outage, self._phones, self._drafts)
         self._closed[server.key] = outage
         if outage.methods == {"INVITE"} and outage.called < outage.last:   # registering does not show that it
-            self.untold.unheard_at(server.key, outage.last)                #                takes calls again
+            self.untold.unheard_at(server.key, outage.last)                # takes calls again
         for attempt, sent in outage.attempts:
             if sent > end:
                 self.untold.failed(server.key, (attempt, sent))
