@@ -12,7 +12,8 @@ from sipaudit.sip.uri import USUAL_PARAMETERS, USUAL_PLACE, USUAL_USER, read_hos
 
 MAX_VALUES = 256  # a shared line's 200 lists every phone's Contact; a packet could list 1,600
 
-# What most phones write, `"Name" <sip:user@host:5060;parameters>`, in one step: half the time of the general way.
+# The form that most phones write, `"Name" <sip:user@host:5060;parameters>`, matched in one step: half the time of the
+# general parser.
 _USUAL_TEXT = (
     r"""[ ]*+(?:"([^"\\]*+)"[ ]*+)?"""
     rf"""<(sips?):({USUAL_USER})@({USUAL_PLACE})(?:;({USUAL_PARAMETERS}))?>"""
@@ -23,7 +24,7 @@ _TOKENS = re.compile(r"[A-Za-z0-9\-.!%*_+`'~ \t]*+\Z")
 
 
 def read_party(text: str, found: Found) -> Address:
-    """From or To. In the form without "<>" every parameter belongs to the header (RFC 3261 20)."""
+    """Read a From or To. Without "<>", every parameter belongs to the header, not to the URI (RFC 3261 20)."""
     uri, display, given = _read_address(text, None, found)
     if not given:
         return Address(uri, None, None, None, display)
@@ -31,7 +32,7 @@ def read_party(text: str, found: Found) -> Address:
 
 
 def read_contacts(text: str, found: Found) -> tuple[Address, ...]:
-    """All values of a Contact header; `*` has the scheme `*`."""
+    """Read all values of a Contact header; a Contact of `*` gets the scheme `*`."""
     usual = _USUAL_CONTACT.match(text)
     if usual is not None:
         display, scheme, user, host_port, after, expires = usual.groups()
@@ -71,7 +72,7 @@ def _contact(text: str, masked: str, found: Found) -> Address:
 
 
 def _read_address(text: str, masked: str | None, found: Found) -> tuple[Uri, str | None, dict[str, str]]:
-    """`masked` None: not masked yet, which the usual form needs only for its parameters."""
+    """`masked` is None when the text has not been masked yet; the usual form needs a mask only for its parameters."""
     usual = _USUAL.match(text)
     if usual is None:
         return _read_unusual(text, mask(text, found) if masked is None else masked, found)
@@ -111,7 +112,7 @@ def _display(text: str, masked: str, found: Found) -> str | None:
         return None
     if text[0] == '"':
         quotes = masked.count('"')
-        if quotes == 1:  # unterminated, noted already
+        if quotes == 1:  # unterminated; `mask` has reported it already
             return text[1:].strip()
         if quotes != 2 or text[-1] != '"':
             found.append(Defect.BAD_DISPLAY_NAME)

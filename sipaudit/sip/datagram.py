@@ -1,7 +1,7 @@
-"""What the capture layer hands upward: payloads with their place, and what happened beside them.
+"""The values that the capture layer hands upward: payloads with their position in the capture, and events beside SIP.
 
-These values are the border between packets and SIP.  `capture/` makes them,
-`reconstruct/` consumes them, and neither knows the other.
+They are the border between packets and SIP: `capture/` makes them, `reconstruct/`
+consumes them, and neither depends on the other.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from msgspec import Struct
 class Flow(Struct, frozen=True, gc=False, array_like=True):
     """One direction between two transport addresses.
 
-    Flows are interned by the capture layer, so the strings are made once a
-    flow and not once a packet.  `transport` is udp, tcp, tls, ws, wss or sctp;
-    hosts are bare (`10.0.0.1`, `2001:db8::1`); `source` and `destination` are
-    `host:port`, IPv6 in brackets; `source_mac` (`0004f2123456`) is what the
-    captured segment shows, None where the link has none; `vlan` the numbers of
-    its tags (`20`, `100.20`), None where there are none.
+    The capture layer interns flows, so the strings are made once per flow and
+    not once per packet.  `transport` is udp, tcp, tls, ws, wss or sctp; hosts
+    are bare (`10.0.0.1`, `2001:db8::1`); `source` and `destination` are
+    `host:port`, IPv6 in brackets; `source_mac` (`0004f2123456`) is the source
+    MAC seen on the captured segment, None where the link layer has none; `vlan`
+    holds the VLAN tag numbers (`20`, `100.20`), None without tags.
     """
 
     transport: str
@@ -33,7 +33,7 @@ class Flow(Struct, frozen=True, gc=False, array_like=True):
     vlan: str | None = None
 
     def back(self) -> Flow:
-        """The other direction, of whose source no MAC is known."""
+        """The opposite direction; its `source_mac` is None, since it is not known."""
         return Flow(self.transport, self.destination_host, self.destination_port, self.source_host, self.source_port,
                     self.destination, self.source)
 
@@ -44,7 +44,7 @@ def endpoint(host: str, port: int) -> str:
 
 
 def host_of(place: str) -> str:
-    """The bare host of an `endpoint`, whatever follows its port."""
+    """The bare host of an `endpoint`; everything from the last colon on is dropped."""
     return place.rpartition(":")[0].strip("[]")
 
 
@@ -52,7 +52,7 @@ def flow(
     transport: str, source_host: str, source_port: int, destination_host: str, destination_port: int,
     source_mac: str | None = None,
 ) -> Flow:
-    """A flow with its two `host:port` strings made."""
+    """Build a flow, including its two `host:port` strings."""
     return Flow(
         transport, source_host, source_port, destination_host, destination_port,
         endpoint(source_host, source_port), endpoint(destination_host, destination_port), source_mac,
@@ -62,10 +62,11 @@ def flow(
 class Datagram(Struct, frozen=True, gc=False):
     """One payload that is SIP or looks like it: a UDP datagram, or one framed message of a stream.
 
-    `time` seconds since the epoch as captured (microsecond resolution),
-    `capture` index of the capture it came from, `frame` Wireshark's number of
-    the packet that completed it, `frames` all packets when there are several
-    (else empty), `cut` true when the snap length removed its end.
+    `time` is in seconds since the epoch as captured (microsecond resolution),
+    `capture` the index of the capture it came from, `frame` Wireshark's number
+    of the packet that completed it, `frames` the numbers of all its packets if
+    there are several (otherwise empty); `cut` is true when the snap length
+    removed its end.
     """
 
     time: float
@@ -114,9 +115,9 @@ class ErrorKind(StrEnum):
 
 
 class TransportError(Struct, frozen=True, gc=False):
-    """Failure evidence beside SIP. `flow` is the direction that failed (sender first), `quoted` what ICMP quotes
-    of the payload (often cut, may be empty), `code` ICMP's `type.code` or the TLS alert's name.  `time` is when
-    the evidence was seen, `sent` when the failed packet was first sent (RESET: time of the last data)."""
+    """Evidence of a failure outside SIP. `flow` is the direction that failed (sender first), `quoted` the part of the
+    payload that ICMP quotes (often cut, may be empty), `code` ICMP's `type.code` or the name of the TLS alert.  `time`
+    is when the evidence was captured, `sent` when the failed packet was first sent (RESET: time of the last data)."""
 
     time: float
     capture: int
@@ -129,17 +130,17 @@ class TransportError(Struct, frozen=True, gc=False):
 
 
 class ConnectionKind(StrEnum):
-    """What a connection did."""
+    """What happened to a connection."""
 
     SYN = "syn"
     CLOSED = "closed"        # FIN of the side that opened it, or in answer to a FIN
-    DROPPED = "dropped"      # at rest: RST, repetitions in vain, FIN of a side that is not known to have opened it
+    DROPPED = "dropped"      # while idle: RST, unanswered retransmissions, FIN of a side not known to have opened it
     ENCRYPTED = "encrypted"  # application data that cannot be read
 
 
 class Connection(Struct, frozen=True, gc=False):
-    """A connection's beginning (each SYN, as long as it has no answer), end, or first unreadable record; `flow` is the
-    direction of the packet."""
+    """The beginning of a connection (each SYN until one is answered), its end, or its first unreadable record; `flow`
+    is the direction of the packet."""
 
     time: float
     capture: int
@@ -149,9 +150,9 @@ class Connection(Struct, frozen=True, gc=False):
 
 
 class Sought(Struct, frozen=True, gc=False):
-    """A host with something to send to `target` asks its segment for that address again, and in vain so far: no packet
-    can leave (ARP, RFC 826; neighbour discovery, RFC 4861 7.2.2). `host` and `target` are bare hosts; `mac` is who asks
-    on the segment (`0004f2123456`), a router where it has something of others to send."""
+    """A repeated, so far unanswered address resolution request: `host` has something to send to `target`, but no packet
+    can leave (ARP, RFC 826; neighbour discovery, RFC 4861 7.2.2). `host` and `target` are bare hosts; `mac` is the
+    requester on the segment (`0004f2123456`), which is a router when it forwards for others."""
 
     time: float
     capture: int
@@ -162,7 +163,7 @@ class Sought(Struct, frozen=True, gc=False):
 
 
 class Gap(Struct, frozen=True, gc=False):
-    """Bytes of a stream that the capture does not hold. `missing` in bytes (0: unknown)."""
+    """Bytes of a stream that are missing from the capture; `missing` is their number (0: unknown)."""
 
     time: float
     capture: int
@@ -172,17 +173,17 @@ class Gap(Struct, frozen=True, gc=False):
 
 
 class StartKind(StrEnum):
-    """What a device did that a starting one does."""
+    """What a device did that is typical of a device starting up."""
 
-    ADDRESS = "address"  # it asks for an address, having none
-    LEASE = "lease"      # it is given `host`
+    ADDRESS = "address"  # it requests an address, having none
+    LEASE = "lease"      # it is assigned `host`
     FILE = "file"        # it fetches a provisioning file, which it may do at other times as well
-    UPDATER = "updater"  # so does the program that runs before its own, at a start only
+    UPDATER = "updater"  # its updater, which runs only at a start and before the firmware, fetches a file
 
 
 class Start(Struct, frozen=True, gc=False):
-    """A sign that a device may be starting. `host` is its address where it has one, `mac` its hardware address
-    (`0004f2123456`) as it says or the segment shows."""
+    """Evidence that a device may be starting. `host` is its address if it has one, `mac` its hardware address
+    (`0004f2123456`) as the device reports it or as seen on the segment."""
 
     time: float
     capture: int

@@ -1,8 +1,8 @@
-"""The closed list of what can be wrong with a message.  `defects` of a message holds these words and no others.
+"""The closed list of message defects.  A message's `defects` holds these words and no others.
 
 A defect is an observation, never a reason to drop a message: the message is
-kept and read as far as it goes.  A message that RFC 3261 calls valid has none,
-with the one exception that `content-length-short` explains.
+kept and parsed as far as possible.  A message that is valid by RFC 3261 has none,
+with the one exception explained at `content-length-short`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from enum import StrEnum
 
 
 class Defect(StrEnum):
-    """One word per problem. Clauses are RFC 3261's where no other RFC is named."""
+    """One word per problem. Clauses are those of RFC 3261 unless another RFC is named."""
 
     # The message as a whole.
-    JUNK_BEFORE_START = "junk-before-start-line"  # bytes other than CR and LF stand before it (7.5)
+    JUNK_BEFORE_START = "junk-before-start-line"  # bytes other than CR and LF precede it (7.5)
     NO_START_LINE = "no-start-line"               # neither a Request-Line nor a Status-Line (7.1, 7.2)
     START_LINE_SPACES = "start-line-spaces"       # more or other than single spaces between its parts (7.1)
     BAD_VERSION = "bad-version"                   # not SIP/2.0, in the start line or the topmost Via (7.1)
@@ -23,8 +23,8 @@ class Defect(StrEnum):
     UNENDED_HEAD = "unended-head"                 # no empty line ends the header fields (7)
     NOT_A_HEADER = "not-a-header"                 # a line without a name, a colon or a token for a name (7.3)
     NOT_UTF8 = "not-utf-8"                        # a header field is not UTF-8 (7.3.1)
-    TOO_MANY_HEADERS = "too-many-headers"         # more lines than are read; the rest is left out
-    LONG_HEADER = "long-header"                   # a header field longer than what is read; left out
+    TOO_MANY_HEADERS = "too-many-headers"         # more lines than the parser reads; the rest is ignored
+    LONG_HEADER = "long-header"                   # a header field longer than the parser reads; it is ignored
     TOO_MANY_VALUES = "too-many-values"           # more Contacts, Routes or credentials than are kept
     MISSING_VIA = "missing-via"                   # absent or empty (8.1.1), and so for the next four
     MISSING_FROM = "missing-from"
@@ -33,8 +33,8 @@ class Defect(StrEnum):
     MISSING_CSEQ = "missing-cseq"
     DUPLICATE_HEADER = "duplicate-header"         # a second value where one is allowed (7.3.1); the first is kept
     CSEQ_METHOD = "cseq-method"                   # CSeq names another method than the Request-Line (8.1.1.5)
-    CONTENT_LENGTH_LONG = "content-length-long"   # fewer octets follow than it says (18.3)
-    CONTENT_LENGTH_SHORT = "content-length-short"  # more octets follow: to be ignored (18.3), but worth telling
+    CONTENT_LENGTH_LONG = "content-length-long"   # fewer octets follow than it states (18.3)
+    CONTENT_LENGTH_SHORT = "content-length-short"  # more octets follow: to be ignored (18.3), but worth reporting
 
     # One header field that cannot be read: its value is None, or empty where the field is mandatory.
     BAD_VIA = "bad-via"
@@ -57,7 +57,7 @@ class Defect(StrEnum):
     SPACE_IN_URI = "space-in-uri"                 # 7.1, 25.1
     UNBRACKETED_URI = "unbracketed-uri"           # holds "?" or needs "<>" (20)
     UNCLOSED_BRACKET = "unclosed-bracket"         # "<" without ">"
-    UNTERMINATED_QUOTE = "unterminated-quote"     # a quoted string does not end; read as if it were none (25.1)
+    UNTERMINATED_QUOTE = "unterminated-quote"     # a quoted string does not end; read as unquoted text (25.1)
     BAD_DISPLAY_NAME = "bad-display-name"         # neither tokens nor one quoted string (25.1)
     EMPTY_VALUE = "empty-value"                   # nothing between two commas (7.3.1)
     EMPTY_PARAMETER = "empty-parameter"           # nothing between two semicolons (25.1)

@@ -1,4 +1,4 @@
-"""Our reading of a message in the words of Wireshark's users, to lay beside Wireshark's own."""
+"""Our parse of a message under the field names that Wireshark users know, for comparison with Wireshark's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sipaudit.sip.uri import uri_text
 
 
 def describe(message: Message) -> list[tuple[str, str]]:
-    """Field and value as text; what the message does not have is left out, a Contact has a row each."""
+    """Rows of field and value, as text: absent fields are left out, each Contact has its own row."""
     if isinstance(message, Malformed):
         return [("First line", message.start)]
     rows = _start(message)

@@ -11,20 +11,21 @@ from sipaudit.sip.text import mask, unquote, values
 
 
 def read_credentials(text: str, found: Found) -> tuple[Challenge, ...]:
-    """One answer to a challenge.  Other schemes than Digest are kept with what they share."""
+    """Read credentials: one answer to a challenge.  Of schemes other than Digest, only the fields shared with it are
+    kept."""
     given = _pairs(text, found)
     return (Challenge(one_text(given.get("realm", "")), given.get("nonce", ""), given.get("username", "")),)
 
 
 def read_challenge(text: str, found: Found) -> tuple[Challenge, ...]:
-    """One challenge; 7.3.1 allows no list of them in a header field."""
+    """Read one challenge; RFC 3261 7.3.1 does not allow a list of challenges in one header field."""
     given = _pairs(text, found)
     return (Challenge(one_text(given.get("realm", "")), given.get("nonce", "")),)
 
 
 def _pairs(text: str, found: Found) -> dict[str, str]:
-    """`name=value` pairs behind the scheme, by name in lower case, the first of each."""
-    scheme = re.split("[ \t]", text, maxsplit=1)[0]   # a tab is as good (RFC 3261 25.1: LWS)
+    """The `name=value` pairs after the scheme, keyed by name in lower case; of duplicates, the first."""
+    scheme = re.split("[ \t]", text, maxsplit=1)[0]   # a tab separates as well (RFC 3261 25.1: LWS)
     text = text[len(scheme):]
     given: dict[str, str] = {}
     for piece, masked in values(text, mask(text, found).replace("<", "_")):  # brackets mean nothing here

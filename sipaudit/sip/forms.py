@@ -1,14 +1,14 @@
-"""Messages known by their form: they say what an earlier one on their flow said, but for a few variables.
+"""Messages recognised by their form: equal to an earlier message on their flow except for a few variables.
 
-The REGISTERs of a phone, and the answers to them, are the same bytes from one registration to the next around their
-branch, tags, CSeq number and what proves the password.  What stands around these, the constants, is a *form*: once a
-message was read, those of the same form need not be.  They are told by their length, which says where the variables
-stand (`Layout`), and by one hash of their constants.
+From one registration to the next, a phone's REGISTERs and the responses to them differ only in branch, tags, CSeq
+number and digest values.  The bytes around these variables, the constants, are a *form*: once one message of a form was
+parsed, the others need no parsing.  They are recognised by their length, which tells where the variables are
+(`Layout`), and by one hash of their constants.
 
-No message can become another by this.  A form is learnt from a message in which each variable is where the parser found
-it, and a message is of a form only if its constants are the same and its variables are written with characters that
-mean nothing else there: then it reads the same but for these.  Two forms that have one hash of 60 bits, with a key that
-is new in each process, would take sixty thousand years of a thousand phones' registrations.
+No message can be mistaken for another.  A form is learnt from a message in which each variable is where the parser
+found it, and a message has that form only if its constants are the same and its variables consist of characters that
+have no other meaning there: then it parses the same except for them.  The hash has 60 bits and a key that is new in
+each process: two forms would collide once in sixty thousand years of a thousand phones' registrations.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from sipaudit.sip.layout import COMMA, QUOTE, Layout, Shape, Span, places
 from sipaudit.sip.message import Message, Request, Response
 from sipaudit.sip.text import TOKENS_AS_LETTERS
 
-FORMS_KEPT = 262_144    # at a time: some four a line
+FORMS_KEPT = 262_144    # at a time: about four per line
 LAYOUTS_KEPT = 4_096
 LONGEST = 4_096         # bytes of a message
-FEW = 4                 # forms of a flow that are looked through; a phone's has two
-REST = 1_500            # batches in which none are learnt after most were learnt for nothing
-DIGEST = (1 << 60) - 1  # so much of a hash is kept: more would take a third digit of the interpreter's numbers
+FEW = 4                 # forms of a flow that are searched one by one; a phone's flow has two
+REST = 1_500            # batches without learning, after most learnt forms were never used
+DIGEST = (1 << 60) - 1  # bits of a hash that are kept: more would take a third digit of Python's integers
 
 MAX_NUMBER = 10 ** MAX_DIGITS - 1
 
 
 class Form(Struct, gc=False):
-    """What the messages of a form are to those who follow them (`known`), and what the requests are that they answer
-    (`request`); to who tells others of it, `known` is the number by which it was told. `digest` is of its flow and
-    constants, `next` another form of the flow, where it has few."""
+    """A form. `known` is what the code that follows its messages has noted of them, `request` the same of the requests
+    that they answer; in a process that reports forms to another, `known` is the number reported for the form. `digest`
+    is the hash of flow and constants, `next` links to another form of the flow, if it has few."""
 
     flow: Flow
     layout: Layout
@@ -49,9 +49,10 @@ class Form(Struct, gc=False):
 
 
 class Repeat(Struct, array_like=True, gc=False):
-    """A datagram whose message is of a known form, and what is new in it; `nonce` is empty where there is none.
+    """A datagram whose message has a known form, with its new values; `nonce` is empty where there is none.
 
-    `number` is that of its form (0 here), for who is told of it by another process and puts `form` in its place.
+    `number` is 0 here; in a repeat received from another process it is the form's number, by which the receiver sets
+    `form`.
     """
 
     time: float
@@ -66,7 +67,7 @@ class Repeat(Struct, array_like=True, gc=False):
     form: Form = None  # type: ignore[assignment]
 
     def datagram(self) -> Datagram:
-        """The datagram, for who has to read it after all."""
+        """The original datagram, for callers that have to parse it after all."""
         return Datagram(self.time, self.capture, self.frame, self.form.flow, self.payload, self.frames)
 
 
@@ -76,8 +77,8 @@ message, if it has one."""
 
 
 class Forms:
-    """Reads messages, and knows again those whose form it has read. Remembers `limit` forms at most: then it forgets
-    all, since phones come in turn."""
+    """Parses messages, and recognises those whose form it knows. It keeps at most `limit` forms: beyond that it forgets
+    all of them, since phones register in turn."""
 
     __slots__ = ("_count", "_forms", "_known", "_lengths", "_limit", "_many", "_new", "_others", "_parse", "_rest",
                  "_shapes", "_used")
@@ -85,19 +86,19 @@ class Forms:
     def __init__(self, parse: Callable[[bytes], Any], limit: int = FORMS_KEPT) -> None:
         self._parse = parse
         self._limit = limit
-        self._forms: dict[int, Form] = {}   # by id of the flow, which each form holds, the last of its few
-        self._many: dict[tuple[int, int], Form] = {}   # those of flows that have more, by the length of a message, too
+        self._forms: dict[int, Form] = {}   # by id of the flow, which each form holds: the newest of its few
+        self._many: dict[tuple[int, int], Form] = {}   # of flows with more forms, by id of the flow and message length
         self._others: dict[int, Form] = {}   # those that share flow, length and layout with one of these, by digest
-        self._count = 0                      # of all but the others
+        self._count = 0                      # of all forms but `_others`
         self._known: dict[tuple[int, tuple[Span, ...]], Layout] = {}
-        self._shapes: dict[tuple[int, ...], Shape] = {}   # by how long message and lines are, and the nonce's place
-        self._new: dict[int, Layout] = {}    # of the batch: by id of a form, the layout with which it was learnt
+        self._shapes: dict[tuple[int, ...], Shape] = {}   # by the lengths of message and lines, and the nonce's offset
+        self._new: dict[int, Layout] = {}    # of this batch: by id of the form, the layout with which it was learnt
         self._lengths: set[int] = set()   # of messages that may be of a known form
         self._used = 0
         self._rest = 0
 
     def turn(self) -> bool:
-        """Another batch begins. Whether the forms that there were are forgotten."""
+        """Begin another batch; returns whether all earlier forms were forgotten."""
         self._rest -= self._rest > 0
         self._new.clear()
         count = self._count + len(self._others)
@@ -114,8 +115,8 @@ class Forms:
         return True
 
     def read(self, batch: Sequence[Item]) -> list[Parsed]:
-        """The items of a batch with their messages. One loop on purpose: for nine messages of ten all is done
-        in it."""
+        """Return the items of a batch with their messages. One loop on purpose: it handles nine messages of ten without
+        a further call."""
         parsed: list[Parsed] = []
         used = 0
         add, forms, others, many = parsed.append, self._forms.get, self._others.get, self._many
@@ -125,7 +126,7 @@ class Forms:
                 add((item, None, None))
                 continue
 
-            # -- the form of its flow and length, if it has one; `layout` is that form's
+            # -- find the form with its flow and length, if there is one; `layout` is that form's
             flow, payload = id(item.flow), item.payload
             length, shorter = len(payload), None
             form = forms(flow) if length in lengths else None
@@ -144,13 +145,13 @@ class Forms:
                 if form is not None:
                     layout = form.layout
 
-            # -- whether the constants are those of the form, or of another of the same flow, length and layout
+            # -- check that the constants are those of this form, or of another of the same flow, length and layout
             if form is not None:
                 digest = hash((flow, layout.constants(payload))) & DIGEST   # as `_digest` makes it
                 if form.digest != digest:
                     form = others(digest)
 
-            # -- whether the variables mean nothing else: then it is of the form, and nobody parses it
+            # -- check that the variables have no other meaning: then the message has the form and needs no parsing
             if form is not None:
                 variables = layout.variables(payload)
                 if variables[1].isdigit() and not item.cut and (   # nearly always letters and digits: not worth a call
@@ -161,10 +162,10 @@ class Forms:
                                 variables[0].decode(), int(variables[1]), variables[2].decode(), form), None, None))
                     continue
 
-            # -- a message to read, and perhaps to learn the form of
+            # -- parse the message, and perhaps learn its form
             message = self._parse(payload)
             form = None
-            kind = type(message)   # none of a message where its parts are wanted, see `run.apart`
+            kind = type(message)   # not a message type where `run.apart` reads it in parts
             if (kind is Request or kind is Response) and message.cseq.method == "REGISTER" and not self._rest:
                 form = self._learnt(item, message)
             add((item, message, form))
@@ -172,8 +173,7 @@ class Forms:
         return parsed
 
     def _longer(self, form: Form, payload: bytes) -> Form | None:
-        """The form of a message that is one longer than those of this form, if its CSeq number has got another digit.
-        """
+        """The form of a message one byte longer than those of this form, if its CSeq number has gained a digit."""
         layout = form.layout.longer()
         digest = None if layout is None else _digest(form.flow, layout, payload)
         if layout is None or (digest != form.digest and digest not in self._others):
@@ -186,7 +186,7 @@ class Forms:
         return form
 
     def _learnt(self, item: Datagram, message: Request | Response) -> Form | None:
-        """The form of a message, if nothing in it is odd."""
+        """The form of a message; None if anything in it is unusual."""
         payload = item.payload
         if message.defects or item.cut or len(payload) > LONGEST or message.cseq.number > MAX_NUMBER:
             return None
@@ -194,7 +194,7 @@ class Forms:
         if len(lines) <= LEADING:
             return None
         via = lines[1]
-        if QUOTE in via or COMMA in via:   # where a branch may stand that is none, or that of another hop
+        if QUOTE in via or COMMA in via:   # ";branch=" may then be inside quotes, or belong to another hop
             return None
         lengths = len(payload), len(lines[0]), len(via), len(lines[2]), payload.find(NONCE)
         shape = self._shapes.get(lengths)
@@ -210,17 +210,18 @@ class Forms:
         return form
 
     def _shaped(self, payload: bytes, lines: list[bytes], message: Request | Response) -> Shape | None:
-        """The shape of a message; None when its lines do not come in the usual order."""
+        """The shape of a message; None when its lines are not in the usual order."""
         variables, names, quoted = places(payload, lines, message)
         layout = self._layout(len(payload), tuple(span for _, span in variables), quoted) if variables else None
         return None if layout is None else Shape(payload, layout, variables, names, message.to.tag is not None)
 
     def _layout(self, length: int, spans: tuple[Span, ...], quoted: int) -> Layout | None:
-        """One for all messages of that length whose variables stand there; None when there are too many."""
+        """The layout shared by all messages of that length with variables at these places; None when there are too many
+        layouts."""
         layout = self._known.get((length, spans))
         if layout is None and len(self._known) < LAYOUTS_KEPT:
             layout = self._known[length, spans] = Layout(length, spans, quoted)
-            self._lengths.update((length, length + 1))   # it may get a digit
+            self._lengths.update((length, length + 1))   # the CSeq number may gain a digit
         return layout
 
     def _form(self, item: Datagram, layout: Layout) -> Form:
@@ -229,7 +230,7 @@ class Forms:
         digest, few = _digest(flow, layout, item.payload), self._forms.get(id(flow))
         if digest not in self._others and (
             few is None or (few.next is None and few.layout.length != layout.length)
-        ):   # nearly always: a phone's first, or its second
+        ):   # nearly always: the first or second form of a phone
             self._count += 1
             new = self._forms[id(flow)] = Form(flow, layout, digest, None, None, few)
             return new
@@ -244,20 +245,20 @@ class Forms:
         return form
 
     def _few(self, flow: int) -> Iterator[Form]:
-        """The few forms of a flow, by its id."""
+        """The linked forms of the flow with this id."""
         form = self._forms.get(flow)
         while form is not None:
             yield form
             form = form.next
 
     def _first(self, item: Datagram) -> Form | None:
-        """Of the forms of a message's flow and length the one that it is held against."""
+        """The form of the message's flow and length that `read` compares it with first."""
         flow, length = id(item.flow), len(item.payload)
         few = (form for form in self._few(flow) if form.layout.length == length)
         return next(few, None) or self._many.get((flow, length))
 
     def _put_first(self, form: Form, instead: Form | None) -> None:
-        """Hold messages of its flow and length against this form from now on, (`instead`) no longer that one."""
+        """From now on compare messages of this flow and length with this form first, and no longer with `instead`."""
         flow, length = id(form.flow), form.layout.length
         self._count += instead is None
         few = [other for other in self._few(flow) if other is not instead]
@@ -269,13 +270,13 @@ class Forms:
             self._many[flow, length] = form
 
     def places(self, form: Form) -> tuple[tuple[Span, ...], int]:
-        """Where the variables stand in the message from which a form of this batch was learnt first, for `told`. Later
-        ones of the batch may have been longer."""
+        """The places of the variables, and the first quoted one, in the message from which this batch learnt the form,
+        to be passed to `told`. Later messages of the batch may have been longer."""
         layout = self._new[id(form)]
         return layout.spans, layout.quoted
 
     def told(self, item: Datagram, spans: tuple[Span, ...], quoted: int) -> Form:
-        """The form of a message that others have learnt."""
+        """The form of a message, as learnt by another process."""
         layout = self._layout(len(item.payload), spans, quoted)
         if layout is None:
             return Form(item.flow, Layout(len(item.payload), spans, quoted), 0)
@@ -283,5 +284,5 @@ class Forms:
 
 
 def _digest(flow: Flow, layout: Layout, payload: bytes) -> int:
-    """Of a flow, which is one object, and of a message's constants."""
+    """Hash of a flow (by identity, since each flow is one object) and of a message's constants."""
     return hash((id(flow), layout.constants(payload))) & DIGEST

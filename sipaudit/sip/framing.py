@@ -1,15 +1,15 @@
-"""Where SIP messages begin and end: recognition by content, and the cutting of byte streams.
+"""Where SIP messages begin and end: recognition by content, and the splitting of byte streams into messages.
 
 A datagram is one message and needs only `looks_like_sip`.  On a stream the
-Content-Length says where a message ends (RFC 3261 18.3); `Framer` follows it and
-finds the next start line again when it is missing, wrong, or lost with its bytes.
+Content-Length tells where a message ends (RFC 3261 18.3); `Framer` follows it, and
+searches for the next start line when the length is missing, wrong, or not captured.
 """
 
 from __future__ import annotations
 
 import re
 
-MESSAGE_LIMIT = 256 * 1024   # bytes of a message, of its head, and of a line of it: longer ones are none
+MESSAGE_LIMIT = 256 * 1024   # bytes of a message, of its head, and of its first line: longer ones are not taken for SIP
 HEAD_LIMIT = 64 * 1024
 LINE_LIMIT = 8 * 1024
 
@@ -20,46 +20,46 @@ _CERTAIN_LINE = rb"SIP/\d\.\d |" + _CERTAIN
 _ANY_LINE = _TOKEN + rb"{1,64} [^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*(?:\r?\n|\Z)"
 
 _START = re.compile(rb"[\r\n\0 \t]{0,64}(?:" + _CERTAIN_LINE + rb"|" + _ANY_LINE + rb")").match
-_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")  # most are such, and that is told sooner
+_PLAIN_STARTS = (b"SIP/2.0 ", b"REGISTER sip:")  # most messages begin so, and `startswith` is faster
 _CERTAIN_START = re.compile(_CERTAIN_LINE).match
 _FIRST_LINE = re.compile(_CERTAIN_LINE + rb"|" + _ANY_LINE).match
-# What follows the rest of a body may stand in the middle of a line.  There only certain signs count, and a line that
-# begins with an unknown method must not hold a known one further on.
+# After a gap the next bytes may be the middle of a line.  There only unambiguous start lines count, and a line that
+# begins with an unknown method must not contain a known one further on.
 _NEXT_START = re.compile(
     rb"SIP/2\.0 [1-6]\d\d |" + _CERTAIN + rb"[^\r\n]{1,512} SIP/2\.0[ \t]*\r?\n"
     rb"|^(?=" + _TOKEN + rb"{1,64} )(?![^\r\n]{1,8192}?" + _CERTAIN + rb")[^\r\n]{1,8192} SIP/\d+\.\d+[ \t]*\r?\n",
     re.MULTILINE,
 )
 _EMPTY_LINE = re.compile(rb"\n(?:\n\r\n|\r?\n)").search
-# What comes first: the length as nearly all write it (perhaps with the end of the head behind it, or of all), or that
-# end.
+# Whichever comes first: the Content-Length as nearly all write it (perhaps followed by the end of the head, or by the
+# end of the message), or the end of the head.
 _PLAIN_LENGTH_OR_END = re.compile(
     rb"\n(?:Content-Length: (?:0\r\n\r\n\Z()|(\d{1,10})\r(\n\r\n)?)?|\n\r\n|\r\n|\n)"
 ).search
-_ALL = 1  # the group of that
+_ALL = 1  # the group that matches at the end of the message
 _DIGITS = re.compile(rb"(\d{1,10})\r").match
 _PLAIN_LENGTH = b"\nContent-Length: "
-_LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), compact too (7.3.3)
+_LENGTH = re.compile(  # with white space and folding (RFC 3261 7.3.1), or in compact form (7.3.3)
     rb"\n(?:content-length|l)[ \t]*:[ \t]*(?:\r?\n[ \t]+)?(\d{1,10})[ \t]*[\r\n]", re.IGNORECASE
 ).search
 
 
 def looks_like_sip(payload: bytes | bytearray) -> bool:
-    """Whether the payload opens with a SIP start line, known method or not (RFC 3261 7.1, 7.2).
+    """Whether the payload begins with a SIP start line, of a known or unknown method (RFC 3261 7.1, 7.2).
 
-    Up to 64 bytes of line ends, blanks and NULs before it are tolerated.
+    Up to 64 bytes of line ends, blanks and NULs may precede it.
     """
     return payload.startswith(_PLAIN_STARTS) or _START(payload) is not None
 
 
 def surely_sip(beginning: bytes) -> bool:
-    """Whether these bytes are enough for `looks_like_sip` to say yes, whatever follows them."""
+    """Whether `looks_like_sip` is true of any payload that begins with these bytes."""
     return _CERTAIN_START(beginning) is not None
 
 
 def is_one_message(data: bytes, *, synced: bool) -> bool:
-    """Whether the next bytes of a stream of which nothing is held are exactly one message; (`synced`) one begins there
-    for sure."""
+    """Whether the next bytes of a stream with nothing buffered are exactly one message; `synced`: a message is known to
+    begin there."""
     if not (data.startswith(_PLAIN_STARTS) or _FIRST_LINE(data) if synced else _NEXT_START.match(data)):
         return False
     plain = _PLAIN_LENGTH_OR_END(data)
@@ -76,8 +76,8 @@ def is_one_message(data: bytes, *, synced: bool) -> bool:
 
 
 def begins_message(data: bytes, *, synced: bool) -> bool:
-    """Whether the next bytes of a stream of which nothing is held are the first part of one message; what follows can
-    then be put behind them and asked `is_one_message`."""
+    """Whether the next bytes of a stream with nothing buffered are the first part of one message; if so, the next bytes
+    can be appended and the whole passed to `is_one_message`."""
     if len(data) > LINE_LIMIT or data[-1] in b"\r\n" or not (_FIRST_LINE if synced else _NEXT_START.match)(data):
         return False
     end = _head_end(data, 0)
@@ -85,13 +85,13 @@ def begins_message(data: bytes, *, synced: bool) -> bool:
 
 
 class Framer:
-    """Cuts one direction of a byte stream into SIP messages.
+    """Splits one direction of a byte stream into SIP messages.
 
-    `begin` is the offset of its first byte, `synced` whether a message begins there.
-    `spans` holds, for the messages of the last call, the offsets `(begin, end)` they cover in the stream, lost
-    bytes included.  `skipped` counts bytes that belong to no message, empty lines between them left aside (they keep a
-    connection open, RFC 5626 3.5.1).  Work is linear in the bytes fed, and never more than MESSAGE_LIMIT bytes and a
-    line are held.
+    `begin` is the stream offset of its first byte, `synced` whether a message begins there.
+    `spans` holds the stream offsets `(begin, end)` of the messages that the last call returned; lost bytes count in
+    offsets.  `skipped` counts bytes that belong to no message, except empty lines between messages (keepalives,
+    RFC 5626 3.5.1).  Work is linear in the bytes fed, and the buffer never holds more than MESSAGE_LIMIT bytes and a
+    line.
     """
 
     __slots__ = ("_buffer", "_head_found", "_need", "_rest", "_scanned", "_synced", "begin", "skipped", "spans")
@@ -99,21 +99,21 @@ class Framer:
     def __init__(self, begin: int = 0, *, synced: bool = True) -> None:
         self.spans: list[tuple[int, int]] = []
         self.skipped = 0
-        self.begin = begin          # stream offset of the first byte held
-        self._synced = synced       # the next message begins at the front, or behind empty lines
+        self.begin = begin          # stream offset of the first byte in the buffer
+        self._synced = synced       # the next message begins at the front, or after empty lines
         self._buffer = bytearray()
         self._head_found = False    # the buffer begins with a start line
         self._need = 0              # length of the message at the front, 0 when not yet known
-        self._scanned = 0           # up to here the buffer was searched in vain
-        self._rest = 0              # bytes of a message given up that are still to come
+        self._scanned = 0           # offset up to which the buffer was searched without success
+        self._rest = 0              # bytes of an abandoned message that are still to come
 
     @property
     def pending(self) -> int:
-        """How many bytes wait for the rest of their message."""
+        """The number of buffered bytes, whose message is not complete yet."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes of the stream; the messages they complete."""
+        """Take the next bytes of the stream and return the messages that they complete."""
         if self.passes(data):
             self.spans = [(self.begin - len(data), self.begin)]
             return [data]
@@ -133,8 +133,9 @@ class Framer:
         return messages
 
     def passes(self, data: bytes) -> bool:
-        """Whether the next bytes of the stream are exactly one message, and nothing is held: the usual case, which
-        needs no copies. Then they are taken, and are that message; else they are still to be fed."""
+        """Whether the next bytes of the stream are exactly one message and nothing is buffered: the usual case, which
+        needs no copies. If so, they count as taken and are that message; otherwise the caller must still `feed` them.
+        """
         if self._buffer or self._rest or not is_one_message(data, synced=self._synced):
             return False
         self.begin += len(data)
@@ -142,20 +143,20 @@ class Framer:
         return True
 
     def lost(self, count: int) -> None:
-        """The next `count` bytes are not in the capture: what touches them is given up."""
+        """Note that the next `count` bytes are missing from the capture: a message that they touch is abandoned."""
         self._give_up()
         self.begin += count
         self._rest = max(self._rest - count, 0)
 
     def cut(self) -> bytes | None:
-        """The snap length took the bytes that follow: hand out the beginning of a message, if one is held."""
+        """Note that the snap length removed the bytes that follow; return a buffered beginning of a message."""
         begun = bytes(self._buffer) if self._head_found or looks_like_sip(self._buffer) else None
         self.spans = [] if begun is None else [(self.begin, self.begin + len(begun))]
         self._give_up()
         return begun
 
     def _give_up(self) -> None:
-        """Drop the unfinished message; where its length is known, its remainder will be passed over."""
+        """Drop the unfinished message; if its length is known, its remaining bytes will be skipped."""
         if self._need:
             self._rest = self._need - len(self._buffer)
         self._synced = False
@@ -183,7 +184,7 @@ class Framer:
         return True
 
     def _seek(self) -> bool:
-        """Drop what stands before the next start line."""
+        """Drop everything before the next start line; False when more bytes are needed to find one."""
         buffer = self._buffer
         if buffer and buffer[0] in b"\r\n":
             self._drop(len(buffer) - len(buffer.lstrip(b"\r\n")))
@@ -202,7 +203,7 @@ class Framer:
         self._scanned = len(self._buffer)
 
     def _resynchronise(self) -> bool:
-        """Skip to the next start line; where there is none, to the last line, which may be one when complete."""
+        """Skip to the next start line; without one, to the last line, which may turn out to be one once complete."""
         found = _NEXT_START.search(self._buffer)
         self._skip(found.start() if found else self._buffer.rfind(b"\n") + 1)
         if not found:
@@ -210,13 +211,13 @@ class Framer:
         return found is not None
 
     def _skip(self, count: int) -> None:
-        """Pass over what is of no message: whether one begins behind it is not known."""
+        """Skip bytes that belong to no message; whether a message begins after them is not known."""
         self.skipped += count
         self._synced = False
         self._drop(count)
 
     def _drop(self, count: int) -> None:
-        """Forget the first `count` bytes and all that was known of the message at the front."""
+        """Drop the first `count` bytes, and reset all state about the message at the front."""
         del self._buffer[:count]
         self.begin += count
         self._head_found = False
@@ -225,13 +226,13 @@ class Framer:
 
 
 def _head_end(buffer: bytes | bytearray, begin: int) -> int:
-    """Offset behind the empty line that ends the head, sought from `begin`; -1 when it is not there."""
+    """Offset after the empty line that ends the head, searched from `begin`; -1 when there is none."""
     found = _EMPTY_LINE(buffer, begin)
     return found.end() if found else -1
 
 
 def _body_length(buffer: bytes | bytearray, head: int) -> int:
-    """Content-Length; -1 where it is missing, unreadable, or makes the message longer than MESSAGE_LIMIT."""
+    """The Content-Length; -1 when it is missing, unreadable, or makes the message longer than MESSAGE_LIMIT."""
     at = buffer.find(_PLAIN_LENGTH, 0, head)
     found = _DIGITS(buffer, at + len(_PLAIN_LENGTH), head) if at >= 0 else None
     found = found or _LENGTH(buffer, 0, head)

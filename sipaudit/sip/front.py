@@ -1,10 +1,10 @@
-"""Lines that are new in every transaction, read by what lasts of them: their front.
+"""Header lines that change with every transaction, read by their constant part: the front.
 
-From message to message a phone's Via differs in its branch only, its From and
-To in the tag, its credentials from the nonce on.  What stands around that, the
-front, is read once by `line.read_line` and remembered; the new part is then a
-matter of few steps.  Where those might not give what `read_line` gives for the
-whole line, they give None.
+From message to message a phone's Via differs only in its branch, its From and To
+in the tag, its credentials from the nonce on.  The constant part, the front, is
+parsed once by `line.read_line` and cached; the new part then takes few steps.
+Where these steps might give another result than `read_line` of the whole line,
+they give None.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ NONCE = b'nonce="'
 COLON = b": "
 CRLF = b"\r\n"
 CSEQ_NAME = b"CSeq: "
-LEADING = 6   # lines of a usual message, from the first to Call-ID and CSeq
-PARAMETERS = (BRANCH, TAG)  # others may follow them
+LEADING = 6   # lines of a usual message from the start line to Call-ID and CSeq
+PARAMETERS = (BRANCH, TAG)  # marks after which further parameters may follow
 MARKS = {
     ord("V"): BRANCH, ord("F"): TAG, ord("T"): TAG, ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
 }
@@ -49,24 +49,24 @@ MARKS = {
 WWW-Authenticate); `COLON` in all others, which suits Call-ID and CSeq.  Another header with such a letter loses only a
 little time."""
 
-MAX_DIGITS = 9  # so many digits are below 2**32 (8.1.1.5), whichever they are
+MAX_DIGITS = 9  # any number of so many digits is below 2**32 (RFC 3261 8.1.1.5)
 
 _COOKIE = MAGIC_COOKIE.encode()
 _NO_NONCE = (Defect.BAD_CREDENTIALS,)
-# What most phones write, in one step instead of a walk through all the pairs.
+# What most phones write, matched in one step instead of pair by pair.
 _DIGEST = re.compile(rb'(?:Proxy-)?Authorization: Digest username="([ !#-[\]-~]+)", ?realm="([ !#-[\]-~]+)", ?\Z')
 _VIA = re.compile(b"Via: " + USUAL_VIA.encode())
 _PARTY = re.compile(
     rf"""(From|To): (?:"([ !#-[\]-~]*+)" ?)?<(sips?):({USUAL_USER})@({USUAL_PLACE})>\Z""".encode()
 )
 _VISIBLE_AS_LETTERS = bytes(ord("a") if 33 <= byte <= 126 else ord(" ") for byte in range(256))
-# Numbers, because `in` finds a byte much faster when it is one.
+# Integers, because `in` finds a byte much faster by its number.
 _LF, _CR, _QUOTE, _COMMA, _LESS, _GREATER, _BACKSLASH = b'\n\r",<>\\'
 
 
 class ViaFront(Struct, frozen=True, gc=False):
-    """A Via without its branch. `read` takes the new part of a line and gives the value of the whole, as that of every
-    front does; None where it takes the general way to tell."""
+    """A Via without its branch. As with every front, `read` takes the new part of a line and returns the value of the
+    whole line, or None when only the general parser can tell."""
 
     transport: str
     host: str
@@ -107,7 +107,7 @@ class ToFront(PartyFront, frozen=True, gc=False):
 
 
 class DigestFront(Struct, frozen=True, gc=False):
-    """Credentials or a challenge, with the realm and the user's name, up to the quote that opens the nonce."""
+    """Credentials or a challenge up to the quote that opens the nonce: realm and user name."""
 
     realm: str
     username: str
@@ -135,7 +135,7 @@ class ChallengeFront(DigestFront, frozen=True, gc=False):
 
 
 class CallIdFront(Struct, frozen=True, gc=False):
-    """The name of a Call-ID."""
+    """The front of a Call-ID line: its name alone."""
 
     slot: ClassVar[int] = CALL_ID
 
@@ -146,7 +146,7 @@ class CallIdFront(Struct, frozen=True, gc=False):
 
 
 class CSeqFront(Struct, frozen=True, gc=False):
-    """The name of a CSeq."""
+    """The front of a CSeq line: its name alone."""
 
     slot: ClassVar[int] = CSEQ
 
@@ -158,7 +158,7 @@ class CSeqFront(Struct, frozen=True, gc=False):
 
 
 class NoFront(Struct, frozen=True, gc=False):
-    """What is the front of no line that can be read this way."""
+    """Stands for bytes that are not the front of a line readable this way."""
 
     slot: ClassVar[int] = UNREAD
 
@@ -174,8 +174,8 @@ _NAMES: dict[bytes, Front] = {b"Call-ID": CALL_ID_FRONT, b"CSeq": CSEQ_FRONT}
 
 
 def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
-    """Move the parameters behind a branch or a tag to the front.  What is left is empty when it is not sure that it
-    stands outside quotes and brackets."""
+    """Move the parameters after a branch or tag into the front.  The remaining part is empty when it may be inside
+    quotes or brackets."""
     last, semicolon, behind = last.partition(b";")
     if _QUOTE in behind or _LESS in behind or _GREATER in behind:
         return front, b""
@@ -183,7 +183,7 @@ def divide(front: bytes, last: bytes) -> tuple[bytes, bytes]:
 
 
 def read_front(front: bytes, known: Field | None = None) -> Front:
-    """What is to be known of a line to read its new part; `known` is the field that the front would be as a line."""
+    """Parse a front; `known` is the cached field of the front taken as a whole line, if there is one."""
     if front in _NAMES:
         return _NAMES[front]
     usual = _usual_front(front)
@@ -203,7 +203,7 @@ def read_front(front: bytes, known: Field | None = None) -> Front:
 
 
 def _usual_front(front: bytes) -> Front | None:
-    """What most phones write, in one step; None of anything else, and where something is wrong."""
+    """Parse a front as most phones write it, in one step; None for anything else, and when it has a defect."""
     found: Found = []
     if party := _PARTY.match(front):
         name, display, scheme, user, place = party.groups()

@@ -1,7 +1,7 @@
-"""The head of a message whose lines are not all plain: folded, ended by LF alone, without end, or behind junk.
+"""The head of a message whose lines are not all plain: folded, ended by LF alone, unended, or preceded by junk.
 
-A pass over the bytes with an upper bound on everything; the parser comes here
-only when it meets a line that is not plain, which in real traffic is rare.
+One pass over the bytes with an upper bound on everything; the parser uses it only
+for messages with a line that is not plain, which are rare in real traffic.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct
 from sipaudit.sip.defects import Defect, Found
 from sipaudit.sip.startline import StartLine, read_start_line
 
-MAX_LINES = 512    # lines of a head that are looked at, folded ones and what precedes the start line included
+MAX_LINES = 512    # lines of a head that are read, folded ones and those before the start line included
 MAX_JUNK_LINES = 8  # non-empty lines before the start line
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -21,8 +21,8 @@ _JUNK = re.compile(rb"[^ ]*[\x00-\x1f\x7f-\xff]")  # up to the last byte before 
 
 
 class Head(Struct, frozen=True):
-    """A head taken apart. `first` is the first line that is not empty; `start` None when no start line was found;
-    `headers` are unfolded; `body` is the number of octets behind the empty line, None when there is no empty line."""
+    """A head split into lines. `first` is the first non-empty line; `start` is None when no start line was found;
+    `headers` are unfolded; `body` is the number of octets after the empty line, None when there is no empty line."""
 
     first: bytes
     start: StartLine | None
@@ -32,7 +32,7 @@ class Head(Struct, frozen=True):
 
 
 def take_apart(payload: bytes) -> Head:
-    """Any bytes as a head; junk and CRLFs before the start line are skipped (RFC 3261 7.5)."""
+    """Read any bytes as a head; junk and CRLFs before the start line are skipped (RFC 3261 7.5)."""
     found: Found = []
     lines, body = _lines(payload, found)
     first = lines[0] if lines else b""
@@ -48,7 +48,8 @@ def take_apart(payload: bytes) -> Head:
 
 
 def _lines(payload: bytes, found: Found) -> tuple[list[bytes], int | None]:
-    """The lines up to the empty one that follows a line, and how many octets follow that."""
+    """The lines up to the first empty one (leading line ends are skipped), and the number of octets after it, None if
+    it is not reached."""
     lines: list[bytes] = []
     start = len(payload) - len(payload.lstrip(b"\r\n"))
     for end in _LINE_END.finditer(payload, start):
@@ -67,7 +68,7 @@ def _lines(payload: bytes, found: Found) -> tuple[list[bytes], int | None]:
 
 
 def _unfold(lines: list[bytes], found: Found) -> list[bytes]:
-    """Header fields, one a line: a line that begins with white space continues the one before it (RFC 3261 7.3.1)."""
+    """Join folded lines: a line that begins with white space continues the one before it (RFC 3261 7.3.1)."""
     fields: list[list[bytes]] = []
     for line in lines:
         if line[0] not in b" \t":

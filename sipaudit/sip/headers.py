@@ -1,8 +1,8 @@
-"""The header fields that are read: their names, their place in a message, and how each is read.
+"""The header fields that the parser reads: their names, their slots in a message, and a reader for each.
 
 A reader takes the text of one header field (unfolded, stripped) and returns its
-value, None when there is none to be had; what was wrong is appended to `found`.
-Fields that are not in `HEADERS` are passed over (RFC 3261 lets anybody add some).
+value, or None when it has no usable value; defects are appended to `found`.
+Fields that are not in `HEADERS` are skipped (RFC 3261 lets anybody add some).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from sipaudit.sip.uri import read_host_port
 
 MAGIC_COOKIE = "z9hG4bK"
 
-# What is left of most when the branch is cut out (`front`).
+# What most Vias look like without their branch (`front`).
 USUAL_VIA = r"SIP/2\.0/([A-Z]+) ([A-Za-z0-9.:\-]++)(?:;rport)?\Z"
 
 _usual_via = re.compile(USUAL_VIA).match
 
 UNREADABLE_VIA = Via("", "", 0, "")
 
-# The place of a header's value in the row that the parser fills: plain numbers, because a list is indexed with them
-# ten times a message.  The five mandatory fields come first, lists last.
+# Slots: the index of a header's value in the row that the parser fills. Plain integers, because they index a list ten
+# times per message.  The five mandatory fields come first, fields with several values last.
 UNREAD, VIA, FROM, TO, CALL_ID, CSEQ = range(6)
 CONTENT_LENGTH, EXPIRES, USER_AGENT, EVENT, ENDS, REPLACES, RACK, MIN_EXPIRES, RETRY_AFTER = range(6, 15)
 CONTACT, ROUTE, CREDENTIALS, CHALLENGE = range(15, 19)
@@ -38,7 +38,7 @@ FLAW = 19
 
 
 class Header(Struct, frozen=True):
-    """How a header field is read. `lasting`: the same line comes in many messages; else it is of one transaction."""
+    """How a header field is read. `lasting`: the same line occurs in many messages, not only in one transaction."""
 
     slot: int
     read: Callable[[str, Found], object]
@@ -46,7 +46,8 @@ class Header(Struct, frozen=True):
 
 
 def read_via(text: str, found: Found) -> Via:
-    """The first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1)."""
+    """Read the first value of a Via header. White space around "/" and ":" is legal (RFC 3261 25.1, RFC 4475 3.1.1.1).
+    """
     usual = _usual_via(text)
     if usual is not None:
         return Via(one_text(usual[1]), *read_host_port(usual[2], found), "")
@@ -71,7 +72,7 @@ def read_via(text: str, found: Found) -> Via:
 
 
 def _branch(given: dict[str, str], found: Found) -> str:
-    """An absent branch is RFC 2543's way and no defect; an empty one, or the cookie alone, is."""
+    """An absent branch is legal in RFC 2543 and no defect; an empty one, or the magic cookie alone, is a defect."""
     branch = given.get("branch")
     if branch == "" or branch == MAGIC_COOKIE:
         found.append(Defect.EMPTY_BRANCH)
@@ -89,14 +90,14 @@ def _rport(given: dict[str, str], found: Found) -> int | None:
 
 
 def read_call_id(text: str, found: Found) -> str:
-    """As it stands: it is compared byte by byte (RFC 3261 20.8)."""
+    """The Call-ID unchanged, since Call-IDs are compared byte by byte (RFC 3261 20.8)."""
     if " " in text or "\t" in text:
         found.append(Defect.BAD_CALL_ID)
     return text
 
 
 def read_cseq(text: str, found: Found) -> CSeq:
-    """Number -1 and method "" where they cannot be read."""
+    """Read a CSeq; number -1 or method "" when that part cannot be read."""
     words = text.split(None, 2)
     value = number(words[0])
     if value is None or len(words) != 2:
@@ -136,12 +137,12 @@ def read_rack(text: str, found: Found) -> str:
 
 
 def read_ends(text: str, _found: Found) -> bool | None:
-    """Whether a Subscription-State says that the subscription is over; of any other nothing (RFC 6665 4.1.3)."""
+    """True when a Subscription-State is `terminated`, None for any other state (RFC 6665 4.1.3)."""
     return text.partition(";")[0].strip().lower() == "terminated" or None
 
 
 def read_date(text: str, found: Found) -> None:
-    """Nobody needs the Date; but a zone other than GMT is a defect that RFC 4475 3.1.2.12 asks to see."""
+    """The value of Date is not used, but a zone other than GMT is a defect (RFC 4475 3.1.2.12)."""
     if not text.endswith("GMT"):
         found.append(Defect.BAD_DATE)
 

@@ -1,7 +1,7 @@
-"""Where in a message its variables stand: branch, tags, CSeq number, and what proves the password.
+"""The places of a message's variables: branch, tags, CSeq number, and the digest values (nonce, count, response).
 
-They are looked for once: in other messages of a make they stand in the same places, if the same names stand before
-them.
+They are searched for once: other messages of the same make of phone have them at the same places, if the same names
+precede them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _QUOTED_AS_LETTERS = bytes(ord("a") if byte in b"/=:@" else letter   # nonces ar
 
 
 class Layout:
-    """Where the variables of a message of this `length` stand: branch, CSeq number, nonce, other tokens, and from
-    `quoted` on what else stands in quotes. Shared by all messages that are as long in all parts."""
+    """The places of the variables in a message of this `length`: branch, CSeq number, nonce, other tokens, and from
+    index `quoted` on the other quoted values. Shared by all messages whose parts have the same lengths."""
 
     __slots__ = ("_longer", "constants", "length", "quoted", "spans", "variables")
 
@@ -54,7 +54,7 @@ class Layout:
         return self._longer
 
     def admits(self, variables: tuple[bytes, ...]) -> bool:
-        """Whether variables are written with characters that mean nothing else where they stand."""
+        """Whether the variables consist of characters that have no other meaning in their places."""
         if b"".join(variables).translate(TOKENS_AS_LETTERS).isalnum():
             return True
         quoted = b"".join((variables[2], *variables[self.quoted:]))
@@ -63,9 +63,9 @@ class Layout:
 
 
 class Shape:
-    """What messages have in common that are as long, as are their first three lines, and of which the same (`marks`)
-    stands before each of their variables (`marked`): their layout, and whether To is `tagged`. Phones of a make have a
-    few."""
+    """What messages share that have the same length, first three lines of the same lengths, and the same names
+    (`marks`, extracted by `marked`) before their variables: the layout, and whether To is `tagged`. Phones of one make
+    have a few shapes."""
 
     __slots__ = ("layout", "marked", "marks", "tagged")
 
@@ -77,8 +77,7 @@ class Shape:
         self.tagged = tagged
 
     def holds(self, payload: bytes, message: Request | Response) -> bool:
-        """Whether it is that of a message: what stands in its places is what the parser has read, and so was read from
-        there."""
+        """Whether a message has this shape: its variables, taken from these places, equal what the parser has read."""
         if self.marked(payload) != self.marks:
             return False
         variables = self.layout.variables(payload)
@@ -87,8 +86,8 @@ class Shape:
 
 def places(payload: bytes, lines: list[bytes], message: Request | Response
             ) -> tuple[list[Named], list[Span], int]:
-    """The variables of a message, if its lines come in the usual order (none, if they do not), where the names of lines
-    stand by which they are known, and which variable is the first in quotes."""
+    """The variables of a message (none if its lines are not in the usual order), the places of the header names that
+    identify their lines, and the index of the first quoted variable."""
     _, via, from_, to, *_ = lines
     at_cseq = 4 if lines[4].startswith(CSEQ_NAME) else 5
     if not via.startswith(VIA_NAME) or not lines[at_cseq].startswith(CSEQ_NAME):
@@ -114,8 +113,8 @@ def places(payload: bytes, lines: list[bytes], message: Request | Response
 
 
 def _proof(payload: bytes, at: int, begin: int, end: int) -> tuple[Named, list[Named], list[Named]]:
-    """The nonce, of which the name stands at `at`, in the line from `begin` to `end`; the count; and what else of the
-    line is new in every message and stands in quotes."""
+    """The nonce, whose name is at offset `at` in the line from `begin` to `end`; the nonce count; and the other quoted
+    values of the line that are new in every message (response, cnonce)."""
     nonce = at + len(NONCE)
     counts: list[Named] = []
     count = payload.find(COUNT, begin, end) + len(COUNT)
@@ -131,7 +130,7 @@ def _proof(payload: bytes, at: int, begin: int, end: int) -> tuple[Named, list[N
 
 
 def _are_of(variables: tuple[bytes, ...], message: Request | Response, tagged: bool) -> bool:
-    """Whether what stands there is what the parser has read of the message."""
+    """Whether the variables equal what the parser has read of the message."""
     proof = message.credentials if type(message) is Request else message.challenges  # type: ignore[union-attr]
     branch, number, nonce, tag, *others = variables
     to_tag = message.to.tag

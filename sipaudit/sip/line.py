@@ -1,4 +1,4 @@
-"""One header line to its slot and value: a function of the bytes alone, which is why its results may be remembered."""
+"""Parses one header line into its slot and value: a function of the bytes alone, so that its results can be cached."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Field = tuple[int, Any]
 
 
 class Flaw(Struct, frozen=True, gc=False):
-    """A header field with defects: where its value belongs, the value (None: unreadable), what is wrong."""
+    """A header field with defects: the slot and value (None: unreadable) that it would have, and the defects."""
 
     slot: int
     value: Any
@@ -25,8 +25,8 @@ class Flaw(Struct, frozen=True, gc=False):
 
 
 def read_line(line: bytes) -> tuple[Field, bool] | None:
-    """The field that a line is, and whether it lasts (see `headers.Header`); None when the line is not plain: it begins
-    with white space, or holds a line end."""
+    """Parse a line; returns its field and whether it is lasting (see `headers.Header`), or None when the line is not
+    plain: it begins with white space, or contains a line end."""
     found: Found = []
     text = decode(line, found)
     if "\n" in text or "\r" in text or text[:1] in " \t":
@@ -40,7 +40,7 @@ def read_line(line: bytes) -> tuple[Field, bool] | None:
             found.append(Defect.NOT_A_HEADER)
         return _field(UNREAD, None, found), True
     value = value.strip()
-    if not value and header.slot <= CSEQ:  # an empty mandatory field is a missing one
+    if not value and header.slot <= CSEQ:  # an empty mandatory field counts as missing
         return _field(UNREAD, None, found), True
     return _field(header.slot, header.read(value, found), found), header.lasting
 

@@ -1,11 +1,11 @@
-"""Bytes to a SIP message, line by line: whatever they are.
+"""Parses any bytes as a SIP message, line by line.
 
-The head is split into lines, every line is looked up in the memo of what was
-read before, the values are put into a row by their slot, and the message is
-built from the row.  A line that is in no memo is read by its front (`front`)
-when that is known, else by the tolerant readers (`line`, `headers`); one that is
-not plain (folded, bare LF) sends the message the long way round (`head`), which
-ends in the same row.
+The head is split into lines, each line is looked up in the caches of lines read
+before, the values are put into a row by slot, and the message is built from the
+row.  A line that is in no cache is read by its front (`front`) if that is known,
+otherwise by the tolerant readers (`line`, `headers`).  A line that is not plain
+(folded, bare LF) makes the whole message take the slow path (`head`), which fills
+the same row.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from sipaudit.sip.message import Malformed, Message, Request, Response
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.text import decode
 
-MAX_LASTING = 24576    # lines of the memo, and as many fronts and tails: together less than 40 MB
-FRESH = 6              # for one in so many of these it is the first time: who only registers is read but in a moment
-MET = 1 << 20          # places to note what was seen, of which a sixteenth is used
-MAX_PASSING = 1024     # lines of the last moments: a request and its responses share Via, From, Call-ID and CSeq
-MAX_REMEMBERED = 1024  # bytes of a line; longer ones are read again each time
-READ_COST = 600        # bytes that a reading takes beside the text of its line, which is there twice
+MAX_LASTING = 24576    # cached lines, and as many fronts, Contacts and tails: together less than 40 MB
+FRESH = 6              # at most one in so many of these is fresh: lines of phones that only register soon leave again
+MET = 1 << 20          # places to note which keys were cached before; a sixteenth of them is used
+MAX_PASSING = 1024     # lines of recent transactions: a request and its responses share Via, From, Call-ID and CSeq
+MAX_REMEMBERED = 1024  # bytes of a cached line; longer ones are parsed each time
+READ_COST = 600        # bytes that a parsed line takes beside its text, which is held twice
 MAX_START = 200        # characters of a malformed message's first line that are kept
 
 Known = TypeVar("Known")
 Row = list[Any]
 
-EMPTY: Row = [*[None] * FLAW, ()]  # flaws are never None, so that every flaw counts as a repetition
+EMPTY: Row = [*[None] * FLAW, ()]  # the slot FLAW is never None, so that every flaw goes to `_repeat`
 _MISSING = {
     VIA: Defect.MISSING_VIA, FROM: Defect.MISSING_FROM, TO: Defect.MISSING_TO, CALL_ID: Defect.MISSING_CALL_ID,
     CSEQ: Defect.MISSING_CSEQ,
@@ -53,7 +53,7 @@ _MISSING = {
 
 
 class Memo(dict[bytes, Known]):
-    """What lasts, by its bytes; `fresh` is what of it was seen for the first time just now."""
+    """A cache of lasting values by their bytes; `fresh` lists the keys that were cached recently for the first time."""
 
     __slots__ = ("fresh",)
 
@@ -66,7 +66,7 @@ class Memo(dict[bytes, Known]):
         self.fresh.clear()
 
     def pass_by(self) -> int:
-        """The moment has passed: forget what is fresh. So much was held of it."""
+        """Drop the fresh entries; returns how many bytes they were counted for."""
         fresh, forget = self.fresh, self.pop
         for key in fresh:
             forget(key, None)
@@ -76,14 +76,14 @@ class Memo(dict[bytes, Known]):
 
 
 class LineParser:
-    """A parser with its memory of at most `limit` lasting lines; 0 switches the memory off, which changes no message.
+    """A parser with a cache of at most `limit` lasting lines; 0 disables the cache, which changes no message.
 
-    A header line means the same wherever it stands, so its reading is a function
-    of its bytes and remembering it cannot make it wrong.  Lines that are new in
-    every transaction have a small memo of their own, so that they push nothing
-    lasting out; of these the fronts last.  What lasts is forgotten after the
-    moment in which it was first seen, and stays from the second one on.  A full
-    memo is emptied: no order to keep, nothing to search.
+    A header line means the same wherever it stands: its value is a function of its
+    bytes, so that a cached value is always right.  Lines that are new in every
+    transaction have a small cache of their own, so that they displace no lasting
+    line; only their fronts are lasting.  A lasting entry is dropped soon after it
+    was cached for the first time; if it then comes again, it stays.  A full cache
+    is cleared as a whole: there is no order to maintain and nothing to search.
     """
 
     __slots__ = ("_count", "_fresh", "_fronts", "_held", "_kept", "_lasting", "_limit", "_longest", "_met",
@@ -100,17 +100,17 @@ class LineParser:
         self._lasting: Memo[Field] = Memo()
         self._passing: dict[bytes, Field] = {}
         self._fronts: Memo[Front] = Memo()
-        self._kept: list[Memo[Any]] = [self._lasting, self._fronts]  # what lasts
-        self._met = bytearray(MET)   # what was ever kept, by its hash; what shares one with another seems to be
-        self._fresh = self._count = 0   # how much of it is fresh, and how much was before
+        self._kept: list[Memo[Any]] = [self._lasting, self._fronts]  # all caches of lasting values
+        self._met = bytearray(MET)   # which keys were ever cached, by hash: with an equal hash, a new key seems old
+        self._fresh = self._count = 0   # how many keys are fresh, and how many were before
 
     def tighten(self, room: float) -> None:
-        """Remember lasting lines in no more than so many bytes from now on."""
+        """From now on use no more than `room` bytes for lasting lines."""
         self._room = room
 
     def parse_lines(self, payload: bytes) -> Message:
-        """Any bytes as a message, whatever else is remembered of messages."""
-        # Without a body the end is found at once. Is there an empty line before it, the memo does not know that line.
+        """Parse any bytes as a message, line by line; a subclass may have faster ways."""
+        # Without a body the end is found at once. If there is an empty line before it, that line is in no cache.
         end = len(payload) - 4 if payload[-4:] == b"\r\n\r\n" else payload.find(b"\r\n\r\n")
         first, *lines = payload[:end].split(b"\r\n", MAX_LINES)
         start = self._starts.get(first) or self._learn_start(first)
@@ -153,7 +153,7 @@ class LineParser:
         return start
 
     def _learn(self, line: bytes) -> Field | None:
-        """Read a line that is in no memo, and remember it; None when it is not plain."""
+        """Parse a line that is in no cache, and cache it; None when it is not plain."""
         if not 0 < len(line) <= self._longest:
             read = read_line(line)
             return read and read[0]
@@ -167,7 +167,7 @@ class LineParser:
         return self._learn_slowly(line, mark)
 
     def _learn_slowly(self, line: bytes, mark: bytes) -> Field | None:
-        """Read a line whose front is new, or that has none."""
+        """Parse a line whose front is new or cannot read it, or that has no front."""
         front, marked, last = line.partition(mark)
         if mark in PARAMETERS:
             front, last = divide(front, last)
@@ -186,7 +186,7 @@ class LineParser:
         return remember(self._passing, line, field, self._passing_limit)
 
     def _keep(self, memo: Memo[Known], key: bytes, known: Known) -> Known:
-        """Remember what lasts."""
+        """Cache a lasting value and return it."""
         if self._held > self._room:
             for each in self._kept:
                 each.clear()
@@ -206,7 +206,7 @@ class LineParser:
         return known
 
     def _forget_fresh(self) -> None:
-        """The moment has passed. What comes again stays."""
+        """Drop all fresh entries; those that come again will stay."""
         self._count += self._fresh
         self._fresh = 0
         if self._count > MET // 16:
@@ -216,7 +216,7 @@ class LineParser:
 
 
 def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> Known:
-    """Remember what is of the last moments, unless it is long; what is remembered."""
+    """Cache a value that is not lasting, unless its key is long; returns the value."""
     if len(key) <= MAX_REMEMBERED:
         if len(memo) >= limit:
             memo.clear()
@@ -225,7 +225,7 @@ def remember(memo: dict[bytes, Known], key: bytes, known: Known, limit: int) -> 
 
 
 def _repeat(row: Row, slot: int, value: Any) -> None:
-    """A second value for a slot, or a header field with flaws."""
+    """Add a second value for a slot, or a header field with flaws."""
     if slot == FLAW:
         flaw: Flaw = value
         row[FLAW] += flaw.defects
@@ -265,7 +265,7 @@ def _build(start: StartLine, row: Row, body: int | None, first: bytes) -> Messag
 
 
 def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
-    """All defects of a message, each once: the head's, the start line's, the headers', then what spans them."""
+    """All defects of a message, each once: the start line's, the head's, the headers', then those between them."""
     found: Found = [*start.defects, *row[FLAW]]
     found += [word for slot, word in _MISSING.items() if row[slot] is None]
     cseq = row[CSEQ]
@@ -278,7 +278,7 @@ def _judge(start: StartLine, row: Row, body: int | None) -> tuple[str, ...]:
 
 
 def _is_lost(start: StartLine, row: Row) -> bool:
-    """Whether the message belongs to nobody: no status code, or a mandatory header that is missing or unreadable."""
+    """Whether the message cannot be attributed: no status code, or a mandatory header is missing or unreadable."""
     if not (start.method or start.status) or row[VIA] is UNREADABLE_VIA:
         return True
     return any(row[slot] is None for slot in _MISSING)

@@ -1,7 +1,7 @@
-"""SIP messages and their headers as values.  Field names are the header's (RFC 3261 20).
+"""SIP messages and their headers as values.  Fields are named after their headers (RFC 3261 20).
 
-The parser (`sip.parse`) never raises: what is wrong with a message is listed in
-its `defects`; what cannot be read as a message at all is a `Malformed`.
+The parser (`sip.parse`) never raises: problems of a message are listed in its
+`defects`; bytes that cannot be read as a message at all become a `Malformed`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from msgspec import Struct
 
 
 class Uri(Struct, frozen=True, gc=False, array_like=True):
-    """A SIP, SIPS or tel URI taken apart (RFC 3261 19.1); other schemes keep `user` as None and the rest in `host`.
+    """A parsed SIP, SIPS or tel URI (RFC 3261 19.1); with other schemes `user` is None and `host` holds the rest.
 
-    `host` is lower case, IPv6 in its shortest form without brackets, `port` 0 when not given,
-    `parameters` the raw text behind the first `;`, without headers.
+    `host` is in lower case, IPv6 in its shortest form without brackets; `port` is 0 when not given;
+    `parameters` is the raw text after the first `;`, without headers.
     """
 
     scheme: str
@@ -105,8 +105,8 @@ class Response(Struct, frozen=True, gc=False, array_like=True, tag=2):
 
 
 class Malformed(Struct, frozen=True, gc=False, array_like=True, tag=3):
-    """Bytes that look like SIP and cannot be placed: no readable start line, or a header missing without which a
-    message belongs to nobody (Via, From, To, Call-ID, CSeq).  `start` is the first line, at most 200 characters."""
+    """Bytes that look like SIP but cannot be attributed: no readable start line, or a mandatory header (Via, From, To,
+    Call-ID, CSeq) is missing.  `start` is the first line, at most 200 characters."""
 
     start: str
     defects: tuple[str, ...]

@@ -1,10 +1,9 @@
-"""Bytes to a SIP message.  Never raises: what is wrong is listed in `defects`, what cannot be placed is `Malformed`.
+"""Parses bytes as a SIP message.  It never raises: problems are listed in `defects`, unusable bytes give `Malformed`.
 
-The way of a usual message: Via, From, To, CSeq and Call-ID come first, in this order or with the last two changed, and
-each is read by what is remembered of it (`front`).  What follows, the tail, is the same in every message of a make of
-phones or servers but for credentials or challenge, and Contact; it is remembered whole, without these lines.
-Everything else, and every message in which anything is wrong or in doubt, is read line by line (`lines`), which ends in
-the same values.
+In a usual message Via, From, To, CSeq and Call-ID come first, in this order or with the last two swapped, and each is
+read by its cached front (`front`).  The rest, the tail, is the same in all messages of one make of phones or servers,
+except for Contact and credentials or challenge; it is cached as a whole, without these lines.  Any other message, and
+any with a defect or a doubt, is read line by line (`lines`), with the same result.
 """
 
 from __future__ import annotations
@@ -52,13 +51,13 @@ from sipaudit.sip.message import Address, Challenge, CSeq, Message, Request, Res
 from sipaudit.sip.startline import StartLine, read_start_line
 from sipaudit.sip.usual import LastingLines, Lines, Tail, Unusual
 
-MAX_TOS = 128        # To lines; those of responses differ in their tags, which come in few messages
+MAX_TOS = 128        # To lines; those of responses differ in their tags, each of which occurs in few messages
 MAX_TAIL = 2048      # bytes of a tail; longer ones are read line by line
 MAX_TAIL_LINES = 64
 CONTACT_NAME = b"Contact: "
 LENGTH_OF_NAME = len(CONTACT_NAME)
 EMPTY_LINE = CRLF + CRLF
-SEMICOLON = ord(";")   # a number, because `in` finds a byte much faster when it is one
+SEMICOLON = ord(";")   # an integer, because `in` finds a byte much faster by its number
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
 Remembered = dict[bytes, Any]
@@ -66,10 +65,10 @@ Remembered = dict[bytes, Any]
 
 
 class Parser(LineParser):
-    """A parser with its memory, see `LineParser`.
+    """A parser with caches, see `LineParser`.
 
-    What it remembers of tails is as much a function of their bytes as what it remembers of lines: a tail says what its
-    lines say, each of them plain, without flaw, and with a header that stands in no other line.
+    The cached value of a tail, as that of a line, is a function of its bytes alone: it combines the values of the
+    tail's lines, each of them plain, without flaw, and with a header that no other line has.
     """
 
     __slots__ = ("_call_ids", "_contacts", "_cseqs", "_froms", "_start_lines", "_tails", "_tos", "_usual",
@@ -91,15 +90,15 @@ class Parser(LineParser):
         self._gather()
 
     def _gather(self) -> None:
-        """Have together what `parse` looks into for nearly every message."""
+        """Collect in one tuple the caches that `parse` uses for nearly every message."""
         self._usual = self._start_lines, self._vias, self._froms, self._tos, self._call_ids, self._tails
 
     def parse(self, payload: bytes) -> Message:
-        """Any bytes as a message.
+        """Parse any bytes as a message.
 
-        One function on purpose: this is done for every message, and a call costs as much as reading two lines.
+        One function on purpose: it runs for every message, and a call costs as much as reading two lines.
         """
-        if payload[-4:] == EMPTY_LINE:   # as most end: is there another one before, it stands in no tail
+        if payload[-4:] == EMPTY_LINE:   # as most end; if there is an empty line before it, no tail can hold that
             head, body = payload[:-4], b""
         else:
             head, ended, body = payload.partition(EMPTY_LINE)
@@ -113,7 +112,7 @@ class Parser(LineParser):
             cseq_line, call_id_line = call_id_line, cseq_line
         try:
             cseq = self._cseqs[cseq_line]
-            if cseq is None:   # of a message that is wanted whole where others are not
+            if cseq is None:   # a subclass wants this message parsed as a whole
                 return self.parse_lines(payload)
             starts, vias, froms, tos, call_ids, tails = self._usual
             own: Any = ()
@@ -139,7 +138,7 @@ class Parser(LineParser):
 
     def _made(self, start: StartLine, via: Via, from_: Address, to: Address, call_id: str, cseq: CSeq,
               contacts: tuple[Address, ...], tail: Tail, proof: tuple[Challenge, ...]) -> Message:
-        """The message that says this."""
+        """Build the message from its parts."""
         if start.method:
             return Request(start.method, start.uri, via, from_, to, call_id, cseq, contacts, tail.expires,
                            tail.user_agent, tail.routes, proof, tail.event, tail.ends)
@@ -147,8 +146,8 @@ class Parser(LineParser):
                         tail.min_expires, tail.retry_after, tail.user_agent, proof)
 
     def _read_parts(self, tail: bytes, own: Any, method: str) -> tuple[Any, Any, Any]:
-        """What a tail says without Contact and credentials, or challenge, where one stands in it; and what these say.
-        Of a Contact before it is known what it says, its `own`."""
+        """The value of a tail without its Contact and its credentials or challenge, and the values of these two. `own`
+        is the value of a Contact line that preceded the tail."""
         proof: Any = ()
         at = tail.find(NONCE)
         if at >= 0:
@@ -205,13 +204,13 @@ class Parser(LineParser):
         return CALL_ID_FRONT.read(line[9:]) if line[:9] == b"Call-ID: " else None
 
     def _learn_front(self, front: bytes, names: bytes | tuple[bytes, ...]) -> Front:
-        """What is to be known of a front; of a line with another name nothing."""
+        """Parse and cache a front; NOT_A_FRONT for a line with another header name."""
         if not front.startswith(names) or len(front) > self._longest:
             return NOT_A_FRONT
         return self._keep(self._fronts, front, read_front(front, self._lasting.get(front)))
 
     def _read_contacts(self, line: bytes) -> tuple[Address, ...] | None:
-        """The values of a Contact without flaws; None of one that has some, or that takes a look at its whole line."""
+        """The values of a Contact; None if it has defects, or has to be read as a whole line."""
         if not line.isascii() or b"\n" in line or b"\r" in line:
             return None
         text = line[len(CONTACT_NAME):].decode().strip()
@@ -222,7 +221,7 @@ class Parser(LineParser):
         return None if found else contacts
 
     def _read_tail(self, tail: bytes) -> Tail | None:
-        """What the lines of a tail say, one by one; None when it takes the general way to tell."""
+        """Parse a tail line by line; None when only the general parser can tell."""
         if len(tail) > MAX_TAIL:
             return None
         lines = tail.split(CRLF, MAX_TAIL_LINES)
@@ -238,7 +237,7 @@ class Parser(LineParser):
                     row[CONTACT] or (), row[ROUTE] or (), row[ENDS] or False)
 
     def _lasting_field(self, line: bytes) -> Field:
-        """A line that means the same in any message and comes in many; else something that is no part of a tail."""
+        """The field of a lasting line; for any other line, a field that no tail may have."""
         known = self._lasting.get(line)
         if known is not None:
             return known
@@ -246,12 +245,12 @@ class Parser(LineParser):
         if read is None or not read[1] or not self._longest:
             return FLAW, None
         field = read[0]
-        # a Contact is a phone's own: the tail remembers it
+        # a Contact is specific to one phone: it is cached with the tail only
         return field if field[0] == CONTACT else self._keep(self._lasting, line, field)
 
 
 def _without(tail: bytes, begin: int, behind: int) -> bytes:
-    """A tail without the line that stands there."""
+    """A tail without its line from `begin` to `behind`."""
     return tail[:begin - 2] + tail[behind:] if begin else tail[behind + 2:]
 
 

@@ -1,9 +1,9 @@
 """Text of header values: decoding, quoted strings, lists, parameters and numbers.
 
 Everything here is one pass over the text: a hostile header costs no more than
-its length.  The trick for quoted strings is a *mask*, a copy of the text of the
-same length in which what stands between quotes is blanked: separators are looked
-for in the mask, and the pieces cut out of the text.
+its length.  Quoted strings are handled with a *mask*: a copy of the text, of the
+same length, in which everything between quotes is blanked.  Separators are
+searched in the mask, and the pieces are cut out of the text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 def decode(raw: bytes, found: Found) -> str:
-    """UTF-8, or ISO 8859-1 when it is none: that is what else phones write, and it loses no byte."""
+    """Decode as UTF-8, or else as ISO 8859-1: the other encoding that phones use, and one that loses no byte."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -32,7 +32,7 @@ def decode(raw: bytes, found: Found) -> str:
 
 
 def number(text: str, most: int = MAX_32) -> int | None:
-    """Decimal digits (leading zeros allowed) as a number from 0 to `most`, else None."""
+    """Decimal digits (leading zeros allowed) as a number from 0 to `most`; None for anything else."""
     if not (text.isascii() and text.isdigit()):
         return None
     digits = text.lstrip("0") or "0"
@@ -43,7 +43,7 @@ def number(text: str, most: int = MAX_32) -> int | None:
 
 
 def mask(text: str, found: Found) -> str:
-    """The text with the inside of quoted strings blanked; a quote that never closes is left as it stands."""
+    """The text with the inside of quoted strings blanked; an unterminated quoted string is left unchanged."""
     if '"' not in text:
         return text
     if "\\" in text or text.count('"') % 2:
@@ -71,7 +71,7 @@ def unquote(text: str) -> str:
 
 
 def values(text: str, masked: str) -> list[tuple[str, str]]:
-    """The values of a comma-separated list, each with its mask; commas inside quotes and "<>" do not part."""
+    """The values of a comma-separated list, each with its mask; commas inside quotes and "<>" do not separate."""
     if "," not in masked:
         return [(text, masked)]
     if "<" in masked:
@@ -86,7 +86,7 @@ def values(text: str, masked: str) -> list[tuple[str, str]]:
 
 
 def parameters(text: str, masked: str, start: int, found: Found) -> dict[str, str]:
-    """Parameters `;name=value;name` from `start` on, by name in lower case; values as sent, "" where there is none."""
+    """The parameters `;name=value;name` from `start` on, by name in lower case; values as sent, "" without a value."""
     before, *pieces = masked[start:].split(";")
     if before and not before.isspace():
         found.append(Defect.BAD_PARAMETER)

@@ -1,4 +1,4 @@
-"""URIs of SIP (RFC 3261 19.1, RFC 3966): reading, canonical text, address of record."""
+"""SIP and tel URIs (RFC 3261 19.1, RFC 3966): parsing, canonical text, address of record."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from sipaudit.sip.text import number
 
 SIP_PORT = 5060
 MAX_PORT = 65535
-MAX_HOST = 255    # characters of a host and port that are remembered: more has no name in DNS
-MAX_HOSTS = 4096  # of them
+MAX_HOST = 255    # characters of a cached host and port: no DNS name is longer
+MAX_HOSTS = 4096  # cached hosts and ports
 
-# Patterns of a URI as most phones write it: what says the same the general way, and needs no look for what is wrong.
+# Patterns of a URI as most phones write it: the general parser gives the same, and such a URI can have no defects
+# except in its host and port.
 USUAL_USER = r"[A-Za-z0-9\-_.!~*'()&=+$,%]++"
 USUAL_PLACE = r"[A-Za-z0-9.\-]++(?::[0-9]++)?"
 USUAL_PARAMETERS = r"[A-Za-z0-9\-_.!~*'()&=+$,%;/:\[\]]*+"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+\Z")
 _UNESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]]")  # must be escaped in a URI (25.1)
-_NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is for no host name, but DNS has it
+_NAME_PORT = re.compile(r"([A-Za-z0-9._-]++)[ \t]*(?::([^:]*))?\Z")  # "_" is illegal in host names but occurs in DNS
 _ESCAPED = re.compile("%([0-9A-Fa-f]{2})")
 _NEEDS_NO_ESCAPE = frozenset(  # in a user (25.1)
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS_PORT = re.compile(rf"({_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET})(?::([1-9][0-9]{{0,3}}))?\Z")  # what phones write
 
-_sound: dict[str, tuple[str, int]] = {}  # readings without a defect: a function of the text alone, as all reading is
+_sound: dict[str, tuple[str, int]] = {}  # cached results without a defect: parsing is a function of the text alone
 
 
 def read_uri(text: str, found: Found) -> Uri:
-    """Any text as a URI; without a scheme all of it is the host.  A password (`user:password@`) is not kept."""
+    """Parse any text as a URI; without a scheme, all of it is the host.  A password (`user:password@`) is not kept."""
     scheme, colon, rest = text.partition(":")
     if not colon or not _SCHEME.match(scheme):
         found.append(Defect.BAD_URI)
@@ -50,7 +51,7 @@ def read_uri(text: str, found: Found) -> Uri:
 
 
 def is_name(host: str) -> bool:
-    """Whether a host is a name, no address: the last label of a name begins with a letter (RFC 3261 25.1)."""
+    """Whether a host is a name and not an address: a name's last label begins with a letter (RFC 3261 25.1)."""
     return ":" not in host and host.rpartition(".")[2][:1].isalpha()
 
 
@@ -63,8 +64,8 @@ def _sip_uri(scheme: str, text: str, found: Found) -> Uri:
 
 
 def _split_user(text: str, found: Found) -> tuple[str | None, str]:
-    """User without password, and what follows the "@".  `;` and `?` may stand in a user, "@" only escaped: of several
-    the last before the parameters is taken, as in `sip:me@company.example@provider.example;x=@`."""
+    """The user without password, and what follows the "@".  A user may contain `;` and `?`, but "@" only escaped: of
+    several, the last "@" before the parameters counts, as in `sip:me@company.example@provider.example;x=@`."""
     user, at, rest = text.partition("@")
     if not at:
         return None, text
@@ -78,8 +79,8 @@ def _split_user(text: str, found: Found) -> tuple[str | None, str]:
 
 
 def read_host_port(text: str, found: Found) -> tuple[str, int]:
-    """`host[:port]`, the host in one form (lower case, IPv6 shortest) and without brackets; port 0 when there is none
-    or none that can be."""
+    """Parse `host[:port]`: the host in canonical form (lower case, IPv6 shortest) and without brackets; port 0 when it
+    is absent or invalid."""
     known = _sound.get(text)
     if known is not None:
         return known
@@ -112,13 +113,13 @@ def _read_host_port(text: str, found: Found) -> tuple[str, int]:
 
 
 def _read_reference(text: str, found: Found) -> tuple[str, str | None]:
-    """An IPv6 reference, in the form that all texts of the address share (RFC 5954 4.2 compares addresses); or, without
-    brackets, anything: where a port would begin is then anybody's guess."""
+    """Parse an IPv6 reference, the address in canonical form (RFC 5954 4.2 compares addresses). Any other text is all
+    host, since without brackets it is unclear where a port begins."""
     if not text.startswith("["):
         found.append(Defect.BAD_HOST)
         return text, None
     host, closed, behind = text[1:].partition("]")
-    behind = behind.lstrip(" \t")   # of a Via: white space may stand before its colon (25.1)
+    behind = behind.lstrip(" \t")   # in a Via, white space may precede the colon (25.1)
     shortest = shortest_ipv6(host)
     if not closed or behind[:1] not in ("", ":") or shortest is None:
         found.append(Defect.BAD_HOST)
@@ -126,7 +127,7 @@ def _read_reference(text: str, found: Found) -> tuple[str, str | None]:
 
 
 def shortest_ipv6(text: str) -> str | None:
-    """The address as packets' addresses are written (RFC 5952); None if it is none."""
+    """An IPv6 address in its shortest form, as for addresses of packets (RFC 5952); None for any other text."""
     if not _is_address(socket.AF_INET6, text):
         return None
     return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
@@ -141,7 +142,7 @@ def _is_address(family: int, text: str) -> bool:
 
 
 def uri_text(uri: Uri) -> str:
-    """The URI as text, in one form: lower-case scheme and host, no password, no headers."""
+    """The URI as canonical text: lower-case scheme and host, no password, no headers."""
     if uri.scheme not in ("sip", "sips", "tel"):
         return f"{uri.scheme}:{uri.host}" if uri.scheme not in ("", "*") else uri.host or uri.scheme
     behind = f";{uri.parameters}" if uri.parameters else ""
@@ -152,8 +153,8 @@ def uri_text(uri: Uri) -> str:
 
 
 def aor(uri: Uri) -> str:
-    """The address of record: `sip:user@host`, without parameters and port 5060 (contract.md 3 `line`), and in the user
-    only what must be is escaped, so that all ways to write one give one (RFC 3261 10.3 step 5, 19.1.4)."""
+    """The address of record: `sip:user@host`, without parameters and port 5060 (contract.md 3 `line`). The user has
+    only the necessary escapes, so that equivalent URIs give the same AOR (RFC 3261 10.3 step 5, 19.1.4)."""
     if uri.scheme not in ("sip", "sips"):
         return uri_text(uri).partition(";")[0]
     if uri.user and "%" in uri.user:
@@ -163,7 +164,7 @@ def aor(uri: Uri) -> str:
 
 
 def _one_way(escaped: re.Match[str]) -> str:
-    """An escape as the character that it stands for, if that may stand in a user, else in upper case."""
+    """The character that an escape stands for, if it may stand in a user unescaped; else the escape in upper case."""
     byte = int(escaped[1], 16)
     return chr(byte) if byte in _NEEDS_NO_ESCAPE else escaped[0].upper()
 

@@ -1,4 +1,4 @@
-"""What is remembered of the lines of usual messages, by their bytes, one kind of line at a time."""
+"""Caches for the lines of usual messages: parsed values by the bytes of the line, one cache per kind of line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sipaudit.sip.message import Address, Uri
 
 
 class Tail(Struct, frozen=True, gc=False, array_like=True):
-    """What the lines behind the first ones say, but for credentials and challenge; `length` is their Content-Length."""
+    """The values of a message's lines after the leading ones, without credentials and challenge; `length` is the
+    Content-Length."""
 
     length: int | None
     expires: int | None
@@ -26,12 +27,12 @@ class Tail(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Unusual(Exception):
-    """Of a line that takes the general way to tell."""
+    """Raised for a line that only the general parser can read."""
 
 
 class Lines(dict[bytes, Any]):
-    """What lines of one kind say, of the last moments. One that is not there is read; raises Unusual if it has to be
-    read otherwise."""
+    """A cache of recent lines of one kind. A missing line is parsed by `read` and cached; raises Unusual if that gives
+    None."""
 
     __slots__ = ("_limit", "_read")
 
@@ -52,7 +53,7 @@ class Lines(dict[bytes, Any]):
 
 
 class LastingLines(Memo[Any]):
-    """The same of lines that last; `keep` remembers one."""
+    """A cache of lasting lines of one kind, otherwise like `Lines`; `keep` stores a parsed value."""
 
     __slots__ = ("_keep", "_read")
 
