@@ -1,6 +1,6 @@
-"""Captures whose truth is known: phones, servers and a network played from a plan.
+"""Captures with known truth: simulated phones, servers and a network that act out a plan.
 
-Written from the specification as behaviour of phones, independently of the model that judges them: nothing of
-`model`, `rulebook`, `reconstruct`, `settings` or `sip` is used here (an import contract), so that a misreading of the
-specification in one of the two shows as a disagreement.
+The phones' behaviour is written from the specification, independently of the model that judges it: an import contract
+forbids the use of `model`, `rulebook`, `reconstruct`, `settings` and `sip` here, so that a misreading of the
+specification on either side shows as a disagreement.
 """

@@ -1,8 +1,8 @@
-"""Simulated time: a queue of what happens when, and steps that wait in between.
+"""Simulated time: a queue of timed events, and tasks that wait between their steps.
 
-Behaviour is written as generators (`Steps`): `yield 2.5` waits 2.5 s, `yield (inbox, 32.0)` waits until something lies
-in the inbox and gets it, or None after 32 s. Time is in seconds after the start of the plan. What happens at the same
-moment happens in the order in which it was arranged, so that a run is the same each time.
+Behaviour is written as generators (`Steps`): `yield 2.5` waits 2.5 s; `yield (inbox, 32.0)` waits for an item in the
+inbox and returns it, or None after 32 s. Time is in seconds after the start of the plan. Events at the same moment
+happen in the order in which they were scheduled, so that every run is the same.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ NEVER = float("inf")
 
 
 class Inbox:
-    """What waits to be taken by the one task that looks here."""
+    """A queue of items for the one task that reads it."""
 
     __slots__ = ("_clock", "_items", "_reader", "_turn")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._items: list[Any] = []  # mostly none, rarely two: a deque is ten times the size
+        self._items: list[Any] = []  # mostly empty, rarely two items: a deque is ten times the size
         self._reader: Task | None = None
         self._turn = 0
 
     def put(self, item: Any) -> None:
-        """Hand over `item` (not None); a task that waits goes on at once, within the same moment."""
+        """Add `item` (not None); a waiting task resumes within the same moment."""
         self._items.append(item)
         if self._reader is not None:
             reader, self._reader = self._reader, None
@@ -44,7 +44,7 @@ class Inbox:
 
 
 class Task:
-    """Steps under way. `stop` ends them where they stand; what they hold is given back by their `finally`."""
+    """Steps that are running. `stop` ends them at their current wait; their `finally` blocks release what they hold."""
 
     __slots__ = ("_clock", "_ended", "_steps", "_turn")
 
@@ -55,7 +55,7 @@ class Task:
         self._turn = 0
 
     def go_on(self, turn: int, value: Any = None) -> None:
-        """Run to the next wait, unless something else has woken the task since this was arranged."""
+        """Run to the next wait, unless the task has been woken otherwise since this call was scheduled."""
         if turn != self._turn or self._steps is None:
             return
         while True:
@@ -93,7 +93,7 @@ class Task:
 
 
 class Clock:
-    """The queue. `now` is the moment that is being played."""
+    """The event queue. `now` is the current simulated time in seconds."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -109,13 +109,13 @@ class Clock:
             heapq.heappush(self._queue, (time, self._count, act, values))
 
     def begin(self, steps: Steps[Any], ended: Callable[[Task], None] | None = None) -> Task:
-        """Start steps at this moment; `ended` is told when they are over."""
+        """Start steps at this moment; `ended` is called when they have ended."""
         task = Task(self, steps, ended)
         self.after(0.0, task.go_on, 0)
         return task
 
     def run(self, until: float) -> None:
-        """Play everything up to `until`."""
+        """Run all events up to `until`."""
         queue, pop = self._queue, heapq.heappop
         while queue and queue[0][0] <= until:
             self.now, _, act, values = pop(queue)
@@ -124,7 +124,7 @@ class Clock:
 
 
 class Lock:
-    """One task at a time: `with (yield from lock.acquire()):`."""
+    """A lock held by one task at a time: `with (yield from lock.acquire()):`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -132,7 +132,7 @@ class Lock:
         self._waiting: list[Inbox] = []
 
     def acquire(self) -> Steps[Lock]:
-        """Wait for one's turn; what is given back lets the next one in when it is left."""
+        """Wait for the lock; leaving the returned context manager passes it to the next task."""
         if not self._held:
             self._held = True
             return self

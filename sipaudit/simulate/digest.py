@@ -9,13 +9,13 @@ PASSWORD = "secret"
 
 
 def challenge(nonce: str, status: int, stale: bool = False) -> str:
-    """The header line of a 401 or 407."""
+    """The challenge header line of a 401 or 407."""
     name = "WWW-Authenticate" if status == 401 else "Proxy-Authenticate"
     return f'{name}: Digest realm="{REALM}", nonce="{nonce}", algorithm=MD5{", stale=TRUE" if stale else ""}\r\n'
 
 
 def credentials(user: str, method: str, uri: str, nonce: str, status: int = 401) -> str:
-    """The header line that answers a challenge of this status."""
+    """The credentials header line that answers a challenge of this status."""
     secret = _md5(f"{user}:{REALM}:{PASSWORD}")
     response = _md5(f"{secret}:{nonce}:{_md5(f'{method}:{uri}')}")
     name = "Authorization" if status == 401 else "Proxy-Authorization"
@@ -24,7 +24,7 @@ def credentials(user: str, method: str, uri: str, nonce: str, status: int = 401)
 
 
 def nonce_of(headers: str) -> str | None:
-    """The nonce that these header lines name."""
+    """The nonce in these header lines, None if there is none."""
     _, found, rest = headers.partition(' nonce="')
     return rest.partition('"')[0] if found else None
 

@@ -1,4 +1,4 @@
-"""The far end of calls and subscriptions: who answers behind a server, and who calls from there."""
+"""The far end of calls and subscriptions: the parties behind a server that answer calls and make them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_CALL = 7200.0  # seconds
 
 
 class FarDialog(Struct):
-    """A call as the far end has it; `inbox` gets what comes for it, `ours` when it calls."""
+    """The far end's side of a call; `inbox` gets the messages for it; `ours`: the far end is the caller."""
 
     invite: Message
     place: Endpoint
@@ -32,12 +32,12 @@ class FarDialog(Struct):
 
     @property
     def uri(self) -> str:
-        """Where requests of the dialog go."""
+        """The Request-URI for requests in the dialog."""
         return self.invite.uri if self.ours else self.invite.target
 
 
 class FarEnd:
-    """Answers calls that come to a server, and makes those that it passes on to phones."""
+    """Answers the calls that a server receives from phones, and makes the calls that it sends to phones."""
 
     def __init__(self, server: Server, chance: random.Random) -> None:
         self._server = server
@@ -45,20 +45,20 @@ class FarEnd:
         self._dialogs: dict[str, FarDialog] = {}
 
     def hear(self, request: Message) -> None:
-        """What comes for a call that is up."""
+        """Take a request of an existing call."""
         dialog = self._dialogs.get(request.call_id)
         if dialog is not None:
             dialog.inbox.put(request)
 
     def over(self, request: Message, source: Endpoint) -> None:
-        """BYE or CANCEL."""
+        """Take a BYE or CANCEL."""
         self._server.answer(request, source, 200 if request.call_id in self._dialogs else 481)
         self.hear(request)
 
     # -- calls from phones
 
     def invited(self, request: Message, source: Endpoint) -> None:
-        """An INVITE that is let in: a call, or a change of one."""
+        """Take an INVITE that was not challenged or refused: a new call, or a re-INVITE."""
         server = self._server
         if request.to_tag:
             known = request.call_id in self._dialogs
@@ -77,7 +77,7 @@ class FarEnd:
         return f"<sip:{user}@{host(self._server.place)}>"
 
     def _answer(self, dialog: FarDialog) -> Steps[None]:
-        """180, 200 until the ACK, then until somebody hangs up."""
+        """Send 180, then 200 until the ACK, then wait until either side hangs up."""
         server, request, place = self._server, dialog.invite, dialog.place
         try:
             yield 0.12
@@ -94,7 +94,7 @@ class FarEnd:
             self._dialogs.pop(request.call_id, None)
 
     def _talk(self, dialog: FarDialog) -> Steps[None]:
-        """Until the phone hangs up, or the time of this number has come."""
+        """Wait until the phone hangs up; after the time that belongs to this number, hang up."""
         clock = self._server.clock
         until = clock.now + (hangs_up_after(dialog.invite.user) or LONGEST_CALL)
         heard: Message | None = dialog.invite
@@ -104,7 +104,7 @@ class FarEnd:
             yield from self._hang_up(dialog)
 
     def _hang_up(self, dialog: FarDialog) -> Steps[None]:
-        """BYE to the phone, sent until it answers."""
+        """Send a BYE to the phone until it answers."""
         invite, server = dialog.invite, self._server
         dialog.cseq += 1
         swapped = (invite.callee, invite.sender, dialog.tag, invite.from_tag)
@@ -118,7 +118,7 @@ class FarEnd:
     # -- calls to phones
 
     def call(self, user: str, binding: Binding, seconds: float) -> Steps[None]:
-        """A call to a registered user, which the caller ends after some seconds."""
+        """Call a registered user; the caller hangs up after `seconds`."""
         server = self._server
         number = server.number()
         invite = Message(
@@ -139,7 +139,7 @@ class FarEnd:
     # -- subscriptions
 
     def subscribed(self, request: Message, source: Endpoint) -> None:
-        """202, and a NOTIFY of the state."""
+        """Answer 202, and send a NOTIFY with the state."""
         seconds = min(request.expires or 0, 3600)
         self._server.answer(request, source, 202, contact=self._contact(request.user), expires=seconds)
         self._server.clock.begin(self._notify(request, source, seconds))

@@ -1,4 +1,4 @@
-"""SIP messages as the simulator passes them about; bytes are made once, when a message is sent."""
+"""SIP messages as the simulator's objects exchange them; they are rendered to bytes when sent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Endpoint = tuple[str, int]
 
 
 class Message(Struct, gc=False):
-    """A request (`status` 0) or the response to one; `sender` and `callee` are the values of From and To without tag.
+    """A request (`status` 0) or a response; `sender` and `callee` are the URIs of From and To, without tag.
 
-    `via` is sent-by, `user` the callee's user part or the line's, `headers` whole lines with their line ends.
+    `via` is the sent-by of the Via, `headers` holds whole further header lines with their line ends.
     """
 
     method: str
@@ -41,13 +41,14 @@ class Message(Struct, gc=False):
 
     @property
     def target(self) -> str:
-        """The URI of the Contact: where requests of the dialog go."""
+        """The URI of the Contact, to which requests in the dialog go."""
         return self.contact.strip("<>")
 
 
 def reply(request: Message, status: int, *, tag: str = "", contact: str = "", headers: str = "", body: str = "",
           expires: int | None = None) -> Message:
-    """The response to a request; a tag is added where the request has none (RFC 3261 8.2.6.2)."""
+    """The response to a request; `tag` becomes the To tag if the request has none, except in a 100 (RFC 3261 8.2.6.2).
+    """
     to_tag = request.to_tag or ("" if status == 100 else tag)
     return Message(
         request.method, request.call_id, request.cseq, request.branch, request.via, request.sender, request.callee,
@@ -56,7 +57,7 @@ def reply(request: Message, status: int, *, tag: str = "", contact: str = "", he
 
 
 def acknowledgement(request: Message, response: Message, new_branch: Callable[[], str]) -> Message:
-    """The ACK of a final response to an INVITE: in its transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
+    """The ACK of a final response to an INVITE: in the INVITE's transaction unless it is a 2xx (RFC 3261 13.2.2.4)."""
     taken = response.status < 300
     return Message(
         "ACK", request.call_id, request.cseq, new_branch() if taken else request.branch, request.via, request.sender,
@@ -89,5 +90,5 @@ def host_port(place: Endpoint) -> str:
 
 
 def host(place: Endpoint) -> str:
-    """`host:port` as a URI has it; the usual port is left out."""
+    """`host:port` as in a URI; port 5060 is omitted."""
     return host_port(place).removesuffix(":5060")

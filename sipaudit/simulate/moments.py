@@ -1,4 +1,4 @@
-"""The moments of which a plan says that a call is made."""
+"""The moments at which a plan has a call made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sipaudit.simulate.plan.values import Moments
 
 
 def at_moments(plan: Moments, clock: Clock, chance: random.Random, act: Callable[[], object]) -> Steps[None]:
-    """Acts at each moment that is still to come, then every so many seconds, drawn about it, until the end."""
+    """Call `act` at each listed moment that is still to come, then from `plan.start` to `plan.end` about every
+    `plan.every` seconds (drawn from 0.5 to 1.5 times that)."""
     for time in [time for time in sorted(plan.at) if time >= clock.now]:
         yield max(0.0, time - clock.now)
         act()

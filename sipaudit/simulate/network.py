@@ -1,4 +1,4 @@
-"""The way between phones and servers: delay, loss, and the tap on the phones' side of it."""
+"""The path between phones and servers: delay, loss, and the tap on the phones' side."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ MOST_LATE = 0.03  # seconds by which a reordered packet is late
 
 
 class Node(Peer, Protocol):
-    """Who is reached at an address and port."""
+    """A host reachable at an address and port."""
 
     def unreachable(self, message: Message) -> None:
-        """A message that was sent from here came back as undeliverable."""
+        """An ICMP error reports that a message sent from here was undeliverable."""
 
 
 class Network:
-    """Carries what phones and servers send, and shows it to the tap where it passes there."""
+    """Carries the packets of phones and servers, and passes to the tap those that it can see."""
 
     def __init__(self, clock: Clock, plan: NetworkPlan, tap: Tap, seed: int,
                  keys: Callable[[str], object] | None = None) -> None:
         self.clock = clock
         self.tap = tap
-        self.keys = keys   # takes the lines of the key log of TLS connections
+        self.keys = keys   # receives the key log lines of TLS connections
         self._plan = plan
         self._chance = random.Random(f"network {seed}").random
         self._nodes: dict[Endpoint, Node] = {}
-        self._macs: dict[str, str] = {}  # by address; who has one is on the phones' side of the tap
+        self._macs: dict[str, str] = {}  # by address; hosts listed here are on the phones' side of the tap
         self._connections: dict[tuple[Endpoint, Endpoint], Connection] = {}
         self._ports: dict[str, int] = {}
         self._identifications: dict[str, int] = {}
 
     def attach(self, place: Endpoint, node: Node, mac: str | None = None) -> None:
-        """`node` is at `place` from now on; a phone has its MAC."""
+        """Make `node` reachable at `place` from now on; a phone gives its MAC."""
         self._nodes[place] = node
         if mac is not None:
             self._macs[place[0]] = mac
 
     def know(self, address: str, mac: str) -> None:
-        """A host on the phones' side of the tap."""
+        """Note the MAC of a host on the phones' side of the tap."""
         self._macs[address] = mac
 
     def detach(self, place: Endpoint) -> None:
@@ -59,7 +59,7 @@ class Network:
         return value
 
     def connects(self, place: Endpoint) -> bool:
-        """Whether a connection to whoever is there would be opened now."""
+        """Whether the node at `place` would accept a connection now."""
         node = self._nodes.get(place)
         return node is not None and node.hears() and not node.refuses()
 
@@ -67,7 +67,7 @@ class Network:
 
     def connection(self, phone: Endpoint, server: Endpoint, node: Node, broken: Callable[[], None], tls: bool
                    ) -> Connection:
-        """The phone's connection from this place to a server, which is opened if there is none."""
+        """The phone's connection from `phone` to `server`; it is opened if there is none."""
         known = self._connections.get((phone, server))
         if known is None:
             known = Connection(self, phone, server, (node, self._nodes[server]), broken, tls)
@@ -75,18 +75,18 @@ class Network:
         return known
 
     def port(self, address: str) -> int:
-        """The next port of a host, or of the router that stands for several, for a connection of its own."""
+        """The next source port of a host (or of the NAT router of several hosts) for a new connection."""
         port = self._ports[address] = FIRST_PORT + (self._ports.get(address, FIRST_PORT) - FIRST_PORT + 1) % PORTS
         return port
 
     def forget(self, phone: Endpoint, server: Endpoint) -> None:
-        """The connection is closed."""
+        """Forget a closed connection."""
         self._connections.pop((phone, server), None)
 
     # -- messages
 
     def send(self, source: Endpoint, destination: Endpoint, message: Message) -> None:
-        """A message from a server on the phone's connection, or from anybody in a UDP datagram of its own."""
+        """Send a message: over UDP in one datagram, otherwise from a server on the phone's connection."""
         if message.transport != "UDP":
             connection = self._connections.get((destination, source))
             if connection is not None:
@@ -101,12 +101,13 @@ class Network:
                 self.clock.at(again or arrival, self._deliver, message, source, destination, packet)
 
     def send_raw(self, source: Endpoint, destination: Endpoint, payload: bytes, later: float = 0.0) -> None:
-        """A UDP datagram that nobody here reads: keepalives, DNS, DHCP."""
+        """Send a UDP datagram that no node reads: keepalives, DNS, DHCP."""
         packet = udp_packet(source, destination, payload, identification=self.identification(source[0]))
         self.carry(source, destination, packet, later)
 
     def carry(self, source: Endpoint, destination: Endpoint, packet: bytes, later: float = 0.0) -> float | None:
-        """When an IP packet that leaves in `later` seconds arrives, None when it is lost; the tap sees it."""
+        """Carry an IP packet that leaves in `later` seconds past the tap; returns its arrival time, None if it is lost.
+        """
         plan, now = self._plan, self.clock.now + later
         mac = self._macs.get(source[0])
         lost = bool(plan.loss) and self._chance() < plan.loss
@@ -120,7 +121,7 @@ class Network:
         return None if lost else arrival
 
     def refuse(self, server: Endpoint, phone: Endpoint, packet: bytes, message: Message) -> None:
-        """ICMP port unreachable from the server's host, quoting the packet that brought the message (RFC 792)."""
+        """Send an ICMP port unreachable from the server's host, quoting the packet of the message (RFC 792)."""
         arrival = self.carry(server, phone, icmp_unreachable_packet(server[0], packet))
         node = self._nodes.get(phone)
         if arrival is not None and node is not None:

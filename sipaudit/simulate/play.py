@@ -1,4 +1,4 @@
-"""Plays a plan: everything in it is set up, and simulated time runs to its end."""
+"""Plays a plan: sets up its servers and phones, and runs simulated time to the plan's end."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ from sipaudit.simulate.truth import Truth
 from sipaudit.simulate.wire.sink import Sink
 from sipaudit.simulate.wire.tap import Tap
 
-FLUSHED_EVERY = 1.0   # seconds of simulated time between writings
+FLUSHED_EVERY = 1.0   # seconds of simulated time between writes to the sink
 FIRST_HOST = 11
 NAT_PORT = 20_000
 PLAIN = ("silent", "flapping", "unreachable")
 
 
 class Play:
-    """One run of a plan. `run` writes all packets into the sink, and the keys of TLS connections where they are wanted.
-    """
+    """One run of a plan. `run` writes all packets into the sink, and passes TLS key log lines to `keys` if given."""
 
     def __init__(self, plan: Plan, sink: Sink, keys: Callable[[str], object] | None = None) -> None:
         self.plan = plan
@@ -46,7 +45,7 @@ class Play:
         }
         self._chance = random.Random(f"phones {plan.seed}")
         self._numbers = 0
-        self._hosts: Counter[str] = Counter()  # phones that have an address, by network
+        self._hosts: Counter[str] = Counter()  # number of phones with an address, by network
 
     def run(self) -> Truth:
         for server in self.servers.values():
@@ -113,7 +112,7 @@ class Play:
         return line
 
     def _ring(self, line: Line, servers: list[Server], plan: Incoming) -> None:
-        """The call comes in by the server the plan names, or by the one where the line registered last."""
+        """A call arrives through the server that the plan names, or through the one where the line registered last."""
         if plan.server != "newest":
             self.servers[plan.server].ring(line.user, plan.seconds)
             return

@@ -1,4 +1,4 @@
-"""The registrar of a server: which requests it challenges, what it grants, and where users are reached."""
+"""The registrar of a server: which requests it challenges, what it grants, and the bindings of its users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASKED = {"none": (), "register": ("REGISTER",), "all": ("REGISTER", "INVITE", "S
 
 
 class Binding(Struct, gc=False):
-    """Where a Contact is reached: its URI and place; since when and until when."""
+    """A binding of a Contact: its URI and source address, and from when until when it is valid (simulated seconds)."""
 
     target: str
     place: Endpoint
@@ -27,7 +27,7 @@ class Binding(Struct, gc=False):
 
 
 class Registrar:
-    """Bindings by user and Contact. What it grants is told in the Contact's own parameter (RFC 3261 10.3)."""
+    """Bindings by user and Contact. The granted expiry is returned in the Contact's own parameter (RFC 3261 10.3)."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -38,7 +38,7 @@ class Registrar:
         return list(self._bindings)
 
     def challenged(self, request: Message, source: Endpoint) -> bool:
-        """Whether the request must come again with credentials; it is then answered."""
+        """Whether the request needs (new) credentials; if so, it is answered with a challenge."""
         server = self._server
         if request.method not in ASKED[server.plan.challenge]:
             return False
@@ -54,7 +54,7 @@ class Registrar:
         return self._server.name + ("0" if life == NEVER else str(int(self._server.clock.now // life)))
 
     def register(self, request: Message, source: Endpoint) -> None:
-        """A REGISTER that is let in."""
+        """Answer a REGISTER that needs no challenge."""
         server = self._server
         user = request.sender.partition(":")[2].partition("@")[0]
         asked = request.expires if request.expires is not None else 3600
@@ -76,7 +76,7 @@ class Registrar:
             del bindings[gone]
 
     def newest(self, user: str) -> Binding | None:
-        """The live binding of a user that is the youngest here."""
+        """The user's newest binding here that has not expired."""
         now = self._server.clock.now
         live = [binding for binding in self._bindings.get(user, {}).values() if binding.until > now]
         return max(live, key=lambda binding: binding.granted, default=None)

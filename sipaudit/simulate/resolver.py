@@ -1,4 +1,4 @@
-"""Name resolution of a phone: the questions and answers of one look-up, as the tap sees them."""
+"""Name resolution of a phone: the DNS queries and answers of one lookup, as the tap sees them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ FIRST_PORT = 50_000
 
 
 class Lookup:
-    """What a phone of this entry asks the resolver; called with the phone, gives the seconds that the answers live."""
+    """The DNS lookup of a phone of this entry; calling it with the phone sends the packets and returns the TTL in
+    seconds."""
 
     def __init__(self, plan: Plan, entry: EntryPlan, transport: str) -> None:
         hosts = [(f"{name}.{plan.domain}", plan.servers[name].address, plan.servers[name].port)

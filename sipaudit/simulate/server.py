@@ -1,4 +1,4 @@
-"""A server: registrar, proxy and far end in one, with the faults that the plan gives it."""
+"""A server: registrar, proxy and far end in one, with the faults that the plan assigns to it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sipaudit.simulate.plan.values import Fault, ServerPlan
 from sipaudit.simulate.registrar import Registrar
 from sipaudit.simulate.repeating import RESENT
 
-REMEMBERED = 40.0  # seconds for which an answer is given again to a retransmission (RFC 3261 17.2: 64*T1 and some)
+REMEMBERED = 40.0  # seconds for which a retransmission gets the same answer (RFC 3261 17.2: 64*T1 plus a margin)
 MUTE = ("silent", "flapping")
 
 
 class Server:
-    """Answers what arrives at its place while it is in a state to do so."""
+    """Answers the messages that arrive at its address, as far as its faults let it."""
 
     def __init__(self, name: str, plan: ServerPlan, clock: Clock, network: Network, seed: int, domain: str,
                  places: Mapping[str, Endpoint]) -> None:
@@ -41,7 +41,7 @@ class Server:
     # -- what is wrong with it
 
     def fault(self, *kinds: str) -> Fault | None:
-        """The first fault of these kinds that acts now."""
+        """The first fault of these kinds that is active now."""
         now = self.clock.now
         for fault in self.plan.faults:
             if fault.kind in kinds and fault.start <= now < fault.end:
@@ -75,7 +75,7 @@ class Server:
             self._take(message, source)
 
     def _take(self, request: Message, source: Endpoint) -> None:
-        """A request: answered as before when it is sent again, else handled when its time has come."""
+        """Take a request: a retransmission gets the same answer again, a new one is handled after the answer delay."""
         key = (request.branch, request.method)
         if key in self._answers:
             again = self._answers[key]
@@ -87,7 +87,7 @@ class Server:
         self.clock.after(self.plan.answer if slow is None else slow.delay, self._handle, request, source)
 
     def unreachable(self, message: Message) -> None:
-        """A phone is gone: its calls run out by themselves."""
+        """A phone is gone: nothing to do, since its calls time out."""
 
     def _handle(self, request: Message, source: Endpoint) -> None:
         if self.plan.faults and self._refused(request, source):
@@ -107,7 +107,7 @@ class Server:
             self.answer(request, source, 202 if method == "REFER" else 200)
 
     def _refused(self, request: Message, source: Endpoint) -> bool:
-        """Whether a fault has the say about this request."""
+        """Whether a fault decides about this request: it is then refused, redirected or ignored."""
         fault = self.fault("unavailable")
         if fault is not None and request.method != "CANCEL":
             after = "" if fault.retry_after is None else f"Retry-After: {fault.retry_after}\r\n"
@@ -128,12 +128,12 @@ class Server:
     # -- out
 
     def send(self, place: Endpoint, message: Message) -> None:
-        """A message to a phone, unless the server is in no state to send."""
+        """Send a message to a phone, unless a fault keeps the server from sending."""
         if not (self.plan.faults and self.fault(*MUTE, "unreachable")):
             self.network.send(self.place, place, message)
 
     def answer(self, request: Message, place: Endpoint, status: int, **more: Any) -> None:
-        """A response, which is given again when the request comes again."""
+        """Send a response, and keep it for retransmissions of the request."""
         response = reply(request, status, tag=self.tag(request), **more)
         self._remember((request.branch, request.method), response)
         self.send(place, response)
@@ -147,7 +147,7 @@ class Server:
         self._answers[key] = answer
 
     def ask(self, place: Endpoint, request: Message) -> Steps[Message | None]:
-        """A request to a phone and its final response, None when none came."""
+        """Send a request to a phone; returns its final response, None if there was none."""
         inbox = self._waiting[request.branch] = Inbox(self.clock)
         try:
             for wait in RESENT:
@@ -164,7 +164,7 @@ class Server:
     # -- names
 
     def number(self) -> int:
-        """A number not used before."""
+        """A number that this server has not used before."""
         self._count += 1
         return self._count
 
@@ -174,10 +174,10 @@ class Server:
     def tag(self, request: Message) -> str:
         return f"{self.name}{request.from_tag[-8:]}"
 
-    # -- by itself
+    # -- on its own initiative
 
     def ring(self, user: str, seconds: float) -> bool:
-        """A call for a user comes in here; False when nobody is registered."""
+        """Make a call to a user through this server; False if the user is not registered or the server cannot send."""
         binding = self.registrar.newest(user)
         if binding is None or self.fault(*MUTE, "unreachable"):
             return False
@@ -185,7 +185,7 @@ class Server:
         return True
 
     def ping(self) -> Steps[None]:
-        """OPTIONS to every phone that is registered here, over and over."""
+        """Send OPTIONS to every registered phone, periodically."""
         while True:
             yield self.plan.options_every
             for user in self.registrar.users:

@@ -1,4 +1,4 @@
-"""`simulate`: from a plan's file to a capture, its site file and its truth."""
+"""`simulate`: makes a capture, its site file and its truth from a plan file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sipaudit.simulate.wire.sink import Sink
 
 
 def simulate(plan_path: str, capture: str) -> list[Path]:
-    """Writes CAPTURE and beside it the site file, the truth and, where the tap has the keys of TLS connections, the key
-    log; gives their paths.
+    """Write CAPTURE and, beside it, the site file, the truth and, if the plan's tap has the TLS keys, the key log;
+    returns their paths.
 
-    Each file appears once it is whole. Raises InputError or InputErrors for a plan that cannot be played and for a
-    place where nothing can be written.
+    Each file appears only when it is complete. Raises InputError or InputErrors for a plan that cannot be played and
+    for a place that cannot be written.
     """
     target = Path(capture)
     _check_place(target)
@@ -39,14 +39,14 @@ def simulate(plan_path: str, capture: str) -> list[Path]:
             known = write(plan, aside[target], *(aside[path] for path in keylog))
             aside[site].write_text(site_text(plan), encoding="utf-8")
             aside[truth].write_bytes(known.document())
-    except (FileNotFoundError, PermissionError) as error:  # /proc lets anybody write, and takes nothing
+    except (FileNotFoundError, PermissionError) as error:  # /proc claims to be writable, but creates no files
         raise _unwritable(target) from error
     return paths
 
 
 @contextmanager
 def _aside(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
-    """Where to write each of them, until all are whole and take their places."""
+    """Temporary paths for these files; at the end, if there was no error, they replace the final ones."""
     aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in paths}
     try:
         yield aside
@@ -58,7 +58,7 @@ def _aside(paths: Iterable[Path]) -> Iterator[dict[Path, Path]]:
 
 
 def _check_place(target: Path) -> None:
-    """Refuses a file that cannot be made; InputError."""
+    """Raise InputError for a file that cannot be created."""
     folder = target.parent
     if str(target) == "-":
         raise InputError("-o needs a file, for several are written", fix="name a file: OUT.pcap", file="-")
@@ -69,8 +69,8 @@ def _check_place(target: Path) -> None:
 
 
 def _check_what_is_there(truth: Path, others: Iterable[Path]) -> None:
-    """Refuses to replace what simulate has not written: a device, a link, a pipe, or a file without the truth that it
-    writes beside; InputError."""
+    """Raise InputError rather than replace what simulate has not written: a device, a link, a pipe, or a file without
+    the truth file that simulate writes beside it."""
     for path in (truth, *others):
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise InputError("is no file, and would be replaced", fix="name another file with -o", file=str(path))
@@ -85,7 +85,7 @@ def _unwritable(target: Path) -> InputError:
 
 
 def write(plan: Plan, path: Path, keylog: Path | None = None) -> Truth:
-    """The capture of a plan, and the key log of its TLS connections; gives what is true of it."""
+    """Write the capture of a plan, and the key log of its TLS connections; returns its truth."""
     with path.open("wb", buffering=1 << 20) as stream, ExitStack() as stack:
         keys = None if keylog is None else stack.enter_context(keylog.open("w")).write
         sink = Sink(PcapWriter(stream), plan.start)

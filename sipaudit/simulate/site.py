@@ -1,4 +1,4 @@
-"""The site file of a plan: what an administrator would declare of it (contract.md 2)."""
+"""The site file of a plan: what an administrator would declare for it (contract.md 2)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _line(group: Group) -> list[str]:
     if group.group is not None:
         lines.append(f"    group: {json.dumps(group.group, ensure_ascii=False)}")
     if group.declared:
-        # each on a line of its own, since findings name the line
+        # each setting on its own line, since findings give line numbers
         lines.append("    settings:" if group.stated else "    settings: {}")
         lines += [f"      {name}: {value}" for name, value in group.stated.items()]
     return lines

@@ -1,4 +1,4 @@
-"""What is true of a simulated capture: the deviations that were committed, and the moves of the lines."""
+"""The truth of a simulated capture: the deviations that phones committed, and the moves of the lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLAPPING, FLAPPING_MOVES = 600.0, 3
 
 
 class Truth:
-    """Gathers while the plan is played; `document` is truth.json (contract.md 5)."""
+    """Collects the truth while the plan is played; `document` returns truth.json (contract.md 5)."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -24,14 +24,14 @@ class Truth:
 
     def wrong(self, line: str, rule: str, time: float, slack: float = 1.0, maybe: bool = False,
               phone: str | None = None) -> None:
-        """`line` broke `rule` at `time`; a finding within `slack` seconds names it, `maybe`: it need not be found.
-        `phone` where several share the line."""
+        """Note that `line` broke `rule` at `time`: a finding within `slack` seconds matches it. `maybe`: it need not be
+        found. `phone` is given where several phones share the line."""
         entry = {"line": line, "rule": rule, "time": self._epoch(time), "slack": slack, "maybe": maybe}
         self._wrongs.append(entry if phone is None else {**entry, "phone": phone})
 
     def move(self, line: str, kind: str, source: str, target: str, time: float, doubtful: bool = False) -> None:
-        """A change of the working server; the third within ten minutes is flapping (reference-model.md 5), unless it
-        is doubtful whether this is one."""
+        """Note a change of the working server. The third within ten minutes is flapping (reference-model.md 5), which
+        need not be found if any of these moves is doubtful, or the line has flapped before."""
         moves = [move for move in self._recent.get(line, []) if move[0] > time - FLAPPING]
         moves.append((time, doubtful))
         self._recent[line] = moves
@@ -51,7 +51,7 @@ class Truth:
         return (json.dumps(whole, indent=1) + "\n").encode()
 
     def _faults(self) -> list[dict[str, Any]]:
-        """What was wrong with the servers, and when (`end`: null when it did not end)."""
+        """The faults of the servers, with start and end (`end`: null if the fault did not end)."""
         told = []
         for server in self._plan.servers.values():
             place = host_port((server.address, server.port))

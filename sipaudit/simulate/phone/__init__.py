@@ -1,1 +1,1 @@
-"""Phones as they behave: a device, its lines, their registrations, moves and calls (reference-model.md 3)."""
+"""The behaviour of phones: a device, its lines, their registrations, moves and calls (reference-model.md 3)."""

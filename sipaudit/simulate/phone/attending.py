@@ -1,4 +1,4 @@
-"""The life of a registration: found at a start, renewed in time, given up at a log-out."""
+"""The life of a registration: first registration after a start, renewals, and removal at a log-out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from sipaudit.simulate.phone.line import HEAD, Line
 from sipaudit.simulate.phone.registering import SETTLED, fail_over, register, retry
 from sipaudit.simulate.phone.returning import come_home, try_at, try_primary
 
-STAYS = 42.0  # seconds: longer than any F2 lets a request run
+STAYS = 42.0  # seconds: longer than F2 lets any request run
 
 
 def attend(line: Line) -> Steps[None]:
-    """The life of a registration: found at the start, renewed, and brought home when the mode says so."""
+    """The life of a registration: register at the start, renew, and return to the primary when the mode demands it."""
     phone = line.phone
     if not line.settings.register:
         return
@@ -28,14 +28,14 @@ def attend(line: Line) -> Steps[None]:
 
 
 def _until(line: Line, time: float) -> Steps[None]:
-    """Wait for a moment, or until the line's times have changed."""
+    """Wait until `time`, or until the line's times have changed."""
     left = time - line.phone.clock.now
     if left > 0:
         yield (line.wake, left)
 
 
 def _begin(line: Line) -> Steps[None]:
-    """The first registration, at whichever server lets the line."""
+    """Register for the first time, at the first server that accepts the line."""
     while True:
         with (yield from line.lock.acquire()):
             answer = yield from register(line, HEAD)
@@ -50,7 +50,7 @@ def _begin(line: Line) -> Steps[None]:
 def _renew(line: Line) -> Steps[None]:
     with (yield from line.lock.acquire()):
         if line.renew_at > line.phone.clock.now:
-            return  # a failover has renewed it meanwhile
+            return  # a failover has renewed the registration meanwhile
         if line.wrong("signalling-after-expiry") and line.invalidates and line.phone.clock.now > SETTLED:
             line.renew_at = NEVER  # deviation: the renewal is forgotten, until after a call
             return
@@ -74,8 +74,8 @@ def _renew(line: Line) -> Steps[None]:
 
 
 def _stay(line: Line, index: int, first: float) -> Steps[None]:
-    """Deviation: after silence, to a request of the time `first`, the same server is asked again, and no other one; the
-    failover comes much later."""
+    """Deviation: after a request at time `first` timed out, the line asks only the same server again; the failover
+    comes much later."""
     yield STAYS
     began = line.phone.clock.now
     answer = yield from register(line, index)
@@ -84,13 +84,14 @@ def _stay(line: Line, index: int, first: float) -> Steps[None]:
         return
     yield began + STAYS * 2 - line.phone.clock.now
     line.commit("failover-missing", time=began)
-    line.truth("failover-missing", time=first, maybe=True)  # where the answer to the one before it is not captured
+    line.truth("failover-missing", time=first, maybe=True)  # if the answer to the request before `first` is not captured
     if not (yield from fail_over(line, index)):
         line.renew_at = line.phone.clock.now + retry(line)
 
 
 def _renewed_at_primary(line: Line) -> Steps[bool]:
-    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may as well stay where it is."""
+    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may also go to the working server.
+    True if the renewal is done."""
     if line.wrong("overdue-failback") and line.invalidates:
         line.commit("overdue-failback")
         return False
@@ -101,7 +102,7 @@ def _renewed_at_primary(line: Line) -> Steps[bool]:
 
 
 def _old_binding(line: Line) -> float:
-    """R1: when the binding at the primary is renewed while the line works elsewhere, if the phone does so (F7)."""
+    """R1: when to renew the binding at the primary while the line works elsewhere, if the phone keeps it (F7)."""
     binding = line.bindings.get(HEAD)
     if line.regime != "R1" or not line.away or not line.phone.habits.keeps_old or binding is None:
         return NEVER
@@ -116,7 +117,7 @@ def _refresh_old(line: Line) -> Steps[None]:
 
 
 def log_out(line: Line) -> Steps[None]:
-    """The user logs out: the binding at the working server is removed; what was under way is awaited."""
+    """The user logs out: wait for a registration in progress, then remove the binding at the working server."""
     with (yield from line.lock.acquire()):
         line.out = True
         line.renew_at = line.due = NEVER

@@ -1,4 +1,4 @@
-"""One call as the phone has it, and its INVITE at one server."""
+"""The phone's side of one call, and its INVITE to one server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOVED = 302
 
 
 class Call:
-    """One call of a line: its dialog as the phone has it. `index`: the server it lives at."""
+    """One call of a line: the phone's side of the dialog. `index` is the server that the call runs through."""
 
     def __init__(self, line: Line, plan: Calls) -> None:
         self.line = line
@@ -36,14 +36,14 @@ class Call:
         self.invite: Message | None = None
 
     def request(self, method: str, body: str = "", headers: str = "") -> Message:
-        """The next request of the dialog, or the one that opens it."""
+        """The next request of the dialog, or the request that opens it."""
         self.cseq += 1
         return self.line.request(method, self.call_id, self.cseq, self.target, self.callee, self.tag, body=body,
                                  headers=headers, to_tag=self.to_tag)
 
 
 def invite(call: Call, index: int) -> Steps[Answer]:
-    """The INVITE at one server, and at the one that it sends the phone to, which is no failover (F4)."""
+    """Send the INVITE to one server, and if that redirects, to the server it names; this is no failover (F4)."""
     answer = yield from _invite_at(call, index)
     if answer.status == MOVED and answer.message is not None:
         there = next((other for other, place in enumerate(call.line.servers)
@@ -54,7 +54,7 @@ def invite(call: Call, index: int) -> Steps[Answer]:
 
 
 def _invite_at(call: Call, index: int) -> Steps[Answer]:
-    """The INVITE at one server, challenged or not; its final answer is acknowledged."""
+    """Send the INVITE to one server, answering one challenge; the final response is acknowledged."""
     line = call.line
     phone, server = line.phone, line.servers[index]
     call.index = index

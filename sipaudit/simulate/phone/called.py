@@ -1,4 +1,4 @@
-"""Requests to the phone: calls that come in, and what servers ask besides."""
+"""Requests to the phone: incoming calls, and other requests from servers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sipaudit.simulate.wire.media import sdp
 
 MOST_CALLS = 2
 PICKS_UP = 2.0
-HANGS_UP_AFTER = 60.0  # seconds: a caller who does not end the call is left
+HANGS_UP_AFTER = 60.0  # seconds after which the phone hangs up if the caller has not
 
 
 class Called:
-    """Answers the requests that come to one phone."""
+    """Answers the requests that one phone receives."""
 
     def __init__(self, phone: Phone) -> None:
         self._phone = phone
 
     def take(self, request: Message, source: Endpoint) -> None:
-        """One request."""
+        """Take one request."""
         phone = self._phone
         line = phone.lines.get(request.user)
         if line is None:
@@ -44,14 +44,14 @@ class Called:
             phone.answer(source, request, 200)
 
     def _refuse(self, request: Message, source: Endpoint) -> None:
-        """R2: nothing is accepted from a failed server; how it is refused is open (F9)."""
+        """R2: nothing is accepted from a failed server; F9 leaves open how the phone refuses it."""
         if self._phone.habits.refuses == "answer":
             self._phone.answer(source, request, 480 if request.method == "INVITE" else 481)
 
     def _invited(self, line: Line, request: Message, source: Endpoint) -> None:
         phone = self._phone
         if request.call_id in phone.dialogs:
-            return  # sent again: the answer is on its way
+            return  # a retransmission: the call is being answered already
         if phone.up >= MOST_CALLS:
             phone.answer(source, request, 486)
             return
@@ -89,7 +89,7 @@ class Called:
         return False
 
     def _bye(self, request: Message) -> Message:
-        """BYE of a call that came in: From and To change places (RFC 3261 12.2.1.1)."""
+        """The phone's BYE for an incoming call: From and To are swapped (RFC 3261 12.2.1.1)."""
         phone = self._phone
         return Message(
             "BYE", request.call_id, 1, phone.branch(), phone.via, request.callee, request.sender,

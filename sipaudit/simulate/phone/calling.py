@@ -1,4 +1,4 @@
-"""A call from the phone: whether it is made, and what becomes of its dialog."""
+"""An outgoing call: whether the phone makes it, and the course of its dialog."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sipaudit.simulate.phone.reaching import reach
 from sipaudit.simulate.plan.values import Calls
 from sipaudit.simulate.wire.media import Stream, sdp
 
-LONG_EXPIRED = 40.0  # seconds after the end of the last binding; a judge allows 32
-LONG_BEFORE = 45.0   # seconds before a move that a call must have been up to have no grace
+LONG_EXPIRED = 40.0  # seconds since the last binding ended; the auditor tolerates 32
+LONG_BEFORE = 45.0   # seconds before a move since when a call must have been up to get no grace period
 
 
 def place_call(line: Line, plan: Calls) -> Steps[None]:
-    """A call from its first INVITE to its end; the phone is busy all the while."""
+    """Make a call, from its first INVITE to its end; the phone counts as busy throughout."""
     phone, line = line.phone, line.acting
     if plan.kind == "emergency":
         yield from _call_for_help(line, plan)
@@ -40,7 +40,7 @@ def place_call(line: Line, plan: Calls) -> Steps[None]:
 
 
 def _call_for_help(line: Line, plan: Calls) -> Steps[None]:
-    """An emergency call goes to whichever server takes it, registered there or not; the line stays where it is."""
+    """Make an emergency call through any server that takes it, registered there or not; the line does not move."""
     call = Call(line, plan)
     order = list(range(len(line.servers)))
     line.phone.chance.shuffle(order)
@@ -56,14 +56,14 @@ def _call_for_help(line: Line, plan: Calls) -> Steps[None]:
 
 
 def _long_expired(line: Line) -> bool:
-    """Whether the line's last binding ended long ago, and nothing is done about it."""
+    """Whether the line's last binding ended long ago and no renewal is scheduled."""
     now = line.phone.clock.now
     return line.renew_at == NEVER and bool(line.bindings) and all(
         binding.until < now - LONG_EXPIRED for binding in line.bindings.values())
 
 
 def _commit_by_calling(line: Line, forgot: bool) -> None:
-    """Deviations that lie in where this call is going to."""
+    """Commit the deviations that this call shows by the server it goes to."""
     if forgot:
         line.commit("signalling-after-expiry")
     if line.away and line.mode != "registration" and line.neglects():
@@ -72,7 +72,7 @@ def _commit_by_calling(line: Line, forgot: bool) -> None:
 
 
 def talk(call: Call, response: Message) -> Steps[None]:
-    """An answered call until somebody hangs up."""
+    """Run an answered call until either side hangs up."""
     line, plan = call.line, call.plan
     phone = line.phone
     phone.talks[call.call_id] = Talk(phone.clock.now, phone.clock.now + plan.seconds, call.index)
@@ -95,12 +95,12 @@ def talk(call: Call, response: Message) -> Steps[None]:
 
 
 def _speaks_to_failed(call: Call) -> bool:
-    """Deviation: the call that lives at a failed server is ended there by BYE."""
+    """Deviation: a call through a failed server is ended there with a BYE."""
     line = call.line
     if not line.wrong("signalling-to-failed-server") or line.failed_tries:
         return False
     if line.phone.talks[call.call_id].since > line.moved_at - LONG_BEFORE:
-        return False  # by right, for a while: the call was being set up when the line moved
+        return False  # allowed for a while: the call was being set up when the line moved
     line.commit("signalling-to-failed-server")
     return True
 
@@ -114,7 +114,7 @@ def _media(call: Call) -> Stream:
 
 
 def _listen(call: Call, seconds: float) -> Steps[bool]:
-    """Wait; whether the far end has hung up meanwhile. A 200 that comes again is acknowledged again."""
+    """Wait; returns whether the far end has hung up meanwhile. A retransmitted 200 is acknowledged again."""
     phone = call.line.phone
     until = phone.clock.now + seconds
     while True:
@@ -128,11 +128,11 @@ def _listen(call: Call, seconds: float) -> Steps[bool]:
 
 
 def _change(call: Call, part: int) -> Steps[bool]:
-    """Hold and resume, or a transfer; False when the call is over by that."""
+    """Hold or resume the call, or transfer it; False if the call ended instead."""
     line = call.line
     phone, server = line.phone, line.servers[call.index]
     if line.shuns(call.index):
-        return False  # the call ends at the phone, and no message is sent (F9)
+        return False  # the phone drops the call without a message (F9)
     if call.plan.kind == "transfer":
         refer = call.request("REFER", headers=f"Refer-To: <sip:2001@{line.domain}>\r\n")
         yield from phone.ask(server, refer, last=True)

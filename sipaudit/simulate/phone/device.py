@@ -1,4 +1,4 @@
-"""A phone: its place on the network, its transactions, and what comes in."""
+"""A phone: its address on the network, its transactions, and its incoming messages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 LOOKED_UP_AFTER = 0.02
 ROUTER_MAC = "0200000000fe"  # of the router in front of phones behind a NAT
-RINGING = 45.0  # seconds after which a caller gives up who hears nothing more than a first answer
+RINGING = 45.0  # seconds after which the caller gives up if no final response follows the first response
 
 
 class Answer(Struct, gc=False):
-    """How a request ended: a final response, or `cause` when none came (`timeout`, `icmp`, `reset`, `abandoned`) or its
-    2xx is worth nothing (`refused`)."""
+    """How a request ended: with a final response, or with a `cause` when there was none (`timeout`, `icmp`, `reset`,
+    `abandoned`) or when a 2xx granted nothing (`refused`)."""
 
     status: int = 0
     message: Message | None = None
@@ -37,7 +37,7 @@ class Answer(Struct, gc=False):
 
 
 class Talk(Struct, gc=False):
-    """An answered call: since when, until when it is meant to last, and the server it lives at."""
+    """An answered call: its start, its planned end (both in simulated seconds), and the server that it runs through."""
 
     since: float
     until: float
@@ -45,7 +45,7 @@ class Talk(Struct, gc=False):
 
 
 class Phone:
-    """One device. Its lines share its place, its idleness and nothing else (reference-model.md 1)."""
+    """One device. Its lines share only its address and its idle time (reference-model.md 1)."""
 
     __slots__ = (
         "_count", "_known_until", "_on_connection", "_pending", "_ports", "_tasks", "chance", "clock",
@@ -84,14 +84,14 @@ class Phone:
         self._known_until = 0.0
         self.on_request: Callable[[Message, Endpoint], None] | None = None
 
-    # -- being there
+    # -- presence on the network
 
     def attach(self) -> None:
         self.off = False
         self.network.attach(self.wire, self, ROUTER_MAC if self.group.nat else self.mac)
 
     def vanish(self) -> None:
-        """Power off: everything under way ends where it stands."""
+        """Power off: every running task stops at once."""
         self.off = True
         self.network.detach(self.wire)
         for task in list(self._tasks):
@@ -106,7 +106,7 @@ class Phone:
         self.up = 0
 
     def do(self, steps: Steps[Any]) -> Task:
-        """Start something that ends with the phone."""
+        """Start steps that stop when the phone is powered off."""
         task = self.clock.begin(steps, self._done)
         self._tasks[task] = None
         return task
@@ -115,13 +115,13 @@ class Phone:
         self._tasks.pop(task, None)
 
     def busy(self, call_id: str) -> Inbox:
-        """A call begins; what comes for its dialog lies in the inbox."""
+        """Begin a call; returns the inbox for messages of its dialog."""
         self.up += 1
         inbox = self.dialogs[call_id] = Inbox(self.clock)
         return inbox
 
     def free(self, call_id: str) -> None:
-        """A call is over."""
+        """End a call."""
         if not self.off:
             self.up -= 1
             self.idle_since = self.clock.now
@@ -129,16 +129,17 @@ class Phone:
             self.talks.pop(call_id, None)
 
     def idle_for(self) -> float:
-        """Seconds since the last call ended."""
+        """Seconds since the last call ended, 0 during a call."""
         return 0.0 if self.up else self.clock.now - self.idle_since
 
     @property
     def must_look_up(self) -> bool:
-        """Whether the servers' name is looked up before the next request: its answer has run out, or there was none."""
+        """Whether the servers' name must be looked up before the next request: its TTL has expired, or this is the first
+        lookup."""
         return self.look_up is not None and self.clock.now >= self._known_until
 
     def resolve(self) -> Steps[None]:
-        """The servers' name is looked up where it has to be."""
+        """Look up the servers' name if necessary."""
         if self.look_up is not None and self.must_look_up:
             self.looked_up_at = self.clock.now
             self._known_until = self.clock.now + self.look_up(self)
@@ -147,7 +148,7 @@ class Phone:
     # -- out
 
     def name(self, kind: str) -> str:
-        """A word not used before by this phone."""
+        """A name that this phone has not used before."""
         self._count += 1
         return f"{kind}{self.number:x}x{self._count:x}"
 
@@ -175,13 +176,13 @@ class Phone:
         connection.send(message, 0)
 
     def _broken(self, server: Endpoint) -> None:
-        """A connection was refused or reset: what waits for an answer there fails at once (F2)."""
+        """A connection was refused or reset: requests pending on it fail at once (F2)."""
         self._ports.pop(server, None)
         for inbox in self._on_connection.pop(server, []):
             inbox.put(Answer(cause="reset"))
 
     def _hang_up_on(self, server: Endpoint) -> None:
-        """A connection on which nothing is answered is given up; the next request opens another."""
+        """Close a connection on which no answer came; the next request opens a new one."""
         port = self._ports.pop(server, None)
         if port is not None:
             self.network.connection((self.wire[0], port), server, self, lambda: None, False).close()
@@ -194,9 +195,10 @@ class Phone:
 
     def ask(self, server: Endpoint, request: Message, *, last: bool = False, cancel_after: float = RINGING
             ) -> Steps[Answer]:
-        """Send a request as often as it takes; its final response, or why there is none.
+        """Send a request, with retransmissions; returns its final response, or the cause why there is none.
 
-        An INVITE with a first answer is waited for until the caller gives up, and is then cancelled.
+        After the first response to an INVITE the caller waits `cancel_after` seconds (from the first sending), and then
+        cancels.
         """
         invite, reliable = request.method == "INVITE", self.group.transport != "udp"
         inbox = self._pending[request.branch] = Inbox(self.clock)
@@ -220,15 +222,15 @@ class Phone:
                 self._on_connection[server].remove(inbox)
 
     def _waits(self, last: bool, invite: bool) -> tuple[float, ...]:
-        """The seconds after each sending; where the transport repeats, not the transaction, there is one (RFC 3261
-        17.1.1.2)."""
+        """Seconds to wait after each sending; a single wait on reliable transports, where the transaction does not
+        retransmit (RFC 3261 17.1.1.2)."""
         settings = self.group.settings
         waits = patience(settings.retryTimeOut, settings.retryMaxCount, self.habits.retries or "capped", last, invite)
         return waits if self.group.transport == "udp" else (sum(waits),)
 
     def _hear(self, inbox: Inbox, wait: float, *, until_any: bool) -> Steps[Any]:
-        """What comes within so many seconds: (`until_any`) whatever comes first; else a 1xx does not end the wait (F4).
-        """
+        """Wait up to `wait` seconds for a response. With `until_any` the first one counts; otherwise a 1xx does not end
+        the wait (F4)."""
         until = self.clock.now + wait
         heard = yield (inbox, wait)
         while heard is not None and not isinstance(heard, Answer) and not until_any:
@@ -236,7 +238,7 @@ class Phone:
         return heard
 
     def _rings(self, server: Endpoint, request: Message, inbox: Inbox, until: float) -> Steps[Answer]:
-        """After a first answer to an INVITE: the final one, or CANCEL when the caller's patience ends."""
+        """After a 1xx to an INVITE: wait for the final response, and send CANCEL when the caller gives up."""
         for deadline in (until, until + FULL):
             heard = True
             while heard is not None:
@@ -251,7 +253,7 @@ class Phone:
         return Answer(cause="abandoned")
 
     def acknowledge(self, server: Endpoint, request: Message, response: Message) -> None:
-        """ACK, of a final response to an INVITE."""
+        """Send the ACK for a final response to an INVITE."""
         self.send(server, acknowledgement(request, response, self.branch))
 
     def answer(self, server: Endpoint, request: Message, status: int, **more: Any) -> None:
@@ -277,14 +279,14 @@ class Phone:
                 dialog.put(message)
 
     def unreachable(self, message: Message) -> None:
-        """ICMP about something this phone sent (F2: at once)."""
+        """Take an ICMP error about a message of this phone: its request fails at once (F2)."""
         inbox = self._pending.get(message.branch)
         if inbox is not None and message.method != "ACK":
             inbox.put(Answer(cause="icmp"))
 
 
 def _drawn(habits: Habits, chance: random.Random) -> Habits:
-    """The habits that the plan leaves open, drawn."""
+    """The habits of the plan; those that it leaves open are drawn at random."""
     draws = {
         "retries": ("capped", "rfc", "short"), "on_503": ("moves", "stays"), "renews": ("home", "working"),
         "keeps_old": (False, True), "refuses": ("answer", "silence"), "new_call_id": (False, True),

@@ -1,4 +1,4 @@
-"""What a phone does by the clock: starting, calling, subscribing, keeping alive, starting again."""
+"""What a phone does by schedule: start, calls, subscriptions, OPTIONS, keepalives, log-out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sipaudit.simulate.plan.values import Calls
 from sipaudit.simulate.wire.start import start
 
 BETWEEN_LINES = 0.1
-LOOKS_EVERY = 1.0   # seconds between two looks whether calls go by the second entry
+LOOKS_EVERY = 1.0   # seconds between checks whether calls go through the second entry
 OFF = (25.0, 40.0)  # seconds that a restart takes
 
 
 def begin(phone: Phone) -> None:
-    """Power on: every line registers, and does by the clock what the plan says."""
+    """Power on: every line registers, and follows the plan's schedule."""
     group = phone.group
     wait = 0.0
     if group.boot_traffic:
@@ -47,7 +47,7 @@ def _line(line: Line, wait: float) -> Steps[None]:
 
 
 def _stand_in(line: Line, fallback: Line) -> Steps[None]:
-    """The line's second entry: it registers there while the first is down, and lets that run out afterwards."""
+    """Attend the line's second entry: register there while the first entry is down, and let that expire afterwards."""
     while True:
         while not line.down:
             yield LOOKS_EVERY
@@ -63,7 +63,7 @@ def _calls(line: Line, plan: Calls) -> Steps[None]:
 
 
 def _subscription(line: Line) -> Steps[None]:
-    """A subscription at the server the line works with, refreshed in its dialog (F12), begun anew when that fails."""
+    """A subscription at the line's working server, refreshed within its dialog (F12), and replaced when that fails."""
     phone = line.phone
     while True:
         while not line.live(line.working):
@@ -85,7 +85,7 @@ def _subscription(line: Line) -> Steps[None]:
 
 
 def _options(line: Line) -> Steps[None]:
-    """OPTIONS to the working server (never judged)."""
+    """Send OPTIONS to the working server periodically (the auditor never judges them)."""
     phone = line.phone
     while True:
         yield phone.group.options_every
@@ -94,7 +94,7 @@ def _options(line: Line) -> Steps[None]:
 
 
 def _keepalive(phone: Phone) -> Steps[None]:
-    """CRLF to the working server of each line (RFC 5626 4.4.1)."""
+    """Send CRLF to the working server of each line periodically (RFC 5626 4.4.1)."""
     while True:
         yield phone.group.keepalive_every
         for line in phone.lines.values():

@@ -1,4 +1,4 @@
-"""A line: which server it works with, where it is registered, and when it may go home."""
+"""A line: its working server, its registrations, and when it may return to the primary."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sipaudit.simulate.message import Endpoint, Message, host_port
 from sipaudit.simulate.phone.device import Answer, Phone
 from sipaudit.simulate.plan.values import Settings
 
-HEAD = 0  # the place of the primary in the list
-EARLY_ENOUGH = 15.0  # seconds: a third of less is within the tolerances of those who judge
-SAME_FAULT = 60.0    # seconds for which what follows a deviation still shows it
-LATE_ENOUGH = 25.0   # seconds after which a neglected return is late beyond tolerances and the time to dial
-AFTER_ALL = 30.0     # seconds from there to the try
+HEAD = 0  # the index of the primary in the list
+EARLY_ENOUGH = 15.0  # seconds: a third of a shorter delay would be within the auditor's tolerances
+SAME_FAULT = 60.0    # seconds during which later packets still show the same deviation
+LATE_ENOUGH = 25.0   # seconds after which an omitted return is late beyond the tolerances and the time to dial
+AFTER_ALL = 30.0     # seconds from the commission of that deviation to the try that is made after all
 TRIES = frozenset({  # deviations that are requests to the primary
     "premature-failback", "failback-during-call", "failback-without-registration", "failback-probe-registration",
     "failback-retried-too-often",
@@ -45,16 +45,16 @@ class Line:
         self.aor = f"sip:{user}@{domain}"
         self.servers = servers
         self.ttl = ttl
-        self.plain = plain     # its servers fail in ways that leave no doubt whether they did
+        self.plain = plain     # its servers fail only in unambiguous ways
         self.settings: Settings = phone.group.settings
         self.regime = self.settings.regime
         self.wrongs: set[str] = set(phone.group.deviates)
         self.fallback: Line | None = None   # the same line at its second entry
-        self.served = HEAD     # by which server the line was served last; a restart does not change that
+        self.served = HEAD     # the server that served the line last; a restart does not change it
         self.forget()
 
     def forget(self) -> None:
-        """As after a start of the phone: nothing is remembered."""
+        """Reset all state, as at a start of the phone."""
         clock = self.phone.clock
         if self.fallback is not None:
             self.fallback.forget()
@@ -81,16 +81,16 @@ class Line:
         self.call_id = self.phone.call_id("reg")
         self.cseqs: dict[str, int] = {}
 
-    # -- what it is like
+    # -- its properties
 
     @property
     def gated(self) -> bool:
-        """Registers at a server before it signals there (F6), if it registers at all."""
+        """Whether the line registers at a server before it signals there (F6), if it registers at all."""
         return self.regime != "R0" and bool(self.settings.register)
 
     @property
     def invalidates(self) -> bool:
-        """Gives up the registration at a server that it leaves (F8)."""
+        """Whether the line gives up its registration at a server that it leaves (F8)."""
         return self.gated and self.regime in ("R2", "R3")
 
     @property
@@ -103,7 +103,8 @@ class Line:
 
     @property
     def delay(self) -> float:
-        """Seconds from a move until the primary may be tried again; in mode registration the renewal says when."""
+        """Seconds from a move until the primary may be tried again; endless in mode registration, where the renewal
+        decides, and in newRequests."""
         return {"duration": self.settings.timeout, "DNSTTL": self.ttl}.get(self.mode, NEVER)
 
     def primary_first(self) -> bool:
@@ -111,7 +112,7 @@ class Line:
         return self.away and (self.mode == "newRequests" or self.phone.clock.now >= self.due)
 
     def shuns(self, index: int) -> bool:
-        """R2: nothing goes to this server, and nothing is taken from it (F9)."""
+        """Whether the line sends nothing to this server and accepts nothing from it: R2, the server has failed (F9)."""
         return self.regime == "R2" and index in self.shunned
 
     def live(self, index: int) -> bool:
@@ -131,11 +132,11 @@ class Line:
                 return index
         return None
 
-    # -- what becomes of it
+    # -- its moves
 
     def moved(self, old: int, new: int, *, sure: bool = True) -> None:
-        """A failover from `old` to `new` is complete (F8, and T0 of B2 to B4). `sure`: whether what brought it moves a
-        line beyond doubt, a call by its 2xx, a registration where none was left of an earlier stay."""
+        """Complete a failover from `old` to `new` (F8, and T0 of B2 to B4). `sure`: its trigger moves a line beyond
+        doubt: a call with a 2xx, or a registration at a server with no binding left from an earlier stay."""
         now = self.phone.clock.now
         if self.invalidates:
             self.bindings.pop(old, None)
@@ -154,7 +155,7 @@ class Line:
         self.woken()
 
     def returned(self, *, by_call: bool | None = None) -> None:
-        """The primary is the working server again; nothing is invalidated by that (F8)."""
+        """Make the primary the working server again; this invalidates no binding (F8)."""
         self._tell("failback", HEAD, sure=self.invalidates if by_call is None else by_call)
         self.working = HEAD
         self.shunned.discard(HEAD)
@@ -162,14 +163,14 @@ class Line:
         self.woken()
 
     def try_failed(self) -> None:
-        """The timer starts again (research/polycom.md 3.5)."""
+        """Restart the failback timer after a failed try (research/polycom.md 3.5)."""
         self.failed_tries += 1
         self.due = self.phone.clock.now + self.delay
         if self.wrong("failback-retried-too-often") and self.delay != NEVER:
             self.due = self.phone.clock.now + self.delay / 20
 
     def _be_wrong_about_time(self, now: float) -> None:
-        """A deviation that is a wrong timer: too soon, or none."""
+        """Begin a deviation that is a wrong failback timer: too short, or none."""
         delay = self.delay
         if self.mode == "registration":
             binding = self.bindings.get(self.working if self.gated else self.home)
@@ -180,33 +181,33 @@ class Line:
             self.due, self.neglected = NEVER, now + self.delay
 
     def commit_haste(self) -> None:
-        """Deviation: a try that comes before its time."""
+        """Commit the deviation of a try before its time, if this is one."""
         if self.hasty and self.phone.clock.now < self.not_before - EARLY_ENOUGH / 2:
             if self.phone.sent_at.get(self.servers[HEAD], 0.0) > self.moved_at:
-                self.truth("premature-failback", maybe=True)  # a call of before may count as a try that failed
+                self.truth("premature-failback", maybe=True)  # an earlier call may count as a failed try
                 self.wrongs.discard("premature-failback")
             else:
                 self.commit("premature-failback")
         self.hasty = False
 
     def commit_neglect(self) -> None:
-        """Deviation: what happens now shows that no try was made; soon there is one after all. Who looks the servers up
-        meanwhile has a contact with the primary, in the wide sense that acquits."""
+        """Commit the deviation of an omitted try, which the current event shows; a try follows soon after all. A DNS
+        lookup of the servers meanwhile counts as contact with the primary in the wide sense that acquits."""
         looked_up = self.phone.must_look_up or self.phone.looked_up_at > self.neglected - LATE_ENOUGH
         self.commit("overdue-failback", maybe=looked_up)
         self.due, self.neglected = self.phone.clock.now + AFTER_ALL, NEVER
 
     @property
     def acting(self) -> Line:
-        """The line at the entry by which calls go now."""
+        """The line at the entry that calls use now."""
         return self.fallback if self.down and self.fallback is not None else self
 
     def woken(self) -> None:
-        """Whoever attends the line counts its times anew."""
+        """Wake the task that attends the line, so that it recomputes its times."""
         self.wake.put(True)
 
     def began(self) -> None:
-        """The line is registered at the primary after a start."""
+        """Note that the line is registered at the primary after a start."""
         self._tell("unknown", HEAD, sure=False)
 
     def _tell(self, kind: str, new: int, sure: bool) -> None:
@@ -220,7 +221,7 @@ class Line:
         return f"{host_port(self.servers[index])}/{self.phone.group.transport}"
 
     def fails(self, answer: Answer) -> bool:
-        """Whether the answer is a failure of the server (F2 to F4)."""
+        """Whether the answer counts as a failure of the server (F2 to F4)."""
         if answer.cause:
             return answer.cause != "abandoned"
         return answer.status == 503 and self.phone.habits.on_503 == "moves" \
@@ -233,33 +234,33 @@ class Line:
         return rule in self.wrongs
 
     def begin(self, rule: str) -> bool:
-        """Whether this deviation begins with what the line does next; no second one begins meanwhile."""
+        """Whether this deviation begins with the line's next action; it can then not begin a second time."""
         if rule in self.wrongs:
             self.wrongs.discard(rule)
             return True
         return False
 
     def commit(self, rule: str, *, slack: float = 1.0, time: float | None = None, maybe: bool = False) -> None:
-        """The deviation happens, now or at `time`; it is not committed again. `maybe`: it need not be found."""
+        """Commit the deviation, now or at `time`; it is not committed again. `maybe`: it need not be found."""
         self.wrongs.discard(rule)
-        # a request for which no connection is opened is on no wire, and may pass unseen
+        # a request whose connection cannot be opened never appears on the wire, and may go unnoticed
         unseen = rule in TRIES and self.phone.group.transport != "udp" \
             and not self.phone.network.connects(self.servers[HEAD])
         self.truth(rule, slack=slack, time=time, maybe=unseen or maybe)
-        # where the packet that condemns is not captured, one of those that follow it may
+        # if the decisive packet is not captured, one of those that follow it may show the deviation
         when = self.phone.clock.now if time is None else time
         self.truth(rule, slack=SAME_FAULT / 2, time=when + SAME_FAULT / 2, maybe=True)
 
     def neglects(self) -> bool:
-        """Whether it is late by now that the primary was not tried, the phone having been idle long enough."""
+        """Whether the try at the primary is overdue beyond doubt: it is late, and the phone was idle long enough."""
         late = self.phone.clock.now - self.neglected
         asked = self.phone.sent_at.get(self.servers[HEAD], 0.0) > self.neglected - LATE_ENOUGH
         if self.regime == "R1" and not self.calls_since:
-            return False  # the first call after a failover may go to who challenged last (F13)
+            return False  # the first call after a failover may go to the server that challenged last (F13)
         return late > LATE_ENOUGH and self.phone.idle_for() > LATE_ENOUGH and not asked
 
     def hesitates(self) -> bool:
-        """Whether a call now would be neither in time nor late beyond doubt; it is then not made."""
+        """Whether a call now would be neither in time nor late beyond doubt; the call is then not made."""
         return self.neglected != NEVER and self.phone.clock.now > self.neglected and not self.neglects()
 
     def truth(self, rule: str, *, maybe: bool, slack: float = 1.0, time: float | None = None) -> None:
@@ -267,7 +268,7 @@ class Line:
         phone = f"{self.phone.wire[0]}:{self.phone.wire[1]}" if self.phone.group.shared else None
         self.phone.truth.wrong(self.aor, rule, when, slack, maybe, phone)
 
-    # -- what it says
+    # -- its messages
 
     @property
     def contact(self) -> str:
@@ -275,7 +276,7 @@ class Line:
 
     def request(self, method: str, call_id: str, cseq: int, uri: str, callee: str, from_tag: str, *, to_tag: str = "",
                 expires: int | None = None, headers: str = "", body: str = "") -> Message:
-        """A request of this line with a branch of its own."""
+        """A request of this line with a new branch."""
         group = self.phone.group
         return Message(
             method, call_id, cseq, self.phone.branch(), self.phone.via, self.aor, callee, from_tag, to_tag,

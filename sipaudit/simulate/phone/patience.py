@@ -1,4 +1,4 @@
-"""How often a request is sent, and after how long without an answer the next server has its turn (F2)."""
+"""How often a request is sent, and after how many seconds without a response the next server is tried (F2)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CAP = 2.0    # the longest wait between sendings that a field test measured with
 
 @lru_cache(maxsize=1024)
 def patience(retry_ms: int, count: int, habit: str, last: bool, invite: bool) -> tuple[float, ...]:
-    """The waits after each sending of a request; together they are the seconds until the phone gives up.
+    """The seconds to wait after each sending of a request; their sum is the time until the phone gives up.
 
-    `habit`: `capped` doubles to 2 s and sends once more than it retries, `rfc` doubles to T2, `short` counts sendings,
-    not repetitions. The `last` server of the list is waited for in full.
+    `habit`: `capped` doubles the wait up to 2 s, `rfc` up to T2, both with one sending more than the retry count;
+    `short` takes the count as sendings. The `last` server of the list gets the full 64*T1.
     """
     if last:
         return _to_the_end(invite)
@@ -26,7 +26,7 @@ def patience(retry_ms: int, count: int, habit: str, last: bool, invite: bool) ->
 
 
 def _to_the_end(invite: bool) -> tuple[float, ...]:
-    """Timer A doubles without a bound, timer E to T2; both end with 64*T1 (RFC 3261 17.1.1.2, 17.1.2.2)."""
+    """Waits up to 64*T1: timer A doubles without a bound, timer E up to T2 (RFC 3261 17.1.1.2, 17.1.2.2)."""
     waits: list[float] = []
     wait = T1
     while sum(waits) + wait < FULL:

@@ -1,4 +1,4 @@
-"""To which servers the INVITE of a new call goes, and in which order (F1, F5, F6, B1)."""
+"""The servers to which the INVITE of a new call goes, and their order (F1, F5, F6, B1)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sipaudit.simulate.phone.line import HEAD, Line
 from sipaudit.simulate.phone.registering import SETTLED, fail_over, fall_back, register
 from sipaudit.simulate.phone.returning import try_primary
 
-CONTACT_COUNTS = 40.0  # seconds for which a packet to the primary, or a look-up of it, excuses a call (32 and some)
+CONTACT_COUNTS = 40.0  # seconds for which a packet to the primary, or a DNS lookup, excuses a call (32 plus a margin)
 
 
 def reach(call: Call) -> Steps[Answer]:
-    """The INVITE at the server that has its turn, and at others when that one fails."""
+    """Send the INVITE to the server whose turn it is, and to others if that one fails."""
     line = call.line
     line.calls_since += 1
     if line.primary_first() and not _passes_over_primary(line):
@@ -41,11 +41,11 @@ def reach(call: Call) -> Steps[Answer]:
 
 
 def _passes_over_primary(line: Line) -> bool:
-    """Deviation: mode newRequests, and the call goes to the working server at once."""
+    """Deviation: in mode newRequests, the call goes to the working server at once."""
     if not line.wrong("primary-not-tried-first") or line.mode != "newRequests":
         return False
     if line.gated and line.calls_since < 2:
-        return False  # the first new request may go to who challenged last (F13)
+        return False  # the first new request may go to the server that challenged last (F13)
     phone = line.phone
     contact = max(phone.sent_at.get(line.servers[HEAD], 0.0), phone.looked_up_at)
     if phone.must_look_up or phone.clock.now - contact < CONTACT_COUNTS:
@@ -55,13 +55,13 @@ def _passes_over_primary(line: Line) -> bool:
 
 
 def _all_is_well(line: Line) -> bool:
-    """Whether nothing speaks against the working server, which is the primary."""
+    """Whether the line works at the primary, is registered there, and has nothing else going on."""
     return (not line.away and line.phone.clock.now > SETTLED and line.live(HEAD)
             and line.renew_at > line.phone.clock.now + 40.0 and line.phone.up == 1)
 
 
 def _leave_for_no_reason(call: Call) -> Steps[None]:
-    """Deviation: the line moves although its server is well."""
+    """Deviation: the line moves although its server has not failed."""
     line = call.line
     with (yield from line.lock.acquire()):
         index = line.following(line.working)[0]
@@ -83,7 +83,8 @@ def _before_registering(call: Call, index: int) -> Steps[Answer | None]:
 
 
 def _home_by_register(call: Call) -> Steps[Answer | None]:
-    """newRequests in R2 and R3: the primary is asked by REGISTER, then the call goes where the line works (B6)."""
+    """newRequests in R2 and R3: try the primary by REGISTER; None, since the call then goes to the working server (B6).
+    """
     line = call.line
     if line.wrong("failback-without-registration"):
         line.commit("failback-without-registration")
@@ -97,7 +98,7 @@ def _home_by_register(call: Call) -> Steps[Answer | None]:
 
 
 def _home_by_call(call: Call) -> Steps[Answer | None]:
-    """R0 and R1: the call itself is the try (F7, B1 to B4)."""
+    """R0 and R1: the call itself is the try at the primary (F7, B1 to B4)."""
     line = call.line
     if line.gated and HEAD not in line.bindings:  # never registered there, or refused: R1 registers first (F6)
         with (yield from line.lock.acquire()):
@@ -108,7 +109,7 @@ def _home_by_call(call: Call) -> Steps[Answer | None]:
 
 
 def _home_without_register(call: Call) -> Steps[Answer | None]:
-    """The call to the primary, with no REGISTER before it."""
+    """Send the call to the primary, without a REGISTER before it."""
     line = call.line
     if line.wrong("failback-probe-registration") and line.regime == "R1" and far_from_renewal(line, HEAD):
         line.commit("failback-probe-registration")
@@ -127,7 +128,7 @@ def _home_without_register(call: Call) -> Steps[Answer | None]:
 
 
 def far_from_renewal(line: Line, index: int) -> bool:
-    """Whether the line is registered there, and not about to renew."""
+    """Whether the line is registered at this server and its renewal is not near."""
     binding, now = line.bindings.get(index), line.phone.clock.now
     if binding is None or binding.until < now + 5.0:
         return False
@@ -135,7 +136,7 @@ def far_from_renewal(line: Line, index: int) -> bool:
 
 
 def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
-    """R0: the same call at the next servers, with no registration first (F5)."""
+    """R0: send the same call to the next servers, without registering first (F5)."""
     line = call.line
     order = line.following(server)
     skipped = len(order) > 1 and server == HEAD and line.begin("failover-skipped-server")
@@ -158,6 +159,6 @@ def _divert(call: Call, server: int, answer: Answer) -> Steps[Answer]:
 
 
 def _moved_on(line: Line, server: int) -> Steps[bool]:
-    """Whether the line works elsewhere than at this server, after a failover if need be."""
+    """Fail over if the line still works at this server; returns whether it now works elsewhere."""
     with (yield from line.lock.acquire()):
         return line.working != server or (yield from fail_over(line, server))

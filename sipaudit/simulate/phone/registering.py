@@ -1,4 +1,4 @@
-"""Registrations: how one is asked for, what it is worth, and how the next server is found when one fails."""
+"""Registrations: how they are requested, what they grant, and how the next server is chosen when one fails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from sipaudit.simulate.phone.device import Answer
 from sipaudit.simulate.phone.line import HEAD, Binding, Line
 
 MOST_CHALLENGES = 3
-SETTLED = 150.0  # seconds after which a deviation that needs no fault of a server may be committed
+SETTLED = 150.0  # seconds from which on deviations that need no server fault may be committed
 
 
 def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer]:
-    """A REGISTER to a server of the list, challenged as often as it takes. `ok` only when it is granted some time."""
+    """Send a REGISTER to a server of the list, answering challenges (MOST_CHALLENGES requests in all). The answer is
+    `ok` only if the server grants an expiry above 0, or the request was a removal."""
     phone, server = line.phone, line.servers[index]
     if line.out and expires != 0:
         return Answer(cause="abandoned")
@@ -33,7 +34,7 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
         granted = _granted(line, answer.message, asked)
         if not granted:
             line.truth("registration-without-expiry", maybe=line.granted_nothing)
-            line.granted_nothing = True  # one fault until it is registered anew
+            line.granted_nothing = True  # counts as one fault until the line is registered again
             line.bindings.pop(index, None)
             return Answer(answer.status, answer.message, "refused")
         _note(line, index, granted)
@@ -41,7 +42,7 @@ def register(line: Line, index: int, expires: int | None = None) -> Steps[Answer
 
 
 def _credentials_astray(line: Line, index: int, asked: int) -> Steps[None]:
-    """Deviation: what one server's challenge asks for goes to another one."""
+    """Deviation: the credentials for one server's challenge go to another server."""
     astray = line.following(index)[0]
     line.commit("credentials-to-wrong-server")
     yield from line.phone.ask(line.servers[astray], _register_request(line, index, asked), last=True)
@@ -59,7 +60,7 @@ def _register_request(line: Line, index: int, asked: int) -> Message:
 
 
 def _granted(line: Line, response: Message, asked: int) -> int:
-    """The expiry of the own Contact, else of the Expires header, else what was asked for (F6)."""
+    """Granted seconds: from the own Contact, else from the Expires header, else those requested (F6)."""
     _, own, rest = response.contact.partition(line.contact)
     if own and rest.startswith(";expires="):
         return int(rest[len(";expires="):].partition(",")[0].partition(";")[0])
@@ -78,7 +79,7 @@ def _note(line: Line, index: int, granted: int) -> None:
 
 
 def _renewal(granted: int, overlap: int) -> float:
-    """Seconds after which a binding is renewed; when both are equal any time in the first half will do."""
+    """Seconds after which a binding is renewed; if grant and overlap are equal, any time in the first half will do."""
     if granted > overlap:
         return float(granted - overlap)
     return granted / 2 if granted < overlap else granted / 4
@@ -91,7 +92,8 @@ def retry(line: Line) -> float:
 
 
 def fail_over(line: Line, old: int) -> Steps[bool]:
-    """Register at the next server that lets the line (F1, F6); the caller holds the line's lock."""
+    """Register at the next server that accepts the line (F1, F6); the caller holds the line's lock. False if none does.
+    """
     order = line.following(old)
     skipped = line.wrong("failover-skipped-server") and len(order) > 1 and old == HEAD and order[1] not in line.nonces
     if skipped:
@@ -118,7 +120,7 @@ def fail_over(line: Line, old: int) -> Steps[bool]:
 
 
 def fall_back(line: Line) -> None:
-    """No server of the entry lets the line: it goes on at its second entry, and asks here again and again."""
+    """After all servers of the entry failed: continue at the line's second entry, if any, and keep retrying here."""
     if line.fallback is not None:
         line.down = True
         line.renew_at = min(line.renew_at, line.phone.clock.now + retry(line))
@@ -126,6 +128,6 @@ def fall_back(line: Line) -> None:
 
 
 def keep_time(line: Line) -> None:
-    """The next renewal is that of the working server's binding."""
+    """Set the next renewal to that of the binding at the working server."""
     binding = line.bindings.get(line.working)
     line.renew_at = line.phone.clock.now if binding is None else binding.renew

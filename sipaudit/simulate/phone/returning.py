@@ -1,4 +1,4 @@
-"""Home to the primary by REGISTER: when it is due, and what comes of it (B2 to B6, F11)."""
+"""Failback to the primary by REGISTER: when it is due, and its outcome (B2 to B6, F11)."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from sipaudit.simulate.phone.registering import keep_time, register
 
 TOO_OFTEN = 5
 SURELY_UP = 4.0   # seconds
-IDLE_CHECK = 1.0  # seconds: the EA has a busy phone look again every second (B5)
+IDLE_CHECK = 1.0  # seconds: by the EA, a busy phone checks again every second (B5)
 
 
 def try_at(line: Line) -> float:
-    """When a try by REGISTER is due; R0 and R1 try with a call instead (B5)."""
+    """When a try by REGISTER is due, NEVER if there is none; R0 and R1 try with a call instead (B5)."""
     if not line.invalidates or not (line.mode in ("duration", "DNSTTL") or line.hasty):
         return NEVER
     return NEVER if line.wrong("failback-without-registration") else line.due
 
 
 def come_home(line: Line) -> Steps[None]:
-    """A due try at the primary, once the phone is idle (B5, B6)."""
+    """Make a due try at the primary, once the phone is idle (B5, B6)."""
     phone = line.phone
     during = False
     if phone.up:
@@ -35,8 +35,8 @@ def come_home(line: Line) -> Steps[None]:
 
 
 def try_primary(line: Line) -> Steps[bool]:
-    """REGISTER to the primary; the caller holds the lock. After a failed try the line goes on where it is (F11)."""
-    yield from line.phone.resolve()   # what a deviation does while the try runs comes after its REGISTER
+    """Try the primary by REGISTER; the caller holds the lock. After a failed try the line stays where it is (F11)."""
+    yield from line.phone.resolve()   # now, so that a deviation during the try comes after its REGISTER
     _commit_by_trying(line)
     answer = yield from register(line, HEAD)
     if answer.ok:
@@ -50,7 +50,7 @@ def try_primary(line: Line) -> Steps[bool]:
 
 
 def _commit_by_trying(line: Line) -> None:
-    """Deviations that this try is, or brings along."""
+    """Commit or start the deviations that this try shows."""
     now = line.phone.clock.now
     line.commit_haste()
     line.tries = [*(time for time in line.tries if time > now - line.delay), now]
@@ -62,7 +62,7 @@ def _commit_by_trying(line: Line) -> None:
 
 
 def _abandon(line: Line, index: int) -> Steps[None]:
-    """Deviation: the binding at the working server is removed while the primary is being tried."""
+    """Deviation: remove the binding at the working server while the primary is being tried."""
     yield 0.001
     line.commit("secondary-abandoned")
     line.bindings.pop(index, None)
@@ -70,7 +70,7 @@ def _abandon(line: Line, index: int) -> Steps[None]:
 
 
 def _talks_on(line: Line) -> bool:
-    """Whether a call of this phone is up beyond doubt, and will be heard of again at a server it has not left."""
+    """Whether the phone surely has a call that will still send messages through the line's working server."""
     now = line.phone.clock.now
     return any(talk.since < now - SURELY_UP and talk.until > now + SURELY_UP and talk.index == line.working
                for talk in line.phone.talks.values())

@@ -1,4 +1,4 @@
-"""What a value of a plan may be: each kind reads a node or says what is wrong with it, and where."""
+"""The kinds of values in a plan: each reads a node, or reports what is wrong with it, and where."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ flag: Kind = Reader.flag
 
 
 def number(low: float = 0.0, high: float = 1e9, unit: str = "seconds") -> Kind:
-    """A decimal number within its bounds."""
+    """A decimal number from `low` to `high`."""
     return lambda reader, node, where: reader.number(node, where, low, high, unit)
 
 
 def whole(low: int, high: int) -> Kind:
-    """A whole number within its bounds."""
+    """A whole number from `low` to `high`."""
     return lambda reader, node, where: reader.whole(node, where, low, high)
 
 
@@ -40,7 +40,7 @@ def word(*words: str) -> Kind:
 
 
 def _fitting(fits: Callable[[str], object], example: str, fix: str) -> Kind:
-    """A text that fits."""
+    """A text for which `fits` is true."""
 
     def read(reader: Reader, node: Node, where: str) -> str | None:
         written = reader.text(node, where, example)
@@ -53,7 +53,7 @@ def _fitting(fits: Callable[[str], object], example: str, fix: str) -> Kind:
 
 
 def _written(what: str, example: str, parse: Callable[[str], Any]) -> Kind:
-    """What `parse` makes of a single value; it raises ValueError for one that is none."""
+    """A single value converted by `parse`, which raises ValueError for an invalid one."""
 
     def read(reader: Reader, node: Node, where: str) -> Any:
         written = reader.text(node, where, example)
@@ -76,15 +76,15 @@ def _since_the_epoch(written: str) -> float:
 
 
 _name = _fitting(_WORD.fullmatch, "name", _A_WORD)
-# one line, as packets may say it
+# one line, which may appear in packets
 text = _fitting(lambda written: written.isascii() and written.isprintable() and len(written) <= 200, "text",
                 "write at most 200 printable ASCII characters")
-# what people call something, in any script: the site file says it, and no packet
+# a name for people, in any script: it appears in the site file, not in packets
 label = _fitting(lambda written: written.isprintable() and len(written) <= 200, "text",
                  "write at most 200 printable characters")
 address = _written("IP address", "10.0.0.1", lambda written: str(ipaddress.ip_address(written)))
 network = _written("network", "10.1.0.0/16", lambda written: str(ipaddress.ip_network(written)))
-# in UTC, as seconds since the epoch
+# read as seconds since the epoch
 moment = _written("moment from 1970 to 2099", "2026-11-22T12:00:00Z", _since_the_epoch)
 
 
@@ -116,7 +116,7 @@ def named(kind: Kind) -> Kind:
 
 
 def block(make: Callable[..., Any], fields: Table[str, Kind], needed: Names[str] = (), line: bool = False) -> Kind:
-    """A mapping with these keys, made into a value by `make`; hyphens and dots of keys become underscores."""
+    """A mapping with these keys, passed to `make` as keyword arguments; hyphens and dots in keys become underscores."""
 
     def read(reader: Reader, node: Node, where: str) -> Any:
         name = where or "the plan"

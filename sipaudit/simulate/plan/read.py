@@ -1,4 +1,4 @@
-"""Reads a plan: checked whole, every fault with its file and line and what to do about it."""
+"""Reads a plan and checks all of it: each error has its file, its line and a suggested fix."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from sipaudit.yamlfile.tree import Mapping, Node, Scalar, read_tree
 from sipaudit.yamlfile.wording import printable, suggestion
 
 MOST_PHONES = 50_000
-MOST_NETWORKS = 250  # groups that get one without asking
+MOST_NETWORKS = 250  # groups that are given a network if they name none
 FAULTS = (
     "silent", "unavailable", "unreachable", "reset", "no-calls", "slow", "flapping", "grants-nothing", "forbids",
     "no-contact", "tls-alert", "redirects",
@@ -51,7 +51,7 @@ FAULTS = (
 CALL_KINDS = ("talk", "hold", "transfer", "cancel", "busy", "far-end", "emergency")
 
 _SECONDS = number()
-_SHARE = number(0.0, 1.0, "a share")  # of all packets
+_SHARE = number(0.0, 1.0, "a share")  # a fraction of all packets
 _MODES = ("newRequests", "DNSTTL", "registration", "duration")
 _SETTINGS = block(Settings, {
     "register": whole(0, 1),
@@ -101,7 +101,7 @@ _TAP = block(Tap, {
 
 
 def _settings(reader: Reader, node: Node, where: str) -> tuple[Settings, dict[str, str]] | None:
-    """The settings with their defaults, and as they were written."""
+    """The settings with their defaults filled in, and their texts as written."""
     made: Settings | None = _SETTINGS(reader, node, where)
     if made is None or not isinstance(node, Mapping):
         return None
@@ -130,7 +130,7 @@ _PLAN = block(Plan, {
 
 
 def read_plan(path: str) -> Plan:
-    """The plan in a file. InputErrors holds every error of it."""
+    """Read the plan in a file. Raises InputErrors with all its errors."""
     problems = Problems(path)
     root = read_tree(read_bytes(Path(path), "the plan"), problems)
     if root is None:
@@ -145,7 +145,7 @@ def read_plan(path: str) -> Plan:
 
 
 def _placed(plan: Plan) -> Plan:
-    """Each group in a network of its own, so that the site file can tell them apart."""
+    """Give each group a network of its own, so that the site file can tell the groups apart."""
     groups = []
     for place, group in enumerate(plan.phones):
         servers = plan.entries[group.entry].servers if group.entry in plan.entries else ()
@@ -168,7 +168,7 @@ def _check(problems: Problems, plan: Plan) -> None:
 
 
 def _check_names(problems: Problems, plan: Plan) -> None:
-    """Servers that are named are there."""
+    """Check that every server named in the plan exists, and that the servers of an entry are of one address family."""
     for name, server_plan in plan.servers.items():
         for fault in server_plan.faults:
             if fault.kind == "redirects" and fault.target not in plan.servers:
@@ -187,7 +187,7 @@ def _check_names(problems: Problems, plan: Plan) -> None:
 
 
 def _check_faults(problems: Problems, plan: Plan) -> None:
-    """No fault ends before it begins."""
+    """Check that no fault ends before it begins."""
     for name, server_plan in plan.servers.items():
         for place, fault in enumerate(server_plan.faults):
             if fault.end < fault.start:
@@ -196,7 +196,7 @@ def _check_faults(problems: Problems, plan: Plan) -> None:
 
 
 def _check_users(problems: Problems, plan: Plan) -> None:
-    """Everybody has a number of his own."""
+    """Check that no two groups have a user number in common."""
     users: dict[int, int] = {}
     for place, group in enumerate(plan.phones):
         taken = range(group.user, group.user + (1 if group.shared else group.count) * group.lines)
@@ -209,7 +209,7 @@ def _check_users(problems: Problems, plan: Plan) -> None:
 
 
 def _check_places(problems: Problems, plan: Plan) -> None:
-    """Everybody has a place of his own."""
+    """Check that servers have different addresses or ports, and groups separate networks unless declared alike."""
     places: dict[tuple[str, int], str] = {}
     for name, server in plan.servers.items():
         first = places.setdefault((server.address, server.port), name)

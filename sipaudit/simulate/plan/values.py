@@ -1,4 +1,4 @@
-"""A plan as values. Times in seconds after its start, shares from 0 to 1; docs/simulate.md describes each field."""
+"""A plan as values. Times are in seconds after its start, shares from 0 to 1; docs/simulate.md describes each field."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WRONGS = (   # deviations that phones can be told to commit, by the rule that na
 
 
 class Fault(Struct, frozen=True):
-    """What is wrong with a server from `start` to `end`; `up` and `down` are the seconds of a flapping one, `target`
-    the server to which one redirects calls."""
+    """A fault of a server from `start` to `end`. `up` and `down` are the seconds that a flapping server is up and down,
+    `target` is the server to which a redirecting one sends calls."""
 
     kind: str
     start: float = 0.0
@@ -30,7 +30,7 @@ class Fault(Struct, frozen=True):
 
 
 class ServerPlan(Struct, frozen=True):
-    """A server: which requests it challenges, what it grants, how soon it answers."""
+    """A server: which requests it challenges, what it grants, and after how many seconds it answers."""
 
     address: str
     port: int = 5060
@@ -45,7 +45,8 @@ class ServerPlan(Struct, frozen=True):
 
 
 class EntryPlan(Struct, frozen=True):
-    """A failover list. `name` is looked up in DNS, whose answers live `ttl` seconds; `dns_ttl` is only declared."""
+    """A failover list. `name` is looked up in DNS with a TTL of `ttl` seconds; `dns_ttl` appears in the site file only,
+    and counts as the TTL if there is no `name`."""
 
     servers: tuple[str, ...]
     name: str | None = None
@@ -56,7 +57,7 @@ class EntryPlan(Struct, frozen=True):
 
     @property
     def life(self) -> float:
-        """Seconds after which the name may be looked up again, endless where there is none."""
+        """The TTL in seconds: that of `name`, else the declared `dns_ttl`, else endless."""
         if self.name is not None:
             return float(self.ttl)
         return FOREVER if self.dns_ttl is None else float(self.dns_ttl)
@@ -90,14 +91,14 @@ class Settings(Struct, frozen=True):
 
     @property
     def timeout(self) -> float:
-        """Seconds of failBack.timeout as they act: 1 to 59 are 60, 0 is never."""
+        """The effective failBack.timeout in seconds: 1 to 59 count as 60, 0 as never."""
         if self.failBack_timeout == 0:
             return FOREVER
         return float(max(60, self.failBack_timeout))
 
 
 class Habits(Struct, frozen=True):
-    """What the specification leaves open, and a group of phones does one way: None is drawn for each phone."""
+    """Behaviour that the specification leaves open, as set for a group of phones; None: drawn for each phone."""
 
     retries: str | None = None
     on_503: str | None = None
@@ -109,7 +110,7 @@ class Habits(Struct, frozen=True):
 
 
 class Moments(Struct, frozen=True):
-    """When calls are made: at these moments, and every so many seconds (drawn about it) from `start` to `end`; each
+    """When calls are made: at the moments `at`, and about every `every` seconds (at random) from `start` to `end`; each
     lasts `seconds`."""
 
     at: tuple[float, ...] = ()
@@ -120,7 +121,7 @@ class Moments(Struct, frozen=True):
 
 
 class Calls(Moments, frozen=True):
-    """Calls of each line."""
+    """Outgoing calls of each line."""
 
     kind: str = "talk"
     number: str | None = None
@@ -128,13 +129,14 @@ class Calls(Moments, frozen=True):
 
 
 class Incoming(Moments, frozen=True):
-    """Calls to each line. `server`: by which server, `newest` (where it registered last) or a name."""
+    """Incoming calls to each line. `server`: where they come from, `newest` (where the line registered last) or a name.
+    """
 
     server: str = "newest"
 
 
 class Group(Struct, frozen=True):
-    """Phones that are alike."""
+    """A group of identical phones."""
 
     entry: str
     fallback: str | None = None
@@ -167,13 +169,14 @@ class Group(Struct, frozen=True):
 
     @property
     def declaration(self) -> tuple[object, ...]:
-        """What the site file says of these phones: groups of whom it says the same may share a network."""
+        """What the site file declares for these phones: groups with equal declarations may share a network."""
         return (self.network, self.nat, self.entry, self.fallback, self.group,
                 tuple(self.stated.items()) if self.declared else None)
 
 
 class Network(Struct, frozen=True):
-    """The way between phones and servers: one-way `delay`, up to `jitter` more, shares of packets that suffer."""
+    """The path between phones and servers: one-way `delay` plus up to `jitter` (seconds), and the shares of packets
+    that are lost, duplicated or reordered."""
 
     delay: float = 0.001
     jitter: float = 0.0005
@@ -183,7 +186,7 @@ class Network(Struct, frozen=True):
 
 
 class Tap(Struct, frozen=True):
-    """What the capture sees of it."""
+    """What the tap captures of the traffic."""
 
     loss: float = 0.0
     start: float = 0.0

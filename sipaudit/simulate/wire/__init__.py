@@ -1,1 +1,1 @@
-"""What passes the tap, as bytes: frames, connections, media, and the capture they end in."""
+"""The bytes that pass the tap: frames, connections, media, and the capture that they are written to."""

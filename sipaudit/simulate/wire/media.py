@@ -1,4 +1,4 @@
-"""Media: the description of a call's streams, and RTP in bulk."""
+"""Media: the SDP of a call, and RTP in bulk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sipaudit.simulate.message import Endpoint
 from sipaudit.simulate.wire.tap import SERVER_MAC, Tap
 
 FRAME = 0.02      # seconds of sound in a packet (G.711, 160 bytes)
-CHUNK = 25        # packets each way that are made at once: half a second
+CHUNK = 25        # packets in each direction that are made at once: half a second
 PHONE_PORT, SERVER_PORT = 20_002, 16_384
 
 
@@ -24,7 +24,7 @@ def sdp(place: Endpoint, direction: str = "sendrecv") -> str:
 
 
 class Stream:
-    """RTP both ways between two places until it is stopped; shown to the tap in chunks."""
+    """RTP in both directions between two addresses until it is stopped; passed to the tap in chunks."""
 
     def __init__(self, clock: Clock, tap: Tap, phone: Endpoint, server: Endpoint, mac: str, number: int) -> None:
         self._clock = clock
@@ -38,7 +38,7 @@ class Stream:
 
     @staticmethod
     def _head(source: Endpoint, destination: Endpoint, source_mac: str, destination_mac: str) -> bytes:
-        """Frame to RTP's first two bytes; the checksum is left out, as UDP over IPv4 allows (RFC 768)."""
+        """The frame up to the first two bytes of RTP; over IPv4 without UDP checksum, as RFC 768 allows."""
         packet = bytearray(udp_packet(source, destination, bytes(172)))
         head = 40 if ":" in source[0] else 20
         if head == 20:
@@ -47,7 +47,7 @@ class Stream:
         return frame[: len(frame) - 172] + b"\x80\0"
 
     def play(self) -> Steps[None]:
-        """The packets of the call, half a second ahead at most."""
+        """Pass the packets of the call to the tap, at most half a second ahead."""
         see, pack = self._tap.see_frame, struct.Struct("!HII").pack
         sequence, source, sound = 0, self._number, bytes(160)
         out, back = self._heads

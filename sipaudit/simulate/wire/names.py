@@ -1,4 +1,4 @@
-"""DNS as the tap sees it: a phone asks for the servers of its entry, the resolver answers."""
+"""DNS as the tap sees it: a phone's queries for the servers of its entry, and the resolver's answers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def query(name: str, kind: str) -> bytes:
 def answer(name: str, kind: str, ttl: int, values: tuple[str, ...]) -> bytes:
     """The resolver's answer to it."""
     response = dns.message.make_response(dns.message.make_query(name, kind, id=0), recursion_available=True)
-    # each record as a set of its own: the library shuffles the records of one
+    # each record in an RRset of its own: the library shuffles the records within one
     response.answer.extend(dns.rrset.from_text(name, ttl, "IN", kind, value) for value in values)
     return response.to_wire()
 
 
 def numbered(wire: bytes, number: int) -> bytes:
-    """The same with a transaction id."""
+    """The DNS message with this transaction id."""
     return struct.pack("!H", number & 0xFFFF) + wire[2:]
 
 
 def chain(name: str, transport: str, servers: list[tuple[str, str, int]], balanced: bool = False
           ) -> list[tuple[str, str, tuple[str, ...]]]:
-    """The questions that lead from a name to its servers (host, address, port), with their answers: SRV, then A or
-    AAAA of each target (RFC 3263 4). `balanced`: all targets have one priority."""
+    """The queries that lead from a name to its servers (host, address, port), with their answers: SRV, then A or AAAA
+    of each target (RFC 3263 4). `balanced`: all targets have the same priority."""
     service = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}[transport]
     found = tuple(f"{10 if balanced else 10 * place} 1 {port} {host}."
                   for place, (host, _, port) in enumerate(servers, 1))

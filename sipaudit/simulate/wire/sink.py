@@ -1,4 +1,4 @@
-"""The capture being written: packets in the order of their times, however they were thought of."""
+"""The capture being written: packets in the order of their times, in whatever order they were made."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SLACK = 0.000_001
 
 
 class Sink:
-    """Holds the packets of the current moment and later; `flush` writes those that nothing can precede any more.
+    """Holds the packets of the current moment and later; `flush` writes those that no later packet can precede.
 
-    Memory grows with what is under way at one moment, not with the length of the plan.
+    Memory grows with the traffic at one moment, not with the length of the plan.
     """
 
     def __init__(self, writer: PcapWriter, start: float) -> None:
@@ -22,12 +22,12 @@ class Sink:
         self._waiting: list[tuple[float, int, bytes]] = []
 
     def add(self, time: float, frame: bytes) -> None:
-        """One frame at `time` (seconds after the start), which is not before what was flushed."""
+        """Add a frame at `time` (seconds after the start), which is not before the last `flush`."""
         self.packets += 1
         self._waiting.append((time, self.packets, frame))
 
     def flush(self, until: float) -> None:
-        """Write what comes before `until`."""
+        """Write the packets before `until`."""
         waiting = self._waiting
         waiting.sort()
         count = bisect_left(waiting, (until - SLACK, 0, b""))

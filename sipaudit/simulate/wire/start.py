@@ -1,4 +1,4 @@
-"""What a phone does on the network before it registers: it asks for an address, then for its configuration."""
+"""The traffic of a phone before it registers: it requests an address, then its configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COOKIE = b"\x63\x82\x53\x63"  # RFC 2131 3
 
 
 def start(network: Network, place: Endpoint, mac: str, agent: str, number: int) -> float:
-    """DHCP and the fetch of `<mac>.cfg` by HTTP; gives the seconds that they take. (IPv4 alone has DHCP here.)"""
+    """Send DHCP and the HTTP fetch of `<mac>.cfg` (IPv4 only); returns the seconds until the phone registers."""
     later = 0.0
     network.know(place[0], mac)
     if ":" not in place[0]:
@@ -30,7 +30,7 @@ def start(network: Network, place: Endpoint, mac: str, agent: str, number: int) 
 
 
 def _bootp(kind: int, address: str, mac: str, number: int) -> bytes:
-    """A DHCP message (RFC 2131 2) with its type alone, and the server that answers."""
+    """A DHCP message (RFC 2131 2) with no options but its type and, from the server, the server identifier."""
     own = kind in (DISCOVER, REQUEST)
     yours = bytes(4) if own else ipaddress.ip_address(address).packed
     head = struct.pack("!BBBBIHH", 1 if own else 2, 1, 6, 0, number, 0, 0) + bytes(4) + yours + bytes(8)

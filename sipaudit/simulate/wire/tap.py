@@ -1,4 +1,4 @@
-"""The tap: where the capture is taken, between phones and everything else, and what it makes of a packet."""
+"""The tap: the point of capture, between phones and everything else, and what it does to the packets it sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GRE_KINDS = {4: 0x0800, 6: 0x86DD}
 
 
 class Tap:
-    """Sees IP packets with time and direction; drops, doubles and dresses them as the plan says."""
+    """Takes IP packets with time and direction; drops, duplicates and encapsulates them as the plan says."""
 
     def __init__(self, plan: TapPlan, sink: Sink, seed: int) -> None:
         self._plan = plan
@@ -27,7 +27,7 @@ class Tap:
                            or plan.sees != "both" or plan.tunnel != "none")
 
     def see(self, time: float, packet: bytes, from_phone: bool, mac: str) -> None:
-        """One IP packet that passes at `time`; `mac` is the phone's."""
+        """Take an IP packet that passes at `time`; `mac` is the phone's."""
         ends = (mac, SERVER_MAC) if from_phone else (SERVER_MAC, mac)
         if self._plain:
             self._sink.add(time, ethernet_frame(packet, source_mac=ends[0], destination_mac=ends[1]))
@@ -44,7 +44,7 @@ class Tap:
                 self._add(time + 0.0001 + 0.004 * chance(), _routed(piece), from_phone, ends)
 
     def see_frame(self, time: float, frame: bytes, from_phone: bool) -> None:
-        """A frame that was made beforehand (media in bulk)."""
+        """Take a frame that was made beforehand (media in bulk)."""
         if self._plain:
             self._sink.add(time, frame)
         else:
@@ -94,7 +94,7 @@ def _with_head(packet: bytes, fragment: bytes, data: bytes) -> bytes:
 
 
 def _routed(packet: bytes) -> bytes:
-    """The packet as it leaves the next router: one hop fewer."""
+    """The packet as it leaves the next router: TTL or hop limit reduced by one."""
     if packet[0] >> 4 == 6:
         return packet[:7] + bytes([packet[7] - 1]) + packet[8:]
     head = packet[:8] + bytes([packet[8] - 1]) + packet[9:10] + b"\0\0" + packet[12:20]

@@ -22,17 +22,17 @@ class Peer(Protocol):
     """An end of a connection."""
 
     def hears(self) -> bool:
-        """Whether anything that arrives here is taken in."""
+        """Whether this end accepts anything that arrives."""
 
     def refuses(self) -> str:
-        """`reset` when connections are refused, `alert` when the TLS handshake is, else nothing."""
+        """`reset` if this end refuses connections, `alert` if it refuses the TLS handshake, else empty."""
 
     def receive(self, message: Message, source: Endpoint, packet: bytes, /) -> None:
-        """A message arrived."""
+        """Take a message that arrived."""
 
 
 class Segment(NamedTuple):
-    """What the phone (side 0) or the server (1) sends at once; `arrived` is called when the other end takes it in."""
+    """A segment sent by the phone (side 0) or the server (1); `arrived` is called when the other end accepts it."""
 
     side: int
     flags: int
@@ -42,7 +42,8 @@ class Segment(NamedTuple):
 
 
 class Connection:
-    """One connection, opened by the phone with its first message. `broken` is told when the server resets it."""
+    """One connection, opened by the phone with its first message. `broken` is called when the server resets it, or
+    refuses the TLS handshake."""
 
     def __init__(self, network: Network, phone: Endpoint, server: Endpoint, peers: tuple[Peer, Peer],
                  broken: Callable[[], None], tls: bool) -> None:
@@ -57,10 +58,11 @@ class Connection:
         self.closed = False
         self._segment(0, TCP_SYN, b"", self._syn_arrived)
 
-    # -- what the ends do
+    # -- actions of the ends
 
     def send(self, message: Message, side: int) -> None:
-        """A message from the phone (0) or the server (1)."""
+        """Send a message from the phone (0) or the server (1); before the connection is open, the phone's is queued and
+        the server's is dropped."""
         if self.closed:
             return
         if not self._open:
@@ -74,7 +76,7 @@ class Connection:
         self._segment(side, TCP_ACK | TCP_PSH, pieces[-1], lambda: self._deliver(message, side))
 
     def close(self) -> None:
-        """The phone is done with it."""
+        """Close the connection from the phone's side."""
         if not self.closed:
             self._packet(0, TCP_FIN | TCP_ACK, b"", self._next[0])
             self.closed = True
@@ -88,7 +90,7 @@ class Connection:
         self._try(Segment(side, flags, payload, sequence, arrived), 0)
 
     def _try(self, segment: Segment, times: int) -> None:
-        """Send a segment, again and again until the other end hears it."""
+        """Send a segment, and retransmit it until the other end accepts it."""
         if self.closed or (segment.side == 1 and not self._peers[1].hears()):
             return
         arrival = self._packet(segment.side, segment.flags, segment.payload, segment.sequence)

@@ -1,7 +1,7 @@
-"""TLS 1.2 as a tap sees it (RFC 5246): handshake, and records that whoever has the key log can read.
+"""TLS 1.2 as a tap sees it (RFC 5246): the handshake, and records that can be decrypted with the key log.
 
-The suite is TLS_RSA_WITH_RC4_128_SHA, which phones of that time spoke and which takes no library. Where nobody asks for
-the keys, the records are random bytes of the same length, which is all that anybody can tell of them, and cheap.
+The cipher suite is TLS_RSA_WITH_RC4_128_SHA, which phones of that time used and which needs no library. Without a key
+log the records are random bytes of the same length: these are cheap, and look the same without the keys.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LABELS = (b"client finished", b"server finished")
 
 
 class Session:
-    """One connection's TLS: side 0 is the phone's. `keys` takes the line of the key log, None where nobody reads it."""
+    """One connection's TLS; side 0 is the phone. `keys` receives the key log line; None: no key log is wanted."""
 
     def __init__(self, chance: random.Random, keys: Callable[[str], object] | None) -> None:
         self._chance = chance
         self._master = chance.randbytes(48)
         self._randoms = chance.randbytes(32), chance.randbytes(32)
-        self._said = b""          # handshake messages so far, which Finished vouches for
+        self._said = b""          # handshake messages so far, which Finished authenticates
         self._sides: tuple[Side, Side] | None = None
         if keys is not None:
             keys(f"CLIENT_RANDOM {self._randoms[0].hex()} {self._master.hex()}\n")
@@ -35,7 +35,7 @@ class Session:
         return self._says(_handshake(1, b"\x03\x03" + self._randoms[0] + b"\0\0\x02" + SUITE + b"\x01\0"))
 
     def server_hello(self) -> bytes:
-        """ServerHello, a certificate that is none, ServerHelloDone."""
+        """ServerHello, a Certificate of random bytes, ServerHelloDone."""
         hello = self._says(_handshake(2, b"\x03\x03" + self._randoms[1] + b"\0" + SUITE + b"\0"))
         return hello + self._says(_handshake(11, self._chance.randbytes(900)) + _handshake(14, b""))
 
@@ -61,7 +61,7 @@ class Session:
 
 
 class Side:
-    """What one side encrypts: its keys, and how far it has come with them."""
+    """The encryption of one side: its keys, and its position in key stream and sequence."""
 
     def __init__(self, mac_key: bytes, key: bytes) -> None:
         self._mac_key = mac_key
@@ -102,7 +102,7 @@ def _prf(secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:
 
 
 def _rc4(key: bytes) -> Iterator[int]:
-    """The key stream of RC4 (RFC 7465 forbids it; nothing is to be kept secret here)."""
+    """The key stream of RC4 (RFC 7465 forbids it; nothing here has to be secret)."""
     state, j = list(range(256)), 0
     for i in range(256):
         j = (j + state[i] + key[i % len(key)]) & 0xFF
