@@ -84,14 +84,14 @@ def _stay(line: Line, index: int, first: float) -> Steps[None]:
         return
     yield began + STAYS * 2 - line.phone.clock.now
     line.commit("failover-missing", time=began)
-    line.truth("failover-missing", time=first, maybe=True)  # if the answer to the request before `first` is not captured
+    line.truth("failover-missing", time=first, maybe=True)  # if the response to the request before that is not captured
     if not (yield from fail_over(line, index)):
         line.renew_at = line.phone.clock.now + retry(line)
 
 
 def _renewed_at_primary(line: Line) -> Steps[bool]:
-    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may also go to the working server.
-    True if the renewal is done."""
+    """Mode registration: the renewal goes to the primary (B3); in R0 and R1 it may also go to the working
+    server. True if the renewal is done."""
     if line.wrong("overdue-failback") and line.invalidates:
         line.commit("overdue-failback")
         return False

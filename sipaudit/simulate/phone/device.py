@@ -134,8 +134,8 @@ class Phone:
 
     @property
     def must_look_up(self) -> bool:
-        """Whether the servers' name must be looked up before the next request: its TTL has expired, or this is the first
-        lookup."""
+        """Whether the servers' name must be looked up before the next request: its TTL has expired, or this is the
+        first lookup."""
         return self.look_up is not None and self.clock.now >= self._known_until
 
     def resolve(self) -> Steps[None]:
