@@ -1,6 +1,6 @@
 """sipaudit: a passive SIP failover auditor.
 
-From Python: `sipaudit.analyze`, `sipaudit.read_messages` (docs/api.md).  They are loaded when they are first used.
+From Python: `sipaudit.analyze`, `sipaudit.read_messages` (docs/api.md).  They are loaded on first use.
 """
 
 from __future__ import annotations

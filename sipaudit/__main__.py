@@ -1,4 +1,4 @@
-"""`python -m sipaudit`: the command where its script is not on the path."""
+"""`python -m sipaudit`: runs the command when its script is not on the PATH."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """The Python interface: captures in, pandas DataFrames out (docs/api.md).
 
-`import sipaudit` loads none of this: `sipaudit.analyze`, `sipaudit.read_messages` and `sipaudit.Report` are fetched
-from here when they are first asked for.
+`import sipaudit` does not load this module: `sipaudit.analyze`, `sipaudit.read_messages` and `sipaudit.Report` are
+imported from here on first access.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ __all__ = ["Report", "analyze", "read_messages"]
 PathName = str | PathLike[str]
 Found = TypeVar("Found")
 
-NOT_THE_CALLER = ("sipaudit.", "contextlib")   # modules between a warning and the line that called us
-FINDINGS_SHOWN = 20      # rows of a notebook's view
-VALUE_SHOWN = 300        # characters of one value there
+NOT_THE_CALLER = ("sipaudit.", "contextlib")   # modules between a warning and the caller's line
+FINDINGS_SHOWN = 20      # rows shown in a notebook
+VALUE_SHOWN = 300        # characters of one value shown there
 
 
 class Report:
-    """What `analyze` found. The tables are made when they are first asked for; `document` is the report as values,
-    field by field that of `report.json`."""
+    """The result of `analyze`. The tables are made on first access; `document` is the report as values, with the same
+    fields as `report.json`."""
 
     def __init__(self, found: values.Report) -> None:
         self.document = found
 
     @cached_property
     def findings(self) -> pd.DataFrame:
-        """A row a deviation, in the order of their ids."""
+        """One row per deviation, ordered by id."""
         return frames.findings(self.document)
 
     @cached_property
     def lines(self) -> pd.DataFrame:
-        """A row a line of a phone."""
+        """One row per line of a phone."""
         return frames.lines(self.document)
 
     @cached_property
     def moves(self) -> pd.DataFrame:
-        """A row a move of a line from one server to another."""
+        """One row per move of a line from one server to another."""
         return frames.moves(self.document)
 
     @cached_property
     def registrations(self) -> pd.DataFrame:
-        """A row a registration of a line at a server, refreshes included."""
+        """One row per registration of a line at a server, including its refreshes."""
         return frames.registrations(self.document)
 
     @cached_property
     def incidents(self) -> pd.DataFrame:
-        """A row an incident, its metrics as columns."""
+        """One row per incident, with its metrics as columns."""
         return frames.incidents(self.document)
 
     def to_json(self) -> str:
@@ -75,15 +75,15 @@ class Report:
         return document.to_json(self.document).decode()
 
     def to_html(self, zone: str = "local") -> str:
-        """The page that `-o` writes, without the messages behind the findings, times in `zone` (as `--tz` names it).
-        Raises sipaudit.InputError for a zone that does not exist."""
+        """The HTML page that `-o` writes, without the messages behind the findings; times are in `zone` (named as for
+        `--tz`). Raises sipaudit.InputError for a zone that does not exist."""
         return html.render(self.document, parse_zone(zone, option="zone"), {}, {}, 0, evidence=frozenset()).decode()
 
     def __repr__(self) -> str:
         return " ".join(["sipaudit.Report:", *map(safe_text, sentences(self.document, LocalZone()))])
 
     def _repr_html_(self) -> str:
-        """The verdict and the worst findings, for notebooks; what comes from the wire is escaped."""
+        """The verdict and the worst findings as HTML for notebooks; text from the wire is escaped."""
         worst = worst_first(self.document.findings)
         said = "".join(f"<p>{_html(sentence)}</p>" for sentence in sentences(self.document, LocalZone()))
         more = len(worst) - FINDINGS_SHOWN
@@ -108,14 +108,14 @@ def analyze(
     rules: PathName | Iterable[PathName] = (), suppress: PathName | None = None, engine: str = "auto",
     jobs: int | None = None,
 ) -> Report:
-    """What `sipaudit analyze` finds in captures: files, patterns or directories.
+    """Analyse captures as `sipaudit analyze` does. `paths` are files, patterns or directories.
 
-    `site`, `config`, `rules` and `suppress` are paths as of the options of those names, `settings` what `--set`
-    declares (`{"failBack.mode": "duration"}`), `engine` auto, libpcap or tshark.  `jobs` is how many processes may
-    work; the result does not depend on it.
+    `site`, `config`, `rules` and `suppress` are paths, as for the options of these names; `settings` is what `--set`
+    declares (`{"failBack.mode": "duration"}`); `engine` is auto, libpcap or tshark.  `jobs` is the maximum number of
+    processes (None: all cores); the result does not depend on it.
 
-    Raises sipaudit.InputError for whatever the caller can mend: a path that cannot be read, a fault in a site file.
-    Warnings come as UserWarning.
+    Raises sipaudit.InputError for problems that the caller can fix: a path that cannot be read, an error in a site
+    file.  Warnings are issued as UserWarning.
     """
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs={jobs}: at least one process has to work", fix="leave it out to use all cores")
@@ -128,7 +128,7 @@ def read_messages(
     paths: PathName | Iterable[PathName], *, site: PathName | None = None,
     config: PathName | Iterable[PathName] = (), settings: Mapping[str, object] | None = None, engine: str = "auto",
 ) -> pd.DataFrame:
-    """All SIP messages of captures, a row each: the table of `messages.parquet` (docs/outputs.md). The whole table is
+    """All SIP messages of captures, one row each: the table of `messages.parquet` (docs/outputs.md). The whole table is
     held in memory.
 
     Parameters and errors are those of `analyze`.
@@ -138,7 +138,8 @@ def read_messages(
 
 
 def _left(found: Found) -> Found:
-    """What is left of a run: all else is in cycles, and old (`rare_collections`), so that it would stay for long."""
+    """Return a run's result after collecting the rest: it is in cycles, and in an old generation (`rare_collections`),
+    so that it would otherwise stay in memory for long."""
     gc.collect()
     return found
 
@@ -159,12 +160,12 @@ def _job(
 
 
 def _names(paths: PathName | Iterable[PathName]) -> tuple[str, ...]:
-    """One path, or several."""
+    """The names of one path or of several."""
     return (_name(paths),) if isinstance(paths, str | PathLike) else tuple(map(_name, paths))
 
 
 def _name(path: PathName) -> str:
-    """An empty one would be the current directory."""
+    """A path as text. Raises InputError for an empty one, which would mean the current directory."""
     name = fspath(path)
     if not name:
         raise InputError("a path is empty", fix="name it, or leave it out")
@@ -172,7 +173,7 @@ def _name(path: PathName) -> str:
 
 
 def _warn(text: str) -> None:
-    """A warning that names the line which called us, so that Python shows it once for each such line."""
+    """Issue a warning that names the caller's line, so that Python shows it once for each such line."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(NOT_THE_CALLER):
         frame, level = frame.f_back, level + 1

@@ -1,18 +1,18 @@
-"""The one error that a user can cause and a user can mend."""
+"""The one error class for problems that a user causes and can fix."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PERMIT = "give the user who runs sipaudit the permission to read it"   # what to do about a file that is closed to us
+PERMIT = "give the user who runs sipaudit the permission to read it"   # the fix for a file without read permission
 
 
 class InputError(Exception):
-    """Something the user named cannot be used as it is.
+    """Something that the user named cannot be used as it is.
 
     `message` says what is wrong, `fix` what to do about it, `file` and `line`
-    (1-based) where.  The command line prints it on one line and exits with 2.
+    (1-based) where it is.  The command line prints it on one line and exits with 2.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class InputError(Exception):
 
     @property
     def errors(self) -> list[InputError]:
-        """Each thing that is wrong."""
+        """The single errors: this one, or those that it combines."""
         return [self]
 
     def __str__(self) -> str:
@@ -35,7 +35,8 @@ class InputError(Exception):
 
 
 class InputErrors(InputError):
-    """Several input errors found in one pass (a site file is checked whole); `fix`, `file`, `line` are the first's."""
+    """Several input errors found in one pass (a site file is checked completely); `fix`, `file` and `line` are those of
+    the first."""
 
     def __init__(self, errors: list[InputError]) -> None:
         first = errors[0]
@@ -51,8 +52,8 @@ class InputErrors(InputError):
 
 
 def unreadable(error: OSError, file: object, fix: str, what: str = "") -> InputError:
-    """That a file, which is `what`, cannot be read; `fix` says what to do about it where the file is not closed to us.
-    """
+    """The InputError for a file that cannot be read; `what` describes the file, `fix` is the remedy unless the read
+    permission is missing."""
     reason = (error.strerror or "unreadable").lower()
     return InputError(f"{what} cannot be read: {reason}".lstrip(), file=str(file),
                       fix=PERMIT if isinstance(error, PermissionError) else fix)
@@ -60,7 +61,7 @@ def unreadable(error: OSError, file: object, fix: str, what: str = "") -> InputE
 
 @contextmanager
 def collecting(errors: list[InputError]) -> Iterator[None]:
-    """Keeps the input errors of what runs inside, so that the next thing is read all the same."""
+    """Collect the input errors raised inside the block in `errors`, so that the caller can go on."""
     try:
         yield
     except InputError as error:
@@ -68,6 +69,6 @@ def collecting(errors: list[InputError]) -> Iterator[None]:
 
 
 def raise_together(errors: list[InputError]) -> None:
-    """Raises InputErrors where anything is wrong."""
+    """Raise InputErrors if there are any errors."""
     if errors:
         raise InputErrors(errors)

@@ -1,4 +1,4 @@
-"""A file that was named in the place of another, known by its first bytes: what it is, and which command reads it."""
+"""Recognises a file given in place of another kind by its first bytes: what it is, and which command reads it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from sipaudit.errors import InputError
 
-HEAD = 512   # bytes, as much as knowing them takes
+HEAD = 512   # bytes that suffice to recognise a kind
 
 
 class Kind(NamedTuple):
-    """A kind of file: how it begins, what is said of it, and what reads it (`{}`: what `named` makes of its path)."""
+    """A kind of file: how it begins, what the error says of it, and how to use it (`{}` is replaced by its path in the
+    form `named`)."""
 
     begins: re.Pattern[bytes]
     what: str
@@ -31,11 +32,11 @@ STORE = Kind(re.compile(rb"SQLite format 3\0"), "is an SQLite file", "show a sto
 PROVISIONING = Kind(re.compile(rb"(\xef\xbb\xbf)?\s*<[?!A-Za-z]"), "is XML, as provisioning files are",
                     "name those with --config")
 SITE = Kind(re.compile(rb"(?s:.*\n)?(entries|lines)\s*:"), "is a site file", "name it with --site")
-NO_SETTINGS = (CAPTURE, COMPRESSED, REPORT, STORE)   # where a file of settings is wanted
+NO_SETTINGS = (CAPTURE, COMPRESSED, REPORT, STORE)   # kinds that are mistakes where a settings file is expected
 
 
 def known_as(head: bytes, path: str, *kinds: Kind) -> InputError | None:
-    """What to say of a file that is of one of these kinds, where something else is wanted."""
+    """The error for a file that is of one of `kinds` where another kind is expected; None if it is of none of them."""
     for kind in kinds:
         if kind.begins.match(head):
             return InputError(kind.what, fix=kind.fix.format(quote(kind.named.format(path))), file=path)

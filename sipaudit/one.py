@@ -1,4 +1,4 @@
-"""One value for all that are equal: phones of a site have hosts, ports and times in common."""
+"""One shared object for equal values: the phones of a site have hosts, ports and durations in common."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from collections.abc import Callable
 from functools import lru_cache
 
-NUMBERS = 256     # remembered
-TEXTS = 16_384    # as many, where Python must not do it
+NUMBERS = 256     # numbers in the cache
+TEXTS = 16_384    # texts in the cache that replaces `sys.intern`
 
 
 @lru_cache(NUMBERS)
 def one_number(number: int) -> int:
-    """One for all that are equal: nearly all flows have the usual port at both ends, and phones ask for the same time.
-    """
+    """One object for equal numbers: nearly all flows have the usual port at both ends, and phones request the same
+    expiry."""
     return number
 
 
@@ -23,8 +23,8 @@ def _one_text(text: str) -> str:
 
 
 def _are_kept_for_good() -> bool:
-    """Whether this Python never lets go of a text that was interned, as 3.12.1 does: a probe would hold every host that
-    anybody ever wrote into a packet. What is never let go has a count of references that no other has."""
+    """Whether this Python never frees interned strings, as 3.12.1: a probe would then keep every host that anybody ever
+    wrote into a packet. Objects that are never freed have an extremely high reference count."""
     return sys.getrefcount(sys.intern("".join(("kept", " for good")))) > 1 << 20
 
 

@@ -1,11 +1,10 @@
-"""The route: packets → messages → lines → judged steps → report.  `Run.drive` shows it whole.
+"""The pipeline: packets → messages → lines → judged steps → report.  `Run.drive` shows all of it.
 
-Everything is a stream with bounded state; what the commands want differs only
-in what they take from the same run.
+Everything is a stream with bounded state; the commands differ only in what they
+take from the same run.
 
-What reads, what follows what is read, and what shows it, is loaded by the
-functions that need it: at the main job another process gets ready to read, and
-reads, meanwhile.
+Each function imports the modules for reading, following and reporting itself: in
+the main job, another process starts up and begins to read meanwhile.
 """
 
 from __future__ import annotations
@@ -33,17 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Output", "analyze", "compare", "config_check", "config_show", "events", "inspect", "ladder",
            "messages", "phones", "read_reports", "render_files"]
 
-MANY = 20_000   # packets from which on what was learnt of them takes a time to take apart
+MANY = 20_000   # packets from which on freeing the results at exit takes noticeable time
 
 
 def analyze(
     job: Job, *, output: Output | None = None, store: str | None = None, progress: Progress | None = None,
     warn: Warn = print, ending: bool = False,
 ) -> Report:
-    """The main job: captures → phones and lines → replay → findings, and the files of `output`; the report also into
-    the store that a URL names. `ending`: the process ends with it, what it learnt need not be taken apart.
+    """The main job: captures → phones and lines → replay → findings, and the files of `output`; the report is also
+    written to the store with the URL `store`. `ending`: the process ends afterwards, so its results need not be freed.
 
-    Raises InputError or InputErrors for whatever the user can mend, before any output.
+    Raises InputError or InputErrors for problems that the user can fix, before any output.
     """
     with rare_collections(), getting_ready(job) as ready:
         from sipaudit.run.reading import Reading
@@ -60,8 +59,8 @@ def analyze(
 
 
 def messages(job: Job, *, warn: Warn = print) -> Iterator[PlacedMessage]:
-    """Every SIP message of the job's span with the phone, line and server it belongs to; that is known only when all
-    was read, so the captures are read twice."""
+    """Every SIP message of the job's span with the phone, line and server it belongs to. These are known only at the
+    end of the captures, which are therefore read twice."""
     from sipaudit.run import second_pass
     from sipaudit.run.run import Run
 
@@ -74,9 +73,9 @@ def read_reports(
     paths: Sequence[str], redact: bool = False, redact_key: str | None = None, *, start: str | None = None,
     end: str | None = None, zone: tzinfo = UTC,
 ) -> list[Report]:
-    """The reports of earlier runs: each a `report.json`, the directory that holds it, or the URL of a store; all under
-    the same pseudonyms when they are to be redacted. `start` and `end` (TIMEs, in `zone`) choose from the first,
-    which is a store then. Raises InputError, of all that cannot be read."""
+    """Read the reports of earlier runs: each path is a `report.json`, its directory, or the URL of a store. With
+    `redact`, all reports get the same pseudonyms. `start` and `end` (TIMEs, in `zone`) select a period of the first
+    path, which must then be a store. Raises InputError, or InputErrors with all that cannot be read."""
     from sipaudit.report import document
     from sipaudit.run import storing
     from sipaudit.run.hiding import hiding_for
@@ -96,7 +95,7 @@ def read_reports(
 
 
 def compare(before: Report, after: Report, warn: Warn = print) -> Comparison:
-    """Which findings of two runs are new, gone and the same."""
+    """Compare two runs: which findings are new, gone, or the same."""
     from sipaudit.report import comparison
 
     if doubt := comparison.strangers(before, after):
@@ -105,7 +104,7 @@ def compare(before: Report, after: Report, warn: Warn = print) -> Comparison:
 
 
 def render_files(report: Report, directory: str, clock: tzinfo, compared: Comparison | None = None) -> str:
-    """Write what of `-o` can be written without captures; says what could not."""
+    """Write those files of `-o` that need no captures; returns a text about what could not be written."""
     from sipaudit.run.output import write_again
 
     return write_again(report, directory, clock, compared)
@@ -115,7 +114,7 @@ def phones(
     job: Job, *, at: str | None = None, output: Output | None = None, progress: Progress | None = None,
     warn: Warn = print, ending: bool = False,
 ) -> Report:
-    """The report as it stood at the time `at` (a TIME; default: at the end)."""
+    """The report as of the time `at` (a TIME; default: the end)."""
     until = job if at is None else replace(job, end=at, end_option="--at")
     return analyze(until, output=output, progress=progress, warn=warn, ending=ending)
 
@@ -124,8 +123,8 @@ def ladder(
     job: Job, *, line: str | None = None, call_id: str | None = None, finding: str | None = None,
     progress: Progress | None = None, warn: Warn = print,
 ) -> list[LadderRow]:
-    """The messages of a line, a call, or around a finding's evidence, in order. Raises InputError for a finding that
-    the analysis does not have, and for a line that the captures do not have."""
+    """The messages of a line, of a call, or around the evidence of a finding, in order. Raises InputError for a finding
+    that the analysis does not have, and for a line that the captures do not have."""
     from sipaudit.run.hiding import hiding_for
     from sipaudit.run.ladder import LadderRows, must_be_of
     from sipaudit.run.run import Run
@@ -143,7 +142,8 @@ def ladder(
 
 
 def _found(job: Job, name: str, warn: Warn) -> tuple[Reading, Finding]:
-    """What a finding of the job rests on, to be read again. Raises InputError where there is none of this name."""
+    """The finding of the job with this name, and a new reading of its captures. Raises InputError if there is no such
+    finding."""
     from sipaudit.run.analysis import analyzed
     from sipaudit.run.ladder import finding_named
     from sipaudit.run.reading import Reading
@@ -155,7 +155,7 @@ def _found(job: Job, name: str, warn: Warn) -> tuple[Reading, Finding]:
 
 def events(job: Job, *, line: str | None = None, progress: Progress | None = None, warn: Warn = print
            ) -> Iterator[str]:
-    """The capture in the scenario language, line by line of text; each phone's line begins with its headers."""
+    """The capture in the scenario language, as lines of text; the part of each phone's line begins with its headers."""
     from sipaudit.run.hiding import hiding_for
     from sipaudit.run.run import Run
     from sipaudit.run.transcripts import Transcripts
@@ -175,7 +175,7 @@ def events(job: Job, *, line: str | None = None, progress: Progress | None = Non
 def config_check(
     paths: Sequence[str], *, rules: Sequence[str] = (), suppress: str | None = None, warn: Warn = print
 ) -> Checked:
-    """What is wrong with provisioning files. Raises InputErrors for what cannot be read."""
+    """Check provisioning files. Raises InputErrors for files that cannot be read."""
     from sipaudit.report.configuration import checked
     from sipaudit.rulebook.in_force import load_rules
     from sipaudit.run import provisioning
@@ -194,7 +194,7 @@ def config_check(
 
 
 def config_show(target: str, config: Sequence[str] = ()) -> list[ShownLine]:
-    """The effective settings of each line of a path, or of the phone with this MAC in `config`. Raises InputError."""
+    """The effective settings of each line: `target` is a path, or the MAC of a phone in `config`. Raises InputError."""
     from sipaudit.run import provisioning
 
     return provisioning.show(target, config)
@@ -203,7 +203,7 @@ def config_show(target: str, config: Sequence[str] = ()) -> list[ShownLine]:
 def inspect(
     capture: str, frames: Sequence[int], *, keylog: str | None = None
 ) -> list[tuple[Dissection, list[Message]]]:
-    """Wireshark's dissection of frames, each with the messages that we read where it completes them.
+    """Wireshark's dissection of frames, each with our parse of the messages that the frame completes.
 
     Raises InputError without tshark, and for a frame that the capture does not have.
     """

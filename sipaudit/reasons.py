@@ -1,4 +1,4 @@
-"""The reason phrases of responses, as the RFCs that define their codes word them (RFC 3261 21 and the registry)."""
+"""The reason phrases of responses, as worded in the RFCs that define the codes (RFC 3261 21 and the IANA registry)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Values as JSON, whatever text they hold: one half of a surrogate pair is no character, and UTF-8 has no bytes for it.
-"""
+"""Encodes values as JSON whatever text they hold: a lone surrogate is no character and has no encoding in UTF-8."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def to_json(value: Any) -> bytes:
-    """A value as JSON, lone surrogates as their escapes (`\\udc80`)."""
+    """A value as JSON; lone surrogates become their escapes (`\\udc80`)."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """Moments and time zones as users write them (contract.md 1: TIME, `--tz`, `--event`), and times as we show them.
 
 A TIME may be relative to the first packet, which is known only once the
-captures are open: it is parsed at once, so that an error comes before any
-work, and resolved later.
+captures are open: it is parsed at once, so that errors come before any work,
+and resolved later.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ _COUNT = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
 _AFTER = re.compile(rf"\+(?=[0-9])(?:{_COUNT}h)?(?:{_COUNT}m)?(?:{_COUNT}s)?")   # 1h, 5m30s
 _EPOCH = re.compile(r"@([0-9]{1,11}(?:\.[0-9]{1,9})?)")
 _SECONDS = (3600.0, 60.0, 1.0)
-_ZONES = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo")   # where C libraries look
+_ZONES = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo")   # where C libraries search
 _IS_UTC = re.compile(r"(?:Etc/)?(?:UTC|GMT|UCT|Zulu|Universal|Greenwich)", re.IGNORECASE)   # known without any file
 _RULE = re.compile(r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]{1,3}")   # CET-1CEST,M3.5.0,M10.5.0/3 (POSIX)
 
 
 class Moment(Struct, frozen=True, gc=False):
-    """A moment that needs no capture: seconds since the epoch."""
+    """An absolute moment, which needs no capture: seconds since the epoch."""
 
     seconds: float
 
     def resolve(self, first_packet: float) -> float:  # noqa: ARG002 - the same for every capture
-        """In seconds since the epoch, as all of these; `first_packet` is the time of the captures' first one."""
+        """The moment in seconds since the epoch, as in all these classes; `first_packet` is the time of the captures'
+        first packet."""
         return self.seconds
 
 
 class AfterStart(Struct, frozen=True, gc=False):
-    """So many seconds after the first packet."""
+    """A moment given in seconds after the first packet."""
 
     seconds: float
 
@@ -53,10 +54,10 @@ class AfterStart(Struct, frozen=True, gc=False):
 
 
 class ClockTime(Struct, frozen=True):
-    """A time of day with no date: the first such moment that is not more than an hour before the first packet.
+    """A time of day without a date: the first such moment that is not more than an hour before the first packet.
 
-    So `12:00` on a capture that begins at 12:03 is three minutes before it, and `02:00` on one that begins
-    in the evening is in the night that follows.
+    So `12:00` for a capture that begins at 12:03 is three minutes before it, and `02:00` for one that begins
+    in the evening is in the following night.
     """
 
     clock: time
@@ -74,7 +75,7 @@ class ClockTime(Struct, frozen=True):
 
     @staticmethod
     def _on(local: datetime) -> tuple[float, ...]:
-        """When the clock shows this: twice on the night the clocks go back, else once."""
+        """The moments when the clock shows this: two in the night when clocks are set back, otherwise one."""
         first, second = local.timestamp(), local.replace(fold=1).timestamp()
         return (first, second) if second > first else (first,)
 
@@ -83,7 +84,7 @@ When = Moment | AfterStart | ClockTime
 
 
 class Span:
-    """What is reported of: times from `start` to `end`, both in seconds since the epoch."""
+    """The reported period: from `start` to `end`, both inclusive and in seconds since the epoch; None: unbounded."""
 
     __slots__ = ("end", "start")
 
@@ -95,12 +96,12 @@ class Span:
         return self.start <= time <= self.end
 
     def touches(self, start: float, end: float) -> bool:
-        """Whether any moment from `start` to `end` is reported of."""
+        """Whether any moment from `start` to `end` is in the reported period."""
         return start <= self.end and end >= self.start
 
 
 def span_of(start: When | None, end: When | None, first_packet: float) -> Span:
-    """What two TIMEs choose; None is open."""
+    """The period between two TIMEs; None leaves that side open."""
     return Span(None if start is None else start.resolve(first_packet),
                 None if end is None else end.resolve(first_packet))
 
@@ -113,11 +114,12 @@ def check_order(span: Span, zone: tzinfo, end_option: str = "--to") -> None:
 
 
 def parse_time(text: str, zone: tzinfo, *, option: str, file: str | None = None, line: int | None = None) -> When:
-    """A TIME; without a zone of its own it is in `zone`. InputError names `option`, or the file and line."""
+    """Parse a TIME; without a zone of its own it is in `zone`. Raises InputError, which names `option` and, if given,
+    the file and line."""
     stripped = text.strip()
     try:
         when = _parse(stripped, zone)
-    except (ValueError, OverflowError, OSError):  # no such day, or no calendar holds it
+    except (ValueError, OverflowError, OSError):  # no such day, or outside the calendar
         when = None
     if when is None:
         raise InputError(f"{option}: {quoted(text)} is no time", fix=f"write {_EXAMPLES}", file=file, line=line)
@@ -141,7 +143,7 @@ def _parse(text: str, zone: tzinfo) -> When | None:
 def parse_event(
     text: str, zone: tzinfo, *, option: str = "--event", file: str | None = None, line: int | None = None
 ) -> tuple[When, str]:
-    """A known event, `TIME WHAT`: when it was, and what happened in the user's words."""
+    """Parse a known event, `TIME WHAT`: its time, and what happened, in the user's words. Raises InputError."""
     words = text.split()
     spaced = len(words) > 1 and _DATE.fullmatch(words[0]) and words[1][:2].isdigit() and ":" in words[1]
     count = 2 if spaced else 1  # "2026-11-22 12:03:04" is one time
@@ -153,7 +155,7 @@ def parse_event(
 
 
 class LocalZone(tzinfo):
-    """The zone of this computer, its clock changes included, however `TZ` or the system names it."""
+    """The zone of this computer, including clock changes, however `TZ` or the system names it."""
 
     def utcoffset(self, moment: datetime | None) -> timedelta | None:
         return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
@@ -167,12 +169,13 @@ class LocalZone(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         local = moment.replace(tzinfo=UTC).astimezone()
         naive = local.replace(tzinfo=None)
-        second = naive.astimezone().utcoffset() != local.utcoffset()  # the hour that the clocks go through twice
+        second = naive.astimezone().utcoffset() != local.utcoffset()  # the hour that clocks show twice
         return naive.replace(tzinfo=self, fold=int(second))
 
 
 def parse_zone(text: str, option: str = "--tz") -> tzinfo:
-    """An IANA name, `utc` or `local`, which `option` gave. InputError with the nearest names else."""
+    """Parse the zone that `option` gave: an IANA name, `utc` or `local`. Raises InputError, which suggests the nearest
+    name."""
     if text.lower() == "utc":
         return UTC
     if text.lower() == "local":
@@ -187,7 +190,7 @@ def parse_zone(text: str, option: str = "--tz") -> tzinfo:
 
 
 def _meant(text: str, else_write: str = "write an IANA name as Europe/Berlin, or utc, or local") -> str:
-    """What to write for a zone that is not there."""
+    """The suggested fix for a zone that does not exist."""
     import zoneinfo
 
     names = zoneinfo.available_timezones()
@@ -198,8 +201,8 @@ def _meant(text: str, else_write: str = "write an IANA name as Europe/Berlin, or
 
 
 def zone_doubt(zone: tzinfo) -> str | None:
-    """What to say of the zone of this computer where `TZ` names one that the system does not know: it takes it for
-    UTC, and says nothing."""
+    """The warning about the zone of this computer if `TZ` names one that the system does not know: the system silently
+    uses UTC then. None if there is no doubt."""
     name = os.environ.get("TZ", "").removeprefix(":")
     if not isinstance(zone, LocalZone) or not name or _IS_UTC.fullmatch(name) or _RULE.match(name):
         return None
@@ -211,7 +214,7 @@ def zone_doubt(zone: tzinfo) -> str | None:
 
 
 def zone_name(seconds: float, zone: tzinfo) -> str:
-    """`UTC`, `CET (UTC+01:00)`: whose clock a time is shown by, as that zone was then."""
+    """The zone in which a time is shown, with its offset at that time: `UTC`, `CET (UTC+01:00)`."""
     try:
         moment = datetime.fromtimestamp(seconds, zone)
     except (ValueError, OverflowError, OSError):
@@ -222,7 +225,7 @@ def zone_name(seconds: float, zone: tzinfo) -> str:
 
 
 class TimeStyle(StrEnum):
-    """How much of a moment is written."""
+    """How much of a moment is written: date and clock, or the clock alone."""
 
     FULL = "full"
     CLOCK = "clock"
@@ -232,7 +235,7 @@ _FORMATS = {TimeStyle.FULL: "%Y-%m-%d %H:%M:%S", TimeStyle.CLOCK: "%H:%M:%S"}
 
 
 def format_time(seconds: float, zone: tzinfo, style: TimeStyle = TimeStyle.FULL) -> str:
-    """`2026-11-22 12:03:04.123`, or the clock alone. A time no calendar holds (a broken capture) as `@seconds`."""
+    """`2026-11-22 12:03:04.123`, or the clock alone; `@seconds` for a time outside the calendar (a broken capture)."""
     try:
         moment = datetime.fromtimestamp(seconds, zone)
     except (ValueError, OverflowError, OSError):

@@ -1,8 +1,8 @@
-"""What small tables turned away, or let go of to make room: counted in one place, by kind.
+"""Counts, by kind, the entries that small tables refused or evicted because they were full.
 
-The large tables count for themselves.  The small ones are many, one for each line, phone, server or incident, and most
-are plain values of the model, which know of nobody whom they could tell.  Kinds are fixed words (docs/bounds.md lists
-them), so there are never more of them than the program has tables.  The counts are those of the process.
+Large tables keep their own counts.  The small ones are many, one for each line, phone, server or incident, and most are
+plain values of the model without a reference to anything that could count for them.  Kinds are fixed words (listed in
+docs/bounds.md), so there are never more of them than the program has tables.  The counts are per process.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _COUNTS: Counter[str] = Counter()
 
 
 def turned_away(kind: str, count: int = 1) -> None:
-    """A table of this kind was full: so many entries of it went, or were not taken."""
+    """Count `count` entries that a full table of this kind evicted or refused."""
     _COUNTS[kind] += count
 
 
 def has_room(table: Sized, most: int, kind: str) -> bool:
-    """Whether a table of at most `most` has room for one more, which else is turned away."""
+    """Whether a table with the bound `most` has room for one more entry; if not, it is counted as turned away."""
     if len(table) < most:
         return True
     turned_away(kind)
@@ -30,7 +30,7 @@ def has_room(table: Sized, most: int, kind: str) -> bool:
 
 
 def latest(known: tuple[Value, ...], one: Value, most: int, kind: str) -> tuple[Value, ...]:
-    """One more behind those that are known: the last `most` of all."""
+    """Append `one` to `known`, keeping the last `most`; an entry that is dropped for it is counted."""
     if len(known) < most:
         return (*known, one)
     turned_away(kind)
@@ -38,17 +38,17 @@ def latest(known: tuple[Value, ...], one: Value, most: int, kind: str) -> tuple[
 
 
 def forget_oldest(table: dict[Any, Any], most: int, kind: str) -> None:
-    """Of a table that may have grown beyond `most`, let go of what is in it longest."""
+    """Evict the oldest entries of a table that may exceed the bound `most`, and count them."""
     while len(table) > most:
         del table[next(iter(table))]
         turned_away(kind)
 
 
 def so_far() -> Counter[str]:
-    """How many there were since the process began."""
+    """The counts since the process began."""
     return Counter(_COUNTS)
 
 
 def since(before: Mapping[str, int]) -> dict[str, int]:
-    """How many there were since `before` was what `so_far` said."""
+    """The counts since an earlier `so_far`, which is `before`; kinds without any are left out."""
     return {kind: count - before.get(kind, 0) for kind, count in _COUNTS.items() if count > before.get(kind, 0)}
