@@ -105,7 +105,7 @@ def _resent(reach: Reach, packet: Resent) -> Reach:
     elif late:  # still retransmitted although a later request was answered: it is open still
         late = tuple((request, request.time + SILENCE_MAX if request.transaction == packet.transaction else until)
                      for request, until in late)
-    open_ = {request.transaction for request in reach.waiting} - {packet.transaction}
+    open_ = {request.transaction for request in reach.unsettled} - {packet.transaction}
     repeated = (*(one for one in reach.repeated if one[0] in open_), (packet.transaction, packet.time))
     return replace(reach, touched=packet.time, repeated=repeated, late=late)
 
@@ -206,6 +206,8 @@ def _made_good(reach: Reach, answer: Answered, request: Sent, until: float) -> b
         return False  # others' answers need not count, and only a final one does (reference-model.md 1, *failure*)
     if until == request.time:
         return answer.time - request.time > REQUEST_LASTS and request.transaction not in reach.ringing
+    if answer.sent is not None and repeated_until(reach, request) > answer.sent:
+        return False  # it was still retransmitted after the request of this answer: its phone may wait longer (F2)
     return (request.in_dialog or request.method == answer.method) and _disproves(answer, until)
 
 

@@ -11,7 +11,13 @@ from sipaudit.model.conditions.refreshes import refused_just_now, renewal_is_nea
 from sipaudit.model.conditions.servers import higher_server
 from sipaudit.model.conditions.trust import LOSS_REACH, clock_was_set
 from sipaudit.model.conditions.unseen import lacking, missed, no_move_by
-from sipaudit.model.conditions.whereabouts import boot_was_seen, came_up, in_mid_life, older_binding_may_live
+from sipaudit.model.conditions.whereabouts import (
+    boot_was_seen,
+    came_up,
+    in_mid_life,
+    may_have_refreshed,
+    older_binding_may_live,
+)
 from sipaudit.model.events import Answered, ModelEvent, Sent
 from sipaudit.model.packets import grants_nothing
 from sipaudit.model.readings import ALWAYS, Reading, negate, taken
@@ -33,6 +39,8 @@ def no_binding_there(case: Case) -> Ground:
         return FAILS  # from an earlier stay: right in R1 (F7); for R2 and R3 no source says
     if lives or _may_work_there(case, binding):
         return Ground(reason=Reason.READINGS_DIFFER)
+    if case.stay.origin == binding.server and may_have_refreshed(case):
+        return Ground(reason=Reason.STARTED_LATER)   # then it still works there, and has registered there (F6, F7)
     if case.regime is Regime.R1 and higher_server(case) is HOLDS:
         if binding.granted is not None or binding.removed is not None:
             return FAILS  # F7: failback without REGISTER is right even after the binding expired
