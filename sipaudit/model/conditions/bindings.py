@@ -30,7 +30,7 @@ LAPSED = 32.0         # seconds after which an ended binding counts as ended (EA
 
 
 def no_binding_there(case: Case) -> Ground:
-    """The line can hold no live binding at the server it signals to (F6)."""
+    """F6: the line can hold no live binding at the server it signals to."""
     binding = case.line.binding(case.request.server)
     if binding is None:
         return _unseen_binding(case)
@@ -114,7 +114,8 @@ def _none_granted(binding: Binding | None) -> Ground:
 
 
 def not_registered_since_left(case: Case) -> Ground:
-    """B6, F8: the server was left by a failover, and has answered no REGISTER of the line with 200 since."""
+    """B6, F8: the line left the server by a failover, and the server has answered none of its REGISTERs with 200
+    since."""
     binding = case.line.binding(case.request.server)
     if binding is None:
         return Ground(reason=Reason.STARTED_LATER) if case.stay.first is None else FAILS
@@ -159,7 +160,8 @@ def _left(case: Case, binding: Binding) -> tuple[ModelEvent, ...]:
 # -- the server's answer ---------------------------------------------------------------------------------------------
 
 def granted_nothing(case: Case) -> Ground:
-    """F6: a 200 that says 0, or says no expiry anywhere and lists no Contact, opens nothing; the server's fault."""
+    """F6: a 200 that grants 0 s, or that states no expiry and lists no Contact, creates no binding; that is the
+    server's fault."""
     answer = case.answer
     if not answer.asked or not grants_nothing(answer):
         return FAILS
@@ -208,7 +210,7 @@ def _open_registers(case: Case) -> Ground:
 
 
 def holds_binding_there(case: Case) -> Ground:
-    """B7, F7: the line's own binding at the server is live, and not at its renewal."""
+    """B7, F7: the line's own binding at the server is live and not due for renewal."""
     binding = case.line.binding(case.request.server)
     if binding is None or binding.granted is None or grants_nothing(binding.granted) or binding.until <= case.now:
         return FAILS

@@ -28,8 +28,8 @@ FLAPPING_MOVES = 3
 # -- B5 --------------------------------------------------------------------------------------------------------------
 
 def call_is_up(case: Case) -> Ground:
-    """B5: a call of the phone has been up for longer than the tolerance; that it was up still, its next message shows.
-    A call through a server that this line had left counts as perhaps ended."""
+    """B5: a call of the phone has been up for longer than the tolerance; the call's next message shows that it still
+    was. A call through a server that this line has left counts as possibly ended."""
     up = _calls_up(case)
     if not up:
         return Ground(reason=Reason.BUSY_UNPROVEN) if open_calls(case) else FAILS
@@ -46,7 +46,8 @@ def _calls_up(case: Case) -> list[Call]:
 
 
 def no_boot_in_the_call(case: Case) -> Ground:
-    """A boot ends all calls of a phone: what it says in one that was up before shows that there was none."""
+    """B5: no boot has ended the calls. A boot ends all calls of a phone, so a phone that still sends in a call that was
+    up before has not booted."""
     boot = case.line.boot
     spoken = boot is not None and all(call.up is not None and call.up < boot.time for call in _calls_up(case))
     if spoken and case.profile.may_be_two:   # one phone of a shared line talks on, and the other boots or returns
@@ -55,7 +56,8 @@ def no_boot_in_the_call(case: Case) -> Ground:
 
 
 def no_call_there(case: Case) -> Ground:
-    """A call that lives at that server may be transferred, or joined, with a new one there."""
+    """No other call of the phone is up at the request's server; a new INVITE or REFER there may transfer or join such a
+    call."""
     request = case.request
     lives = request.method in ("INVITE", "REFER") and any(
         call.server == request.server and call.up is not None and call.number != request.call
@@ -64,8 +66,9 @@ def no_call_there(case: Case) -> Ground:
 
 
 def no_dial_plan(case: Case) -> Ground:
-    """A dial plan sends calls of some numbers to another server, and the line stays where it is: what it opens next
-    shows whether it has left. In mode newRequests the call that did not try the primary is B1's matter."""
+    """F1: no dial plan explains the call. A dial plan sends calls to some numbers to another server, while the line
+    stays where it is: the next dialog it opens shows whether it has left. In mode newRequests a call that did not try
+    the primary belongs to B1."""
     if case.request.method != "INVITE":
         return HOLDS
     if case.mode is Mode.NEW_REQUESTS and primary_untried(case).holds:
@@ -111,8 +114,8 @@ def _waits_for_answer(case: Case, request: Sent) -> bool:
 
 
 def registers_on(case: Case) -> Ground:
-    """F11: the line goes on registering, which shows that its user had not logged it out: a log-out removes its other
-    bindings, too."""
+    """F11: the line goes on registering, so its user had not logged it out: a log-out removes its other bindings,
+    too."""
     if any(case.now - _removed_at(binding) <= LOG_OUT for binding in case.line.bindings
            if binding.server != case.request.server):
         return FAILS
@@ -129,7 +132,7 @@ def _removed_at(binding: Binding) -> float:
 
 
 def after_a_failed_try(case: Case) -> Ground:
-    """F11: the last try failed, and the working server has not served the line since."""
+    """F11: the line's last try failed, and the working server has not served the line since."""
     stay, served, last = case.stay, case.line.served, _last_try(case)
     if last is None:
         return FAILS
@@ -141,14 +144,15 @@ def after_a_failed_try(case: Case) -> Ground:
 
 
 def no_try_before(case: Case) -> Ground:
-    """A request below the working server after a failed try is F11's, not F1's."""
+    """F1: the line has not just made a failed try; a request below the working server after one belongs to F11."""
     return FAILS if after_a_failed_try(case) is not FAILS else HOLDS
 
 
 # -- B4: again and again ---------------------------------------------------------------------------------------------
 
 def fifth_failed_try(case: Case) -> Ground:
-    """B4, B5: the fifth try by REGISTER within one D, and no call that would make the phone ask each second."""
+    """B4, B5: this is the fifth try by REGISTER within one failback delay D, with no call that would make the phone try
+    every second."""
     request, stay = case.request, case.stay
     before = [one for one in stay.tries if one.method == "REGISTER" and one.server == request.server]
     before = before[-TOO_OFTEN + 1:]
@@ -176,14 +180,14 @@ def _longest_delay(case: Case) -> float | Reason:
 
 
 def try_fails(case: Case) -> Ground:
-    """B5: the try has no success, which only its answer or 32 s show (64*T1, RFC 3261 timer F)."""
+    """B5: the try fails, which only its answer, or 32 s without one, shows (64*T1, RFC 3261 timer F)."""
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.REFUSED, case.request.transaction, until=case.now + TRY_LASTS, server=case.request.server))
 
 
 def moved_often(case: Case) -> Ground:
-    """F11: three moves of the line within ten minutes, said once until it has been steady. A move after a failure has
-    the servers as its cause, a return in mode newRequests the mode."""
+    """F11: the line has moved three times within ten minutes; reported once until the line has been steady. A move
+    after a failure is attributed to the servers, a return in mode newRequests to the mode."""
     moves = case.stay.moves
     if case.stay.arrived is not case.event or not _within(moves[-FLAPPING_MOVES:]):
         return FAILS
@@ -216,7 +220,8 @@ def _real_moves(case: Case, moves: tuple[Answered, ...]) -> Ground:
 # -- F13 -------------------------------------------------------------------------------------------------------------
 
 def challenged_elsewhere(case: Case) -> Ground:
-    """F13: the credentials for one server's challenge go to another, and nothing speaks against the challenger."""
+    """F13: the credentials for one server's challenge go to another, and there is no evidence of failure against the
+    challenger."""
     request = case.request
     challenge = case.line.challenge(request.follows)
     if challenge is None or challenge.server == request.server or request.goes_its_way:
@@ -236,8 +241,8 @@ def _touched_by_another(reach: Reach, line: int) -> bool:
 
 
 def of_one_entry(case: Case) -> Ground:
-    """F13: the challenger and the other server are of one entry, and neither took the other's place since (DNS); equal
-    ones balance their load."""
+    """F13: the challenger and the other server belong to one entry, and no DNS answer has reordered it since. Servers
+    of equal priority share the load."""
     entry, changed = case.profile.entry, case.line.reordered
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -251,7 +256,7 @@ def of_one_entry(case: Case) -> Ground:
 
 
 def credentials_bound(case: Case) -> Ground:
-    """F13 binds R1-3, and R0 where authOptimizedInFailover is set."""
+    """F13 applies in R1-R3, and in R0 where authOptimizedInFailover is set."""
     if case.regime is not Regime.R0:
         return HOLDS
     optimized = case.profile.settings.number("authOptimizedInFailover")

@@ -26,8 +26,8 @@ NEVER_REFUSED = frozenset({"NOTIFY", "OPTIONS", "CANCEL"})
 
 
 def server_failed(case: Case) -> Ground:
-    """F9: the server is failed for the line. From a try there to its result nothing is judged; after a failed one the
-    advisory speaks both ways of a call's requests, and of no others."""
+    """F9: the server is failed for the line. Nothing is judged between a try there and its result. After a failed try
+    the advisory can be read either way for the requests of a call, and says nothing of others."""
     mark = case.line.mark(case.request.server)
     if mark is None or may_have_crossed(case, mark.since):
         return FAILS
@@ -89,7 +89,7 @@ def _ran_out(case: Case, mark: FailedMark) -> bool:
 
 
 def call_lives_there(case: Case) -> Ground:
-    """The request belongs to a call that F9 binds."""
+    """F9: the request belongs to a call that F9 binds, one that was up before the failover."""
     mark, call = case.line.mark(case.request.server), case.phone.call(case.request.call)
     if mark is None or case.request.method == "CANCEL":
         return FAILS  # it belongs to a request from before
@@ -108,7 +108,7 @@ def _is_bound(call: Call, mark: FailedMark, method: str, now: float) -> Ground:
 
 
 def offered_while_failed(case: Case) -> Ground:
-    """F9: the phone rings for, or accepts, an INVITE that arrived from a server which was failed for the line."""
+    """F9: the phone rings for, or accepts, an INVITE that arrived from a server while that was failed for the line."""
     reply = case.event
     assert isinstance(reply, Replied)
     if reply.in_dialog or not (180 <= reply.status < 190 or 200 <= reply.status < 300):
@@ -117,7 +117,7 @@ def offered_while_failed(case: Case) -> Ground:
 
 
 def spoken_while_failed(case: Case) -> Ground:
-    """F9: the phone accepts a request inside a call's dialog that arrived from a failed server."""
+    """F9: the phone accepts an in-dialog request of a call that arrived from a failed server."""
     reply = case.event
     assert isinstance(reply, Replied)
     if not reply.in_dialog or not 200 <= reply.status < 300 or reply.method in NEVER_REFUSED:
@@ -144,8 +144,8 @@ def _accepted(case: Case, reply: Replied, kind: str) -> Ground:
 
 
 def last_failover(case: Case) -> Ground:
-    """F9: the failover that left the server is the line's last: the next ends the mark. In a hole between two captures
-    the line may have returned; and a move without a failure that was seen may have been for one."""
+    """F9: the failover that left the server is the line's last one, since the next one ends the mark. During a gap
+    between two captures the line may have returned, and a move without a visible failure may have been a failover."""
     mark = case.line.mark(case.server)
     if mark is not None and mark.since.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)

@@ -37,7 +37,7 @@ def _heard(case: Case, server: str) -> Reach:
 
 
 def after_a_failure(case: Case) -> Ground:
-    """The working server has failed for this phone (F2-F4), so the line is moving."""
+    """F2-F4: the working server has failed for this phone, so the line is moving."""
     against = tuple(item for item in standing(case) if not redirects(item))
     holds = NEVER
     for item in against:
@@ -71,9 +71,9 @@ def _silence(request: Sent, reach: Reach) -> int:
 
 
 def working_server_alive(case: Case) -> Ground:
-    """Nothing speaks against the working server since it last answered; else going elsewhere is no failback. While a
-    Retry-After of the server runs, the line may leave it alone even if it has answered since (F3), and come to the end
-    of its list by that: it begins anew at the primary after the wait for another attempt."""
+    """There is no evidence of failure against the working server since it last answered; otherwise going elsewhere is
+    no failback. While a Retry-After of that server runs, the line may avoid it even if it has answered since (F3), and
+    so reach the end of its list: it then starts over at the primary after the wait for another attempt."""
     if case.profile.unconnected:
         return Ground(reason=Reason.ONE_WAY)   # its connections may have failed unseen (F2)
     if ran_out_unrenewed(case):
@@ -134,9 +134,9 @@ def _failure(item: Evidence, reach: Reach, arrived: float) -> int:
 
 
 def nothing_against(case: Case) -> Ground:
-    """F1: the working server has answered all it was asked, and the line was not driven away before. Whatever could be
-    a failure acquits: a request open as long as F2's earliest, a code of F3 or F4, a redirection, a connection that
-    ended or was begun in vain."""
+    """F1: the working server has answered every request, and the line was not driven away before. Anything that could
+    be a failure acquits: a request unanswered for F2's earliest, a status code of F3 or F4, a redirection, a connection
+    that ended or could not be set up."""
     stay, reach = case.stay, _heard(case, case.stay.server)
     if stay.driven or speaks_against(reach, case.now, _patience(case)) or _contact_is_open(case, reach):
         return FAILS
@@ -193,8 +193,8 @@ def _contact_is_open(case: Case, reach: Reach) -> bool:
 
 
 def failed_then_moved(case: Case) -> Ground:
-    """A REGISTER that removes the binding goes to the server that the line is leaving, or has just left: from the
-    first unanswered request to 32 s after T0 (F7, F8)."""
+    """F7, F8: a REGISTER that removes the binding goes to the server that the line is leaving, or has just left:
+    between the first unanswered request and 32 s after T0."""
     stay, server = case.stay, case.request.server
     if stay.server == server:
         moving = after_a_failure(case)
@@ -219,8 +219,8 @@ def _first_open(case: Case) -> Sent | None:
 
 
 def works_on(case: Case) -> Ground:
-    """F8: the line works on elsewhere, which shows that its user had not logged it out: it is served there before
-    anyone could have logged it in again. An answer to the request that seemed lost shows that there was no failure."""
+    """F8: the line goes on working elsewhere, so its user had not logged it out: it is served there sooner than anyone
+    could log it in again. An answer to the request that seemed lost shows that there was no failure."""
     first = _first_open(case)
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.WORKS_ON, 0 if first is None else first.transaction, since=case.now, until=case.now + WORKS_WITHIN,
@@ -228,14 +228,14 @@ def works_on(case: Case) -> Ground:
 
 
 def not_logged_out(case: Case) -> Ground:
-    """F8: the line did not remove its binding at the new server as well, as a user's log-out does."""
+    """F8: the line did not also remove its binding at the new server, as it does when a user logs out."""
     binding = case.line.binding(case.stay.server)
     removed = binding is None or binding.granted is None or binding.removal is not None
     return FAILS if removed else HOLDS
 
 
 def served_later(case: Case) -> Ground:
-    """B2-B4: the working server answers, so the line was not on its way to another failover."""
+    """B2-B4: the working server answers the request, so the line was not on its way to another failover."""
     request = case.request
     return Ground(reason=Reason.CAPTURE_ENDED, awaited=Awaited(
         Sign.ANSWERED, request.transaction, until=request.time + CONTACT_WAIT, server=request.server))
@@ -271,8 +271,8 @@ def has_returned(case: Case) -> bool:
 
 
 def not_the_challenger(case: Case) -> Ground:
-    """F13: the first new request after a failover may go to the server that challenged last; so may that with which the
-    line leaves a server that has failed."""
+    """F13: the request does not rightly go to the last challenger, as the first new request after a failover may, and
+    the one with which the line leaves a failed server."""
     challenger, stay = case.line.challenger, case.stay
     if challenger is None or challenger != case.request.server:
         return HOLDS

@@ -40,8 +40,8 @@ class Due(NamedTuple):
 
 
 def past_due(case: Case) -> Ground:
-    """B2, B4: the failback is overdue by more than the tolerance, the phone was not busy, and no server above was
-    touched since it may have come (the wide term *contact*)."""
+    """B2, B4: the failback is overdue by more than the tolerance, the phone was not busy, and it has had no contact (in
+    the wide sense of *contact*) with any server above since the failback may have come."""
     began, allowed = _began(case), case.profile.tolerances
     if began is None:
         return Ground(reason=Reason.STARTED_LATER)
@@ -190,7 +190,7 @@ def _may_be_own_try(item: Evidence, case: Case, reach: Reach) -> bool:
 
 
 def renews_only_here(case: Case) -> Ground:
-    """B3 (R2, R3): the working server's binding is renewed there, and the primary was not tried first."""
+    """B3 (R2, R3): the working server's binding is renewed there without a try at the primary first."""
     binding, now, stay = case.line.binding(case.request.server), case.now, case.stay
     if binding is None or binding.granted is None or binding.granted.own is False or binding.until <= now:
         return FAILS
@@ -229,7 +229,8 @@ def _renews(case: Case, older: float, newer: float) -> int:
 
 
 def asked_before_due(case: Case) -> Ground:
-    """B2, B4: an answer shows the working server alive, and is not that of a request which shows more itself."""
+    """B2, B4: a final answer shows that the working server is alive. Answers to BYE do not count, nor do those to an
+    out-of-dialog INVITE or REGISTER, a request that shows more itself."""
     answer = case.answer
     if answer.status < 200 or answer.method == "BYE" or (
             not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):
@@ -238,20 +239,21 @@ def asked_before_due(case: Case) -> Ground:
 
 
 def no_leap_ahead(case: Case) -> Ground:
-    """B2, B4: a clock that was set ahead since the move makes the time that passed look longer."""
+    """B2, B4: no clock was set ahead since the move, which would make the elapsed time look longer."""
     first = case.stay.first
     return Ground(reason=Reason.LOSS_NEARBY) if first is not None and clock_was_set(case, first, ahead=True) else HOLDS
 
 
 def still_below(case: Case) -> Ground:
-    """Read literally, a 2xx of the primary inside a dialog has brought the line back already; in R2 it is not even
-    accepted (F9)."""
+    """B2-B4: the line still works below the primary. Read literally, a 2xx of the primary inside a dialog has already
+    brought it back; in R2 the phone does not even accept that (F9)."""
     return works_below(case, primary_key(case))
 
 
 def not_for_the_challenger(case: Case) -> Ground:
-    """F13: whether the first new request after a failover may still go to the last challenger once the failback is due
-    is not said. In R2 and R3 the REGISTER before it is what is missing."""
+    """F13: the request is not the first new one after a failover, which may go to the last challenger; no source says
+    whether it still may once the failback is due. In R2 and R3 this does not matter: what is missing is the REGISTER
+    before it."""
     if case.regime in IDLE_RULE or not_the_challenger(case) is HOLDS:
         return HOLDS
     optimized = not_the_optimized_one(case)

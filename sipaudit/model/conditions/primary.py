@@ -27,7 +27,8 @@ TRIES = frozenset({"INVITE", "REGISTER"})   # requests for which a phone waits b
 
 
 def primary_untried(case: Case) -> Ground:
-    """B1: no contact with the primary for this request: none by the phone within 32 s, none of this call there."""
+    """B1: the phone has not tried the primary for this request: no contact with it in the last 32 s, and no try of this
+    call there."""
     primary = primary_key(case)
     if primary is None:
         return HOLDS  # the primary is not known, as `below_primary` says
@@ -144,8 +145,8 @@ def _known_bad(case: Case, primary: str) -> bool:
 
 
 def story_is_whole(case: Case) -> Ground:
-    """B1, F3: the capture shows when the phone last asked the primary, or has been running for so long that neither
-    that contact nor a Retry-After from before it counts any more, nor a call that rang there."""
+    """B1, F3: the capture shows a contact with the primary and the line was not registered before the capture began; or
+    the capture has run for so long that no earlier contact, Retry-After or ringing call counts any more."""
     primary = primary_key(case)
     if primary is None or case.now - case.profile.covered_from >= RETRY_AFTER:
         return HOLDS
@@ -154,8 +155,9 @@ def story_is_whole(case: Case) -> Ground:
 
 
 def no_boot_unserved_there(case: Case) -> Ground:
-    """B1: no boot explains why the primary is passed over: after one it is first only where it is registered with, read
-    as the advisory puts it (reference-model.md 1, *primary*), and it has served the line since."""
+    """B1: no boot explains why the primary was passed over: there was none, or the primary has served the line since.
+    As the advisory puts it, after a boot the primary is first only where the line is registered with it
+    (reference-model.md 1, *primary*)."""
     boot, primary = case.line.boot, primary_key(case)
     if boot is not None and primary is not None and served_after(case, primary, boot.time):
         return HOLDS
@@ -163,7 +165,8 @@ def no_boot_unserved_there(case: Case) -> Ground:
 
 
 def not_the_optimized_one(case: Case) -> Ground:
-    """F13: under authOptimizedInFailover the first new request after a failover may go to the last challenger."""
+    """F13: the request is not the first new one after a failover, which may go to the last challenger under
+    authOptimizedInFailover."""
     optimized = 1 if case.regime is not Regime.R0 else case.profile.settings.number("authOptimizedInFailover")  # C4
     if optimized == 0 or _opened_before(case):
         return HOLDS

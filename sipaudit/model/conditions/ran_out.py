@@ -20,7 +20,8 @@ PATIENCE_SHARE = 0.25   # share by which a phone's timers, as captured, may diff
 
 
 def ran_out_before(case: Case) -> Ground:
-    """F2: the same kind of request of the line ran out here before, and was not given up by its caller."""
+    """F2: an earlier request of the line with the same method timed out at this server, and its caller had not given it
+    up."""
     before = _run_out(case)
     if before is None:
         return FAILS
@@ -90,8 +91,8 @@ def _persists(case: Case, request: Sent, lasted: float) -> float:
 
 
 def no_contact_elsewhere(case: Case) -> Ground:
-    """F2: no contact with another server since the first of the two requests, nor until 32 s after the second ran out.
-    """
+    """F2: the phone contacts no other server from the first of the two requests until 32 s after the second has timed
+    out."""
     request, entry, latest = case.request, case.profile.entry, latest_silence(case.profile.settings)
     first = _run_out(case) or request
     lost = case.phone.lost

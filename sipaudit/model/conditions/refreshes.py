@@ -22,8 +22,8 @@ DUE_SHARE = 0.1       # share of the expiry, before and after the renewal time, 
 
 
 def refreshes_nothing(case: Case) -> Ground:
-    """A REGISTER at a server where the line holds a live binding refreshes it, and moves nothing (F7). Whether one
-    that ran out is kept alive late, or made anew, nobody tells."""
+    """F7: the request is no refresh. A REGISTER at a server where the line holds a live binding refreshes it, and moves
+    nothing; whether an expired binding is being renewed late or made anew, nothing shows."""
     if case.request.method != "REGISTER":
         return HOLDS
     if _diverted_refresh(case):
@@ -103,8 +103,8 @@ def _diverted_refresh(case: Case) -> bool:
 
 
 def registers_at_one(case: Case) -> Ground:
-    """F1: concurrent registration keeps a binding at each server. Whether the line does so is known from its settings
-    only, and of other makers' phones not even from those that are left out."""
+    """F1: the line does not register with several servers at once, which would keep a binding at each. Only its
+    settings tell, and for phones of other makers only a setting that is given, not one that is left out."""
     concurrent = case.profile.settings.get("concurrentRegistration")
     modelled = case.profile.vendor is not Vendor.UNMODELLED
     known = concurrent.origin is Origin.EXPLICIT or (modelled and case.profile.settings.declared)
@@ -119,8 +119,8 @@ def registers_at_one(case: Case) -> Ground:
 
 
 def not_turned_away(case: Case) -> Ground:
-    """The working server did not end the line's registration, by an expiry of 0 for one. A 200 that does not list the
-    line's own Contact may mean that as well (F6)."""
+    """The working server did not end the line's registration, for instance by granting an expiry of 0. A 200 that does
+    not list the line's own Contact may mean the same (F6)."""
     binding, arrived = case.line.binding(case.stay.server), case.stay.arrived
     if arrived.method == "REGISTER" and arrived.own is not True and case.stay.opened is None:
         return Ground(reason=Reason.READINGS_DIFFER)  # it may never have come here
@@ -169,7 +169,8 @@ def _slack(case: Case, expires: float) -> float:
 
 
 def registered_just_now(case: Case) -> Ground:
-    """F5: the same INVITE ran into silence elsewhere, the line then registered here, and now repeats it."""
+    """F5: the same INVITE went unanswered at another server, the line then registered here, and now repeats the
+    INVITE."""
     binding = case.line.binding(case.request.server)
     if binding is None or binding.granted is None or case.now - binding.granted.time > SAME_CALL:
         return FAILS

@@ -12,13 +12,13 @@ NEVER_GATED = KEEPALIVES | {"REGISTER", "CANCEL"}
 
 
 def gated_request(case: Case) -> Ground:
-    """F6 holds back every out-of-dialog request but REGISTER; OPTIONS and keepalives are not judged."""
+    """F6 holds back every out-of-dialog request except REGISTER; OPTIONS and keepalives are not judged."""
     request = case.request
     return holds_if(request.method not in NEVER_GATED and not request.goes_its_way)
 
 
 def failback_request(case: Case) -> Ground:
-    """B2-B4: the narrow term *try*: a dialog-initiating request, in R2 and R3 also a REGISTER with expiry > 0."""
+    """B2-B4: a *try* in the narrow sense: a dialog-initiating request; in R2 and R3 also a REGISTER with expiry > 0."""
     request = case.request
     if request.goes_its_way or request.expires == 0:
         return FAILS
@@ -34,12 +34,13 @@ def opens_dialog(case: Case) -> Ground:
 
 
 def opens_call(case: Case) -> Ground:
-    """An INVITE that opens a dialog; emergency calls go wherever they can, and those for an address go there."""
+    """An INVITE that opens a dialog, except emergency calls and calls to an address, which are routed regardless of the
+    working server."""
     return holds_if(case.request.method == "INVITE" and not case.request.goes_its_way)
 
 
 def registers(case: Case) -> Ground:
-    """A REGISTER that asks for more than 0."""
+    """A REGISTER, unless it asks for expiry 0."""
     return holds_if(case.request.method == "REGISTER" and case.request.expires != 0)
 
 
@@ -49,23 +50,25 @@ def deregisters(case: Case) -> Ground:
 
 
 def moves_on(case: Case) -> Ground:
-    """F1, F11: a request that a line sends to the server it works with, or moves to."""
+    """F1, F11: a REGISTER (not with expiry 0) or a dialog-initiating request, which a line sends to its working server
+    or to the one it moves to."""
     return HOLDS if registers(case) is HOLDS else opens_dialog(case)
 
 
 def calls_or_registers(case: Case) -> Ground:
-    """INVITE or REGISTER out of a dialog: what notices a dead server (F2)."""
+    """F2: an INVITE or REGISTER outside a dialog, the requests by which a phone notices a dead server."""
     return HOLDS if registers(case) is HOLDS else opens_call(case)
 
 
 def of_a_call(case: Case) -> Ground:
-    """F9: a request inside the dialog of a call that concerns the call: no keepalive, and no subscription in it."""
+    """F9: an in-dialog request that concerns the call: neither a keepalive nor a subscription in the call's dialog."""
     request = case.request
     return holds_if(request.in_dialog and request.call is not None and request.method not in BESIDE_THE_CALL)
 
 
 def of_no_call(case: Case) -> Ground:
-    """F9: a request that concerns no call and opens nothing: inside the dialog of a subscription, PUBLISH, MESSAGE."""
+    """F9: a request that neither concerns a call nor opens a dialog: one in the dialog of a subscription, PUBLISH,
+    MESSAGE."""
     request = case.request
     if request.in_dialog:
         concerns_none = request.call is None or request.method in OF_SUBSCRIPTIONS
@@ -74,7 +77,7 @@ def of_no_call(case: Case) -> Ground:
 
 
 def registration_required(case: Case) -> Ground:
-    """F6, B6: of a line that registers nowhere (register=0) nothing is held back."""
+    """F6, B6: the line registers. For one that registers nowhere (register=0) nothing is held back."""
     settings = case.profile.settings
     if settings.can_be("register", 0) and settings.number("register") is None:
         return Ground(reason=Reason.SETTINGS_UNKNOWN)
@@ -82,7 +85,8 @@ def registration_required(case: Case) -> Ground:
 
 
 def not_either_way(case: Case) -> Ground:
-    """B1: in mode newRequests an initial SUBSCRIBE or REFER may as well go to the server that the line came from."""
+    """B1: the request is not an initial SUBSCRIBE or REFER to the server that the line came from; in mode newRequests
+    these may go either way."""
     request = case.request
     either = request.method in ("SUBSCRIBE", "REFER") and case.mode is Mode.NEW_REQUESTS
     return FAILS if either and case.stay.origin == request.server else HOLDS

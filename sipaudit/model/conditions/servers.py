@@ -15,7 +15,8 @@ from sipaudit.model.values import Reason
 
 
 def same_entry(case: Case) -> Ground:
-    """Failover and failback are moves inside one server entry (reference-model.md 1, *server entry*)."""
+    """Both servers are in one server entry, inside which failover and failback take place (reference-model.md 1,
+    *server entry*)."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -41,15 +42,15 @@ def higher_server(case: Case) -> Ground:
 
 
 def goes_back(case: Case) -> Ground:
-    """B2-B6: a way upward that is not the end of the way down: what was dialled while the line moved may leave for the
-    server left just as the 200 comes."""
+    """B2-B6: the request goes upward, and is not left over from the move down: one dialled while the line moved may
+    still leave for the old server just as the 200 arrives."""
     return FAILS if may_have_crossed(case, case.stay.arrived) else higher_server(case)
 
 
 def is_new_here(case: Case) -> Ground:
-    """B2-B4 speak of new requests. A call that waits in vain at a server above, since before the line came to its
-    working server, goes on with the next in order (F1): whether that is a return no source says. Its Call-ID tells
-    (RFC 3263 4.3); whoever dials the same number again makes a new call."""
+    """B2-B4 concern new requests. A call that has waited in vain at a higher server since before the line came to its
+    working server goes on to the next in order (F1); no source says whether that is a return. Its Call-ID identifies it
+    (RFC 3263 4.3): dialling the same number again makes a new call."""
     entry, request = case.profile.entry, case.request
     there = None if entry is None else entry.priority(request.server)
     if entry is None or there is None or request.method != "INVITE":
@@ -61,14 +62,15 @@ def is_new_here(case: Case) -> Ground:
 
 
 def lower_server(case: Case) -> Ground:
-    """Failover goes downward (F1). A wrap from the last server to the head looks like a return, and is judged as one.
-    """
+    """F1: the request goes downward, as failover does. A wrap from the last server to the head looks like a return, and
+    is judged as one."""
     ranks = _ranks(case)
     return holds_if(ranks is None or ranks[1] > ranks[0])
 
 
 def several_servers(case: Case) -> Ground:
-    """With one address there is nothing to judge (reference-model.md 1, *server entry*)."""
+    """The entry has several servers; with one address there is nothing to judge (reference-model.md 1, *server
+    entry*)."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -89,7 +91,7 @@ def to_the_primary(case: Case) -> Ground:
 
 
 def below_primary(case: Case) -> Ground:
-    """B1-B4: the packet's server is of the entry and lower than its primary."""
+    """B1-B4: the packet's server is in the entry and ranks below its primary."""
     entry = case.profile.entry
     if entry is None:
         return Ground(reason=Reason.ENTRY_UNKNOWN)
@@ -103,14 +105,15 @@ def below_primary(case: Case) -> Ground:
 
 
 def list_unchanged(case: Case) -> Ground:
-    """No DNS answer has changed the list since the move: that makes another server first by right (B2-B5)."""
+    """B2-B5: no DNS answer has changed the server list since the move; a change may rightly put another server
+    first."""
     first = case.stay.first
     return _unchanged_since(inf if first is None else first.time, case)
 
 
 def order_unchanged(case: Case) -> Ground:
-    """No DNS answer has changed the list since the working server first answered, be the move there seen or not (F1).
-    """
+    """No DNS answer has changed the server list since the working server first answered, whether or not the move there
+    was seen (F1)."""
     return _unchanged_since(case.stay.arrived.time, case)
 
 
@@ -126,7 +129,8 @@ def _unchanged_since(time: float, case: Case) -> Ground:
 
 
 def no_equal_failed(case: Case) -> Ground:
-    """F1: a server that shares the working server's priority is as good; what it did may have sent the line away."""
+    """F1: no other server of the working server's priority may have failed: such a server is as good, and its failure
+    may have sent the line away."""
     entry, now = case.profile.entry, case.now
     here = entry.priority(case.stay.server) if entry else None
     equals = [server.key for server in entry.servers
@@ -136,7 +140,8 @@ def no_equal_failed(case: Case) -> Ground:
 
 
 def one_head(case: Case) -> Ground:
-    """An entry whose first servers are equal balances its load: which server is next (F1) is not said."""
+    """The entry has a single first server. If several are equally first, the load is balanced, and no source says which
+    is next (F1)."""
     entry = case.profile.entry
     if entry is None or entry.primary is not None:
         return HOLDS
@@ -144,16 +149,17 @@ def one_head(case: Case) -> Ground:
 
 
 def all_resolved(case: Case) -> Ground:
-    """A server whose address is not known may be any that the phone speaks to; and who may have another list need not
-    know another server at all."""
+    """F2: every server's address is known, and so is the list. A server of unknown address may be any that the phone
+    contacts, and a phone with another list need not know another server at all."""
     entry = case.profile.entry
     known = entry is None or all(server.address is not None for server in entry.servers)
     return HOLDS if known and not case.profile.list_in_doubt else Ground(reason=Reason.ENTRY_UNKNOWN)
 
 
 def between_untouched(case: Case) -> Ground:
-    """F1: a server between the one left and this one, of which the phone knows nothing bad and which it did not try
-    since the failure. Only on the way down: who goes up past the head may try a server between (F11, B8)."""
+    """F1: between the server left and this one is a server that the phone has no evidence against and has not contacted
+    since the failure. This holds only on the way down: a line that goes up past the head may try a server between (F11,
+    B8)."""
     ranks, entry = _ranks(case), case.profile.entry
     if ranks is None or entry is None:
         return HOLDS  # the servers are not known, as `same_entry` says

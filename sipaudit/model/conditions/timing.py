@@ -60,7 +60,8 @@ def _drove_away(case: Case, item: Evidence) -> bool:
 
 
 def first_try(case: Case) -> Ground:
-    """B2-B4: after a failed try the timer starts again from an unspecified moment: only the first can be premature."""
+    """B2-B4: the line has made no earlier try in this stay. After a failed one the timer restarts at an unspecified
+    moment: only the first can be premature."""
     return holds_if(not case.stay.tries)
 
 
@@ -75,7 +76,8 @@ def _early(case: Case, due: float, facts: Mapping[str, Fact], worlds: int = ALWA
 
 
 def before_timeout(case: Case) -> Ground:
-    """B4, C6: not before failBack.timeout seconds after the move; 0: not before the next failover."""
+    """B4, C6: failBack.timeout seconds have not yet passed since the move; with 0, the line must not return before the
+    next failover."""
     timeout = case.profile.settings.failback_timeout
     began = case.stay.began
     if timeout is None:
@@ -145,7 +147,7 @@ def runs_out_first(ttl: Ttl, began: float) -> float:
 
 
 def before_ttl(case: Case) -> Ground:
-    """B2: not before the smallest TTL has run since the move, or the last answer before it has run out."""
+    """B2: the smallest TTL since the move has not elapsed yet, nor has the last answer from before the move expired."""
     ttl, began = ttl_of(case), case.stay.began
     if ttl is None:
         return Ground(reason=Reason.TTL_UNKNOWN)
@@ -157,7 +159,7 @@ def before_ttl(case: Case) -> Ground:
 
 
 def before_renewal(case: Case) -> Ground:
-    """B3: not before the renewal of the working server's binding (R0: of the latest one)."""
+    """B3: the renewal of the working server's binding is not yet due (in R0: of the latest binding)."""
     began = case.stay.began
     binding = case.line.latest_grant() if case.regime is Regime.R0 else case.line.binding(case.stay.server)
     if began is None or binding is None or binding.granted is None or binding.expires == NO_EXPIRY:

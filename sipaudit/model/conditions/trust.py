@@ -32,19 +32,20 @@ WITHOUT_ONLY_SIGNAL = (3, 2, 4)   # C9: this firmware has no onlySignalWithRegis
 
 
 def judgeable(case: Case) -> Ground:
-    """Who the phone is decides whether the model speaks of it at all (reference-model.md 4)."""
+    """The model covers phones of this maker, and *judgeable by anyone* holds (reference-model.md 4)."""
     known = modelled(case)
     return judgeable_by_anyone(case) if known is HOLDS else known
 
 
 def modelled(case: Case) -> Ground:
-    """What rests on a server's words alone needs no more than a phone that the model speaks of (reference-model.md 4).
-    """
+    """The model covers phones of this maker. A verdict that rests on a server's words alone needs no more
+    (reference-model.md 4)."""
     return Ground(reason=Reason.VENDOR_UNMODELLED) if case.profile.vendor is Vendor.UNMODELLED else HOLDS
 
 
 def judgeable_by_anyone(case: Case) -> Ground:
-    """F1-F4 hold for phones of every maker."""
+    """F1-F4 hold for phones of every maker. The phone's identity must be certain, its traffic readable, its
+    registration not concurrent, and no server may be in two of its entries."""
     profile = case.profile
     if profile.identity_unsure:
         return Ground(reason=Reason.IDENTITY_UNSURE)
@@ -99,9 +100,8 @@ def _began_here(case: Case, request: Sent, doubts: tuple[Assumption, ...]) -> Gr
 
 
 def nothing_missing(case: Case) -> Ground:
-    """What rests on a packet that is not there needs a capture that has nearly all (reference-model.md 4), and that
-    shows the line's own renewals; where messages alone were shipped, a connection that was refused is not there (F2).
-    """
+    """A verdict that rests on an absent packet needs an almost complete capture (reference-model.md 4) which shows the
+    line's own renewals. Where only messages were captured, a refused connection would not be seen (F2)."""
     if case.profile.lossy or _renewed_unseen(case):
         return Ground(reason=Reason.LOSS_NEARBY)
     if case.profile.unconnected:
@@ -123,8 +123,8 @@ def no_failure_lost(case: Case) -> tuple[Assumption, ...]:
 
 
 def asked_more_than_once(case: Case) -> Ground:
-    """A silent server is left after several sendings, all of which the capture would have to lack; where one is enough
-    (F2), that no failure was seen is likely only."""
+    """F2: the phone sends a request several times before it leaves a silent server, and the capture would have to lack
+    all of them. Where one sending is enough, the finding is likely only."""
     return HOLDS if sendings(case.profile.settings) > 1 else Ground(slight=True)
 
 
@@ -176,8 +176,8 @@ def _asked_since(case: Case, granted: float) -> bool:
 
 
 def no_boot_since(case: Case) -> Ground:
-    """A boot forgets timers, marks and dialogs (reference-model.md 1, *boot*). That of a phone that does not register
-    is not seen (register=0)."""
+    """No boot since the move has made the phone forget its timers, marks and dialogs (reference-model.md 1, *boot*). A
+    boot of a phone that does not register (register=0) cannot be seen."""
     boot, stay = case.line.boot, case.stay
     since = stay.arrived.time if stay.first is None else stay.first.time
     hidden = case.profile.settings.can_be("register", 0) and case.now - since >= BOOT_SILENCE
@@ -187,8 +187,8 @@ def no_boot_since(case: Case) -> Ground:
 
 
 def no_boot_unserved(case: Case) -> Ground:
-    """No boot explains what the line does: there was none since, or the working server has served the line after it
-    (F1). What happened since then a phone that has started knows as well as one that has not."""
+    """No boot explains what the line does: there was none since the move, or the working server has served the line
+    after it (F1). What happened after that, a phone that booted knows as well as one that did not."""
     boot = case.line.boot
     return HOLDS if boot is not None and served_after(case, case.stay.server, boot.time) else no_boot_since(case)
 
@@ -204,7 +204,7 @@ def served_after(case: Case, server: str, boot: float) -> bool:
 
 
 def knows_only_signal(case: Case) -> Ground:
-    """C9: firmware 3.2.4 has no onlySignalWithRegistered, so no R2."""
+    """C9: the firmware is not 3.2.4, which has no onlySignalWithRegistered, so no R2."""
     firmware = case.profile.firmware
     return FAILS if firmware is not None and version(firmware)[:3] == WITHOUT_ONLY_SIGNAL else HOLDS
 

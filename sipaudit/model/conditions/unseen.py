@@ -10,13 +10,13 @@ from sipaudit.model.values import Reason
 
 
 def no_move_there(case: Case) -> Ground:
-    """The line has not gone, or returned, to the server of the request by a 200 that the capture lacks (F6-F8)."""
+    """F6-F8: the line has not moved, or returned, to the request's server by a 200 that the capture lacks."""
     binding = case.line.binding(case.request.server)
     return HOLDS if binding is None else no_move_by(case, left_open(case, binding))
 
 
 def no_move_unseen(case: Case) -> Ground:
-    """F2: the line has not gone to any server but the working one by a 200 that the capture lacks."""
+    """F2: the line has not moved to any server but the working one by a 200 that the capture lacks."""
     elsewhere = [binding for binding in case.line.bindings if binding.server != case.stay.server]
     return no_move_by(case, [register for binding in elsewhere for register in left_open(case, binding)])
 

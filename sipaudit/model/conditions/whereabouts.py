@@ -19,8 +19,8 @@ from sipaudit.model.values import Reason
 
 
 def stay_was_seen(case: Case) -> Ground:
-    """The stay did not begin, nor last, in a hole between two captures; and one that was found in progress is no mere
-    refresh of a binding that the line keeps at a failed server (F7, B3: in R0 and R1, but for newRequests in R0)."""
+    """The stay began after the last gap between captures. If it was found in progress, it is more than a refresh of a
+    binding that the line keeps at a failed server (F7, B3: in R0 and R1, except for newRequests in R0)."""
     stay = case.stay
     if stay.arrived.time < case.profile.covered_from:
         return Ground(reason=Reason.STARTED_LATER)
@@ -110,16 +110,17 @@ def left_servers(case: Case) -> set[str | None]:
 
 
 def still_working(case: Case) -> Ground:
-    """Read literally, a 2xx inside a dialog, too, makes another server the working one (not in R2, F9); in R0 a busy
-    or a not found may. Whichever it is, the line is then not where the rows place it."""
+    """The line still works at the server of its stay. Read literally, a 2xx inside a dialog also makes another server
+    the working one (not in R2, F9), and in R0 a busy or not-found answer may: the line is then not where the rows place
+    it."""
     there = case.request.server
     return _not_moved_by(case, (one for one in case.stay.asides
                                 if one.server == there or one.method not in NOTHING_NEW))
 
 
 def left_for_nothing(case: Case) -> Ground:
-    """F1: the line works where its stay is, or has left that for no failure already: if the REGISTER with which it
-    turned to the lower server had brought it there, that would be the same fault."""
+    """F1: the line works at the server of its stay, or has already left it without a failure: had the REGISTER with
+    which it turned to the lower server brought it there, that would be the same fault."""
     groundless = _turned_for_nothing(case)
     return _not_moved_by(case, (one for one in case.stay.asides if one not in groundless
                                 and (one.server == case.request.server or one.method not in NOTHING_NEW)))
@@ -165,7 +166,7 @@ def _refused_by_a_200(binding: Binding) -> bool:
 
 
 def not_back_yet(case: Case) -> Ground:
-    """The line works where its stay is, and not at the server that is tried or above it already (F7, F8)."""
+    """F7, F8: the line works at the server of its stay, and not already at the server it tries or one above."""
     return works_below(case, case.request.server)
 
 
