@@ -29,4 +29,4 @@ def _are_kept_for_good() -> bool:
 
 
 one_text: Callable[[str], str] = _one_text if _are_kept_for_good() else sys.intern
-"""One for all that are equal: makers, hosts and methods are written in every message."""
+"""One shared object for equal texts: makers, hosts and methods occur in every message."""

@@ -18,10 +18,11 @@ WINDOW = 0.020   # seconds
 LEAST = 512   # packets that a generation must have before time alone makes it the older one
 
 Key = int | bytes | tuple["Key", tuple[bytes | str, ...]]
-"""What nearly always tells packets apart, and cheaply; where it does not, with all that does."""
+"""A short key, which nearly always distinguishes packets; (key, content) for a further packet with the same short
+key."""
 Sighting = tuple[float, *tuple[bytes | str, ...]]
-"""What is remembered of a packet beside its key: when it was seen, and all that tells it from others of its key. Of SIP
-over UDP the message is remembered itself, which is there anyway (see `udp_sighting`)."""
+"""The time of a packet, and the content that distinguishes it from others with its key. For SIP over UDP the `Datagram`
+is stored instead, since it exists anyway (see `udp_sighting`)."""
 Known = Datagram | Sighting
 
 MARK = 18  # bits by which bytes 4 to 7 are shifted in a key: their last 14 bits are 0 where there is no fragment

@@ -24,9 +24,8 @@ _IP4 = frozenset(b"\x08\x00\x45" + bytes((dscp << 2,)) for dscp in range(64))  #
 _LINKS = 4096  # entries of `Links.known`: the number of possible VLANs
 
 Head = tuple[bytes, bytes, int, int, int, bytes, int, bytes]
-"""Sender's MAC; VLAN tags, EtherType and IP up to DSCP; total length; identification, flags and place of a fragment;
-protocol; addresses and ports; of UDP length and checksum, of TCP the sequence number; of UDP the beginning of the
-payload."""
+"""Sender's MAC; VLAN tags, EtherType and IP header up to DSCP; total length; identification, flags and fragment offset;
+protocol; addresses and ports; length and checksum (UDP) or sequence number (TCP); beginning of the payload (UDP)."""
 _HEADS = {
     link_type: [Layout(f">6x6s{header - 14}x{4 * tags + 4}sHIxBxx12sI14s") for tags in range(_TAGS + 1)]
     for link_type, header in PLAIN_LINKS.items()

@@ -28,7 +28,7 @@ NAMES = {
     IPV4: "IPV4", IPV6: "IPV6", 239: "NFLOG", 248: "SCTP", 249: "USBPCAP", EXPORTED_PDU: "WIRESHARK_UPPER_PDU",
     253: "NETLINK", LINUX_SLL2: "LINUX_SLL2",
 }  # fmt: skip
-"""Names without their `LINKTYPE_`, Ethernet as EN10MB, as libpcap and Wireshark's statistics show them."""
+"""Link type names without `LINKTYPE_`, Ethernet as EN10MB, as in the statistics of libpcap and Wireshark."""
 
 _RAW_IP = {RAW_BSD: RAW, RAW_OPENBSD: RAW}
 _DLT = {RAW: RAW_BSD}

@@ -35,7 +35,7 @@ _RTP_HEADER = 12  # bytes, RFC 3550 5.1; a shorter payload is left to the decode
 _RTP_VERSION = 2
 
 KEPT_PORTS = NAMING_PORTS | TUNNEL_PORTS.keys() | {hep.PORT, hep.TLS_PORT}
-"""SIP, DNS, tunnels, HEP, and all that the decoder counts by its port."""
+"""Ports of SIP, DNS, tunnels and HEP, and every other one that the decoder counts by."""
 _IS_KEPT_PORT = np.isin(np.arange(65_536), list(KEPT_PORTS))
 _FIRST = np.arange(256)
 _IS_TEXT = ((_FIRST >= 0x20) & (_FIRST < 0x7F)) | ((_FIRST >= 9) & (_FIRST <= 13))
@@ -59,7 +59,7 @@ _LAYOUTS = {
     6: _layout(("payload", ">u2", 4), ("protocol", "u1", 6),
                ("source", ">u2", 40), ("destination", ">u2", 42), ("length", ">u2", 44), ("first", "u1", 48)),
 }
-"""What is looked at of IP and UDP headers, by version."""
+"""The fields of IP and UDP headers that are read, by IP version."""
 
 
 def sift(batch: Batch) -> Sifted:

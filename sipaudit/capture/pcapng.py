@@ -16,7 +16,7 @@ MAX_SECRETS = 16 * 1024 * 1024  # bytes of a file's TLS key logs
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _STATISTICS, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 5, 6, 10
 _FRAMES = frozenset((0x9, 0xBAD, 0x40000BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222))
-"""No packets, yet Wireshark numbers them as frames: journal entries, custom blocks, sysdig events."""
+"""Blocks that are no packets, but that Wireshark numbers as frames: journal entries, custom blocks, sysdig events."""
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _SHORTEST_BLOCK, _SHORTEST_PACKET, _PACKET_HEAD, _SIMPLE_HEAD = 12, 32, 28, 12
 _TLS_KEY_LOG = 0x544C534B

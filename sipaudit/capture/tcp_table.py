@@ -15,7 +15,7 @@ IDLE = 600.0      # seconds after which an unused connection is forgotten; it is
 PLACE_COST = 128  # bytes of memory that a remembered packet takes, roughly
 
 Ends = tuple[str, str]
-"""The source and the destination of a direction, `host:port`."""
+"""Source and destination of one direction of a connection, each as `host:port`."""
 
 
 class Table:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 INSTALL_HINT = "install tshark (Debian, Ubuntu: apt install tshark; Fedora: dnf install wireshark-cli)"
 BEYOND_US = frozenset(("tls", "ws", "wss", "sctp"))
-"""The transports that our own engine leaves to tshark."""
+"""Transports that our own decoder leaves to tshark."""
 
 _READ = 1 << 16  # bytes read at a time from the pipe, and from the start of a key log
 _KEYLOG_LINE = re.compile(rb"^(?:[A-Z][A-Z0-9_]+ [0-9a-fA-F]{2,} [0-9a-fA-F]{2,}|RSA Session-ID:)", re.MULTILINE)

@@ -91,7 +91,7 @@ def _coarse(step: int) -> int:
 
 
 OfServer = dict[float, Minute | bytes]
-"""A server's minutes by their beginnings; those that are over are packed, unless something came late for one."""
+"""The minutes of a server by start time. Past minutes are packed, except one that a late event has unpacked."""
 
 
 class Minutes:

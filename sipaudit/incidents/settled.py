@@ -22,7 +22,7 @@ Reported = tuple[Draft, Incident]
 """A draft, and the incident that reports make of it."""
 
 Departure = tuple[Watched, MoveSeen]
-"""A line that left the server of an incident, and the move by which it did."""
+"""A line that left the server of an incident, and the move by which it left."""
 
 
 class Kept(Struct):

@@ -35,7 +35,7 @@ ALL_EVERY = 60.0   # seconds between two looks at all lines, also silent ones: r
 Row = TypeVar("Row")
 
 Stretches = dict[tuple[str, float], tuple[int, float | None]]
-"""How often a registration was renewed and when it ended, by server and beginning."""
+"""Registrations by server and start time: how often each was renewed, and when it ended."""
 
 
 class Told(Struct):

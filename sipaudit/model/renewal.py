@@ -25,7 +25,7 @@ _ENDED = Layout("<IQQQ?dddQd11x")
 TIMES = 256   # different expiries cached
 
 Owner = tuple[int, int, str]
-"""Phone, line and server of events."""
+"""Numbers of the phone and line that events belong to, and the server."""
 
 
 class Renewal(Struct, gc=False):

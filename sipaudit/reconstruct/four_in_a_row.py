@@ -23,7 +23,7 @@ FOUR = 4
 
 Unread = tuple[Repeat, object, object]
 Four = tuple[Unread, Unread, Unread, Unread]
-"""Four items as they are `Parsed`; that all are a `Repeat`, and not the first alone, is asked before anything else."""
+"""Four items as `Parsed`. Only the first is known to be a `Repeat`: `take` checks the others before anything else."""
 
 
 class FourInARow:

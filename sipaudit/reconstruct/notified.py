@@ -19,8 +19,8 @@ from sipaudit.sip.forms import Form
 from sipaudit.sip.message import Request, Response
 
 LetsPass = Callable[[int, str, float], bool]
-"""Who follows the events. Of a line, a server and a time (seconds since the epoch): whether a request of that server to
-the line, of no call, or its answer, changes nothing; time has passed until then, if so."""
+"""Provided by the follower of the events. For a line, a server and a time (seconds since the epoch): whether a request
+from that server to the line outside calls, or its answer, changes nothing. If so, the time was advanced."""
 
 
 class Notified:

@@ -34,12 +34,12 @@ from sipaudit.sip.parse import parse
 
 Said = TypeVar("Said", Request, Response)
 Takes = Callable[[Datagram, Said, Form | None], bool]
-"""Takes a message in short, or leaves it to the long road."""
+"""Takes a message on a short path; False leaves it to the long road."""
 
 FILE_BOUNDS = Bounds()   # for a finite run: so high that a capture of a large site never reaches them
 NO_EVENTS = ()
 Silent = Callable[[float, float], None]
-"""Is told between which two moments nothing was seen (seconds since the epoch)."""
+"""Called with the start and end of a time without any item (seconds since the epoch)."""
 
 HEARD = ("INVITE", "BYE", "SUBSCRIBE")   # most answers that lines receive, apart from renewals
 

@@ -11,10 +11,10 @@ from sipaudit.sip.message import Message, Request
 
 Whose = tuple[int | None, int | None, str | None, bool | None]
 """The numbers of phone and line, the server, and whether the phone sent the message. The numbers may be those of a
-candidate: they count if `phones` and `lines` hold them in the end."""
+candidate: they are valid only if `phones` and `lines` contain them in the end."""
 
 Note = Callable[[Datagram, Message, Whose, bool], None]
-"""Is told of a message, and whether it was sent again."""
+"""Called with each message, its owner, and whether it is a retransmission."""
 
 NOBODYS: Whose = (None, None, None, None)
 

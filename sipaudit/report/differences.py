@@ -32,7 +32,7 @@ _FIELDS = {
     "sip.Expires": "Expires",
     "sip.User-Agent": "User-Agent",
 }
-"""Wireshark's filter names and the names of `describe`."""
+"""Wireshark's filter names, and the names that `describe` uses for these fields."""
 
 _URIS = frozenset(("Request-URI", "From URI", "To URI", "Contact"))
 _CASELESS = _URIS | {"Via sent-by"}
@@ -42,7 +42,7 @@ _REFERENCE = re.compile(r"(?<=\[)[0-9A-Fa-f:.]+(?=\])")  # an IPv6 address
 _PASSWORD = re.compile(r"^(\w+:[^:@]*):[^@]*@")
 
 FieldValues = dict[str, list[str]]
-"""Values by the names of `describe`; several Contacts have several."""
+"""Values by the field names of `describe`; several Contacts give several values."""
 
 
 class Difference(Struct, frozen=True, gc=False):

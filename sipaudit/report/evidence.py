@@ -16,7 +16,7 @@ COMMENT_SHOWN = 2_000   # characters of a comment
 LINES_SHOWN = 200       # lines of a decrypted message
 
 Parts = Mapping[FramePlace, tuple[int, ...]]
-"""For a frame that completes a message of several frames: all of them."""
+"""The numbers of all frames of a message, by the frame that completes it."""
 
 
 class _Kept(NamedTuple):

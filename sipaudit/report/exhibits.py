@@ -27,10 +27,10 @@ class Exhibit(Struct, frozen=True):
 
 
 FramePlace = tuple[str, int]
-"""A capture (the path as the report names it) and a frame in it, as Wireshark counts."""
+"""A capture (its path as reported) and a frame number in it, as in Wireshark."""
 
 Exhibits = Mapping[FramePlace, list[Exhibit]]
-"""By capture and frame: a frame may complete several messages."""
+"""Exhibits by capture and frame; one frame may complete several messages."""
 
 
 class Packet(Struct, frozen=True, gc=False):

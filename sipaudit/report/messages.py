@@ -34,7 +34,7 @@ COLUMNS = {
 """Name and Arrow type of each column, in order."""
 
 NUMBERED = {"capture": "uint32", "phone": "uint64", "line": "uint64"}
-"""Columns that hold numbers until their names are known, and the type they have then."""
+"""Columns that hold numbers until the names are known, and their types until then."""
 
 _UNREADABLE = (None,) * 11
 

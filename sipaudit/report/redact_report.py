@@ -34,10 +34,10 @@ PLAIN_SETTINGS = frozenset({
     "overlap", "register", "retryTimeOut", "retryMaxCount", "baseTimeOut", "maxTimeOut", "tcpFastFailover",
     "useOutboundProxy", "authOptimizedInFailover", "failoverOn503Response", "concurrentRegistration", "specialInterop",
 })
-"""Last words of parameters whose values are numbers and choices."""
+"""Last parts of the names of parameters whose values are numbers or choices, which need no pseudonym."""
 NAMES_OF_OURS = frozenset({"method", "regime", "mode", "kind", "registered", "attribute", "nearest", "expected",
                            "model", "firmware", "count"})
-"""Facts that are words of ours or of the model."""
+"""Facts whose values are our own words or name a phone model, and need no pseudonym."""
 
 UNDER_PSEUDONYMS = ("Numbers, names, addresses and files are pseudonyms here (--redact); times, frame numbers and "
                     "counts are the original's.")

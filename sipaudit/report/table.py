@@ -21,7 +21,7 @@ LINE_COLUMNS = (
     "working", "registered", "calls", "moves", "first", "last",
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a spreadsheet may take for the beginning of a formula, or strip and find one behind it."""
+"""Characters at which a spreadsheet may start a formula, or which it may strip and then find a formula."""
 
 
 def to_csv(findings: Iterable[Finding]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Protocol
 from sipaudit.model.values import Reason
 
 LineOfPhone = tuple[str, str]
-"""Line and phone, by which what is said is put down: one AOR may be registered by several phones."""
+"""Line and phone, the key for findings and checks: several phones may register the same AOR."""
 
 
 class Party(Protocol):

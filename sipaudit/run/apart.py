@@ -30,8 +30,8 @@ LONGEST_FRONT = 512     # bytes of a line before its branch or tag; a message wi
 NONE = 0                # the number for absent Contacts, and for absent credentials or challenges
 
 Numbers = tuple[int, int, int, int, int, int, int, int, int, bool]
-"""A message: the numbers of start line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges;
-whether it is a request."""
+"""A message as numbers: those of start line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or
+challenges; then whether it is a request."""
 
 
 class Numbered(Struct, gc=False):

@@ -13,7 +13,7 @@ from sipaudit.model.state import PhoneState
 from sipaudit.run.line_replay import LineReplay
 
 Say = Callable[[tuple[Observation, ...], LineReplay], None]
-"""Takes what is observed of a line."""
+"""Called with the observations of a line."""
 
 
 class Deadlines:

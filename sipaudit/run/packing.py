@@ -34,17 +34,17 @@ ONLY_DATAGRAMS = {Datagram}
 REPEAT, SAID, WHOLE, BESIDE = range(4)   # how an item is sent
 
 Row = tuple[float, int, int, int, tuple[int, ...], bool, bytes, Request | Response | Malformed | None]
-"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if that is still to
-be read."""
+"""A datagram (time, capture, frame, number of its flow, frames, cut, payload) and its message, None if not parsed
+yet."""
 
 Taken = tuple[Any, Message | Numbers | None, Form | None]
-"""What `Parsed` is (the first an item, or a repeat), where a message may be in parts."""
+"""The same as `Parsed`, except that the message may be in numbered parts."""
 
 Rows = list[tuple[Any, ...]]
-"""What makes `Said`: a payload, and the numbers."""
+"""The rows that become the columns of `Said`: payload and numbers."""
 
 ToRead = tuple[float, int, int, int, bytes, tuple[int, ...], bool]
-"""A datagram that is still to be read (time, capture, frame, number of its flow, payload, frames, cut)."""
+"""A datagram not parsed yet (time, capture, frame, number of its flow, payload, frames, cut)."""
 
 
 class Learnt(NamedTuple):

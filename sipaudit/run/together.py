@@ -16,8 +16,8 @@ from sipaudit.sip.startline import StartLine
 from sipaudit.sip.usual import Tail
 
 NUMBERS = "dIQI" + "I" * 9 + "B"
-"""The columns of datagrams and their messages, as arrays: time, capture, frame and number of the flow; numbers of start
-line, Via, From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges; whether it is a request."""
+"""Array type codes of the columns of `Said`: time, capture, frame and number of the flow; numbers of start line, Via,
+From, To, Call-ID, CSeq, Contacts, tail, and credentials or challenges; whether it is a request."""
 
 
 class Said(Struct, array_like=True, frozen=True, gc=False):

@@ -67,4 +67,4 @@ class Defect(StrEnum):
 
 
 Found = list[Defect]
-"""Where a reader of a header notes what it found wrong."""
+"""The list to which a header's parser adds the defects that it finds."""

@@ -72,8 +72,8 @@ class Repeat(Struct, array_like=True, gc=False):
 
 
 Parsed = tuple[Item | Repeat, Message | None, Form | None]
-"""An item with its message, None if it is no datagram, or one of a known form; and the form that can be told by this
-message, if it has one."""
+"""An item; its message, None for an item that is no datagram, or is a repeat of a known form; and the form learnt from
+this message, if any."""
 
 
 class Forms:

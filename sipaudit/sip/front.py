@@ -45,9 +45,9 @@ PARAMETERS = (BRANCH, TAG)  # marks after which further parameters may follow
 MARKS = {
     ord("V"): BRANCH, ord("F"): TAG, ord("T"): TAG, ord("A"): NONCE, ord("P"): NONCE, ord("W"): NONCE,
 }
-"""What stands before the new part, by the first byte of a line as most write it (Authorization, Proxy-Authorization,
-WWW-Authenticate); `COLON` in all others, which suits Call-ID and CSeq.  Another header with such a letter loses only a
-little time."""
+"""The mark before the new part of a line, by the line's first byte in the usual spelling (Via, From, To, Authorization,
+Proxy-Authorization, WWW-Authenticate); `COLON` for all others, which suits Call-ID and CSeq. Another header with the
+same first letter only costs a little time."""
 
 MAX_DIGITS = 9  # any number of so many digits is below 2**32 (RFC 3261 8.1.1.5)
 
@@ -167,7 +167,8 @@ class NoFront(Struct, frozen=True, gc=False):
 
 
 Front = ViaFront | FromFront | ToFront | CredentialsFront | ChallengeFront | CallIdFront | CSeqFront | NoFront
-"""`read` gives the value of the line that ends in those bytes, None when it takes the whole line to tell."""
+"""`read` takes the rest of a line and returns the value of the whole line, or None when only the general parser can
+tell."""
 
 CALL_ID_FRONT, CSEQ_FRONT, NOT_A_FRONT = CallIdFront(), CSeqFront(), NoFront()
 _NAMES: dict[bytes, Front] = {b"Call-ID": CALL_ID_FRONT, b"CSeq": CSEQ_FRONT}

@@ -178,4 +178,4 @@ _COMPACT = {  # RFC 3261 7.3.3, RFC 6665 8.4
 HEADERS: dict[str, Header] = _FIELDS | {name.lower(): header for name, header in _FIELDS.items()} | {
     short: _FIELDS[name] for short, name in _COMPACT.items()
 }
-"""Headers by name as most write it and in lower case, compact forms included."""
+"""Headers by name, in the usual spelling and in lower case, compact forms included."""

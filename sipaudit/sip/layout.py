@@ -17,7 +17,7 @@ from sipaudit.sip.text import TOKENS_AS_LETTERS
 Span = tuple[int, int]
 NOWHERE: Span = (0, 0)
 Named = tuple[bytes, Span]
-"""A variable: what stands before it, and where it stands itself."""
+"""A variable: the bytes that precede it, and its position."""
 
 QUOTE, COMMA = b'",'
 VIA_NAME = b"Via: "

@@ -13,7 +13,7 @@ from sipaudit.sip.text import decode, is_token
 MAX_HEADER = 8192  # bytes; longer header fields are left out
 
 Field = tuple[int, Any]
-"""A header field that was read: its slot and value. In the slot `FLAW` the value is a `Flaw`."""
+"""A parsed header field: its slot and value. In the slot `FLAW` the value is a `Flaw`."""
 
 
 class Flaw(Struct, frozen=True, gc=False):

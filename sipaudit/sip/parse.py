@@ -61,7 +61,7 @@ SEMICOLON = ord(";")   # an integer, because `in` finds a byte much faster by it
 DIGESTS = (b"Authorization: ", b"Proxy-Authorization: ", b"WWW-Authenticate: ", b"Proxy-Authenticate: ")
 
 Remembered = dict[bytes, Any]
-"""What is remembered of lines of one kind. Of one that is new it is learnt, or raises Unusual."""
+"""Cached values of lines of one kind. A missing line is parsed and cached, or raises Unusual."""
 
 
 class Parser(LineParser):
@@ -256,4 +256,4 @@ def _without(tail: bytes, begin: int, behind: int) -> bytes:
 
 _shared = Parser()
 parse, tighten = _shared.parse, _shared.tighten
-"""The parser that everybody shares, and how much of the lines it read it remembers."""
+"""The shared parser, and the function that limits the memory of its caches (bytes)."""

@@ -18,7 +18,7 @@ EXAMPLES = "write sqlite:///sipaudit.db or postgresql+psycopg://user@host/databa
 KEEP = "keep_"
 DAYS: Mapping[str, float] = dict.fromkeys(TABLES, 400.0) | {
     "registrations": 90.0, "calls": 90.0, "minutes": 90.0, "health": 30.0}
-"""Days for which the rows of each table are kept unless the URL says otherwise; 0 is for ever."""
+"""Days for which the rows of each table are kept unless the URL says otherwise; 0 means for ever."""
 
 
 @dataclass(frozen=True)

@@ -182,4 +182,4 @@ FORMS: dict[type[Saying], Form] = {
     NoteSaid: Form("notes", lambda said: (said.note,), lambda said: said.note, lambda _: {}),
     HealthSaid: Form("health", lambda said: (said.time,), lambda said: said.health, _health),
 }
-"""Every saying but `withdrawn`, which marks a row of another one."""
+"""All sayings except `Withdrawn`, which marks the row of another saying."""

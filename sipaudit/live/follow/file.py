@@ -22,7 +22,7 @@ LOOKS = (1 << 12, 1 << 16, 1 << 20)  # stored bytes in which to search for the f
 
 
 Inode = tuple[int, int]
-"""Device and number."""
+"""Device and inode number."""
 
 
 _RECORD = 16  # bytes of a pcap record header; no record, and no block of pcapng, begins with so many zeroes

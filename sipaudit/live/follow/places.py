@@ -10,7 +10,7 @@ from sipaudit.turned_away import turned_away
 STRETCHES_KEPT = 10_000  # stretches that are remembered: as many files, if each is read without a break
 
 Row = tuple[int, int, str]
-"""The number with which a stretch begins, what to take from a number to have the frame, and the file's path."""
+"""The first number of a stretch, the offset to subtract from a number to get the frame, and the file's path."""
 
 
 class Places:

@@ -28,7 +28,8 @@ TIDY = 1.0  # seconds between two checks for overdue connections
 IDLE = 3600.0  # seconds without a byte after which an agent counts as gone
 
 BROKEN, REFUSED, EVICTED, TLS, CUT = "hep-stream", "hep-refused", "hep-evicted", "hep-tls", "hep-cut"
-"""Kinds of `health.undecoded`: not HEP3, no room, had to make room, no TLS handshake, ended within a packet."""
+"""Kinds of `health.undecoded`: not HEP3; refused for lack of room; evicted to make room; TLS handshake failed; ended
+within a packet."""
 
 _NOTHING_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 

@@ -15,8 +15,8 @@ from sipaudit.yamlfile.tree import Mapping, Node, Sequence
 from sipaudit.yamlfile.wording import printable, quoted
 
 Kind = Callable[[Reader, Node, str], Any]
-"""Reads the node that stands at a place (`phones[0].boot`, "" for the plan itself); None when it cannot be used, which
-it has then said."""
+"""Reads the node at a place (`phones[0].boot`, "" for the plan itself); returns None for an unusable one, after
+reporting the error."""
 
 _WORD = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _A_WORD = "use letters, digits, dots and hyphens, at most 64"
