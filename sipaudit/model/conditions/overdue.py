@@ -230,7 +230,7 @@ def _renews(case: Case, older: float, newer: float) -> int:
 
 def asked_before_due(case: Case) -> Ground:
     """B2, B4: a final answer shows that the working server is alive. Answers to BYE do not count, nor do those to an
-    out-of-dialog INVITE or REGISTER, a request that shows more itself."""
+    out-of-dialog INVITE or REGISTER, where the request itself is the stronger evidence."""
     answer = case.answer
     if answer.status < 200 or answer.method == "BYE" or (
             not answer.in_dialog and answer.method in ("INVITE", "REGISTER")):

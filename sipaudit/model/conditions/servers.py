@@ -149,8 +149,8 @@ def one_head(case: Case) -> Ground:
 
 
 def all_resolved(case: Case) -> Ground:
-    """F2: every server's address is known, and so is the list. A server of unknown address may be any that the phone
-    contacts, and a phone with another list need not know another server at all."""
+    """F2: every server's address is known, and the list is certain. A server of unknown address may be any that the
+    phone contacts, and a phone with another list need not know another server at all."""
     entry = case.profile.entry
     known = entry is None or all(server.address is not None for server in entry.servers)
     return HOLDS if known and not case.profile.list_in_doubt else Ground(reason=Reason.ENTRY_UNKNOWN)
