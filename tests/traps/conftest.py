@@ -11,5 +11,5 @@ from tests.stories import Court
 
 @pytest.fixture
 def court(tmp_path: Path, request: pytest.FixtureRequest) -> Court:
-    """A module that names rules (`ABOUT`) hears of others only what weighs: errors and warnings."""
+    """For a module that names rules (`ABOUT`), the court reports only errors and warnings of all other rules."""
     return Court(tmp_path, getattr(request.module, "ABOUT", None))

@@ -1,7 +1,8 @@
-"""What must not convict (reference-model.md 6), each trap a story in packets; and the same faults found beside it.
+"""Stories in packets, one for each trap that must not lead to a conviction (reference-model.md 6), and the same faults
+told beside the trap, which must be found.
 
-The story is nearly always the same: P falls silent at 300, the phone gives up
-at 305.5 and moves to S, and is back at P when a minute has passed, at 366.
+The story is nearly always the same: P falls silent at 300, the phone gives up at 305.5 and moves to S, and returns to P
+a minute later, at 366.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def handset(story: Story | None = None, **known: Any) -> Handset:
 
 
 def moved(regime: str, story: Story | None = None, **known: Any) -> Handset:
-    """A phone that found P silent at 300 and works at S since 305.5, as its regime wants it; its call there is over
+    """A phone that found P silent at 300 and has worked at S since 305.5, as its regime prescribes; its call there ends
     at 310.6."""
     phone = handset(story, **known)
     phone.fail_over(300, registers=regime != "R0")
@@ -53,12 +54,12 @@ def moved(regime: str, story: Story | None = None, **known: Any) -> Handset:
 
 
 def accused(found: list[str]) -> list[str]:
-    """What was found, without what was left open."""
+    """The findings, without those that were left open."""
     return [said for said in found if not said.startswith("?")]
 
 
 def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, int] = P) -> None:
-    """The phone goes back: by a call, where it needs no registration first."""
+    """The phone goes back: by a call, in the regimes that need no registration first."""
     if regime in ("R2", "R3"):
         time = phone.register(time, to)
     phone.call(time, to)
@@ -66,8 +67,8 @@ def returns(phone: Handset, regime: str, time: float = RETURN, to: tuple[str, in
 
 def looks_up(phone: Handset, time: float, ttl: int = 3600, order: tuple[int | None, int | None] = (10, 20),
              srv: int | None = None, owner: str = "_sip._udp.pbx.example.com.", target: str = "sbc") -> None:
-    """The phone learns its servers: SRV, and the addresses of its targets. What has no place in the order is no longer
-    listed. `srv` is the TTL of the list, if it is another than that of the addresses."""
+    """The phone looks up its servers: the SRV list, and the addresses of its targets. A server whose place in `order`
+    is None is no longer listed. `srv` is the TTL of the list, if it differs from that of the addresses."""
     listed = [(number, place) for number, place in enumerate(order, 1) if place is not None]
     lives = ttl if srv is None else srv
     phone.story.lookup(time, phone.place, owner, "SRV", *(

@@ -1,4 +1,4 @@
-"""Challenges, late answers, old dialogs, keepalives."""
+"""Challenges, late answers, old dialogs and keepalives."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ABOUT = (UNREGISTERED, PREMATURE, SENT, TWICE)
 
 
 def found(court: Court, phone: Handset, regime: str) -> list[str]:
-    """What was found, and not what was left open."""
+    """The findings, without those that were left open."""
     return accused(court(phone.story, minute(regime)))
 
 @any_regime
@@ -63,7 +63,7 @@ def test_stale_nonces_407_422_and_423_at_the_second_server(court: Court, regime:
 
 @any_regime
 def test_credentials_for_a_challenge_of_the_server_left(court: Court, regime: str) -> None:
-    """The 401 crosses the failover: the re-send belongs to the request from before (F13)."""
+    """The 401 arrives after the failover: the re-sent request belongs to the one from before it (F13)."""
     phone = handset()
     asked = phone.ask(300, P, "INVITE", call_id="early@10.1.0.5")
     time = phone.register(phone.silence(300.1), S)
@@ -90,14 +90,14 @@ def test_retransmissions_to_the_server_left(court: Court, regime: str) -> None:
 @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "SUBSCRIBE", "OPTIONS"])
 @pytest.mark.parametrize("late", [312, 341], ids=["while-it-may-wait", "long-after-it-was-given-up"])
 def test_a_late_answer_of_the_server_left_is_no_return(court: Court, regime: str, method: str, late: float) -> None:
-    """The timer runs from the failover, not from the call after the late answer, which is one to what was asked and
-    given up before: no packet is missing."""
+    """The timer runs from the failover, not from the call after the late answer. That answers a request that was sent
+    and given up before the failover, so no packet is missing."""
     phone = handset()
     slow = phone.ask(299.9, P, method, expires=3600 if method in ("REGISTER", "SUBSCRIBE") else None)
     phone.fail_over(300, registers=regime != "R0")
     own = f"Contact: <{phone.contact}>;expires=3600\r\n" if method == "REGISTER" else ""
     other = Handset(phone.story, user="1099", place=("10.1.0.99", 5060))
-    for time in range(301, int(late), 3):   # so that time passes for who observes, too
+    for time in range(301, int(late), 3):   # so that the observer's time advances, too
         other.call(time, P, 1)
     phone.told(late, slow, 200, headers=own)
     if regime != "R0":
@@ -146,7 +146,7 @@ def test_requests_inside_old_dialogs(court: Court, regime: str) -> None:
 
 
 def test_the_unseen_end_of_a_call_that_the_failover_broke(court: Court) -> None:
-    """R2: no BYE is right; what the far end still sends is refused."""
+    """R2: the phone is right to send no BYE to the failed server, and to refuse what the far end still sends."""
     phone = handset()
     asked = phone.ask(200, P, "INVITE")
     phone.told(201, asked, 200)
@@ -175,7 +175,7 @@ def test_calls_to_the_phone_from_both_servers(court: Court, regime: str) -> None
 @any_regime
 @pytest.mark.parametrize("server", [P, S])
 def test_options_and_keepalives(court: Court, regime: str, server: tuple[str, int]) -> None:
-    """Neither a try nor a move, and they start no timer anew."""
+    """They count neither as a try nor as a move, and do not restart the timer."""
     phone = moved(regime)
     ping = phone.ask(312, server, "OPTIONS")
     phone.told(312.1, ping, 200)
@@ -205,7 +205,8 @@ def test_options_before_the_registration(court: Court, regime: str) -> None:
 @any_regime
 @pytest.mark.parametrize("method", ["PUBLISH", "MESSAGE"])
 def test_what_is_no_try_and_is_answered_by_the_server_left(court: Court, regime: str, method: str) -> None:
-    """PUBLISH and MESSAGE may go either way, but for F9; the call at S that follows is no second failover."""
+    """PUBLISH and MESSAGE may go to either server, except under F9; the call at S that follows is no second
+    failover."""
     phone = moved(regime)
     asked = phone.ask(312, P, method)
     phone.told(312.1, asked, 200)
@@ -215,7 +216,7 @@ def test_what_is_no_try_and_is_answered_by_the_server_left(court: Court, regime:
 
 
 class WritesVia(Handset):
-    """A phone whose servers write the Via of their answers anew, as `via` says it instead of the phone's own."""
+    """A phone whose servers rewrite the Via in their answers, with `via` in place of the phone's own sent-by."""
 
     own = "10.1.0.5"
     via = "10.1.0.5:5060"
@@ -227,7 +228,7 @@ class WritesVia(Handset):
 
 @any_regime
 def test_the_servers_write_the_usual_port_into_via(court: Court, regime: str) -> None:
-    """An answer is known by its branch and CSeq (RFC 3261 17.1.3); that 5060 is not written is the same (18.2.2)."""
+    """An answer is matched by its branch and CSeq (RFC 3261 17.1.3); a Via without a port means 5060 (18.2.2)."""
     phone = WritesVia(Story())
     for time in (-600, -400, -200, 0):
         phone.register(time)
@@ -238,7 +239,7 @@ def test_the_servers_write_the_usual_port_into_via(court: Court, regime: str) ->
 
 @any_regime
 def test_the_servers_write_an_ipv6_address_in_another_form(court: Court, regime: str) -> None:
-    """RFC 5954 4.2: addresses are compared, not the texts."""
+    """RFC 5954 4.2: addresses are compared by value, not as text."""
     phone = WritesVia(Story(), place=("2001:db8::5", 5060))
     phone.own, phone.via = "[2001:db8::5]", "[2001:0DB8:0:0:0:0:0:5]"
     for time in (-600, -400, -200, 0):

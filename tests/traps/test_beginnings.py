@@ -1,4 +1,4 @@
-"""The capture begins in the middle, or the phone begins anew."""
+"""The capture begins in the middle of a story, or the phone starts anew."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_capture_begins_in_a_call(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_capture_begins_in_the_silence(court: Court, regime: str) -> None:
-    """Nobody knows which server the line was working with, or registered at."""
+    """Nobody knows at which server the line worked or was registered before."""
     phone = Handset(Story())
     time = phone.silence(-1)
     phone.call(time, S)
@@ -66,7 +66,7 @@ def test_capture_begins_in_the_silence(court: Court, regime: str) -> None:
 
 
 def test_r1_wraps_to_a_server_left_before_the_capture_began(court: Court) -> None:
-    """F7: new dialogs may go where the line was registered once, also after that lapsed."""
+    """F7: new dialogs may go where the line was once registered, even after that registration lapsed."""
     phone = Handset(Story())
     phone.register(0, S)
     phone.call(phone.silence(300, S), P)
@@ -84,8 +84,9 @@ def test_a_registration_older_than_the_capture_may_live(court: Court, regime: st
 
 @pytest.mark.parametrize("rings", [True, False])
 def test_a_call_that_rang_until_it_was_answered_drove_no_line_away(court: Court, rings: bool) -> None:
-    """F4: P rings, answers another line, and is busy then: that R1 renews at S what it has held there since before the
-    capture is no failover (F7). One is that of a call which P has not answered in any way, and which goes on to S."""
+    """F4: P rings and then answers 486, while it serves another line. The REGISTER at S only renews, in R1, a binding
+    from before the capture, and is no failover (F7). If P leaves the call without any answer and it goes on to S, that
+    is one."""
     phone = Handset(Story())
     Handset(phone.story, user="1002").call(24, P)
     phone.numbers[phone.registration] = 40

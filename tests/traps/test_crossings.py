@@ -1,5 +1,5 @@
-"""A move that something older reaches into: calls that end as a return begins, answers nobody waits for, taps that
-repeat, a call dialled before the failover."""
+"""Moves that overlap with something older: calls that end as a return begins, answers nobody waits for any more, taps
+that repeat packets, a call dialled before the failover."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.stories import CREDENTIALS, PROXY_CHALLENGE, VVX, Asked, Court, Hands
 from tests.traps.ground import RETURN, accused, any_regime, handset, minute, moved, returns
 
 NAT: Endpoint = ("198.51.100.1", 6001)
-UDP_PAYLOAD = 42   # where it begins in an Ethernet frame of IPv4
+UDP_PAYLOAD = 42   # its offset in an Ethernet frame with IPv4
 
 
 def in_a_call(phone: Handset, time: float = 340) -> Asked:
@@ -47,7 +47,7 @@ def test_a_bye_whose_challenge_comes_with_the_return(court: Court, regime: str) 
 
 @any_regime
 def test_a_call_whose_far_end_asks_after_it_when_it_is_over(court: Court, regime: str) -> None:
-    """The tap missed its BYE. That the phone knows no such call shows that it had ended."""
+    """The tap missed the BYE. The phone's 481 shows that the call had ended."""
     phone = moved(regime)
     call = in_a_call(phone)
     returns(phone, regime)
@@ -71,7 +71,7 @@ def test_the_far_end_hangs_up_and_the_tap_shows_it_behind_the_return(court: Cour
 @pytest.mark.parametrize("answers", [0.003, 0.1])
 def test_the_far_end_hangs_up_and_is_answered_after_the_return(court: Court, regime: str, heard: float,
                                                                answers: float) -> None:
-    """The call is over for the phone when the BYE has come, whenever it sends its answer."""
+    """For the phone the call is over when the BYE arrives, whenever the phone answers it."""
     phone = moved(regime)
     call = in_a_call(phone)
     bye = phone.called(RETURN + heard, S, "BYE", call_id=call.call_id, tag=call.near)
@@ -95,7 +95,7 @@ def test_the_far_end_hangs_up_long_after_the_return(court: Court, regime: str) -
 @pytest.mark.parametrize("ahead", [0.02, 0.4])
 def test_the_phone_hangs_up_before_the_return_and_another_tap_says_after(court: Court, regime: str,
                                                                          ahead: float) -> None:
-    """Each server has a tap; that at S has a clock of its own."""
+    """Each server has its own tap; the clock of the tap at S is ahead."""
     phone = moved(regime)
     phone.hang_up(RETURN - 0.01, in_a_call(phone))
     returns(phone, regime)
@@ -107,7 +107,7 @@ def test_the_phone_hangs_up_before_the_return_and_another_tap_says_after(court: 
 
 @any_regime
 def test_the_second_server_refuses_only_subscriptions(court: Court, regime: str) -> None:
-    """A 503 for one method may send the line on, back to the head of the list."""
+    """A 503 to one method may move the line on, here back to the head of the list."""
     phone = moved(regime)
     refused = phone.ask(320, S, "SUBSCRIBE", headers="Event: dialog\r\n", expires=3600)
     phone.told(320.1, refused, 503)
@@ -117,7 +117,7 @@ def test_the_second_server_refuses_only_subscriptions(court: Court, regime: str)
 
 @any_regime
 def test_a_tap_on_both_sides_of_a_nat(court: Court, regime: str) -> None:
-    """The same phone twice, by two addresses and with the same transactions."""
+    """The capture shows the same phone twice, at two addresses, with the same transactions."""
     phone = moved(regime, agent=f"{VVX}_0004f2aabbcc")
     returns(phone, regime)
     outside = Story()
@@ -147,7 +147,7 @@ def test_the_second_server_finds_the_time_too_short(court: Court, regime: str) -
     (0.009, []), (0.5, ["306.014 failback-without-registration 1001 10.0.0.1"]),
 ])
 def test_a_call_that_crosses_the_move_is_no_return(court: Court, regime: str, later: float, found: list[str]) -> None:
-    """It meets the same ICMP error, and goes on to S."""
+    """The call to P meets the same ICMP error as the move did, and goes on to S."""
     phone = handset()
     ready = phone.register(phone.silence(300, P), S)
     call = phone.ask(ready + later, P, "INVITE")

@@ -1,4 +1,4 @@
-"""What nobody declared."""
+"""Settings and server lists that nobody declared, or declared only in part."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ABOUT = (UNREGISTERED, PREMATURE)
 
 
 def faulty() -> Story:
-    """Both faults of a phone in R2."""
+    """A phone in R2 that commits both faults of `ABOUT`."""
     phone = handset()
     phone.fail_over(300, registers=False)
     phone.register(311, S)
@@ -70,7 +70,7 @@ def gravity(court: Court, story: Story, *said: str) -> list[str]:
     (("reRegisterOn=1", "failRegistrationOn=0"), "error"), (("reRegisterOn=1", "failRegistrationOn=1"), "info")])
 def test_a_regime_known_in_part_makes_no_call_elsewhere_graver(court: Court, said: tuple[str, ...], severity: str
                                                                ) -> None:
-    """Calls for which P is not asked: an error in R0 and R1, an info in R2 and R3."""
+    """Calls made without trying P first are an error in R0 and R1, an info in R2 and R3."""
     phone = handset()
     phone.fail_over(300)
     for number, time in enumerate((340, 400, 450)):
@@ -82,7 +82,7 @@ def test_a_regime_known_in_part_makes_no_call_elsewhere_graver(court: Court, sai
 @pytest.mark.parametrize(("said", "severity"), [
     ((), "warning"), (("onlySignalWithRegistered=0",), "warning"), (("onlySignalWithRegistered=1",), "error")])
 def test_a_regime_known_in_part_makes_no_return_graver(court: Court, said: tuple[str, ...], severity: str) -> None:
-    """A call to P before any REGISTER there: an error in R2, a warning in R3."""
+    """A call to P before any REGISTER there is an error in R2, a warning in R3."""
     phone = handset()
     phone.fail_over(300)
     phone.call(400, P)

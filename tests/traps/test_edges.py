@@ -1,4 +1,5 @@
-"""Phones that obey at the edges: odd ports, lists and users, servers that all fail, and what passes inside calls."""
+"""Phones that obey in unusual settings: odd ports, lists and users, outages of all servers, and requests inside
+calls."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ Registers = Callable[[Handset, float, Endpoint], float]
 
 
 class BehindNat(Handset):
-    """Its router has a port of its own for each server."""
+    """A phone whose router maps it to a different port for each server."""
 
     def _carry(self, time: float, source: Endpoint, destination: Endpoint, text: str, what: str,
                transport: str | None = None) -> bytes:
@@ -36,7 +37,7 @@ def declared(regime: str, mode: str, *servers: Endpoint, **more: Any) -> dict[st
 
 def settled(story: Story | None = None, registers: Registers = Handset.register, at: Endpoint = P, **known: Any
             ) -> Handset:
-    """A phone that registered at P, and renewed that at 240."""
+    """A phone that registered at P at 0, and renewed at 240."""
     phone = Handset(story or Story(), granted=300, **known)
     registers(phone, 0, at)
     registers(phone, 240, at)
@@ -45,7 +46,7 @@ def settled(story: Story | None = None, registers: Registers = Handset.register,
 
 def leaves(phone: Handset, regime: str, origin: Endpoint = P, to: Endpoint = S, registers: Registers = Handset.register,
            **said: Any) -> float:
-    """The phone finds `origin` silent at 300, and has moved when it hangs up."""
+    """The phone finds `origin` silent at 300 and makes a call at the new server; returns when that call ends."""
     time = phone.silence(300, origin, **said)
     if regime != "R0":
         time = registers(phone, time, to)
@@ -54,7 +55,7 @@ def leaves(phone: Handset, regime: str, origin: Endpoint = P, to: Endpoint = S, 
 
 def comes_back(phone: Handset, regime: str, mode: str, left: float, to: Endpoint = P,
                registers: Registers = Handset.register, **said: Any) -> None:
-    """It returns as its mode wants it."""
+    """The phone returns when its mode says so."""
     time = left + DUE[mode]
     if regime in ("R2", "R3"):
         time = registers(phone, time, to)
@@ -74,7 +75,7 @@ def test_two_ports_of_one_address_are_two_servers(court: Court, regime: str, mod
 @any_regime
 @any_mode
 def test_a_pair_that_shares_the_load_before_a_spare_one(court: Court, regime: str, mode: str) -> None:
-    """Both of the pair are silent; the line returns to either of them."""
+    """Both servers of the pair are silent; the line may return to either."""
     phone = settled()
     time = phone.silence(phone.silence(300, P), S, "INVITE" if regime == "R0" else "REGISTER")
     if regime != "R0":
@@ -117,7 +118,7 @@ def test_and_none_of_that_hides_a_fault(court: Court, regime: str, how: str) -> 
 @any_regime
 @any_mode
 def test_two_registrations_of_one_address_on_one_phone(court: Court, regime: str, mode: str) -> None:
-    """reg.1 and reg.2 alike but for their Call-IDs."""
+    """reg.1 and reg.2 are alike except for their Call-IDs."""
     def both(phone: Handset, time: float, server: Endpoint) -> float:
         return phone.register(phone.register(time, server, call_id="one") + 0.05, server, call_id="two")
 
@@ -146,7 +147,7 @@ def test_the_old_contact_goes_with_the_register_that_brings_the_new(court: Court
 @any_mode
 @pytest.mark.parametrize("answers", [True, False])
 def test_another_user_logs_in_while_the_phone_is_away(court: Court, regime: str, mode: str, answers: bool) -> None:
-    """What the first user's line did is not the second's: it begins at the head of the list."""
+    """The history of the first user's line is not the second's: that line begins at the head of the list."""
     phone = settled()
     leaves(phone, regime)
     phone.register(320, P if regime == "R0" else S, expires=0)
@@ -197,7 +198,8 @@ def test_the_other_entry_of_the_line_fails_over_by_itself(court: Court, regime: 
 @any_regime
 @pytest.mark.parametrize("mode", ["DNSTTL", "registration", "duration"])
 def test_holds_that_collide_are_challenged_and_a_transfer(court: Court, regime: str, mode: str) -> None:
-    """All inside a call at S: 491 both ways, a 401 to the next re-INVITE, a REFER whose INVITE opens a dialog there."""
+    """All inside a call at S: 491 in both directions, a 401 to the next re-INVITE, and a REFER whose INVITE opens a
+    dialog there."""
     phone = settled()
     start = leaves(phone, regime)
     call = phone.ask(start, S, "INVITE")

@@ -1,4 +1,4 @@
-"""The frames of a finding prove it: what was done, and what made it wrong."""
+"""The frames of a finding prove it: they show what was done, and what made it wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.wire import ORIGIN
 
 
 def proof(court: Court, phone: Handset, regime: str, rule: str) -> list[tuple[float, str]]:
-    """When the packets were that prove the one finding of this rule, and what they are said to be."""
+    """Times and summaries of the frames that prove the one finding of this rule."""
     report = court.report(phone.story, minute(regime))
     (finding,) = (finding for finding in report.findings if finding.rule == rule)
     return [(round(frame.time - ORIGIN, 3), frame.summary) for frame in finding.evidence]
@@ -82,7 +82,7 @@ def test_that_the_call_lived_at_the_failed_server(court: Court, rule: str, who: 
 
 
 def observed(court: Court, phone: Handset, settings: Settings, rule: str) -> str:
-    """What the one finding of this rule says was observed."""
+    """The `observed` text of the one finding of this rule."""
     report = court.report(phone.story, site(settings))
     (finding,) = (finding for finding in report.findings if finding.rule == rule)
     return str(finding.observed)
@@ -90,7 +90,7 @@ def observed(court: Court, phone: Handset, settings: Settings, rule: str) -> str
 
 @pytest.mark.parametrize("regime", ["R1", "R2", "R3"])
 def test_until_when_the_new_server_had_granted_the_registration_that_has_run_out(court: Court, regime: str) -> None:
-    """F6: that it was past its expiry shows the 200 that said for how long it was."""
+    """F6: the 200 that granted the registration is among the frames, for it says when that expired."""
     phone = handset(granted=120, asks=120)
     for time in (60, 120, 180):
         phone.register(time)
@@ -104,7 +104,7 @@ def test_until_when_the_new_server_had_granted_the_registration_that_has_run_out
 
 
 def test_a_return_before_the_renewal_shows_what_is_to_be_renewed(court: Court) -> None:
-    """B3: in R0 that is the line's latest registration, whichever server granted it."""
+    """B3: in R0 this is the line's latest registration, whichever server granted it."""
     phone = moved("R0")
     phone.call(1200, P)
     report = court.report(phone.story, site(R0 | {"failBack.mode": "registration"}))
@@ -114,7 +114,7 @@ def test_a_return_before_the_renewal_shows_what_is_to_be_renewed(court: Court) -
 
 
 def test_the_register_that_was_one_too_many_is_among_the_frames(court: Court) -> None:
-    """F5: the finding has its time (reference-model.md 5)."""
+    """F5: the time of the finding is that of this REGISTER (reference-model.md 5)."""
     phone = handset()
     phone.call(phone.register(phone.silence(300), S), S)
     report = court.report(phone.story, site(R0 | {"failBack.mode": "DNSTTL"}))
@@ -123,7 +123,7 @@ def test_the_register_that_was_one_too_many_is_among_the_frames(court: Court) ->
 
 
 def test_an_answer_is_no_packet_without_answer(court: Court) -> None:
-    """F3: a 503 is a failure, too."""
+    """F3: a 503 is a failure, too, and must not be reported as a missing answer."""
     phone = handset()
     phone.told(300.1, phone.ask(300, P, "INVITE"), 503)
     phone.call(300.3, S)
@@ -132,7 +132,7 @@ def test_an_answer_is_no_packet_without_answer(court: Court) -> None:
 
 
 def test_the_first_sign_of_a_reset_is_the_reset(court: Court) -> None:
-    """F2: from the frame that is shown, and not from the request that it ended."""
+    """F2: the time is counted from the RST, which is the frame shown, not from the request that it aborted."""
     phone = handset(transport="tcp")
     phone.ask(300, P, "INVITE")
     phone.story.reset(300.2, P, phone.place)
@@ -142,7 +142,7 @@ def test_the_first_sign_of_a_reset_is_the_reset(court: Court) -> None:
 
 
 def test_a_server_that_failed_and_has_answered_since_is_not_said_to_have_never_failed(court: Court) -> None:
-    """B4: what counts is what stood against it as the line went back."""
+    """B4: what counts is the evidence against the server at the moment of the return."""
     phone = moved("R2")
     phone.told(320.1, phone.ask(320, S, "INVITE", to="sip:2001@pbx.example.com"), 503)
     phone.call(340, S, 3.0, to="sip:2002@pbx.example.com")
@@ -152,7 +152,7 @@ def test_a_server_that_failed_and_has_answered_since_is_not_said_to_have_never_f
 
 
 def test_what_had_gone_to_the_first_server_before_the_return_was_due_is_not_denied(court: Court) -> None:
-    """B4: a keepalive there before that time is no contact since."""
+    """B4: a keepalive to P before the return was due is no contact since it was due."""
     phone = moved("R2")
     phone.told(330.1, phone.ask(330, P, "OPTIONS"), 200)
     phone.call(500, S, to="sip:2003@pbx.example.com")
@@ -172,7 +172,7 @@ def test_less_than_a_tenth_of_a_second_is_not_said_to_be_none(court: Court) -> N
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_the_registration_that_ended_last_is_the_one_that_is_shown(court: Court, regime: str) -> None:
-    """F8: that at the failed server ended with the failover, for however long it had been granted."""
+    """F8: the registration at the failed server ended with the failover, however long it had been granted for."""
     phone = handset()
     phone.granted = phone.asks = 120
     phone.fail_over(300)
@@ -182,7 +182,7 @@ def test_the_registration_that_ended_last_is_the_one_that_is_shown(court: Court,
 
 
 def test_of_two_calls_one_is_shown_to_be_up_still(court: Court) -> None:
-    """B5: the other was answered as well, and may have ended since where the capture does not look."""
+    """B5: the other call was answered as well, and may have ended unseen."""
     phone = moved("R2")
     calls = [phone.ask(time, S, "INVITE") for time in (320, 340)]
     for number, call in enumerate(calls):
@@ -197,7 +197,7 @@ def test_of_two_calls_one_is_shown_to_be_up_still(court: Court) -> None:
 
 @pytest.mark.parametrize(("rule", "server"), [("premature-failback", P), ("overdue-failback", S)])
 def test_the_answers_that_said_how_long_a_name_lives(court: Court, rule: str, server: tuple[str, int]) -> None:
-    """B2: the list and the address of each server, as the phone was last told before the failover."""
+    """B2: these are the last answers before the failover, with the list and the address of each server."""
     phone = Handset(Story())
     looks_up(phone, -5, TTL)
     looks_up(phone, 250, TTL)
@@ -212,12 +212,12 @@ def test_the_answers_that_said_how_long_a_name_lives(court: Court, rule: str, se
 
 
 def _undeclared_entry() -> Settings:
-    """A site whose lines have the servers that DNS tells."""
+    """A site that declares no servers: its lines have those that DNS lists."""
     return {"lines": [{"match": {}, "settings": R0 | {"failBack.mode": "DNSTTL"}}]}
 
 
 def test_the_answers_that_told_of_an_entry_before_its_line_was_known(court: Court) -> None:
-    """B2: a phone that starts is told of its servers before it registers; that REGISTER says nothing of TTLs."""
+    """B2: a phone that starts looks up its servers before it registers; the REGISTER carries no TTLs."""
     phone = Handset(Story())
     looks_up(phone, -5, TTL)
     phone.register(0)

@@ -1,5 +1,5 @@
-"""Servers that R2 holds for failed (F9): other lines, other entries, several taps, and what the tables' scenarios
-cannot say."""
+"""Servers that count as failed in R2 (F9): other lines, other entries, several taps, and what the tables' scenarios
+cannot express."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SENT, TAKEN = "signalling-to-failed-server", "accepted-from-failed-server"
 
 
 def settled(**more: Any) -> dict[str, Any]:
-    """A site in R2 whose phones stay where they are for an hour."""
+    """A site in R2 whose phones return only after an hour."""
     return site({**R2, **LONG}, **more)
 
 
@@ -88,7 +88,8 @@ def test_the_other_line_is_not_failed_there(court: Court) -> None:
 
 
 def test_the_other_line_may_have_brought_the_phone_back(court: Court) -> None:
-    """Whether a failed server is the line's or the phone's matter is not said: line 2 has registered at P since."""
+    """It is not stated whether a server counts as failed for the line or for the phone; line 2 has registered at P
+    since."""
     story = Story()
     first, invite = talking(story)
     second = handset(story, user="1002")
@@ -127,7 +128,8 @@ def test_servers_that_share_the_load_are_no_failover(court: Court) -> None:
 
 
 def test_a_branch_server_is_fallback(court: Court) -> None:
-    """The other entry's server is no server to fail over to: nothing is failed when the line turns to it."""
+    """The branch server is of another entry: no failover leads there, so P does not count as failed when the line turns
+    to it."""
     phone, invite = talking()
     phone.register(phone.silence(300, method="REGISTER"), BRANCH)
     phone.hang_up(320, invite, answered=False)
@@ -138,7 +140,7 @@ def test_a_branch_server_is_fallback(court: Court) -> None:
 
 
 def test_two_taps_whose_clocks_differ_by_a_second(court: Court) -> None:
-    """The BYE left before the 200 came, on a tap whose clock is ahead."""
+    """The BYE left before the 200 to the REGISTER arrived; the clock of its tap is ahead."""
     phone, invite = talking()
     there = moves(phone)
     phone.hang_up(there + 0.5, invite, answered=False)
@@ -146,12 +148,12 @@ def test_two_taps_whose_clocks_differ_by_a_second(court: Court) -> None:
     at_p = Story([packet for packet in phone.story.packets if P in (packet.source, packet.destination)])
     at_s = Story([packet for packet in phone.story.packets if S in (packet.source, packet.destination)])
     assert court([at_p, at_s], settled()) == []
-    said = f"{there + 0.5:.3f} {SENT} 1001 10.0.0.1 likely capture-complete"   # its first sending may lack
+    said = f"{there + 0.5:.3f} {SENT} 1001 10.0.0.1 likely capture-complete"   # the BYE's first sending may be missing
     assert court(phone.story, settled()) == [said]
 
 
 def test_a_call_from_before_the_failover_that_rings_on(court: Court) -> None:
-    """It came up through P after the move: it may be ended there, and its far end may end it."""
+    """The call was answered through P after the move, so either end may hang up through P."""
     phone = handset()
     first, second = phone.ask(299, P, "INVITE"), phone.ask(299.5, P, "INVITE")
     for invite in (first, second):
@@ -174,7 +176,7 @@ def test_a_phone_that_returned_is_free(court: Court) -> None:
 
 
 def test_a_repetition_by_a_mirror_port_is_no_second_request(court: Court) -> None:
-    """The BYE of before the failover is seen twice, once behind it."""
+    """A BYE from before the failover is seen twice, the second time after it."""
     phone, invite = talking()
     phone.silence(300, method="REGISTER")
     asked = phone.ask(305.4, P, "BYE", call_id=invite.call_id, tag="far")
@@ -202,7 +204,7 @@ def test_a_foreign_phone_s_silence_is_not_modelled(court: Court) -> None:
 
 
 def test_the_moved_phone_has_another_line_at_another_address(court: Court) -> None:
-    """Another phone with the same AOR never lost P."""
+    """The other phone has the same AOR, and never lost P."""
     story = Story()
     first, _ = talking(story)
     other, invite = talking(story, place=("10.1.0.6", 5060))

@@ -1,4 +1,5 @@
-"""Moves between the entries of a line: fallback (reference-model.md 1, *server entry*), told and judged by nobody."""
+"""Moves between the entries of a line, which are fallback (reference-model.md 1, *server entry*): they are reported,
+but no rule judges them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def with_branch(regime: str) -> dict[str, Any]:
 
 
 def told(court: Court, phone: Handset, regime: str = "R2", **job: Any) -> tuple[list[str], str]:
-    """The moves of the one line, and where it works in the end."""
+    """The moves of the one line, and its working server at the end."""
     line, = court.report(phone.story, with_branch(regime), **job).lines
     moves = [f"{move.time - ORIGIN:.3f} {move.kind} {move.from_} {move.to} {move.cause}" for move in line.moves]
     return moves, line.working
@@ -30,7 +31,7 @@ def told(court: Court, phone: Handset, regime: str = "R2", **job: Any) -> tuple[
 
 @any_regime
 def test_there_and_back_by_calls(court: Court, regime: str) -> None:
-    """The phone keeps registrations with both: its calls tell."""
+    """The phone keeps registrations with both entries, so its calls show where it works."""
     phone = handset()
     phone.register(0.5, BRANCH, call_id="branch@10.1.0.5")
     phone.call(phone.silence(300), BRANCH)
@@ -50,7 +51,8 @@ def test_a_registration_tells_where_the_server_before_has_failed(court: Court) -
 
 
 def test_after_a_failover(court: Court) -> None:
-    """It is left from where it had gone inside its first entry, and comes back to where it goes."""
+    """The fallback starts from the server to which the line had failed over inside its first entry; in that entry it
+    comes back to P, where its REGISTER goes."""
     phone = handset()
     phone.fail_over(300)
     phone.register(phone.silence(phone.silence(400, S), P, "REGISTER"), BRANCH)
@@ -96,7 +98,7 @@ def test_a_live_run_tells_them_once_and_what_it_did_not_see_is_no_move(tmp_path:
 
 
 def test_who_falls_back_has_moved_in_the_outage(court: Court) -> None:
-    """Each of two phones turns to the branch, one by a call, one by its REGISTER."""
+    """Two phones turn to the branch, one by a call, the other by a REGISTER."""
     story = Story()
     one, other = handset(story), Handset(story, user="1002", place=("10.1.0.6", 5060))
     other.register(1)

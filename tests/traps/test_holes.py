@@ -1,4 +1,5 @@
-"""A capture that was away for some minutes: a mirror session that was off, a tcpdump that was stopped and goes on."""
+"""Captures that were interrupted for some minutes: a mirror session that was off, a tcpdump that was stopped and
+restarted."""
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from tests.stories import MINUTE, R0, Court, Handset, P, S, Story, handsets, sit
 from tests.traps.ground import REGIMES, UNREGISTERED, accused, any_regime, gated_regime, minute
 
 LIVES, RENEWS = 300, 240   # seconds that a registration lives, and after which a phone renews it
-HOLE = (600.0, 800.0)      # in which renewals fall due (at 720), and registrations run out (at 780)
+HOLE = (600.0, 800.0)      # renewals fall due in it (at 720), and registrations expire (at 780)
 
 
 def site_of(story: Story, count: int = 4, granted: int = LIVES) -> list[Handset]:
-    """Phones that have renewed their registrations at P for hours: by what is lost of so many packets the whole capture
-    need not be doubted."""
+    """Phones that have renewed their registrations at P for hours. With so many packets, the few that are lost do not
+    cast doubt on the whole capture."""
     phones = handsets(story, range(11, 11 + count))
     for phone in phones:
         phone.granted = granted
@@ -33,12 +34,13 @@ def renewed(phones: Iterable[Handset], *times: float) -> None:
 
 
 def away(story: Story, begins: float = HOLE[0], ends: float = HOLE[1]) -> Story:
-    """What a tap shows that was away meanwhile."""
+    """The story as a tap shows it that was off in the meantime."""
     return story.without(lambda packet: begins <= packet.time < ends)
 
 
 def four_that_renew_unseen(story: Story) -> Handset:
-    """All renew in the hole and after it; the first of them, which is given back, does other things there, too."""
+    """Four phones; all but the first renew once in the hole and once after it. Returns the first, which does other
+    things."""
     first, *others = site_of(story)
     renewed(others, 3 * RENEWS, 4 * RENEWS)
     return first
@@ -54,7 +56,7 @@ def test_who_registered_in_the_hole_may_call(court: Court, regime: str) -> None:
 
 
 def test_two_captures_of_which_one_follows_the_other_soon(court: Court) -> None:
-    """They are 76 s apart."""
+    """The captures are 76 s apart."""
     story = Story()
     phone = four_that_renew_unseen(story)
     phone.register(phone.silence(714) + 1, S)
@@ -66,7 +68,7 @@ def test_two_captures_of_which_one_follows_the_other_soon(court: Court) -> None:
 
 
 def test_a_report_says_that_nothing_was_captured_between_two_captures(court: Court) -> None:
-    """They are 190 s apart, and only one phone is seen: nothing but their times tells of the break."""
+    """The captures are 190 s apart and show one phone only: nothing but their times reveals the break."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -79,7 +81,8 @@ def test_a_report_says_that_nothing_was_captured_between_two_captures(court: Cou
 
 @any_regime
 def test_who_came_back_in_the_hole_may_have_gone_again(court: Court, regime: str) -> None:
-    """It left P at 560, and again in the hole: the minute after which it returns began with the first of these."""
+    """The phone moves to S at 560 and, when S falls silent in the hole, back to P: its call at P at 810 is no early
+    return."""
     story = Story()
     phone = four_that_renew_unseen(story)
     phone.fail_over(560, registers=regime != "R0")
@@ -98,7 +101,7 @@ def test_a_report_says_that_the_capture_was_away(court: Court) -> None:
 
 @gated_regime
 def test_phones_that_had_just_moved_renew_where_they_are(court: Court, regime: str) -> None:
-    """All failed over a moment before the hole, and have renewed nothing at S yet, as they did at P for hours."""
+    """All failed over just before the hole, so none was seen to renew at S, as they had done at P for hours."""
     story = Story()
     phones = site_of(story)
     for number, phone in enumerate(phones):
@@ -116,8 +119,8 @@ def test_phones_that_had_just_moved_renew_where_they_are(court: Court, regime: s
 
 @pytest.mark.parametrize("gap", [7.6, 0.4])
 def test_packets_may_have_passed_in_a_short_break_between_two_captures(court: Court, gap: float) -> None:
-    """A tcpdump that was started anew in the middle of an outage: the request that ran out is not in either file. The
-    files of a ring follow each other within milliseconds, and there it is a deviation."""
+    """A tcpdump was restarted in the middle of an outage: the request that timed out is in neither file. The files of a
+    ring follow each other within milliseconds, and with such a gap the deviation is certain."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -133,7 +136,8 @@ def test_packets_may_have_passed_in_a_short_break_between_two_captures(court: Co
 
 @pytest.mark.parametrize("sample", ["first-outage", "clean-outage"])
 def test_what_a_ring_of_files_holds_is_what_one_file_does(tmp_path: Path, sample: str) -> None:
-    """Wherever one file ends and the next begins: a few phones rest for a minute, and nothing was missed then."""
+    """It does not matter where one file ends and the next begins: when a few phones are silent for a minute, nothing
+    was missed."""
     whole = ROOT / "samples" / sample / "capture.pcap"
     site_file = str(whole.parent / "site.yaml")
     known = analyze(Job((str(whole),), site=site_file))
@@ -147,7 +151,7 @@ def test_what_a_ring_of_files_holds_is_what_one_file_does(tmp_path: Path, sample
 
 
 def cut(whole: Path, after: int, folder: Path) -> tuple[str, str]:
-    """Two captures of one: its packets of the first so many seconds, and the rest."""
+    """Splits a capture in two files: the packets of its first `after` seconds, and the rest."""
     data = whole.read_bytes()
     at, halves = 24, ([data[:24]], [data[:24]])
     began = int.from_bytes(data[24:28], "little")
@@ -161,14 +165,14 @@ def cut(whole: Path, after: int, folder: Path) -> tuple[str, str]:
     return str(names[0]), str(names[1])
 
 
-# -- known by media that went on
+# -- holes known by media that went on
 
 TALKERS = ("10.1.0.90", 16_384), ("10.2.0.90", 16_384)
-MEDIA_HOLE = (600.0, 660.0)   # in which no registration runs out
+MEDIA_HOLE = (600.0, 660.0)   # no registration expires in it
 
 
 def one_that_moves_unseen(story: Story) -> Story:
-    """It registers with S in the hole, and calls there after it."""
+    """A phone registers with S in the hole, and calls there after it."""
     phone = site_of(story, granted=3600)[0]
     phone.register(phone.silence(594) + 1, S)
     phone.call(665, S)
@@ -178,7 +182,7 @@ def one_that_moves_unseen(story: Story) -> Story:
 @gated_regime
 @pytest.mark.parametrize("first", [0, 65_400])
 def test_media_went_on_meanwhile(court: Court, regime: str, first: int) -> None:
-    """Their numbers begin anew after 65535."""
+    """RTP sequence numbers wrap after 65535."""
     story = Story()
     story.media(595, 670, *TALKERS, first=first)
     assert accused(court(one_that_moves_unseen(story), minute(regime))) == []
@@ -198,7 +202,7 @@ def test_a_short_hole_and_a_long_one(court: Court, hole: tuple[float, float]) ->
 
 
 def test_media_went_on_between_two_captures(court: Court) -> None:
-    """A tcpdump was started again after 60 s."""
+    """A tcpdump was restarted after 60 s."""
     story = Story()
     story.media(595, 670, *TALKERS)
     story = one_that_moves_unseen(story)
@@ -216,7 +220,7 @@ def test_a_report_says_that_media_went_on(court: Court) -> None:
 
 
 def test_a_pause_of_media_before_the_first_message_has_a_time(court: Court) -> None:
-    """Since when nothing was seen of anybody is not known then."""
+    """No SIP message was seen before the pause, so the event has the time of the capture's first packet."""
     story = Story()
     story.media(0, 60, *TALKERS)
     Handset(story).register(62)
@@ -226,17 +230,17 @@ def test_a_pause_of_media_before_the_first_message_has_a_time(court: Court) -> N
     assert report.captures[0].first == event.time
 
 
-# -- a silence that is none
+# -- silences that are no holes
 
 def guilty(phone: Handset, time: float = 810) -> str:
-    """It moves to S and calls there with no registration; what is to be said of that."""
+    """The phone moves to S and calls there without a registration; returns the finding expected for that."""
     phone.fail_over(time - 5.5, registers=False)
     return f"{time:.3f} {UNREGISTERED} 1011 10.0.0.2 certain"
 
 
 @pytest.mark.parametrize("called", [False, True])
 def test_nothing_was_due(court: Court, called: bool) -> None:
-    """Phones that register hourly have nothing to say for three minutes."""
+    """Phones that register hourly may be silent for three minutes."""
     story = Story()
     phones = site_of(story, granted=3600)
     for number, phone in enumerate(phones if called else []):
@@ -246,7 +250,7 @@ def test_nothing_was_due(court: Court, called: bool) -> None:
 
 
 def test_nothing_was_seen_to_be_renewed(court: Court) -> None:
-    """What registers once, and never again, has no habit."""
+    """A phone that registered only once has shown no interval of renewal."""
     story = Story()
     for phone in handsets(story, range(12, 16)):
         phone.granted = LIVES
@@ -268,7 +272,8 @@ def test_one_phone_or_two_were_switched_off(court: Court, gone: int) -> None:
 
 
 def test_the_others_had_been_switched_off_before(court: Court) -> None:
-    """Their registrations run out in the silence; but they were not renewed at 720, when somebody was seen still."""
+    """Their registrations expire in the silence, but they already failed to renew at 720, when another phone was still
+    seen."""
     story = Story()
     phone = site_of(story, 5)[0]
     phone.granted = 3600
@@ -280,7 +285,8 @@ def test_the_others_had_been_switched_off_before(court: Court) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_server_that_is_away_is_no_hole(court: Court, again: bool) -> None:
-    """The phones have asked it at their time; who waits to ask again lets a registration run out, too."""
+    """The phones sent their REGISTERs on time. A phone that waits before it asks again may let its registration expire,
+    too."""
     story = Story()
     phones = site_of(story)
     for number, phone in enumerate(phones):
@@ -308,11 +314,12 @@ def test_media_that_tell_of_no_hole(court: Court, when: str) -> None:
     assert accused(court(story, minute("R1"))) == [said]
 
 
-# -- a tap that shows some phones all the while, and others not
+# -- a tap that shows some phones throughout, and misses others
 
 def half_unseen(hidden: int, granted: int) -> Story:
-    """A phone, and eleven others that renew one after the other; the tap does not see so many of these in the hole, nor
-    the one, which moves to S meanwhile and calls there later. It registers every hour, or as the others do."""
+    """A phone, and eleven others that renew one after the other. In the hole the tap misses `hidden` of these, and the
+    phone itself, which moves to S meanwhile and calls there later. It registers every hour, or as often as the
+    others."""
     story = Story()
     others = site_of(story, 11)
     phone = Handset(story, user="1001", granted=granted)
@@ -334,15 +341,15 @@ HOURS = site({**R0, "failBack.mode": "duration", "failBack.timeout": 3600})
 
 
 def test_who_is_silent_together_with_others_may_have_been_hidden_like_them(court: Court) -> None:
-    """Their next REGISTERs show that renewals lack of which the tap has seen nothing."""
+    """The next REGISTERs of the others show that the tap missed their renewals altogether."""
     assert court(half_unseen(6, 3600), HOURS) == [f"830.000 {OF_ITS_OWN} 1001 10.0.0.2 likely capture-complete"]
 
 
 def test_who_is_silent_alone_was_not(court: Court) -> None:
-    """The control: of two or three others a packet may lack anyway."""
+    """The control: that packets of two or three other phones are missing is nothing unusual."""
     assert court(half_unseen(3, 3600), HOURS) == [f"830.000 {OF_ITS_OWN} 1001 10.0.0.2 certain"]
 
 
 def test_whose_own_renewal_is_not_seen_was_hidden(court: Court) -> None:
-    """It renews every four minutes, and was not seen to do so for five."""
+    """The phone renews every four minutes, and was not seen to do so for five."""
     assert court(half_unseen(0, LIVES), HOURS) == [f"? {OF_ITS_OWN} loss-nearby"]

@@ -1,4 +1,4 @@
-"""Several lines, several phones, and who they are."""
+"""Several lines, several phones, and how they are told apart."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_only_the_second_line_breaks_the_rules(court: Court, regime: str) -> Non
 
 @any_regime
 def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Court, regime: str) -> None:
-    """Line 2 finds P dead after line 1 has moved: the timer of the phone may have begun again with that."""
+    """Line 2 finds P dead after line 1 has moved, which may have restarted the phone's timer."""
     story = Story()
     first, second = handset(story), handset(story, user="1002")
     first.fail_over(300, registers=regime != "R0")
@@ -74,7 +74,8 @@ def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Cou
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_call_rings_on_though_other_calls_are_answered(court: Court, regime: str) -> None:
-    """P left it unanswered, S lets it ring: what others and its own line hear meanwhile does not end it (B5)."""
+    """P left the call unanswered, and it rings at S: answers to other calls of the phone, also of the same line, do not
+    end it (B5)."""
     story = Story()
     first, second = handset(story), handset(story, user="1002")
     second.register(second.silence(300, call_id="rings"), S)
@@ -92,7 +93,7 @@ def test_a_call_rings_on_though_other_calls_are_answered(court: Court, regime: s
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 @pytest.mark.parametrize("speaks", ["asks", "answers", None])
 def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, speaks: str | None) -> None:
-    """The phone is busy, whichever line the call is of, if what passes in it later shows that it was up."""
+    """A call of any line keeps the phone busy, if a later request or answer in it shows that it was still up."""
     first, second = handset(), Handset(Story(), user="1002")
     second.story = first.story
     second.register(1)
@@ -119,7 +120,8 @@ def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, spea
     (449.997, 450.007, False), (450.02, 450.03, False), (450.02, 450.17, False), (450.2, 450.21, True)])
 def test_a_line_returns_as_the_far_end_hangs_up(
         court: Court, regime: str, of: str, bye: float, answered: float, found: bool) -> None:
-    """The BYE ends the call, and its answer may leave when the REGISTER has left; a mirror may show both behind it."""
+    """The BYE ends the call, even if its answer leaves after the REGISTER; a mirror may show both after the
+    REGISTER."""
     first, second = handset(), Handset(Story(), user="1002")
     second.story = first.story
     second.register(1)
@@ -140,8 +142,8 @@ def test_a_line_returns_as_the_far_end_hangs_up(
     (40, "? overdue-failback busy-unproven"), (0, "545.000 overdue-failback 1002 10.0.0.1 certain")],
     ids=["there-before", "just-started"])
 def test_a_line_logs_in_on_a_phone_that_may_be_in_a_call(court: Court, regime: str, numbered: int, said: str) -> None:
-    """Its other line was there before the capture, and so may a call of it have been: until that ends the phone is
-    busy, and the new line renews where it is."""
+    """The phone's other line was registered before the capture, and may have been in a call since then. Until that call
+    ends the phone is busy, and the new line renews where it is."""
     story = Story()
     old, new = Handset(story, granted=3600), Handset(story, user="1002", granted=300)
     old.numbers[old.registration] = numbered
@@ -157,7 +159,8 @@ def test_a_line_logs_in_on_a_phone_that_may_be_in_a_call(court: Court, regime: s
 
 @any_regime
 def test_what_a_line_is_answered_in_a_dialog_brings_the_server_back_for_nobody(court: Court, regime: str) -> None:
-    """The same, and the call of the first line ends at S meanwhile: that its BYE is answered ends no failure (1)."""
+    """S refuses a connection while the first line has a call up there. That S then answers the call's BYE does not end
+    the failure (reference-model.md 1)."""
     story = Story()
     second, first = handset(story, user="1002"), moved(regime, story)
     second.fail_over(310, registers=regime != "R0")
@@ -173,8 +176,8 @@ def test_what_a_line_is_answered_in_a_dialog_brings_the_server_back_for_nobody(c
 @any_regime
 @pytest.mark.parametrize("whose", ["first", "second"])
 def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Court, regime: str, whose: str) -> None:
-    """S, the last of the list, refuses a connection, and then answers the second line: the first may have found the end
-    of its list, and begin anew at the first server (F1). The second has no such reason."""
+    """S, the last of the list, refuses a connection, and then answers the second line. The first line may have reached
+    the end of its list, and start again at the first server (F1). The second has no such reason."""
     story = Story()
     lines = {"second": handset(story, user="1002"), "first": moved(regime, story)}
     lines["second"].fail_over(310, registers=regime != "R0")
@@ -192,7 +195,7 @@ def test_what_one_line_was_answered_since_need_not_bring_another_back(court: Cou
 @pytest.mark.parametrize(("waits", "moves"), [(42, False), (33, True)])
 def test_a_line_may_wait_long_while_the_server_answers_another(court: Court, regime: str, waits: int, moves: bool
                                                                ) -> None:
-    """Twenty times two seconds: a phone set like that waits 40 s, whatever its other line is told (F2)."""
+    """20 retries of 2 s each: a phone with these settings waits 40 s, whatever its other line is answered (F2)."""
     story = Story()
     second = handset(story, user="1002", granted=300)
     first = handset(story, granted=300)
@@ -207,7 +210,7 @@ def test_a_line_may_wait_long_while_the_server_answers_another(court: Court, reg
 
 @any_regime
 def test_one_aor_on_two_phones(court: Court, regime: str) -> None:
-    """The other phone never lost P, and nothing of what it does is the first one's."""
+    """The other phone never lost P; nothing it does counts for the first."""
     story = Story()
     other = handset(story, place=("10.1.0.6", 5060))
     first = moved(regime, story)
@@ -266,7 +269,8 @@ def test_a_200_without_the_own_contact(court: Court, regime: str, listed: str) -
 
 @any_regime
 def test_an_sbc_that_rewrites_contacts_and_shortens_them(court: Court, regime: str) -> None:
-    """The renewal is after half of 40 s, whatever was asked for; which Contact is the phone's own cannot be told."""
+    """The renewal is due after half of 40 s, whatever lifetime was requested; which Contact is the phone's own cannot
+    be determined."""
     phone = handset()
     time = phone.silence(300)
     listed = "<sip:1001@10.0.0.2:5080>;expires=40, <sip:1001@10.0.0.2:5081>;expires=2000"
@@ -320,8 +324,8 @@ def test_a_forked_call(court: Court, regime: str) -> None:
 def test_a_forked_call_of_which_one_branch_is_left_to_itself(
     court: Court, regime: str, acknowledged: str, found: int
 ) -> None:
-    """B5: the phone talks to the branch that it has acknowledged, until 330; the far end of the other gives up after
-    32 s (RFC 3261 13.3.1.4). Of which the capture lacks all ACKs nobody knows which it is."""
+    """B5: the phone talks on the fork that it has acknowledged, until 360; the far end of the other fork gives up after
+    32 s (RFC 3261 13.3.1.4). If the capture lacks all ACKs, nobody knows which fork is which."""
     phone = moved(regime)
     asked = phone.ask(350, S, "INVITE")
     for step, tag in enumerate(("one", "two")):
@@ -384,8 +388,8 @@ GRUUS = {"public": f"<sip:1001@pbx.example.com;gr={INSTANCE}>",
 @any_regime
 @pytest.mark.parametrize("gruu", GRUUS)
 def test_a_phone_that_calls_with_a_gruu(court: Court, regime: str, gruu: str) -> None:
-    """What the registrar gave a phone to be reached by stands in the Contact of its calls (RFC 5627 4.4), and names no
-    other phone: what became of them is what became of its line."""
+    """The Contact of its calls is the GRUU that the registrar assigned (RFC 5627 4.4). It denotes no other phone: these
+    calls are judged as those of the phone's line."""
     phone, contact = handset(parameters=f';+sip.instance="<{INSTANCE}>"'), GRUUS[gruu]
     time = phone.silence(300, contact=contact)
     if regime != "R0":
@@ -412,7 +416,7 @@ def test_a_phone_that_calls_with_a_gruu_and_obeys(court: Court, regime: str, gru
 
 
 def test_two_phones_behind_one_address_that_call_with_their_gruus(court: Court) -> None:
-    """A public GRUU has the instance in it (RFC 5627 3.1)."""
+    """A public GRUU contains the instance ID (RFC 5627 3.1)."""
     story, place = Story(), ("203.0.113.1", 40_001)
     phones = [
         Handset(story, place=(place[0], place[1] + number), contact=f"sip:1001@192.168.1.1{number}",
@@ -431,8 +435,8 @@ def test_two_phones_behind_one_address_that_call_with_their_gruus(court: Court) 
     ("public", "sip:1002@pbx.example.com"), ("temporary", "sip:1002@pbx.example.com"),
     ("public", "sip:anonymous@anonymous.invalid"), ("temporary", "sip:anonymous@anonymous.invalid")])
 def test_a_gruu_tells_of_a_line_only_with_its_name(court: Court, gruu: str, sender: str) -> None:
-    """The other line of the phone has registered before the capture, and calls. Who stays nameless is the only line
-    that is known."""
+    """The phone has another line, registered before the capture, that calls in its own name. An anonymous call is
+    assigned to the only line known."""
     phone = handset(parameters=f';+sip.instance="<{INSTANCE}>"')
     phone.call(20, P, contact=GRUUS[gruu], sender=sender)
     calls = {line.line: line.calls for line in court.report(phone.story, minute("R2")).lines}

@@ -1,4 +1,4 @@
-"""The zone lists the declared servers in another order than before: from then on the phone goes by that one."""
+"""The zone now lists the declared servers in another order: from then on the phone follows the zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.traps.ground import MODES, REGIMES, accused, any_regime, handset, loo
 
 
 def named(regime: str, mode: str) -> dict[str, Any]:
-    """Servers that are declared by name and address, as one copies them from the zone."""
+    """Servers that are declared by name and address, as copied from the zone."""
     servers = [{"name": f"sbc{number}.example.com", "address": address}
                for number, (address, _) in enumerate((P, S), 1)]
     return {"entries": {"sbc": {"servers": servers, "dns_ttl": 60}},
@@ -19,7 +19,7 @@ def named(regime: str, mode: str) -> dict[str, Any]:
 
 
 def told_of_another(regime: str) -> Handset:
-    """It learns at 400 that S comes before P, and goes there with its next request."""
+    """A phone that learns at 400 that S comes before P, and goes to S with its next request."""
     phone = handset()
     looks_up(phone, 10, ttl=60)
     looks_up(phone, 400, ttl=60, order=(20, 10))
@@ -32,7 +32,7 @@ def told_of_another(regime: str) -> Handset:
 @any_regime
 @pytest.mark.parametrize("mode", MODES)
 def test_what_stays_with_the_new_first_server_returns_to_none(court: Court, regime: str, mode: str) -> None:
-    """B1, and B2 to B4: it is there by right, however long."""
+    """B1, and B2 to B4: the line belongs at S now, however long it stays."""
     phone = told_of_another(regime)
     for time in (500, 600, 900, 4500):
         phone.register(time - 1, S)
@@ -43,7 +43,7 @@ def test_what_stays_with_the_new_first_server_returns_to_none(court: Court, regi
 @any_regime
 @pytest.mark.parametrize("mode", ["DNSTTL", "duration"])
 def test_a_return_to_the_new_first_server_is_no_failover(court: Court, regime: str, mode: str) -> None:
-    """S falls silent at 500, and P, the second now, serves until S is tried again; and so on."""
+    """S falls silent at 500; P, now the second server, serves the line until S is tried again, and so on."""
     phone = told_of_another(regime)
     for time in (500, 1500):
         phone.fail_over(time, S, P, registers=regime != "R0")

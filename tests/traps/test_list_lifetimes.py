@@ -1,4 +1,4 @@
-"""How long a phone's list lives, where its names do not all live equally long (B2, DNSTTL)."""
+"""How long a phone's server list lives when its names have different TTLs (B2, DNSTTL)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def by_ttl(regime: str) -> dict[str, object]:
 def test_a_name_with_both_kinds_of_address_lives_as_long_as_either(
     court: Court, regime: str, back: int, found: int
 ) -> None:
-    """Its IPv6 address runs out after 30 s: which of them the phone's timer follows nobody says."""
+    """The IPv6 address expires after 30 s; which address the phone's timer follows is documented nowhere."""
     phone = Handset(Story())
     for number in (1, 2):
         name = f"sbc{number}.example.com."
@@ -47,7 +47,7 @@ def test_a_name_with_both_kinds_of_address_lives_as_long_as_either(
 def test_the_return_comes_with_the_end_of_the_first_server_s_answer(
     court: Court, regime: str, second: str, back: int, found: int
 ) -> None:
-    """The phone asks again for the name that it uses; the answer for the other may have run out long ago."""
+    """The phone looks up the name that it uses again; the answer for the other name may have expired long ago."""
     phone = Handset(Story())
     for number in (1, 2):
         resolves(phone, -1, number, 300)
@@ -64,7 +64,7 @@ def test_the_return_comes_with_the_end_of_the_first_server_s_answer(
 @pytest.mark.parametrize("asked", [299, 320, 335])
 @any_regime
 def test_what_a_lost_answer_said_is_not_known(court: Court, regime: str, asked: float, lacks: str, found: int) -> None:
-    """B2: the phone has looked its servers up anew, and what lives how long since then the capture does not show."""
+    """B2: the phone has looked up its servers again, and the capture lacks an answer with the new TTLs."""
     phone = Handset(Story())
     looks_up(phone, -1)
     phone.register(0)
@@ -81,7 +81,7 @@ def test_what_a_lost_answer_said_is_not_known(court: Court, regime: str, asked: 
 
 @any_regime
 def test_how_long_another_phones_list_lives_says_nothing_of_this_ones(court: Court, regime: str) -> None:
-    """B2: its own was looked up before the capture began, and may have run out any time."""
+    """B2: this phone looked up its own list before the capture began, and that may expire at any time."""
     phone = Handset(Story())
     looks_up(replace(phone, place=("10.1.0.6", 5060)), -1)
     phone.register(0)
@@ -96,8 +96,8 @@ def test_how_long_another_phones_list_lives_says_nothing_of_this_ones(court: Cou
 def test_what_is_left_of_a_list_that_phones_share_is_told_to_each_for_itself(
     court: Court, regime: str, left: int, neighbours: int, back: float, found: int
 ) -> None:
-    """Their name server keeps a list for an hour, and says how much of it is left: to this phone, and, before this one
-    is seen to register, to another."""
+    """The name server caches the list for an hour and reports the remaining TTL: to this phone, and later, still before
+    this phone is seen to register, to another."""
     phone = Handset(Story())
     looks_up(phone, -800, srv=left)
     looks_up(replace(phone, place=("10.1.0.6", 5060)), -100, srv=neighbours)
@@ -110,7 +110,7 @@ def test_what_is_left_of_a_list_that_phones_share_is_told_to_each_for_itself(
 @any_regime
 @pytest.mark.parametrize(("contact", "found"), [("sip:1001@192.168.1.5", 0), ("sip:1001@203.0.113.9", 1)])
 def test_what_a_router_is_told_it_tells_its_phones_later(court: Court, regime: str, contact: str, found: int) -> None:
-    """Behind NAT it is the router that asks beyond: it answers the phone from what is left of that."""
+    """Behind NAT the lookup is the router's: it answers the phone later, from its cache, with the remaining TTL."""
     phone = Handset(Story(), place=("203.0.113.9", 40_000), contact=contact)
     looks_up(phone, -800)
     phone.register(0)

@@ -1,4 +1,4 @@
-"""Packets that must have existed though the capture lacks them."""
+"""Packets that must have been sent though the capture lacks them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWERS = ("401 REGISTER", "200 REGISTER")
 
 
 def at_s(*whats: str) -> Choice:
-    """These packets of the registration at S, between 305 and 306."""
+    """Selects these packets of the registration at S, between 305 and 306."""
     return lambda packet: packet.what in whats and S in (packet.source, packet.destination) \
         and 305 < packet.time < 306
 
@@ -44,7 +44,7 @@ def test_and_one_hours_later(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_a_call_through_the_server_whose_200_is_missing(court: Court, regime: str) -> None:
-    """S calls the phone at its Contact: it must have granted what the phone asked for."""
+    """S sends a call to the phone's Contact, so S must have granted the registration."""
     phone = moved(regime)
     phone.story.packets = [packet for packet in phone.story.packets if packet.time < 305.513]
     invite = phone.called(320, S, "INVITE", call_id="in@far")
@@ -56,7 +56,7 @@ def test_a_call_through_the_server_whose_200_is_missing(court: Court, regime: st
 
 @gated_regime
 def test_what_never_was_is_not_missed(court: Court, regime: str) -> None:
-    """The control: the same story, by a phone that did not register at S at all."""
+    """The control: the same story, with a phone that never registered at S."""
     phone = handset()
     phone.fail_over(300, registers=False)
     phone.call(500, P)
@@ -67,7 +67,8 @@ def test_what_never_was_is_not_missed(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time(court: Court, regime: str) -> None:
-    """By TCP: the capture lacks S's 401. That the phone has it shows as it calls, with all that S said acknowledged."""
+    """By TCP, the capture lacks S's 401. The phone's next call shows that it received the 401: it acknowledges all that
+    S sent."""
     phone = handset(transport="tcp")
     phone.story.reset(299, P, phone.place)
     phone.place = ("10.1.0.5", 49_153)
@@ -80,7 +81,8 @@ def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(court: Court, regime: str) -> None:
-    """P refuses the return at 366; that of 600, and all until then, the capture lacks, as the next REGISTER shows."""
+    """P refuses the return at 366. The capture lacks everything from 430 to 610, and with it the registration at 600,
+    as the REGISTER at 700 shows."""
     phone = moved(regime)
     phone.told(366.01, phone.ask(366, P, "REGISTER", expires=3600, headers=CREDENTIALS), 503)
     for time in (440, 520):
@@ -94,7 +96,8 @@ def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(cour
 
 @gated_regime
 def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> None:
-    """The binding at S is removed, too: the REGISTER that S challenged the capture lacks, but not what follows it."""
+    """The phone also removes its binding at S. The capture lacks the REGISTER that S challenged, but not the 401 and
+    what follows."""
     phone = handset()
     phone.ask(357, P, "MESSAGE")
     phone.register(358, P, expires=0)
@@ -106,10 +109,10 @@ def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> N
     assert accused(court(seen, minute(regime))) == []
 
 
-# -- a packet that is lost in one file of a ring, and in one tap of two
+# -- packets lost in one file of a ring, and at one tap of two
 
 def busy(*lost: float) -> Story:
-    """A phone returns too soon. Of another, which is busy, these requests are missing."""
+    """One phone returns too soon. Another sends many REGISTERs, of which those at the times `lost` are missing."""
     phone = moved("R2")
     returns(phone, "R2", EARLY)
     other = Handset(phone.story, user="1002", place=("10.1.0.6", 5060))
@@ -131,14 +134,14 @@ def test_a_ring_lacks_what_one_file_would(court: Court, lost: list[float], confi
         == [f"{EARLY:.3f} {PREMATURE} 1001 10.0.0.1 {confidence}"]
 
 
-# -- a Call-ID of which the capture lacks the beginning
+# -- a Call-ID whose first requests the capture lacks
 
 DIVERTED = "305.500 primary-not-tried-first 1001 10.0.0.2 certain"
 
 
 def diverted(first: int) -> Story:
-    """A call that tries P in vain and goes on at S, under one Call-ID, by a phone that numbers its calls from `first`;
-    of what it sent to P the tap lacks all."""
+    """A call that tries P in vain and goes on at S under one Call-ID; the tap misses all that was sent to P. The phone
+    numbers its other calls (CSeq) from `first`."""
     phone = handset()
     phone.numbers = {f"call{number}-1001@10.1.0.5:5060": first - 1 for number in range(1, 50)}
     for time in range(10, 260, 10):
@@ -155,13 +158,13 @@ def test_a_call_that_begins_with_its_second_number_had_been_tried_before(court: 
 
 
 def test_a_phone_that_counts_from_elsewhere_shows_nothing_by_it(court: Court) -> None:
-    """The control: there a second number may be a first one."""
+    """The control: for such a phone, a CSeq of 2 may be the first of a call."""
     assert accused(court(diverted(101), site(R0))) == [DIVERTED]
 
 
 def alone_at_s(first: int) -> Story:
-    """A phone that came up at P leaves it and calls at S; its registrations there have a Call-ID of their own, which
-    the tap shows from the number `first` on."""
+    """A phone that came up at P leaves it and calls at S. Its registrations at S have a Call-ID of their own, which the
+    tap shows from CSeq `first` on."""
     phone = handset()
     phone.fail_over(300, registers=False)
     phone.numbers["at-s@10.1.0.5"] = first - 1
@@ -172,19 +175,19 @@ def alone_at_s(first: int) -> Story:
 
 @gated_regime
 def test_registrations_that_begin_with_a_later_number_had_begun_before(court: Court, regime: str) -> None:
-    """It may have registered at S before it called there."""
+    """The phone may have registered at S before it called there."""
     assert [said for said in accused(court(alone_at_s(3), minute(regime))) if "certain" in said] == []
 
 
 @gated_regime
 def test_those_that_begin_with_one_had_not(court: Court, regime: str) -> None:
-    """The control."""
+    """The control: with CSeq 1 no earlier REGISTER is missing."""
     found = accused(court(alone_at_s(1), minute(regime)))
     assert f"305.500 {UNREGISTERED} 1001 10.0.0.2 certain" in found
 
 
 def test_who_was_never_seen_to_begin_may_have_begun_before_the_capture(court: Court) -> None:
-    """The control: a Call-ID that it had at S before the capture began tells nothing of what the capture lacks."""
+    """The control: a Call-ID used at S since before the capture does not show that the capture lacks a request."""
     story = Story()
     phone = Handset(story)
     phone.numbers[phone.registration] = 40
@@ -198,7 +201,8 @@ def test_who_was_never_seen_to_begin_may_have_begun_before_the_capture(court: Co
 @pytest.mark.parametrize("kind", ["refused", "unanswered"])
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_number_for_which_no_connection_was_found_is_no_loss(court: Court, kind: str, missing: int) -> None:
-    """A REGISTER that could not be sent had its number; of two that are missing one must have been sent."""
+    """A REGISTER that could not be sent has used up its CSeq; if two numbers are missing, one of them must have been
+    sent."""
     phone = handset(transport="tcp")
     phone.story.reset(290, P, phone.place)
     phone.place = ("10.1.0.5", 49_153)

@@ -1,5 +1,5 @@
-"""Attempts that end at a name that does not resolve (F2): of servers that the site file declares by address alone, too.
-"""
+"""Attempts that fail because a name does not resolve (F2), also for servers that the site file declares by address
+only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.traps.ground import BY_NAME, PREMATURE, REGIMES, accused, any_regime,
 
 
 class Answer(TypedDict, total=False):
-    """To a lookup, without records."""
+    """A negative answer to a lookup, or none."""
 
     rcode: int
     answered: bool
@@ -27,13 +27,13 @@ was_seen = pytest.mark.parametrize("seen", [True, False], ids=["resolved before"
 
 
 def asks_for(phone: Handset, time: float, name: str, kind: str, answer: Answer) -> None:
-    """The phone looks a name up in vain, as often as a resolver tries."""
+    """The phone looks up a name in vain, with a resolver's retransmissions."""
     for second in (0, 1, 3):
         phone.story.lookup(time + second, phone.place, name, kind, **answer)
 
 
 def turns_away(phone: Handset, regime: str, name: str, kind: str, answer: Answer) -> None:
-    """It looks for P in vain, and goes to S."""
+    """The phone fails to resolve P, and goes to S."""
     asks_for(phone, 300, name, kind, answer)
     if regime != "R0":
         phone.register(305, S)
@@ -41,7 +41,7 @@ def turns_away(phone: Handset, regime: str, name: str, kind: str, answer: Answer
 
 
 def at_p(story: Story, *, seen: bool) -> Handset:
-    """A phone that is registered at P; its lookups are in the capture, or were before it."""
+    """A phone that is registered at P; its lookups are in the capture, or took place before it."""
     phone = Handset(story)
     if seen:
         looks_up(phone, -1)
@@ -88,7 +88,7 @@ def test_a_try_that_is_due_may_end_at_the_name(
 
 @any_regime
 def test_a_name_that_is_somebody_elses_excuses_nothing(court: Court, regime: str) -> None:
-    """The phone's time server does not resolve while it is away, and it comes back too soon all the same."""
+    """While the phone is away, the name of its time server does not resolve; it returns too soon all the same."""
     phone = at_p(Story(), seen=False)
     phone.fail_over(300, registers=regime != "R0")
     asks_for(phone, 310, "time.example.org.", "A", {"rcode": 3})
@@ -97,7 +97,7 @@ def test_a_name_that_is_somebody_elses_excuses_nothing(court: Court, regime: str
 
 
 def stays_in_vain(phone: Handset) -> None:
-    """P is silent, and the phone asks it over and over."""
+    """P is silent, and the phone keeps asking it."""
     for time in (300, 360, 420):
         asked = phone.ask(time, P, "REGISTER", expires=3600)
         for later in (0.5, 1.5, 3.5, *range(8, 32, 4)):
@@ -113,7 +113,7 @@ def stays_in_vain(phone: Handset) -> None:
 def test_who_finds_no_address_for_the_second_server_has_none(
     court: Court, regime: str, answer: Answer | None, found: bool, known: bool
 ) -> None:
-    """What it was told it need not ask again when P fails, however long ago that was (RFC 2308)."""
+    """The phone need not repeat the lookup when P fails, however long ago the negative answer came (RFC 2308)."""
     phone = Handset(Story())
     if known:
         phone.register(-900)
@@ -137,7 +137,7 @@ ITS_DOMAIN = "pbx.example.com."
 def test_who_gets_no_list_and_one_address_knows_one_server(
     court: Court, regime: str, answer: Answer, addresses: tuple[tuple[str, int], ...], found: bool, comes: int
 ) -> None:
-    """RFC 3263 4.2: where a domain lists no servers, those are at its own addresses."""
+    """RFC 3263 4.2: where a domain has no SRV records, its own addresses are the servers."""
     phone = Handset(Story())
     if comes > 0:
         phone.register(-900)
@@ -152,7 +152,7 @@ def test_who_gets_no_list_and_one_address_knows_one_server(
 
 @any_regime
 def test_what_is_told_of_a_name_that_is_no_servers_puts_no_list_in_doubt(court: Court, regime: str) -> None:
-    """The site file names a third server, which nobody looks up; the phone asks for its time server."""
+    """The site file names a third server, which nobody looks up; the phone looks up its time server."""
     phone = moved(regime)
     phone.story.lookup(100, phone.place, "ntp.example.com.", "A", "ntp.example.com. 3600 IN A 10.0.9.9")
     returns(phone, regime, 320)
@@ -174,7 +174,7 @@ def test_a_list_of_one_server_is_that_of_who_stays_with_it(court: Court, regime:
 @pytest.mark.parametrize("turned", [False, True], ids=["as declared", "turned round"])
 @any_regime
 def test_the_list_in_dns_says_which_of_the_declared_names_is_first(court: Court, regime: str, turned: bool) -> None:
-    """The site file names the servers, and the zone has since put the second first: calls go there, as they should."""
+    """The site file names the servers, and the zone has since put the second first: calls rightly go there."""
     phone = Handset(Story())
     looks_up(phone, -1, ttl=100)
     phone.register(0)
@@ -190,7 +190,7 @@ def test_the_list_in_dns_says_which_of_the_declared_names_is_first(court: Court,
 
 @any_regime
 def test_who_passes_over_the_first_of_the_list_in_dns_is_found(court: Court, regime: str) -> None:
-    """By the order of the site file its calls go to the first server."""
+    """By the order of the site file, P, where its calls go, would be the first server."""
     phone = Handset(Story())
     looks_up(phone, -1, order=(20, 10))
     phone.register(0, S)
@@ -206,7 +206,7 @@ def test_who_passes_over_the_first_of_the_list_in_dns_is_found(court: Court, reg
 @pytest.mark.parametrize("asks", [False, True], ids=["asks nothing", "asks for its time server"])
 def test_how_long_a_list_lives_for_another_phone_says_nothing_of_this_one(
         court: Court, regime: str, asks: bool) -> None:
-    """B2: the phone was told of its servers before the capture began, and of another name since."""
+    """B2: the phone looked up its servers before the capture began, and at most another name since."""
     story = Story()
     other, phone = Handset(story, user="1002", place=("10.1.0.6", 5060)), Handset(story)
     looks_up(other, -5, 300)

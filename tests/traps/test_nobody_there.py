@@ -1,4 +1,4 @@
-"""A call that was answered with 480 or 408, since nobody was there, is why no line moves a minute later (F4)."""
+"""A call that failed because nobody was there (480, 408) is not the cause of a move minutes later (F4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ any_status = pytest.mark.parametrize("status", [480, 408, 500])
 
 
 def in_vain(phone: Handset, time: float, server: Endpoint, status: int) -> None:
-    """A call that comes to nothing: whatever status, the server has answered it."""
+    """A call that fails: whatever the status, the server has answered it."""
     asked = phone.ask(time, server, "INVITE")
     phone.told(time + 0.1, asked, 180)
     phone.told(time + 1, asked, status)
@@ -47,7 +47,7 @@ def test_a_return_after_it_is_a_return(court: Court, regime: str, status: int) -
 
 @any_status
 def test_r0_a_renewal_where_the_registration_lives_is_no_move(court: Court, status: int) -> None:
-    """It was diverted to the second server in the outage, and stays there (F5)."""
+    """The registration was diverted to the second server in the outage, and stays there (F5)."""
     phone = handset(granted=300)
     phone.register(phone.silence(240, P, "REGISTER"), S)
     phone.call(250, S)
@@ -60,7 +60,7 @@ def test_r0_a_renewal_where_the_registration_lives_is_no_move(court: Court, stat
 
 @any_status
 def test_r0_a_try_that_ends_so_was_refused(court: Court, status: int) -> None:
-    """It changes nothing of what is known of the line, but of the try."""
+    """The status decides the result of the try, and changes nothing else about the line."""
     phone = handset()
     phone.fail_over(300, registers=False)
     in_vain(phone, 400, P, status)

@@ -1,4 +1,4 @@
-"""Faults that something harmless beside them must not cover (reference-model.md 5): each was passed over once."""
+"""Faults that must not be covered by something harmless beside them (reference-model.md 5): each was missed once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OVERDUE, UNTRIED, SKIPPED = "overdue-failback", "primary-not-tried-first", "fail
 @any_regime
 @pytest.mark.parametrize("shown", ["an answer over long ago", "an answer over soon", "what is declared"])
 def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, regime: str, shown: str) -> None:
-    """B2: how long ago the phone was told of its servers when P failed makes its return due sooner at the most."""
+    """B2: the age of the DNS answer when P failed can only make the return due sooner."""
     phone = Handset(Story())
     if shown != "what is declared":
         looks_up(phone, {"an answer over long ago": -5, "an answer over soon": 187}[shown], TTL)
@@ -29,7 +29,8 @@ def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, r
 
 
 def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
-    """B1: what lies between two tries that were refused at once is not how long a phone waits for the second."""
+    """B1: the interval between two tries that were refused at once is not the time that the phone waits for the
+    second."""
     phone = handset(transport="tcp")
     for port, time in ((49_153, 300.0), (49_154, 345.0)):
         ends = (phone.place[0], port)
@@ -42,7 +43,7 @@ def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_try_in_vain_is_no_answer_that_the_capture_lacks(court: Court, transport: str) -> None:
-    """F3: by TCP nothing is sent again, but a 503 that the capture lacks would show by its place in the stream."""
+    """F3: over TCP nothing is retransmitted by SIP, but a missing 503 would leave a gap in the stream."""
     phone = handset(transport=transport)
     for time in (300.0, 400.0):
         if transport == "udp":
@@ -55,7 +56,8 @@ def test_a_try_in_vain_is_no_answer_that_the_capture_lacks(court: Court, transpo
 
 
 def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(court: Court) -> None:
-    """The call of line 2 was given up long before line 1 was answered: both are served at S, and S is passed over."""
+    """Both lines' unanswered calls at S had been given up before S answered each of them: S has recovered, and is
+    passed over."""
     story = Story()
     lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
     for number, phone in enumerate(lines):
@@ -69,7 +71,8 @@ def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(
 
 
 def test_what_another_line_called_in_vain_is_no_try_of_this_call(court: Court) -> None:
-    """B1: line 1 called a number when P fell silent; line 2, which has moved by a call of its own, calls it later."""
+    """B1: line 1 tried this number at P when P fell silent; line 2, which has moved by a call of its own, calls it
+    later without trying P."""
     story = Story()
     lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
     for number, phone in enumerate(lines):
@@ -80,7 +83,8 @@ def test_what_another_line_called_in_vain_is_no_try_of_this_call(court: Court) -
 
 
 def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court) -> None:
-    """B1: how long the phone may have waited for P (F2) is not known either, and excuses nothing."""
+    """B1: without settings, the time that the phone may wait for P (F2) is unknown as well, but that is not the reason
+    given."""
     phone = handset()
     phone.fail_over(300, registers=False)
     phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
@@ -91,7 +95,8 @@ def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court
 @pytest.mark.parametrize("numbered", ["together", "by server"])
 def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
         court: Court, regime: str, numbered: str) -> None:
-    """F11: a challenge is no final answer; and a REGISTER that removes does not repeat one that asks for a binding."""
+    """F11: a challenge does not conclude the try, and a REGISTER that removes a binding does not repeat one that
+    requests it."""
     phone = moved(regime, challenges=False)
     tried = phone.ask(RETURN, P, "REGISTER", expires=3600)
     phone.told(RETURN + 0.02, tried, 401, headers=CHALLENGE)
@@ -106,7 +111,7 @@ def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_the_answer_to_another_line_ends_no_try(court: Court, regime: str) -> None:
-    """F11: line 1 is back already when line 2, whose own REGISTER at P has no answer yet, gives up its binding at S."""
+    """F11: line 1 is back already. Line 2 gives up its binding at S while its own REGISTER at P is unanswered."""
     story = Story()
     second = moved(regime, story, user="1002", contact="sip:1002@10.1.0.5")
     first = moved(regime, story, contact="sip:1001@10.1.0.5")
@@ -121,7 +126,7 @@ def test_the_answer_to_another_line_ends_no_try(court: Court, regime: str) -> No
 
 @pytest.mark.parametrize("answered", [False, True], ids=["waits still", "has its answer"])
 def test_what_another_line_asks_the_challenger_takes_no_credentials_there(court: Court, answered: bool) -> None:
-    """F13: line 2 registers at P between the challenge to line 1 and the credentials, which go to S."""
+    """F13: line 2 registers at P after the challenge to line 1 and before line 1's credentials, which go to S."""
     story = Story()
     first, second = (handset(story, user=user, contact=f"sip:{user}@10.1.0.5", challenges=False)
                      for user in ("1001", "1002"))
@@ -140,7 +145,7 @@ def test_what_another_line_asks_the_challenger_takes_no_credentials_there(court:
 @pytest.mark.parametrize(("regime", "rule"), [("R0", UNTRIED), ("R1", OVERDUE), ("R2", OVERDUE), ("R3", OVERDUE)])
 @pytest.mark.parametrize("heals", [False, True], ids=["does not resolve", "resolves again"])
 def test_a_name_that_resolves_again_excuses_nothing(court: Court, regime: str, rule: str, heals: bool) -> None:
-    """B1: while P's name does not resolve it cannot be tried; what the phone is told later ends that."""
+    """B1: while P's name does not resolve, P cannot be tried; a later answer with an address ends that excuse."""
     phone = Handset(Story())
     looks_up(phone, -5)
     phone.register(0)
@@ -161,7 +166,7 @@ def _unregistered(phone: Handset) -> None:
 
 
 def _granted_nothing(phone: Handset) -> None:
-    """The next server takes the REGISTER, and grants no time: the call goes there all the same (F6)."""
+    """The next server accepts the REGISTER but grants 0 s; the phone calls there all the same (F6)."""
     asked = phone.ask(phone.silence(300), S, "REGISTER", expires=3600)
     phone.told(305.55, asked, 200, headers=f"Contact: <{phone.contact}>;expires=0\r\n")
     phone.call(306.5, S)
@@ -199,7 +204,8 @@ SINCE_LOG_IN: dict[str, Misdeed] = {
 
 @pytest.mark.parametrize("rule", SINCE_LOG_IN)
 def test_who_has_logged_in_long_ago_and_was_served_since_is_judged_as_ever(court: Court, rule: str) -> None:
-    """A log-in looks like a boot (reference-model.md 1). What is right or wrong since, a boot does not change."""
+    """A log-in looks like a boot (reference-model.md 1), but a boot does not change what is right or wrong
+    afterwards."""
     misdeed, settings, time, server = SINCE_LOG_IN[rule]
     found = court(_logged_in(misdeed), site(settings))
     assert [" ".join(said.split()[:4]) for said in found if rule in said] == [f"{time} {rule} 1001 {server}"]
@@ -212,7 +218,7 @@ def test_what_another_server_said_since_does_not_hide_that_the_log_in_was_served
 
 
 def _logged_in(misdeed: Callable[[Handset], None]) -> Story:
-    """Its user logs out, and in again after minutes; all is well for an hour, and then it errs."""
+    """The user logs out, and in again minutes later; all is well for almost an hour, and then `misdeed` follows."""
     phone = Handset(Story())
     for time in (-9000, -6500):
         phone.register(time)
@@ -226,8 +232,8 @@ def _logged_in(misdeed: Callable[[Handset], None]) -> Story:
 @pytest.mark.parametrize(("registered", "paced"), [((0, 45), False), ((0, 45, 90), True)], ids=["twice", "at a pace"])
 def test_who_registers_once_more_just_after_its_start_has_no_pace(
         court: Court, registered: tuple[int, ...], paced: bool) -> None:
-    """What rests on packets that are not there is left open where the line's renewals are missing; a second REGISTER
-    long before any renewal is due lets none be missed."""
+    """A verdict that rests on the absence of packets is left open where renewals of the line are missing. Two REGISTERs
+    long before any renewal is due set no interval, so no renewal can be missing."""
     phone = Handset(Story())
     for time in registered:
         phone.register(time)
@@ -238,7 +244,8 @@ def test_who_registers_once_more_just_after_its_start_has_no_pace(
 
 
 def test_a_controller_that_answers_prack_itself_loses_no_packet(court: Court) -> None:
-    """The far end's numbers leap at each call to the phone (RFC 3261 12.2.2), which says nothing of the capture."""
+    """The far end's CSeq skips a number in each call to the phone (RFC 3261 12.2.2), which does not show that the
+    capture lacks packets."""
     phone = handset()
     for time, server in ((100.0, P), (200.0, P), (315.0, S), (335.0, S)):
         call = f"from-far-{time:.0f}"

@@ -1,5 +1,5 @@
-"""A silent server is asked again where all others are known to have failed, or want to be left alone: the next in order
-is then the silent one (reference-model.md 1, *failure*; F1, F3)."""
+"""A silent server is tried again when all others are known to have failed, or sent Retry-After: the next in order is
+then the silent one (reference-model.md 1, *failure*; F1, F3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABOUT = ("failover-missing", "failover-skipped-server")
 
 @any_regime
 def test_both_servers_are_down(court: Court, regime: str) -> None:
-    """The site's uplink: the phone has asked S in vain, and asks P again after each wait."""
+    """The site's uplink is down: the phone has tried S in vain, and tries P again after each wait."""
     phone = handset(granted=300)
     phone.register(240)
     time = phone.silence(480, P, "REGISTER")

@@ -1,4 +1,4 @@
-"""Several phones at one address that look the same: what one does says nothing of the other."""
+"""Several phones at one address that look alike: what one does is no evidence about the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ any_transport = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
 def two(first: int, second: int, transport: str = "udp") -> tuple[Handset, Handset]:
-    """Two lines behind a NAT, with one private address and from these ports; they find P silent, one after the other.
+    """Two lines behind a NAT, with one private address and these public ports; they find P silent, one after the other.
     The first is in a call from 350 on."""
     story = Story()
     lines = [handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10", transport=transport)
@@ -34,7 +34,7 @@ def two(first: int, second: int, transport: str = "udp") -> tuple[Handset, Hands
 @any_transport
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_two_phones_with_one_private_address_behind_one_nat(court: Court, regime: str, transport: str) -> None:
-    """A carrier's NAT: to one server each has a port of its own, or a connection, and they speak in turns."""
+    """A carrier's NAT: towards one server each phone has its own port or connection, and their packets alternate."""
     assert accused(court(two(20001, 20002, transport)[0].story, minute(regime))) == []
 
 
@@ -47,7 +47,7 @@ def test_two_lines_of_one_phone_behind_a_nat(court: Court, regime: str, transpor
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_two_lines_of_one_phone_whose_nat_forgot_its_port(court: Court, regime: str) -> None:
-    """From then on both have the new one."""
+    """From then on both lines have the new port."""
     story = Story()
     lines = [handset(story, user=user, place=(BEHIND, 20001), contact=f"sip:{user}@192.168.1.10")
              for user in ("1001", "1002")]
@@ -65,8 +65,8 @@ def test_two_lines_of_one_phone_whose_nat_forgot_its_port(court: Court, regime: 
 
 
 def beside_a_call(court: Court, regime: str, ports: tuple[int, int], comes: str) -> list[str]:
-    """Two lines with one private address behind a NAT, each registered once. The first moves to S and is in a call
-    there from 305 to 420; meanwhile the second comes to S, as it may, and goes back."""
+    """Two lines with one private address behind a NAT. The first registers once, moves to S, and is in a call there
+    from 305 to 420; meanwhile the second comes to S, as it may, and goes back."""
     story = Story()
     lines = [Handset(story, user=user, place=(BEHIND, port), contact=f"sip:{user}@192.168.1.10")
              for user, port in zip(("1001", "1002"), ports, strict=True)]
@@ -94,22 +94,22 @@ def beside_a_call(court: Court, regime: str, ports: tuple[int, int], comes: str)
 @pytest.mark.parametrize("comes", ["appears", "fails", "moves"])
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_two_phones_with_one_private_address_that_hardly_speak(court: Court, regime: str, comes: str) -> None:
-    """They register each once and from its own port, so that not even their turns tell them apart."""
+    """Each registers once, from its own port, so that their packets do not even alternate to tell them apart."""
     assert beside_a_call(court, regime, (20001, 20002), comes) == []
     assert beside_a_call(court, regime, (20001, 20001), comes) == ["failback-during-call"]
 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_one_phone_whose_nat_forgot_its_port_between_its_lines(court: Court, regime: str) -> None:
-    """Both ask again from one port, which shows it."""
+    """Both lines register again from one port, which shows that it is one phone."""
     assert beside_a_call(court, regime, (20001, 20002), "both ask again") == ["failback-during-call"]
 
 
 @pytest.mark.parametrize("port", [20001, 20002])
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_shared_line_behind_one_nat(court: Court, regime: str, port: int) -> None:
-    """Two phones have one AOR and one private address; a border controller gives both one port, a NAT each its own. The
-    first is in a call when the second returns."""
+    """Two phones have one AOR and one private address. A border controller gives both one port, NATs give each its own.
+    The first phone is in a call when the second returns."""
     first, second = sharing(port)
     for number, phone in enumerate((first, second)):
         phone.register(0)
@@ -119,7 +119,7 @@ def test_a_shared_line_behind_one_nat(court: Court, regime: str, port: int) -> N
 
 
 def accused_when_one_returns(court: Court, first: Handset, second: Handset, regime: str) -> list[str]:
-    """The second does, while the first is in a call; then the first."""
+    """The second returns while the first is in a call; the first returns after it."""
     asked = first.ask(350, S, "INVITE")
     first.told(351, asked, 200, headers="Contact: <sip:2000@10.0.0.2>\r\n")
     first.acknowledge(351.1, asked)
@@ -130,7 +130,7 @@ def accused_when_one_returns(court: Court, first: Handset, second: Handset, regi
 
 
 def sharing(port: int = 20001) -> tuple[Handset, Handset]:
-    """Two phones of one shared line; with one port nothing but the Call-IDs of their REGISTERs tells them apart."""
+    """Two phones of one shared line; if they have one port, only the Call-IDs of their REGISTERs tell them apart."""
     story = Story()
     first, second = (Handset(story, place=(BEHIND, own), contact="sip:1001@192.168.1.10", registration=call_id)
                      for own, call_id in ((20001, "a@192.168.1.10"), (port, "b@192.168.1.10")))
@@ -170,7 +170,7 @@ def test_a_shared_line_behind_one_nat_of_which_one_phone_stays_at_the_primary(co
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_shared_line_behind_one_nat_whose_phones_began_at_two_servers(court: Court, regime: str) -> None:
-    """The one at P comes to S, where the other is."""
+    """The phone at P comes to S, where the other already is."""
     first, second = sharing()
     first.register(0)
     second.register(20, S)
@@ -197,8 +197,8 @@ COMES_UP = pytest.mark.parametrize("comes", [312, 336, None])
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_shared_line_behind_one_nat_whose_second_phone_is_seen_late(court: Court, regime: str, comes: int | None
                                                                       ) -> None:
-    """It registers at the secondary soon after the first, or later, or comes back to the primary before it was ever
-    seen: the first one's Call-ID comes again only after that."""
+    """The second phone registers at the secondary soon after the first, or later, or returns to the primary without
+    having been seen before; the first phone's Call-ID appears again only after that."""
     first, second = sharing()
     first.register(0)
     first.fail_over(300)
@@ -211,7 +211,7 @@ def test_a_shared_line_behind_one_nat_whose_second_phone_is_seen_late(court: Cou
 @pytest.mark.parametrize("agent", [None, "PolycomVVX-VVX_500-UA/4.0.1.13681_0004f2000001"])
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_one_phone_that_takes_another_call_id(court: Court, regime: str, agent: str | None, comes: int | None) -> None:
-    """It has logged out and in again, or shows by its MAC that it is one."""
+    """It has logged out and in again, or its MAC shows that it is one phone."""
     phone, _ = sharing()
     phone.agent = agent or phone.agent
     phone.register(0)

@@ -1,4 +1,4 @@
-"""Two networks use the same private addresses, and one tap sees both: two phones at one address, which look alike."""
+"""Two networks use the same private addresses, and one tap sees both: two phones at one address that look alike."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DURING = "failback-during-call"
 
 @dataclass
 class TwoNetworks(Story):
-    """What passes the tap; `mac` is of whom the phones' packets come from."""
+    """What passes the tap; `mac` is the source MAC of the phones' packets."""
 
     mac: str = ""
-    networks: dict[str, tuple[int, ...]] = field(default_factory=dict)   # VLANs by `mac`, where those are names alone
+    networks: dict[str, tuple[int, ...]] = field(default_factory=dict)   # VLANs by `mac`, which is then only a name
 
     def put(self, time: float, packet: bytes, source: Endpoint, destination: Endpoint, what: str = "") -> None:
         vlans = self.networks.get(self.mac, ())
@@ -31,7 +31,7 @@ class TwoNetworks(Story):
 
 
 def two(macs: tuple[str, str], vlans: tuple[tuple[int, ...], ...] = ()) -> TwoNetworks:
-    """Both register, and renew; both move to S. One returns in its time, while the other one is in a call."""
+    """Both phones register, renew, and move to S. One returns when due, while the other is in a call."""
     story = TwoNetworks(networks=dict(zip(macs, vlans, strict=False)))
     here = Handset(story, domain="a.example.com", registration="a")
     there = Handset(story, domain="b.example.com", registration="b", calls=100)
@@ -66,7 +66,8 @@ def test_nor_does_it_where_the_networks_are_vlans_behind_one_router(
 
 @pytest.mark.parametrize("vlans", [((10,), (10,)), ((10,), ()), ((0,), (10,)), ((10,), (20, 10))])
 def test_what_comes_with_and_without_a_tag_may_be_one_phone_s(court: Court, vlans: tuple[tuple[int, ...], ...]) -> None:
-    """A tap may show packets of one phone by either side of a switch; a tag with the number 0 is for priority alone."""
+    """A tap may show packets of one phone from either side of a switch; a tag with VLAN ID 0 only carries a
+    priority."""
     assert [said.split()[1] for said in accused(court(two(ROUTERS, vlans), minute("R2")))] == [DURING]
 
 

@@ -1,4 +1,4 @@
-"""The plain story, right and wrong, and the same faults in all surroundings."""
+"""The plain story, told right and wrong, and the same faults in all kinds of networks."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ surrounded = pytest.mark.parametrize("dress", SURROUNDINGS, ids=lambda dress: dr
 
 
 def finds_it_dead(phone: Handset) -> None:
-    """P says nothing from 300 on; over TCP it resets the connection, and refuses another."""
+    """From 300 on P is silent; over TCP it resets the connection, and refuses a new one."""
     if phone.transport == "tcp":
         phone.story.reset(299, P, phone.place)
         phone.place = ("10.1.0.5", 49_153)
@@ -151,7 +151,7 @@ def test_both_faults_over_ipv6(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_both_faults_among_three_servers(court: Court, regime: str) -> None:
-    """P and S silent; the line calls at T at once, registers later, and tries S before the minute is over."""
+    """P and S are silent. The line calls at T at once, registers there later, and tries S before the minute is over."""
     phone = handset()
     time = phone.silence(phone.silence(300), S, "REGISTER")
     phone.call(time, T, 4)
@@ -163,8 +163,8 @@ def test_both_faults_among_three_servers(court: Court, regime: str) -> None:
 
 @any_regime
 def test_the_early_return_is_found_after_all_that_is_no_return(court: Court, regime: str) -> None:
-    """Keepalives, calls to the phone, old dialogs and retransmissions hide nothing; in R2 the BYE to the failed server
-    is a fault of its own (F9)."""
+    """Keepalives, calls to the phone, old dialogs and retransmissions must hide nothing; in R2 the BYE to the failed
+    server is a fault of its own (F9)."""
     phone = handset()
     old = phone.ask(260, P, "INVITE")
     phone.told(261, old, 200)
@@ -214,7 +214,7 @@ def test_the_second_server_refuses_and_is_called_all_the_same(court: Court, regi
 @gated_regime
 @pytest.mark.parametrize("answer", [200, 401, 403])
 def test_the_call_that_does_not_wait_for_the_answer(court: Court, regime: str, answer: int) -> None:
-    """REGISTER and INVITE leave together; the answer that comes later shows that there was none before."""
+    """REGISTER and INVITE leave together: when the call left, there was no answer yet."""
     phone = handset()
     time = phone.silence(300)
     asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)

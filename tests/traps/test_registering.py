@@ -1,4 +1,5 @@
-"""Registrations that end, are refused, granted for nothing, or removed: what the tables' scenarios cannot say."""
+"""Registrations that expire, are refused, granted for no time, or removed: what the tables' scenarios cannot
+express."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ NOTHING, LAPSED, LEFT, TWICE = (
 
 
 def short(story: Story | None = None, **known: Any) -> Handset:
-    """A phone whose registration at P ends at 600."""
+    """A phone whose registration at P expires at 600."""
     phone = Handset(story or Story(), granted=600, **known)
     phone.register(0, challenged=False)
     return phone
@@ -43,7 +44,7 @@ def test_a_200_without_contact_is_the_server_s_fault(court: Court) -> None:
 def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(
     court: Court, kept: int, found: list[str]
 ) -> None:
-    """The 200 lists no Contact within its first 420 bytes; whether it does later only the whole one tells."""
+    """The first 420 bytes of the 200 hold no Contact; only the whole message shows whether one follows."""
     phone = Handset(Story(snaplen=kept))
     phone.told(0.1, phone.ask(0, P, "REGISTER", expires=3600), 200, headers=LONG)
     assert Court(court.folder, [NOTHING])(phone.story, minute("R1")) == found
@@ -52,7 +53,7 @@ def test_a_200_cut_by_the_snap_length_says_nothing_about_its_contact(
 @any_regime
 @pytest.mark.parametrize("kept", [420, 2000])
 def test_a_200_cut_by_the_snap_length_may_have_granted_less(court: Court, kept: int, regime: str) -> None:
-    """S grants two minutes, and after one the phone may renew, which in this mode is its time to return (B3)."""
+    """S grants two minutes. After one minute the phone may renew, which in this mode is when it returns (B3)."""
     phone = handset(Story(snaplen=kept), challenges=False)
     phone.granted = 3600
     time = phone.silence(300)
@@ -82,7 +83,8 @@ def test_a_query_for_bindings_asks_for_nothing(court: Court) -> None:
 
 
 def test_a_registration_at_the_branch_is_one(court: Court) -> None:
-    """P's has run out, but the line is registered with the branch server, of another entry: anywhere is anywhere."""
+    """The registration at P has expired, but the line is registered with the branch server, which is of another entry:
+    a registration anywhere counts."""
     phone = short()
     phone.granted = 3600
     phone.register(100, BRANCH)
@@ -103,7 +105,7 @@ def test_a_registration_of_the_other_line_is_not_this_one_s(court: Court) -> Non
 
 
 def test_a_renewal_in_a_hole_between_two_captures(court: Court) -> None:
-    """Two captures with an hour between them: the line has renewed unseen."""
+    """An hour lies between the two captures: the line has renewed unseen."""
     phone = short()
     phone.call(3600)
     phone.register(3700)
@@ -121,7 +123,7 @@ def test_where_packets_are_missing_the_renewal_may_be_one_of_them(court: Court) 
 
 
 def test_the_server_s_silence_about_a_renewal_is_not_the_line_s_fault(court: Court) -> None:
-    """The renewal runs out without any answer, the phone waits half a minute, and its user calls meanwhile."""
+    """The renewal times out, the phone waits half a minute, and meanwhile its user calls."""
     phone = short()
     phone.silence(540, P, "REGISTER")
     phone.silence(590, P, "REGISTER")
@@ -153,7 +155,7 @@ def test_the_diverted_call_under_a_new_call_id_is_the_same_call(court: Court) ->
 
 @pytest.mark.parametrize(("declared", "reason"), [("entry", "loss-nearby"), (None, "entry-unknown")])
 def test_the_second_registration_where_much_is_not_known(court: Court, declared: str | None, reason: str) -> None:
-    """Packets are missing, or nobody said which servers belong together."""
+    """Packets are missing, or the site file does not say which servers belong together."""
     phone = handset()
     start = phone.silence(300)
     phone.register(start, S)
@@ -186,12 +188,13 @@ def test_the_other_line_of_the_phone_works_on(court: Court) -> None:
     assert not [one for one in accused(said) if LEFT in one]
 
 
-# -- a REGISTER without Contact, which asks what is registered (RFC 3261 10.2.3)
+# -- a REGISTER without Contact, which queries the bindings (RFC 3261 10.2.3)
 
 @pytest.mark.parametrize("call_id", [None, "fetch@10.1.0.5"])
 @any_regime
 def test_who_only_asks_at_the_first_server_has_not_returned(court: Court, regime: str, call_id: str | None) -> None:
-    """At 330 that is too early for a return, and no return: the next call is at S still, and at 366 it goes back."""
+    """The query at 330 would be too early for a return, but is none: the next call still goes to S, and the line
+    returns at 366."""
     phone = moved(regime)
     phone.fetch(330, P, call_id=call_id)
     phone.call(340, S)
@@ -203,7 +206,7 @@ def test_who_only_asks_at_the_first_server_has_not_returned(court: Court, regime
 
 
 def test_who_returns_too_early_does_so_whatever_it_asked_before(court: Court) -> None:
-    """The control."""
+    """The control: a real return after the query is found."""
     phone = moved("R2")
     phone.fetch(330, P)
     phone.register(336, P)
@@ -211,7 +214,7 @@ def test_who_returns_too_early_does_so_whatever_it_asked_before(court: Court) ->
 
 
 def test_what_is_asked_for_is_not_renewed(court: Court) -> None:
-    """The registration ends at 600, whatever the 200 says that came before."""
+    """The registration expires at 600, whatever the 200 to the query says before that."""
     phone = short()
     phone.fetch(590, P)
     phone.call(640)

@@ -1,5 +1,6 @@
-"""R0: a registration that an outage has brought to the second server is renewed there, wherever the line works (F5).
-No REGISTER goes to the first server again, so its silence there stands; renewals are no moves for that."""
+"""R0: a registration that an outage has brought to the second server is renewed there, wherever the line works (F5). As
+no REGISTER goes to the first server again, its unanswered REGISTER remains the last; that does not make renewals
+moves."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ WENT_AND_CAME = ["failover timeout", "failback duration"]
 
 
 def diverted(listed: str | None = None) -> Handset:
-    """Its REGISTER found P silent at 240 and went to S; its calls are at P again since 366."""
+    """A phone whose REGISTER found P silent at 240 and went to S; its calls have gone to P again since 366."""
     phone = handset(granted=300)
     phone.register(phone.silence(240, P, "REGISTER"), S, listed=listed)
     phone.call(250, S)
@@ -36,7 +37,7 @@ def test_while_a_call_rings_at_the_first_server(court: Court) -> None:
 
 
 def test_after_a_call_that_was_sent_twice(court: Court) -> None:
-    """Half a second is no silence (F2), whatever the answer."""
+    """Half a second is too short for a timeout (F2), whatever the answer."""
     phone = diverted()
     asked = phone.ask(484.0, P, "INVITE")
     phone.again(484.5, asked)
@@ -48,7 +49,7 @@ def test_after_a_call_that_was_sent_twice(court: Court) -> None:
 
 
 def test_where_the_controller_shows_the_phone_another_contact(court: Court) -> None:
-    """How long the registration lasts, the 200 does not say for the phone's own (F6)."""
+    """The 200 does not say how long the registration lasts for the phone's own Contact (F6)."""
     there = "<sip:1001-ab12@10.0.0.2>;expires=300"
     phone = diverted(there)
     phone.register(485.5, S, listed=there)
@@ -57,7 +58,7 @@ def test_where_the_controller_shows_the_phone_another_contact(court: Court) -> N
 
 
 def test_after_a_start_in_the_outage(court: Court) -> None:
-    """The first server has never heard of its registration, which is no refusal."""
+    """The first server has never received a registration from the phone, which is no refusal."""
     phone = Handset(Story(), granted=300)
     phone.register(phone.silence(240, P, "REGISTER"), S)
     phone.call(320, P)
@@ -69,7 +70,7 @@ def test_after_a_start_in_the_outage(court: Court) -> None:
 @pytest.mark.parametrize(("method", "move"), [
     ("REGISTER", "failover other-response"), ("INVITE", "failback duration")])
 def test_minutes_after_the_second_server_answered_500(court: Court, method: str, move: str) -> None:
-    """What a registration was answered drives the line back; a call is answered so where nobody is there (F4)."""
+    """A 500 to a REGISTER moves the line back; a call may get one because nobody is there (F4)."""
     phone = diverted()
     phone.register(500, S)
     phone.call(510, S)

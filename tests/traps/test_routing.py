@@ -1,4 +1,4 @@
-"""Requests that go elsewhere and are no failover, or no failback."""
+"""Requests that go to another server and are neither failover nor failback."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_emergency_calls_go_wherever_they_can(court: Court, regime: str, number:
 ], ids=["112", "911", "another", "112-where-others-are-stated", "stated"])
 def test_112_and_911_are_emergency_numbers_where_none_are_stated(
         court: Court, number: str, stated: list[str] | None, judged: bool) -> None:
-    """By the dial plan of a phone they go to a server of their own, which may be S."""
+    """By a phone's dial plan they go to a server of their own, which may be S."""
     phone = moved("R0")
     phone.call(370, S, 4, to=f"sip:{number}@pbx.example.com")
     court.about = ("primary-not-tried-first",)
@@ -91,8 +91,8 @@ def test_numbers_that_provisioning_files_route_as_emergency_calls_are_none_to_ju
     ("10.0.0.1", "10.0.0.2"), ("sbc1.example.com", "sbc2.example.com"), ("b.example.net", "b.example.net"),
 ], ids=["address", "name", "another-domain"])
 def test_a_transfer_to_a_uri_goes_where_that_leads(court: Court, regime: str, hosts: tuple[str, str]) -> None:
-    """The far end of a call at S transfers the phone to somebody at P, and later one to somebody at S: an SBC writes
-    its own address or name into Refer-To, and the phone resolves that URI by itself."""
+    """The far end of a call at S transfers the phone to somebody at P, and later to somebody at S: an SBC writes its
+    own address or name into Refer-To, and the phone resolves that URI separately."""
     phone = moved(regime)
     for time, server, host in ((EARLY, P, hosts[0]), (345, S, hosts[1])):
         there = {"uri": f"sip:3000@{host}", "to": f"sip:3000@{host}"}
@@ -110,7 +110,7 @@ def test_a_transfer_to_a_uri_goes_where_that_leads(court: Court, regime: str, ho
 @any_regime
 @pytest.mark.parametrize(("later", "excused"), [(45.0, True), (70.0, False)])
 def test_a_transfer_may_take_its_user_a_while(court: Court, regime: str, later: float, excused: bool) -> None:
-    """A call to another domain, a minute after a REFER at the most, may be the one that it asked for."""
+    """A call to another domain within a minute of a REFER may be the one that the REFER requested."""
     phone = moved(regime)
     asked = phone.ask(309, S, "INVITE")
     phone.told(310, asked, 200)
@@ -142,8 +142,8 @@ def test_where_all_is_named_by_address_that_excuses_nothing(court: Court, regime
 @any_regime
 @pytest.mark.parametrize("method", ["SUBSCRIBE", "PUBLISH", "MESSAGE", "REFER"])
 def test_what_is_for_a_uri_at_a_server_goes_there(court: Court, regime: str, method: str) -> None:
-    """A collector of reports, a parking lot or a conference that shares the address of a server: none of what goes
-    there says where the line works."""
+    """A report collector, a parking lot or a conference that shares an address with a server: requests to it do not
+    show where the line works."""
     event = "Event: vq-rtcpxr\r\n"
     phone = handset()
     time = phone.silence(300)
@@ -156,7 +156,7 @@ def test_what_is_for_a_uri_at_a_server_goes_there(court: Court, regime: str, met
 
 @any_regime
 def test_a_call_that_is_picked_up_goes_where_its_uri_leads(court: Court, regime: str) -> None:
-    """A NOTIFY has told the phone of the call, and by what name it is reached (RFC 4235)."""
+    """A NOTIFY told the phone of the call, and of the name at which to reach it (RFC 4235)."""
     phone = moved(regime)
     phone.call(EARLY, P, 4, to="sip:3000@sbc1.example.com", headers="Replaces: a@b;to-tag=1;from-tag=2\r\n")
     returns(phone, regime)
@@ -174,7 +174,7 @@ def test_the_name_of_a_server_alone_excuses_nothing(court: Court, regime: str, d
 
 @any_regime
 def test_the_dial_plan_sends_calls_elsewhere(court: Court, regime: str) -> None:
-    """P answers all along: a call at S is no failover, the next one at P no failback."""
+    """P answers throughout: a call at S is no failover, and the next one at P no failback."""
     phone = handset()
     for time in (100, 110, 120):
         phone.call(time, S, 4, to="sip:0049@pbx.example.com")
@@ -224,7 +224,7 @@ def test_r1_refreshes_the_old_binding_when_it_has_lapsed(court: Court) -> None:
 
 @pytest.mark.parametrize("what", ["ringing", "slow", "inside"])
 def test_r1_keeps_its_binding_at_the_second_server(court: Court, what: str) -> None:
-    """A call that rings at P, or a BYE without answer, does not make the refresh at S a failover."""
+    """Neither a call that rings at P nor a BYE without answer turns the refresh at S into a failover."""
     phone = moved("R1")
     returns(phone, "R1", RETURN)
     if what == "inside":
@@ -244,7 +244,7 @@ def test_r1_keeps_its_binding_at_the_second_server(court: Court, what: str) -> N
 
 
 def test_r0_the_one_called_by_way_of_the_second_server_is_busy(court: Court) -> None:
-    """That answer, too, may have been the move, and started the timer."""
+    """The 486 from S may have been the move, too, and have started the timer."""
     phone = handset(granted=75)
     phone.register(240)
     asked = phone.ask(phone.silence(300), S, "INVITE")
@@ -270,7 +270,7 @@ def test_r0_registers_at_the_first_server_whatever_its_calls_do(court: Court) ->
 @any_regime
 @pytest.mark.parametrize("how", ["silence", "icmp", "refusal", "503"])
 def test_the_second_server_fails_in_its_turn(court: Court, regime: str, how: str) -> None:
-    """Back to the head of the list, long before the minute is over."""
+    """The line goes back to the head of the list long before the minute is over."""
     phone = moved(regime)
     time = 320.0
     if how == "silence":
@@ -306,7 +306,7 @@ def test_a_failed_try_returns_to_its_own_server(court: Court, regime: str) -> No
 
 @any_regime
 def test_a_failed_try_ends_at_the_server_between(court: Court, regime: str) -> None:
-    """P and S silent, the line works at T; when it is time P is tried, and S takes the line."""
+    """P and S are silent, and the line works at T. When the return is due, P is tried in vain, and S takes the line."""
     phone = handset()
     time = phone.silence(300)
     time = phone.silence(time, S, "INVITE" if regime == "R0" else "REGISTER")
@@ -348,7 +348,8 @@ def test_a_move_on_an_answer_that_may_be_no_failure(court: Court, regime: str, s
 
 @gated_regime
 def test_a_move_while_a_call_rings_at_the_working_server(court: Court, regime: str) -> None:
-    """INVITE with a 1xx and then silence is open as well; here the far end's telephone just rings."""
+    """Silence after a provisional response also leaves it open whether the server failed; here the far end's phone just
+    rings."""
     phone = handset()
     asked = phone.ask(290, P, "INVITE")
     phone.told(290.1, asked, 180)

@@ -1,5 +1,5 @@
-"""Phones and servers on one segment: of an attempt to reach a server that is dead, only what asks for its hardware
-address is to be seen (ARP, neighbour discovery)."""
+"""Phones and servers on one segment: the only trace of a try at a dead server is the request for its hardware address
+(ARP, neighbour discovery)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ROUTER = "10.0.0.254"
 
 @dataclass
 class Seeker(Handset):
-    """A handset that seeks a server before it sends, or has it sought by `router` (address, MAC); `answered` or in
-    vain."""
+    """A handset that resolves a server's hardware address before it sends, or has `router` (address, MAC) do so. The
+    request is `answered`, or in vain."""
 
     answered: bool = False
     router: tuple[str, str] | None = None
-    others: bool = False      # the other server, and somebody who watches them, seek it as well
+    others: bool = False      # the other server, and a monitoring host, look for it as well
 
     def seek(self, time: float, server: Endpoint) -> float:
-        """When it goes on."""
+        """Returns when the phone goes on."""
         host, mac = self.router or (self.place[0], OWN_MAC)
         if self.others:
             self.story.seek(time - 1.5, "10.0.0.200", server[0], mac=FAR_MAC)
@@ -35,27 +35,27 @@ class Seeker(Handset):
 
 
 def each_call_tries(phone: Seeker, regime: str, first: Endpoint, second: Endpoint) -> None:
-    """newRequests: P is off, and each call seeks it before it goes to S."""
+    """newRequests: P is off, and each call looks for it before it goes to S."""
     phone.fail_over(300, first, second, registers=regime != "R0")
     for time in (500, 700):
         phone.call(phone.seek(time, first), second)
 
 
 def each_minute_tries(phone: Seeker, regime: str, first: Endpoint, second: Endpoint) -> None:
-    """duration: P is off, and is sought when the minute is over."""
+    """duration: P is off, and the phone looks for it once the minute is over."""
     phone.fail_over(300, first, second, registers=regime != "R0")
     for time in (368, 700, 900):
         phone.call(phone.seek(time, first), second)
 
 
 def goes_back_at_once(phone: Seeker, regime: str, first: Endpoint, second: Endpoint) -> None:
-    """duration: S goes off in its turn, and the phone is back at P after half a minute."""
+    """duration: S goes off in its turn, and the phone is back at P half a minute after its move."""
     phone.fail_over(300, first, second, registers=regime != "R0")
     returns(phone, regime, phone.seek(330, second), first)
 
 
 def moves(phone: Seeker, regime: str, first: Endpoint, second: Endpoint) -> None:
-    """Nothing else is seen of the failover."""
+    """The address requests are all that is seen of the failure."""
     returns(phone, regime, phone.seek(300, first), second)
 
 

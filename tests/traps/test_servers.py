@@ -1,4 +1,4 @@
-"""Which servers a line has, and how it speaks to them."""
+"""Which servers a line has, and how it communicates with them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_servers_of_equal_priority(court: Court, regime: str) -> None:
 
 @any_regime
 def test_dns_alone_tells_of_the_servers(court: Court, regime: str) -> None:
-    """Settings given by --set, no site file: the list is that of the SRV answer."""
+    """Settings come from --set, without a site file: the list is that of the SRV answer."""
     told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], **MINUTE}.items())
     phone = Handset(Story())
     looks_up(phone, -1)
@@ -88,7 +88,7 @@ OTHER_LISTS = pytest.mark.parametrize(
 
 
 def goes_by_its_own_list(phone: Handset, regime: str, order: tuple[int | None, int | None]) -> None:
-    """Back at once where P alone is listed, or stays at S."""
+    """The phone returns early if P is still listed; otherwise it stays at S."""
     if order[0] is not None:
         returns(phone, regime, EARLY)
     else:
@@ -101,8 +101,8 @@ def goes_by_its_own_list(phone: Handset, regime: str, order: tuple[int | None, i
 @OTHER_LISTS
 def test_dns_gives_another_list_than_the_declared_one(
         court: Court, regime: str, order: tuple[int | None, int | None]) -> None:
-    """Servers are declared by address, as a static cache has them; what the phone resolves counts more. That it was
-    told another order leaves open what rests on the order."""
+    """Servers are declared by address, as in a static cache; what the phone resolves takes precedence. Since it was
+    given another order, what depends on the order is left open."""
     phone = handset()
     looks_up(phone, -2)
     looks_up(phone, -1, order=order)
@@ -118,7 +118,7 @@ def test_dns_gives_another_list_than_the_declared_one(
 @any_mode
 def test_dns_gives_another_list_than_before(
         court: Court, regime: str, mode: str, order: tuple[int | None, int | None]) -> None:
-    """So far the phone resolved what is declared by address: it goes by DNS, which has another list now."""
+    """So far DNS gave the phone what is declared by address: it goes by DNS, which now has another list."""
     phone = handset()
     looks_up(phone, -1)
     phone.fail_over(300, registers=regime != "R0")
@@ -130,7 +130,8 @@ def test_dns_gives_another_list_than_before(
 @any_regime
 @any_mode
 def test_dns_gives_another_list_by_other_names_than_before(court: Court, regime: str, mode: str) -> None:
-    """Two domains lead to the servers; one gets another order by new targets, whose addresses come an answer later."""
+    """Two domains lead to the servers. One gets another order through new target names, whose addresses arrive one
+    answer later."""
     phone = handset()
     looks_up(phone, -2, owner="_sip._udp.branch.example.com.")
     looks_up(phone, -1)
@@ -157,7 +158,8 @@ def test_dns_that_says_what_is_declared_puts_nothing_in_doubt(court: Court, regi
 
 @any_regime
 def test_another_phone_gets_another_list(court: Court, regime: str) -> None:
-    """Each site has its own view of the zone, or the zone has changed: who has an answer that lives goes by it."""
+    """Each site has its own view of the zone, or the zone has changed: a phone goes by its own answer while that is
+    valid."""
     told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], "failBack.mode": "newRequests"}.items())
     one = Handset(Story())
     other = Handset(one.story, user="1002", place=("10.1.0.6", 5060))
@@ -188,7 +190,7 @@ def test_addresses_of_one_name_take_turns(court: Court, regime: str) -> None:
 @any_regime
 @pytest.mark.parametrize("later", [None, 250, 306, 320])
 def test_the_return_comes_with_the_end_of_the_dns_answer(court: Court, regime: str, later: int | None) -> None:
-    """B2: the last answer seen before the failover ends at 400; what is looked up after it changes nothing."""
+    """B2: the last answer seen before the failover expires at 400; lookups after the failover change nothing."""
     names = {"entries": {"sbc": {"servers": [{"name": "sbc1.example.com", "address": P[0]},
                                              {"name": "sbc2.example.com", "address": S[0]}]}},
              "lines": [{"match": {}, "entry": "sbc", "settings": {**REGIMES[regime], "failBack.mode": "DNSTTL"}}]}
@@ -209,7 +211,8 @@ def test_the_return_comes_with_the_end_of_the_dns_answer(court: Court, regime: s
 def test_servers_that_a_list_in_dns_leads_to_live_no_longer_than_that(
     court: Court, regime: str, says: str, srv: int, addresses: int, early: bool
 ) -> None:
-    """B2: the TTL is the smallest of the chain by which the phone has its servers, however the site file names them."""
+    """B2: the TTL is the smallest in the chain of answers that led the phone to its servers, however the site file
+    names these."""
     servers = [{"name": f"sbc{number}.example.com", "address": place[0]} for number, place in enumerate((P, S), 1)]
     entry = {"servers": [{kind: server[kind] for kind in ("name", "address") if kind in says} for server in servers]}
     declared = {"entries": {"sbc": {**entry, "dns_ttl": 3600}},
@@ -243,7 +246,7 @@ def test_moving_between_entries_is_fallback(court: Court, regime: str) -> None:
     {"entry": ["sbc", "turned"]}, {"entry": ["sbc"]}], ids=["two entries", "one entry"])
 @any_regime
 def test_entries_with_the_same_servers_in_another_order(court: Court, regime: str, declared: dict[str, Any]) -> None:
-    """Two sites that stand in for each other: the line registers with the head of each list, and nothing has failed."""
+    """Two sites that back each other up: the line registers with the head of each list, and nothing has failed."""
     told = minute(regime)
     told["entries"]["turned"] = [{"address": S[0]}, {"address": P[0]}]
     told["lines"][0] |= declared
@@ -301,7 +304,7 @@ def test_another_port_of_the_same_server_is_no_move(court: Court, regime: str) -
 
 @any_regime
 def test_servers_of_nobodys_list(court: Court, regime: str) -> None:
-    """A paging server, a presence server, a direct call: not the line's entry."""
+    """A paging server, a presence server, a direct call: none of them is in the line's entry."""
     phone = handset()
     phone.silence(290, P, "PUBLISH")
     phone.call(300, ("10.66.0.1", 5060))
@@ -315,8 +318,8 @@ def test_servers_of_nobodys_list(court: Court, regime: str) -> None:
 @any_regime
 @pytest.mark.parametrize("agent", [None, VVX], ids=["silent-about-itself", "passes-the-agent-on"])
 def test_the_registrar_behind_the_servers_is_no_phone(court: Court, regime: str, agent: str | None) -> None:
-    """The tap sees both sides of P and S: they pass REGISTERs on to a switch, which calls through P and, while that is
-    silent, through S. It is a server by what it answers, whoever answers its calls."""
+    """The tap sees both sides of P and S: they pass REGISTERs on to a switch, which calls through P and, while P is
+    silent, through S. What it answers shows that it is a server, whoever answers its calls."""
     phone = handset()
     switch = Handset(phone.story, user="2000", place=SWITCH, agent=agent)
     for server, time in ((P, 0.001), (P, 0.01), (S, 20)):
@@ -361,7 +364,7 @@ def test_tcp_preferred_falls_back_to_udp_at_the_same_server(court: Court, regime
 
 @any_regime
 def test_a_connection_closed_and_opened_again_a_minute_later(court: Court, regime: str) -> None:
-    """persistentConnection=0: an end of a connection is no failure."""
+    """persistentConnection=0: the end of a connection is no failure."""
     phone = handset(transport="tcp")
     for time in (60, 120, 180):
         phone.story.reset(time, P, phone.place)
@@ -376,7 +379,7 @@ def test_a_connection_closed_and_opened_again_a_minute_later(court: Court, regim
 @any_regime
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_connection_that_was_reset_at_rest_may_be_why_the_line_moved(court: Court, regime: str, ended: bool) -> None:
-    """F1: a RST since its last answer speaks against a server, though nothing was open there."""
+    """F1: a RST since its last answer is evidence of failure, though no request was open."""
     phone = handset(transport="tcp")
     phone.call(100, P)
     if ended:
@@ -395,7 +398,7 @@ def test_a_connection_that_was_reset_at_rest_may_be_why_the_line_moved(court: Co
 def test_a_working_server_whose_connection_was_dropped_at_rest(
     court: Court, regime: str, ending: str | None
 ) -> None:
-    """It may have failed, though nothing was asked of it; the same return is premature where it was not."""
+    """The server may have failed, though no request was open; if nothing was dropped, the same return is premature."""
     phone = handset(transport="tcp")
     phone.place = ("10.1.0.5", 49_152)
     phone.story.syn(299, phone.place, P)
@@ -416,7 +419,7 @@ def test_a_working_server_whose_connection_was_dropped_at_rest(
 
 @any_regime
 def test_a_503_cut_by_the_snap_length_may_ask_to_be_left_alone(court: Court, regime: str) -> None:
-    """F3: while a Retry-After runs no mode wants a try."""
+    """F3: in no mode is a try due while a Retry-After runs."""
     long = "X-Long: " + 300 * "x" + "\r\nRetry-After: 300\r\n"
     for settings in (MINUTE, {"failBack.mode": "newRequests"}):
         phone = handset(Story(snaplen=420), challenges=False)
@@ -431,7 +434,8 @@ def test_a_503_cut_by_the_snap_length_may_ask_to_be_left_alone(court: Court, reg
 @any_regime
 @pytest.mark.parametrize("fails", ["refused", "unanswered", "sought"])
 def test_the_timer_may_begin_again_when_a_way_round_the_list_fails(court: Court, regime: str, fails: str) -> None:
-    """S leaves a call open, and P cannot be reached either (F1); then S answers again, and nothing has moved."""
+    """S leaves a call unanswered, and P cannot be reached either (F1); then S answers again, so the line has not
+    moved."""
     phone = handset(transport="tcp")
     phone.story.reset(299, P, phone.place)
     for port, time in ((49_152, 300), (49_153, 335)):
@@ -479,8 +483,8 @@ def test_a_refused_connection_is_a_failure_at_once(court: Court, regime: str) ->
 def test_who_waits_127_s_for_a_connection_has_tried_the_first_server(
     court: Court, regime: str, retries: int, asks: str | None,
 ) -> None:
-    """The SYNs of the call go to P for 63 s, and the phone goes elsewhere with it 64 s later; its other line may `ask`
-    S meanwhile."""
+    """With 6 retries the SYNs of a call go to P for 63 s, and the phone calls elsewhere 64 s after the last; its other
+    line may register at S meanwhile (`asks`)."""
     phone, settings = handset(transport="tcp"), site({**REGIMES[regime], "failBack.mode": "newRequests"})
     phone.story.reset(290, P, phone.place)
     time = asks_for_connection(phone, 300, 49_153, retries)
@@ -503,7 +507,7 @@ def test_who_waits_127_s_for_a_connection_has_tried_the_first_server(
 
 
 def asks_for_connection(phone: Handset, time: float, port: int, retries: int) -> float:
-    """SYNs to P at doubling intervals (`tcp_syn_retries`), and when the attempt is given up."""
+    """SYNs to P at doubling intervals (`tcp_syn_retries`); returns when the attempt is given up."""
     phone.place = ("10.1.0.5", port)
     for number in range(retries + 1):
         phone.story.syn(time, phone.place, P)

@@ -1,5 +1,5 @@
-"""SIP over TCP of which the capture has the messages alone, shipped by an agent (HEP): a connection that was refused is
-not there, and may be why a phone did what it did (F2)."""
+"""SIP over TCP where an agent ships only the messages (HEP): a refused connection is not in the capture, and may
+explain what a phone did (F2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TCP, UDP = 6, 17
 
 
 def shipped(story: Story, protocol: int = TCP) -> Story:
-    """What the agent ships of a story: the messages, each with its own addresses and time."""
+    """The messages of a story as an agent ships them, each with its own addresses and time."""
     told = Story()
     for packet in story.packets:
         if packet.what and packet.what != "icmp":
@@ -30,7 +30,7 @@ def shipped(story: Story, protocol: int = TCP) -> Story:
 
 
 def refused(phone: Handset, time: float, server: tuple[str, int]) -> None:
-    """The phone opens a connection, in vain, and takes another port for the next."""
+    """The phone tries in vain to open a connection, and uses another port for the next."""
     port = phone.place[1]
     phone.place = (phone.place[0], port + 1000)
     phone.story.syn(time, phone.place, server)
@@ -39,7 +39,7 @@ def refused(phone: Handset, time: float, server: tuple[str, int]) -> None:
 
 
 def away(regime: str) -> Handset:
-    """A phone by TCP that has left P, which refused it."""
+    """A phone on TCP that has left P after a refused connection."""
     phone = Handset(Story(), transport="tcp")
     phone.register(0)
     refused(phone, 300, P)
@@ -74,7 +74,7 @@ def test_who_is_refused_when_the_return_is_due_may_stay(court: Court, regime: st
 
 
 def test_who_calls_at_a_server_without_a_registration_is_not_told_as_certain(court: Court) -> None:
-    """No connection has to be seen for that, but a message may be missing as well."""
+    """The verdict does not depend on an unseen connection, but a message may be missing as well."""
     phone = Handset(Story(), transport="tcp")
     phone.register(0)
     phone.ask(300, P, "INVITE")

@@ -1,4 +1,4 @@
-"""Servers that take a while to answer, and what they refuse to other lines: no doubt of what a line does."""
+"""Servers that take a while to answer, or refuse other lines, cast no doubt on what a line does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.traps.ground import PREMATURE, accused, any_regime, minute, moved, re
 T = ("10.0.0.3", 5060)
 SETTINGS = {**R2, "failBack.mode": "duration", "failBack.timeout": 60}
 
-# F2's earliest is 3.15 s with these settings: what is answered before was not given up
+# F2: with these settings a phone gives up after 3.15 s at the earliest, so an earlier answer was in time
 takes = pytest.mark.parametrize(("seconds", "sure"), [
     (0.05, True), (0.25, True), (0.6, True), (2.5, True), (3.3, False)])
 
 
 def registers(phone: Handset, time: float, server: Endpoint, seconds: float) -> float:
-    """REGISTER, 401, REGISTER, 200: each answer takes so long."""
+    """REGISTER, 401, REGISTER, 200: each answer takes `seconds`."""
     asked = phone.ask(time, server, "REGISTER", expires=3600)
     phone.told(time + seconds, asked, 401, headers=CHALLENGE)
     time += seconds + 0.003
@@ -27,7 +27,7 @@ def registers(phone: Handset, time: float, server: Endpoint, seconds: float) -> 
 
 
 def first_outage(seconds: float) -> Handset:
-    """P is out at 100; the phone is back after a minute, by a REGISTER alone."""
+    """P is silent at 100; the phone returns after a minute, by a REGISTER alone."""
     phone = Handset(Story())
     registers(phone, 0, P, seconds)
     time = registers(phone, phone.silence(100), S, seconds)
@@ -69,7 +69,7 @@ def test_who_accepts_a_call_from_the_failed_server(court: Court, seconds: float,
 
 @pytest.mark.parametrize("seconds", [0.05, 0.25, 2.5])
 def test_the_second_server_that_was_slow_once_is_passed_over(court: Court, seconds: float) -> None:
-    """It took its time in an outage long ago; a call through P has ended that."""
+    """It answered slowly in an earlier outage, which a call through P has ended."""
     phone = first_outage(seconds)
     phone.call(300, P, 5)
     phone.call(registers(phone, phone.silence(1000), T, 0.01), T, 5)
@@ -78,7 +78,7 @@ def test_the_second_server_that_was_slow_once_is_passed_over(court: Court, secon
 
 
 def test_what_ran_out_before_the_last_return_is_no_try_of_another_server(court: Court) -> None:
-    """P left a call unanswered an hour ago, and the line came back by REGISTER and has made no call since."""
+    """P left a call unanswered more than an hour ago; the line returned by REGISTER, and has made no call since."""
     phone = first_outage(0.01)
     phone.register(3000)
     phone.call(phone.register(phone.silence(5000), T), T, 5)
@@ -88,7 +88,8 @@ def test_what_ran_out_before_the_last_return_is_no_try_of_another_server(court: 
 
 @any_regime
 def test_a_line_that_is_refused_for_good_does_not_hide_what_another_does(court: Court, regime: str) -> None:
-    """A wrong password: 403 to its REGISTER every minute, by the server that serves the other line's calls."""
+    """A wrong password: the server that serves the other line's calls answers this line's REGISTER, about once a
+    minute, with 403."""
     story = Story()
     phone = moved(regime, story)
     other = Handset(story, user="1002", place=phone.place)

@@ -1,4 +1,4 @@
-"""Starts, polls and other addresses: what forgets a phone's past, and what only looks like it."""
+"""Starts, polls and new addresses: what makes a phone forget its past, and what only looks like it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_phone_that_starts_anew_goes_to_the_head_at_once(court: Court, regime:
 @any_regime
 @pytest.mark.parametrize("seen", [True, False])
 def test_also_under_the_call_id_that_it_always_uses(court: Court, regime: str, seen: bool) -> None:
-    """It counts its REGISTERs from one again: so it has forgotten the past (RFC 3261 10.2)."""
+    """Its REGISTERs count from CSeq 1 again, so it has forgotten the past (RFC 3261 10.2)."""
     phone = moved(regime)
     if seen:
         asks_for_address(phone.story, 311, phone.place)
@@ -67,7 +67,7 @@ def test_also_under_the_call_id_that_it_always_uses(court: Court, regime: str, s
 def test_who_does_all_that_a_start_takes_may_have_spoken_until_just_before(
     court: Court, regime: str, before: bool,
 ) -> None:
-    """Its plug is pulled seconds after its last call; also where it had started some minutes before."""
+    """Its plug is pulled seconds after its last call, perhaps minutes after an earlier start."""
     story = Story()
     if before:
         asks_for_address(story, -9, ("10.1.0.5", 5060))
@@ -105,7 +105,7 @@ def test_and_is_judged_by_what_it_does_from_then_on(court: Court, regime: str) -
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_what_it_did_before_a_start_was_by_settings_that_may_have_been_others(court: Court, regime: str) -> None:
-    """C8: it may have started for those that are declared now."""
+    """C8: the phone may have started to apply the settings that are declared now."""
     phone = moved(regime)
     returns(phone, regime, EARLY)
     early = phone.story.without(lambda _: False)
@@ -141,7 +141,7 @@ def test_a_poll_before_a_return_under_a_new_call_id_leaves_it_open(court: Court,
 def test_a_phone_that_answers_before_it_registers_may_have_started(
     court: Court, regime: str, asked: tuple[str, int],
 ) -> None:
-    """It was silent for 25 s; what servers repeat meanwhile it answers as soon as it can."""
+    """The phone was silent for 25 s; it answers as soon as it can what servers have retransmitted meanwhile."""
     phone = moved(regime)
     method, answer = asked
     phone.replies(EARLY - 0.3, phone.called(EARLY - 0.4, S, method, call_id="from-before", tag="near"), answer)
@@ -152,8 +152,8 @@ def test_a_phone_that_answers_before_it_registers_may_have_started(
 
 @pytest.mark.parametrize("seen", [True, False])
 def test_a_phone_that_takes_a_call_before_it_registers_may_have_started(court: Court, seen: bool) -> None:
-    """R2: P, which it had left, repeats a call until it is back; it has forgotten that it had left. If nothing is seen
-    of its start, it is one that takes calls from a failed server."""
+    """R2: P, which the phone had left, retransmits an INVITE until the phone is back; by its start the phone has
+    forgotten that it had left P. If no start is seen, the phone accepts a call from a failed server."""
     phone = moved("R2", agent=AGENT)
     if seen:
         asks_for_address(phone.story, 331, phone.place)
@@ -166,8 +166,8 @@ def test_a_phone_that_takes_a_call_before_it_registers_may_have_started(court: C
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_phone_that_takes_a_while_to_register_answers_meanwhile(court: Court, regime: str) -> None:
-    """Its plug was pulled; it asks for an address and for its files, and answers what S repeats some seconds before it
-    registers."""
+    """Its plug was pulled. It requests an address and its files, and some seconds before it registers it answers what S
+    has retransmitted."""
     phone = moved(regime, agent=AGENT)
     asks_for_address(phone.story, EARLY - 9, phone.place)
     fetches(phone.story, EARLY - 8, phone.place)
@@ -178,7 +178,8 @@ def test_a_phone_that_takes_a_while_to_register_answers_meanwhile(court: Court, 
 
 @any_regime
 def test_a_phone_that_takes_new_settings_may_begin_anew_without_a_pause(court: Court, regime: str) -> None:
-    """A server told it to look for them: for some it need not start, and is soon back with a Call-ID of its own."""
+    """A server told the phone to check for new settings: some it can apply without a start, and soon registers under a
+    new Call-ID."""
     phone = moved(regime)
     summons = phone.called(EARLY - 8, S, "NOTIFY", call_id="resync", headers="Event: check-sync;reboot=false\r\n")
     phone.replies(EARLY - 7.9, summons, 200)
@@ -198,7 +199,7 @@ def test_a_phone_that_was_heard_all_the_time_has_not(court: Court, regime: str) 
 
 @gated_regime
 def test_a_cable_that_was_out_is_no_start(court: Court, regime: str) -> None:
-    """The phone asks for its address anew, and goes on with its old Call-ID: what it registered stands."""
+    """The phone requests its address again and keeps its Call-ID: its registrations stand."""
     phone = handset()
     phone.register(100, S)
     phone.register(103, P)
@@ -209,7 +210,7 @@ def test_a_cable_that_was_out_is_no_start(court: Court, regime: str) -> None:
     assert accused(court(phone.story, minute(regime))) == []
 
 
-# -- another address
+# -- a new address
 
 @any_regime
 @pytest.mark.parametrize("to", [P, S], ids=["head", "stays"])
@@ -218,7 +219,7 @@ def test_a_cable_that_was_out_is_no_start(court: Court, regime: str) -> None:
 def test_a_phone_that_gets_another_address(
     court: Court, regime: str, to: Endpoint, agent: str, lease: bool,
 ) -> None:
-    """Moved to S, it comes back early, after its address changed."""
+    """The phone has moved to S; its address changes, and it returns early."""
     phone = moved(regime, agent=agent)
     if lease:
         asks_for_address(phone.story, 320, ELSEWHERE)
@@ -231,7 +232,7 @@ def test_a_phone_that_gets_another_address(
 
 @any_regime
 def test_what_it_registered_from_its_old_address_may_still_stand(court: Court, regime: str) -> None:
-    """R1: a phone calls at once where it is registered, and so it is from before at S."""
+    """R1: a phone may call at once wherever it is registered, as it is at S from its old address."""
     phone = moved(regime, agent=AGENT)
     returns(phone, regime)
     other = Handset(phone.story, place=ELSEWHERE, agent=AGENT)

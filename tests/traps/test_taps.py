@@ -1,4 +1,4 @@
-"""What the tap shows twice, late, or not at all."""
+"""Packets that the tap shows twice, late, or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ABOUT = (UNREGISTERED, PREMATURE)
 
 
 def mirrored(packet: Packet, delay: float) -> Packet:
-    """The packet as the other side of a router has it: one hop more, so another checksum."""
+    """The packet as seen on the other side of a router: one hop more, so another checksum."""
     frame = bytearray(packet.frame)
     frame[22] -= 1
     frame[24:26] = ((int.from_bytes(frame[24:26], "big") + 0x100 - 1) % 0xFFFF + 1).to_bytes(2, "big")
@@ -73,7 +73,7 @@ def test_faults_shown_twice_are_found_once(court: Court, regime: str, delay: flo
 def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
     court: Court, regime: str, behind: float,
 ) -> None:
-    """What comes from the servers passes another port of the mirror, and a longer queue."""
+    """The servers' packets pass another mirror port, with a longer queue."""
     phone = handset()
     time = phone.silence(300)
     asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
@@ -87,8 +87,8 @@ def test_an_answer_that_a_mirror_port_shows_behind_the_call_that_waited_for_it(
 def test_all_answers_pass_a_long_queue_of_the_mirror(
     court: Court, regime: str, behind: float, verdict: str | None,
 ) -> None:
-    """The phone calls 30 ms after the 200 that lets it; nobody takes the call, and nothing was challenged, so no ACK
-    and no credentials tell of the order."""
+    """The phone calls 30 ms after the 200 that allows it. Nobody answers the call, and nothing was challenged, so
+    neither an ACK nor credentials reveal the order."""
     phone = handset(challenges=False)
     time = phone.silence(300)
     asked = phone.ask(time, S, "REGISTER", expires=3600, headers=CREDENTIALS)
@@ -144,7 +144,7 @@ MISSING, SKIPPED, UNTRIED = "failover-missing", "failover-skipped-server", "prim
 @pytest.mark.parametrize(("granted", "every"), [(60, 15), (60, 30), (60, 45), (120, 60)])
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_renewals_whose_answers_take_another_way(court: Court, granted: int, every: int, transport: str) -> None:
-    """The phone goes on as ever, and sends nothing again: it hears what this tap no longer does."""
+    """The phone goes on as before and retransmits nothing: it receives the answers that this tap no longer shows."""
     phone = handset(granted=granted, transport=transport)
     Handset(phone.story, "1002", ("10.1.0.6", 5060)).register(5, S)
     for number in range(1, 20):
@@ -158,7 +158,7 @@ CALLS_AT_EACH = site({**REGIMES["R0"], **MODES["newRequests"], "retryMaxCount": 
 
 
 def tries_first(story: Story, number: int = 1, begins: float = 0.0) -> None:
-    """A phone that tries P, which is silent, with each of two calls, and makes them at S."""
+    """A phone that first tries P, which is silent, with each of two calls, and then makes them at S."""
     phone = Handset(story, user=f"100{number}", place=(f"10.1.0.{number}", 5060))
     phone.register(begins)
     for time in (300, 400):
@@ -167,7 +167,7 @@ def tries_first(story: Story, number: int = 1, begins: float = 0.0) -> None:
 
 
 def test_a_tap_at_the_first_server_alone(court: Court) -> None:
-    """A phone that stays with a silent server, and one that makes its calls at another, look alike there."""
+    """At this tap, a phone that stays with a silent server looks like one that makes its calls at another."""
     story = Story()
     tries_first(story)
     here = story.without(lambda packet: S in (packet.source, packet.destination))
@@ -177,7 +177,7 @@ def test_a_tap_at_the_first_server_alone(court: Court) -> None:
 
 
 def test_a_phone_that_stays_beside_one_that_moves(court: Court) -> None:
-    """The tap sees the second server, where another phone's calls go."""
+    """The tap sees the second server, where another phone makes its calls."""
     story = Story()
     tries_first(story, 2, begins=700.0)
     stays = Handset(story, user="1001", place=("10.1.0.1", 5060))
@@ -189,8 +189,8 @@ def test_a_phone_that_stays_beside_one_that_moves(court: Court) -> None:
 
 
 def test_the_next_server_has_an_address_of_another_family(court: Court) -> None:
-    """A phone with both kinds of address is two phones to us: the one that calls in vain by IPv6 turns elsewhere as
-    the other."""
+    """A phone with addresses of both families is two phones to us: the one that calls in vain over IPv6 goes elsewhere
+    as the other."""
     story, six = Story(), ("2001:db8::1", 5060)
     here = Handset(story, place=("2001:db8:1::5", 5060))
     there = Handset(story, place=("10.1.0.5", 5060))
@@ -206,7 +206,8 @@ INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-0004f2aaaaaa>"'
 
 
 def two_uplinks(regime: str, known_by: str, mode: dict[str, Any]) -> tuple[Story, dict[str, Any]]:
-    """A phone behind a router that goes to each server another way: P is out, and the phone does what it should."""
+    """A phone behind a router that uses a different uplink for each server: P is silent, and the phone does what it
+    should."""
     story, shown = Story(), f";{INSTANCE}" if known_by == "instance" else ""
     here, there = (Handset(story, place=uplink, contact="sip:1001@192.168.1.10:5060", parameters=shown)
                    for uplink in (UPLINK, OTHER_UPLINK))
@@ -226,13 +227,14 @@ def two_uplinks(regime: str, known_by: str, mode: dict[str, Any]) -> tuple[Story
 @pytest.mark.parametrize("mode", [{"failBack.mode": "newRequests"}, MINUTE], ids=["newRequests", "duration"])
 def test_a_phone_goes_to_each_server_by_another_uplink(
         court: Court, regime: str, known_by: str, mode: dict[str, Any]) -> None:
-    """At the servers it is two phones, of which each seems to know one server only; what the other did is not known."""
+    """At the servers these are two phones, each of which seems to know one server only; what each does as the other is
+    unknown."""
     story, declared = two_uplinks(regime, known_by, mode)
     assert accused(Court(court.folder)(story, declared)) == []
 
 
 def test_a_phone_whose_address_changed_is_one_all_the_same(court: Court) -> None:
-    """Its router got another address: what it did at the one before is over."""
+    """Its router got another address: nothing more comes from the old one."""
     story, shown = Story(), f";{INSTANCE}"
     before, now = (Handset(story, place=uplink, contact="sip:1001@192.168.1.10:5060", parameters=shown)
                    for uplink in (UPLINK, OTHER_UPLINK))
@@ -247,7 +249,7 @@ def test_a_phone_whose_address_changed_is_one_all_the_same(court: Court) -> None
 
 
 def test_a_phone_is_seen_on_both_sides_of_its_router(court: Court) -> None:
-    """It is two phones to us, which do the same."""
+    """We take it for two phones, which do the same."""
     story, shown = Story(), f";{INSTANCE}"
     sides = [Handset(story, place=place, contact="sip:1001@192.168.1.10:5060", parameters=shown)
              for place in (("192.168.1.10", 5060), UPLINK)]
@@ -263,7 +265,7 @@ def test_a_phone_is_seen_on_both_sides_of_its_router(court: Court) -> None:
 
 @pytest.mark.parametrize("seen", [False, True])
 def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None:
-    """A phone may have tried it there; where another phone uses it, this one did not."""
+    """The phone may have tried S unseen by this tap; if another phone is seen at S, this one did not try it."""
     story, three = Story(), site({**REGIMES["R0"], **MINUTE}, P, S, T)
     phone = handset(story)
     phone.fail_over(300, to=T, registers=False)
@@ -274,7 +276,7 @@ def test_the_server_between_is_not_at_this_tap(court: Court, seen: bool) -> None
 
 
 def calls_through_the_first(story: Story, number: int, every: int = 30) -> Handset:
-    """A phone that registers at P and calls there every so many seconds until shortly before 600."""
+    """A phone that registers at P and calls there every `every` seconds until shortly before 600."""
     phone = Handset(story, user=f"1{number:03}", place=(f"10.1.0.{number + 5}", 5060))
     phone.register(number)
     for time in range(20 + 4 * number, 590, every):
@@ -283,8 +285,9 @@ def calls_through_the_first(story: Story, number: int, every: int = 30) -> Hands
 
 
 def leaves_a_port_that_is_down(regime: str, mode: str, *, sees: float, phones: int = 6) -> tuple[Story, dict[str, Any]]:
-    """Phones call through P every half minute. At 600 its link goes down, and with it the port that is mirrored: they
-    call it in vain, at first every time, and work at S. From `sees` on the tap shows P again."""
+    """Phones call through P every half minute. At 600 its link goes down, and with it the mirrored port: the phones
+    find P silent, in mode newRequests before each of their calls, and work at S. From `sees` on the tap shows P
+    again."""
     story = Story()
     for number in range(phones):
         phone = calls_through_the_first(story, number)
@@ -309,7 +312,8 @@ def test_a_tap_whose_port_goes_down_with_its_server(court: Court, regime: str, m
 
 @pytest.mark.parametrize("down", [False, True])
 def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down: bool) -> None:
-    """P falls silent at 600. At 650 its link goes down for a while, and the phones' tries of P are seen no more."""
+    """P falls silent at 600. At 650 its link goes down for a while, and the tap no longer shows the phones' tries of
+    P."""
     story = Story()
     for number in range(6):
         phone = calls_through_the_first(story, number)
@@ -324,7 +328,8 @@ def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down:
 
 @pytest.mark.parametrize("phones", [3, 12])
 def test_a_fleet_that_never_returns_is_found_whoever_is_left_at_its_server(court: Court, phones: int) -> None:
-    """After the outage nobody is seen at P, as if its port were down: that is what they are accused of."""
+    """After the outage no phone is seen at P, as if its port were down; but not returning is what they are accused
+    of."""
     story = Story()
     for number in range(phones):
         phone = calls_through_the_first(story, number, every=60)
@@ -345,7 +350,7 @@ def test_a_few_phones_may_as_well_have_left_it_all_at_once(court: Court, phones:
 
 
 def test_where_others_are_seen_at_the_server_its_port_is_up(court: Court) -> None:
-    """What one phone was not seen to do there it did not do."""
+    """So a phone that was not seen to try P did not try it."""
     story, declared = leaves_a_port_that_is_down("R0", "newRequests", sees=10_000.0)
     for number in range(3):
         other = Handset(story, user=f"101{number}", place=(f"10.1.0.{number + 15}", 5060))
@@ -358,7 +363,7 @@ def test_where_others_are_seen_at_the_server_its_port_is_up(court: Court) -> Non
 
 @pytest.mark.parametrize("tries", [False, True])
 def test_a_tap_at_the_second_server_alone(court: Court, tries: bool) -> None:
-    """Whether a phone tried the first is not seen there, of none."""
+    """Unless some packet of the first server is seen, the tap cannot show whether a phone tried it."""
     phone = Handset(Story())
     phone.call(400, P) if tries else None
     phone.call(700, S)
@@ -369,8 +374,8 @@ def test_a_tap_at_the_second_server_alone(court: Court, tries: bool) -> None:
 @any_regime
 @pytest.mark.parametrize("by", [3, 40, 65, 400])
 def test_the_clock_is_set_back(court: Court, regime: str, by: int) -> None:
-    """By 65 s and by 400 the REGISTER at P and its 200 seem older than the failover that ended the line's binding there
-    (F8)."""
+    """Set back by 65 or 400 s, the clock makes the REGISTER at P and its 200 seem older than the failover that ended
+    the line's binding there (F8)."""
     phone = moved(regime)
     phone.call(345, S, 4)
     returns(phone, regime)
@@ -385,7 +390,7 @@ def test_the_clock_is_set_back(court: Court, regime: str, by: int) -> None:
     ((330.2, 1.9),), ((320.2, 1.9), (345.2, 1.9)), tuple((320.2 + 5 * k, 0.7) for k in range(6)),
 ], ids=["once", "twice", "often"])
 def test_the_clock_is_set_back_a_little(court: Court, regime: str, steps: tuple[tuple[float, float], ...]) -> None:
-    """The packets of others show it, one each second or fifty. Set back once, the phone is a little early, too."""
+    """Packets of others, one or fifty a second, reveal the steps. With one step, the phone is a little early, too."""
     phone = moved(regime)
     returns(phone, regime, 365.2 if len(steps) == 1 else RETURN)
     phone.story.murmur(250, 500)
@@ -410,7 +415,7 @@ def test_packets_that_are_out_of_order_are_no_clock_that_was_set_back(court: Cou
 
 @gated_regime
 def test_what_waited_for_a_lost_segment_is_no_clock_that_was_set_back(court: Court, regime: str) -> None:
-    """It is told 32 s late, in the middle of the other phone's failover."""
+    """It is reported 32 s late, in the middle of another phone's failover."""
     phone = handset()
     other = Handset(phone.story, "1002", ("10.1.0.6", 5060), transport="tcp")
     other.register(100)
@@ -424,7 +429,7 @@ def test_what_waited_for_a_lost_segment_is_no_clock_that_was_set_back(court: Cou
 @any_regime
 @pytest.mark.parametrize("leap", [40, 90_000])
 def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
-    """The binding at S of the earlier stay, which R1 may use again, seems to have run out."""
+    """The binding at S from the earlier stay, which R1 may use again, seems to have expired."""
     phone = moved(regime)
     returns(phone, regime)
     phone.fail_over(1000, registers=regime in ("R2", "R3"))
@@ -435,7 +440,8 @@ def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
 
 @gated_regime
 def test_two_captures_with_a_hole_between(court: Court, regime: str) -> None:
-    """What happened in the hole cannot be known: the line may have registered at S there, and in R1 uses that (F7)."""
+    """What happened in the hole is unknown: the line may have registered at S in it, which allows the call there in R1
+    (F7)."""
     early = handset(Story())
     late = Handset(Story())
     late.numbers[late.registration] = 10
@@ -448,7 +454,7 @@ def test_two_captures_with_a_hole_between(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_a_line_may_have_been_everywhere_in_the_hole(court: Court, regime: str) -> None:
-    """It has renewed at S all the while, and at P as well; what was seen of its registrations ran out long ago."""
+    """The line may have kept renewing at S, and at P as well; the registrations that were seen expired long ago."""
     early = moved(regime, granted=300)
     late = Handset(Story(), registration=early.registration, numbers={early.registration: 40})
     late.call(9000, S)
@@ -458,7 +464,7 @@ def test_a_line_may_have_been_everywhere_in_the_hole(court: Court, regime: str) 
 
 @any_regime
 def test_the_second_server_may_have_failed_in_the_hole(court: Court, regime: str) -> None:
-    """Mode duration with 0: never back before a failure of S, of which the hole hides what there is."""
+    """In mode duration with 0 the line returns only after a failure of S, and the hole may hide one."""
     first = moved(regime)
     late = Handset(Story(), registration=first.registration)
     late.numbers[late.registration] = 10

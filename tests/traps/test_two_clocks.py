@@ -1,5 +1,5 @@
-"""One capture, of which the two directions have clocks, or queues, of their own: what servers say stands behind what
-the phone sent because of it."""
+"""One capture whose two directions have different clocks, or queues: what a server sends appears after what the phone
+sent in response to it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tests.traps.ground import EARLY, PREMATURE, accused, gated_regime, minute, 
 
 
 def behind(story: Story, seconds: float) -> Story:
-    """The story by a tap that shows what servers send so much later."""
+    """The story as seen by a tap that shows the servers' packets so many seconds late."""
     return replace(story, packets=[replace(packet, time=packet.time + seconds) if packet.source in (P, S) else packet
                                    for packet in story.packets])
 
 
 def asks_for_messages(phone: Handset, time: float, server: tuple[str, int]) -> None:
-    """The subscription that a phone begins as soon as it has registered."""
+    """The subscription that a phone starts as soon as it has registered."""
     asked = phone.ask(time, server, "SUBSCRIBE", headers="Event: message-summary\r\n", expires=3600)
     phone.told(time + 0.004, asked, 200, headers="Expires: 3600\r\n")
 
 
 def returns_twice(*, challenges: bool = True) -> Story:
-    """Two outages, and no call: each server challenges the phone the first time, and takes its nonce from then on, or
-    challenges nobody. The second return is followed at once by what the phone has to ask."""
+    """Two outages, and no call. Each server challenges the phone the first time and accepts its nonce from then on, or
+    challenges nobody. The phone subscribes immediately after the second return."""
     phone = Handset(Story(), challenges=challenges)
     phone.register(0)
     for outage in (300, 1000):
@@ -42,7 +42,7 @@ def returns_twice(*, challenges: bool = True) -> Story:
 @pytest.mark.parametrize("challenges", [True, False])
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.2, 0.4, 0.9])
 def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: float, challenges: bool) -> None:
-    """Where nothing is challenged, only how long every answer seems to take tells by how much these may be late."""
+    """Where nothing is challenged, only the apparent response times show how late the answers may be."""
     found = court(behind(returns_twice(challenges=challenges), seconds), minute(regime))
     assert not [said for said in accused(found) if said.endswith("certain")]
 
@@ -52,7 +52,8 @@ def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: fl
 def test_who_does_not_wait_is_found_where_answers_are_seen_to_come_sooner(
     court: Court, regime: str, way: float, verdict: str,
 ) -> None:
-    """The server takes 150 ms for the REGISTER, and `way` for all else: no answer is later than the fastest."""
+    """The server takes 150 ms for the REGISTER, and `way` for all else: answers are late by no more than the fastest of
+    them took."""
     phone = Handset(Story(), challenges=False)
     for time in (0, 100):
         phone.told(time + way, phone.ask(time, P, "REGISTER", expires=3600), 200,
@@ -73,7 +74,7 @@ def test_who_returns_too_soon_is_found_all_the_same(court: Court, regime: str) -
 
 
 def test_the_report_says_how_far_the_answers_are_behind(court: Court) -> None:
-    """The credentials follow 7 ms after the first sending, and the challenge after 4."""
+    """In truth the challenge comes 4 ms after the first request, and the credentials 7 ms after it."""
     report = court.report(behind(returns_twice(), 0.4), minute("R2"))
     assert [note.partition(" holds ")[2].partition(":")[0] for note in report.notes] == [
         "challenges up to 0.397 s behind the requests that answer them"]
@@ -81,7 +82,7 @@ def test_the_report_says_how_far_the_answers_are_behind(court: Court) -> None:
 
 
 def test_a_nonce_that_is_used_again_shows_nothing(court: Court) -> None:
-    """A server that is slow answers the try before only now, with the nonce that the phone has from long ago."""
+    """A slow server answers the previous try only now, with a nonce that the phone has had for a long time."""
     phone = Handset(Story())
     phone.register(0)
     first = phone.ask(100, P, "REGISTER", expires=3600)

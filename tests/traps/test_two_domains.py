@@ -1,7 +1,7 @@
-"""One number on two domains, by one phone.
+"""One number on two domains, on one phone.
 
-Of a call without a name nothing tells which of the two lines makes it. Where the capture has no registration of the
-second line, a call in its name has the Contact of the first, which is all that is known, and yet is not that one's.
+Nothing shows which of the two lines makes a call without a name. Where the capture has no registration of the second
+line, a call in its name has the Contact of the first, the only one known, and yet is not a call of the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ NAMELESS: dict[str, Any] = {"sender": "sip:anonymous@anonymous.invalid"}
 
 
 def two_lines(regime: str, other: Settings | None = None) -> dict[str, Any]:
-    """The line that moves is in this regime and returns after a minute; the other one as is said, or like it."""
+    """The line that moves is in this regime and returns after a minute; the other has the given settings, or the
+    same."""
     entry = {"servers": [{"address": P[0]}, {"address": S[0]}]}
     mine = {**REGIMES[regime], **MINUTE}
     return {"entries": {"sbc": entry}, "lines": [
@@ -29,14 +30,14 @@ def two_lines(regime: str, other: Settings | None = None) -> dict[str, Any]:
 # -- a call without a name
 
 def phone_of_two(regime: str) -> tuple[Handset, Handset]:
-    """A line that has moved to S, and the other one, at P; the one that is known last is the one that moved."""
+    """A line that has moved to S, and the other one, at P; the line seen last is the one that moved."""
     story = Story()
-    other = handset(story, domain=ELSEWHERE, registration="other", calls=100)   # its Call-IDs are numbered on their own
+    other = handset(story, domain=ELSEWHERE, registration="other", calls=100)   # with its own numbering of Call-IDs
     return moved(regime, story), other
 
 
 def nameless(line: Handset, time: float, server: tuple[str, int]) -> Asked:
-    """A call that is taken after a second."""
+    """A call that is answered after a second."""
     asked = line.ask(time, server, "INVITE", **NAMELESS)
     line.told(time + 1, asked, 200, headers=f"Contact: <sip:2000@{server[0]}>\r\n")
     line.acknowledge(time + 1.01, asked)
@@ -45,7 +46,7 @@ def nameless(line: Handset, time: float, server: tuple[str, int]) -> Asked:
 
 @any_regime
 def test_a_call_of_the_other_line_is_no_return(court: Court, regime: str) -> None:
-    """Nor is what is said in it, and answered, sent to a failed server, or accepted from one (F9)."""
+    """Nor does anything inside that call count as sent to a failed server, or accepted from one (F9)."""
     first, other = phone_of_two(regime)
     asked = nameless(other, EARLY, P)
     asks = other.called(340, P, "INFO", call_id=asked.call_id, tag=asked.near)
@@ -57,7 +58,7 @@ def test_a_call_of_the_other_line_is_no_return(court: Court, regime: str) -> Non
 
 @gated_regime
 def test_a_call_to_either_line_is_taken_by_the_other(court: Court, regime: str) -> None:
-    """The caller was told another address than either line has."""
+    """The caller dialled an address that belongs to neither line."""
     first, other = phone_of_two(regime)
     asked = other.called(330, P, "INVITE", call_id="in")
     object.__setattr__(asked, "text", asked.text.replace(f"To: <{other.aor}>", "To: <sip:+49301001@example.net>"))
@@ -71,7 +72,8 @@ def test_a_call_to_either_line_is_taken_by_the_other(court: Court, regime: str) 
 
 @any_regime
 def test_what_it_finds_silent_may_have_driven_either_line(court: Court, regime: str) -> None:
-    """S leaves it unanswered, and the line that worked there wraps to P, sooner than it may return."""
+    """S leaves the call unanswered, and the line that worked there wraps to P, sooner than it could return
+    otherwise."""
     first, _ = phone_of_two(regime)
     first.silence(EARLY - 5.5, S, **NAMELESS)
     returns(first, regime, EARLY)
@@ -80,7 +82,7 @@ def test_what_it_finds_silent_may_have_driven_either_line(court: Court, regime: 
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_it_keeps_the_phone_busy(court: Court, regime: str) -> None:
-    """B5: a line that is due waits for its end."""
+    """B5: a line whose return is due waits for the end of this call."""
     first, other = phone_of_two(regime)
     asked = nameless(other, 350, P)
     first.call(400, S)
@@ -100,14 +102,14 @@ def test_a_call_with_a_name_is_that_lines(court: Court, domain: str, found: int)
 # -- the second line did not register in the capture
 
 def second(story: Story) -> Handset:
-    """The line of which the capture has no REGISTER, because it began before, or lost it."""
+    """The line of which the capture has no REGISTER, because the capture began later, or lost it."""
     return Handset(story, domain=ELSEWHERE, registration="other", calls=100)
 
 
 @any_regime
 @pytest.mark.parametrize("before", [False, True])
 def test_its_call_is_no_return_of_the_first(court: Court, regime: str, before: bool) -> None:
-    """Nor where it was heard of first."""
+    """Nor if the second line is the first to be seen."""
     story = Story()
     other = second(story)
     if before:
@@ -131,7 +133,7 @@ def test_a_first_line_that_is_at_s_when_the_capture_begins_has_not_just_gone_the
 
 @any_regime
 def test_what_it_finds_silent_may_have_driven_the_first(court: Court, regime: str) -> None:
-    """The phone has learnt of a failure (reference-model.md 1)."""
+    """The phone as a whole has learnt of the failure (reference-model.md 1)."""
     story = Story()
     first = moved(regime, story)
     second(story).silence(EARLY - 5.5, S)
@@ -143,7 +145,7 @@ def test_what_it_finds_silent_may_have_driven_the_first(court: Court, regime: st
 def test_whatever_it_finds_silent(court: Court, method: str) -> None:
     story = Story()
     first = moved("R2", story)
-    cut = {"contact": ""} if method == "REGISTER" else {}   # with its Contact it would tell the line
+    cut = {"contact": ""} if method == "REGISTER" else {}   # its Contact would identify the line
     second(story).silence(EARLY - 5.5, S, method, headers="Event: presence\r\n", **cut)
     returns(first, "R2", EARLY)
     assert accused(court(story, two_lines("R2"))) == []
@@ -162,7 +164,7 @@ def test_a_call_to_it_is_not_accepted_by_the_first(court: Court, regime: str) ->
 
 @any_regime
 def test_its_messages_may_be_cut(court: Court, regime: str) -> None:
-    """By the snap length, before the Contact."""
+    """The snap length cuts them before the Contact."""
     story = Story()
     first = moved(regime, story)
     other = second(story)

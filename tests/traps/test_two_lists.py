@@ -1,4 +1,5 @@
-"""Two domains, or one for two transports, list the same two servers in different orders, since before the capture."""
+"""Two domains, or one domain for two transports, list the same two servers in different orders, since before the
+capture."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def declared(regime: str, mode: str, by_name: bool) -> dict[str, Any]:
 
 
 def of_the_west(regime: str, *, asks: bool = True, **known: Any) -> Handset:
-    """Its line belongs to S, leaves it when S is silent, and is back there when a minute has passed."""
+    """A phone whose line belongs to S, leaves S when it falls silent, and returns after a minute."""
     story = Story()
     neighbour = Handset(story, user="1002", place=("10.1.0.6", 5060))
     phone = Handset(story, domain="west.example.com", **known)
@@ -55,7 +56,7 @@ def test_a_router_tells_its_phones_what_it_was_told(court: Court, regime: str, m
 @any_regime
 def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
         court: Court, regime: str, mode: str, by_name: bool, listed: str) -> None:
-    """The site file names no transport, which means UDP."""
+    """The site file states no transport, which means UDP."""
     phone = Handset(Story(), transport="tcp", place=("10.1.0.5", 49152), contact="sip:1001@10.1.0.5;transport=tcp")
     if listed:
         looks_up(phone, -100, ttl=60)
@@ -74,7 +75,8 @@ def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
 @any_regime
 def test_who_is_told_both_by_one_name_goes_by_no_order_that_is_declared(
         court: Court, regime: str, mode: str, others: bool, again: bool) -> None:
-    """With its port given a phone asks for addresses alone (research/polycom.md 1.2), and takes them as they come."""
+    """With its port given, a phone looks up addresses only (research/polycom.md 1.2), and uses them in the order
+    received."""
     phone = Handset(Story())
     if others:
         neighbour = Handset(phone.story, user="1002", place=("10.1.0.6", 5060))
@@ -114,7 +116,7 @@ def test_who_goes_by_udp_does_not_go_by_the_list_for_tcp(court: Court, by_name: 
 @named
 @any_regime
 def test_of_who_was_told_unseen_nothing_is_certain(court: Court, regime: str, by_name: bool) -> None:
-    """Its domain has another list than the site file."""
+    """The list of the phone's domain differs from that of the site file."""
     found = accused(court(of_the_west(regime, asks=False).story, declared(regime, "newRequests", by_name)))
     assert {one.partition(" certain")[1] for one in found} <= {""}
 

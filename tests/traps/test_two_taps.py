@@ -1,4 +1,5 @@
-"""Two taps at the same time, each with its own clock: what one shows is early, or late, beside what the other shows."""
+"""Two taps at the same time, each with its own clock: packets of one are early or late compared with those of the
+other."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ ABOUT = (PREMATURE,)
 
 
 def obedient(regime: str) -> Story:
-    """A phone that does all that it should, and goes on for a while."""
+    """A phone that follows all rules, and works on for a while."""
     phone = moved(regime)
     returns(phone, regime)
     phone.call(500, P)
@@ -48,7 +49,7 @@ def both_at_the_phone(story: Story, ahead: float) -> list[Story]:
 
 
 def one_at_the_phone(story: Story, ahead: float) -> list[Story]:
-    """A tap that shows all, and one at S."""
+    """A tap that shows everything, and one at S."""
     return [story, at_each_server(story, ahead)[1]]
 
 
@@ -99,7 +100,7 @@ def test_clocks_that_agree_are_as_one(court: Court, regime: str, taps: Any, ahea
 
 
 def test_a_phone_of_one_tap_is_none_of_another_taps_business(court: Court) -> None:
-    """A tap at each site, and no phone that both show: only the server is."""
+    """Each site has a tap, and no phone is shown by both: only the server is."""
     here, there = hasty("R2"), Handset(Story(), user="1002", place=("10.2.0.5", 5060))
     for time in range(0, 600, 60):
         there.register(time + 3)
@@ -108,7 +109,7 @@ def test_a_phone_of_one_tap_is_none_of_another_taps_business(court: Court) -> No
 
 
 def test_captures_that_follow_each_other_are_of_one_clock(court: Court) -> None:
-    """The files of a ring."""
+    """They are the files of a ring."""
     story = hasty("R2")
     story.murmur(0, 400)
     ring = [story.without(partial(lambda file, packet: int(packet.time) // 100 != file, file)) for file in range(4)]
@@ -116,7 +117,8 @@ def test_captures_that_follow_each_other_are_of_one_clock(court: Court) -> None:
 
 
 def test_so_are_those_that_overlap_for_a_moment(court: Court) -> None:
-    """What the phone sends too early, and its answer, end one file and begin the next."""
+    """The request that the phone sends too early, and its answer, are both the end of one file and the beginning of the
+    next."""
     story = hasty("R2")
     story.murmur(0, 400)
     ring = [story.without(lambda packet: packet.time > EARLY + 0.005),
@@ -127,7 +129,7 @@ def test_so_are_those_that_overlap_for_a_moment(court: Court) -> None:
 
 @gated_regime
 def test_a_clock_that_drifts_judges_nobody_either(court: Court, regime: str) -> None:
-    """Three seconds ahead when it begins, and three and a half after an hour."""
+    """The clock is 3 s ahead at the beginning, and 3.5 s an hour later."""
     story = hasty(regime)
     other = Handset(story, user="1002", place=("10.1.0.6", 5060))
     for time in range(0, 3600, 30):
@@ -175,7 +177,7 @@ def test_it_does_not_matter_how_many_processes_read(court: Court, taps: Any) -> 
 def test_three_packets_that_both_show_tell_how_far_clocks_are_apart(
     samples: list[float], ahead: float | None
 ) -> None:
-    """Two will do where they are further apart than anything is sent again."""
+    """Two suffice where the clocks are further apart than any retransmission."""
     first, later = CaptureHealth("a.pcap"), CaptureHealth("b.pcap")
     later.apart[0] = samples
     assert [pair.ahead for pair in Taps([first, later]).pairs()] == [ahead]
@@ -184,7 +186,7 @@ def test_three_packets_that_both_show_tell_how_far_clocks_are_apart(
 @gated_regime
 @pytest.mark.parametrize("ahead", [-40.0, 40.0])
 def test_two_packets_that_both_show_far_apart_judge_nobody(court: Court, regime: str, ahead: float) -> None:
-    """The tap at S shows the phone's last call to P as well, of which two packets reach it."""
+    """The tap at S also shows two packets of the phone's last exchange with P."""
     story = obedient(regime)
     both = [packet for packet in story.packets if of(P, packet)][-2:]
     one = story.without(lambda packet: of(S, packet))
