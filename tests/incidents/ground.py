@@ -1,4 +1,4 @@
-"""Where incidents are told: several phones of one site in one story, and its incidents as lines of text."""
+"""Tools for stories about incidents: several phones of one site in one story, and its incidents as lines of text."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.wire import ORIGIN
 
 
 def fleet(story: Story, count: int, first: int = 1001, **more: Any) -> list[Handset]:
-    """So many phones with one line each."""
+    """`count` phones with one line each."""
     users = range(first, first + count)
     return [Handset(story, str(user), (f"10.1.{user // 250}.{user % 250}", 5060), **more) for user in users]
 
 
 def registered(story: Story, count: int, server: Endpoint = P, apart: float = 2.0, **more: Any) -> list[Handset]:
-    """A fleet that registers, one phone after the other."""
+    """A fleet whose phones register one after the other."""
     phones = fleet(story, count, **more)
     for index, phone in enumerate(phones):
         phone.register(index * apart, server)
@@ -27,7 +27,7 @@ def registered(story: Story, count: int, server: Endpoint = P, apart: float = 2.
 
 
 class Tower:
-    """Looks at stories and tells their incidents."""
+    """Looks at stories and reports their incidents."""
 
     def __init__(self, folder: Path) -> None:
         self._court = Court(folder)
@@ -35,8 +35,8 @@ class Tower:
 
     def see(self, story: Story, settings: Settings | None = None, *servers: Endpoint, rules: Iterable[str] = (),
             events: Iterable[str] = (), only: str = "", **more: Any) -> list[str]:
-        """`server-outage 10.0.0.1 300.000-421.000 2`: kind, server or entry, span, how many lines; all, or those of
-        one kind."""
+        """Lines like `server-outage 10.0.0.1 300.000-421.000 2`: kind, server or entry, span, number of lines; for all
+        incidents, or those of one kind (`only`)."""
         job = {name: more.pop(name) for name in ("start", "end") if name in more}
         declared = site({**R2, **MINUTE} if settings is None else settings, *(servers or (P, S)), **more)
         self.report = self._court.report(story, declared, covered=1.0, rules=tuple(rules), events=tuple(events), **job)
@@ -55,12 +55,12 @@ def told(incident: Incident) -> str:
 
 
 def end(story: Story, time: float) -> None:
-    """The capture shows until then that nothing more happened."""
+    """The capture goes on until then, and shows that nothing more happened."""
     story.murmur(time - 2, time)
 
 
 def gives_up(story: Story, phone: Handset, time: float, late: float | None, *, calls: bool = False) -> None:
-    """It has moved by the time that P answers."""
+    """The phone has moved to S before P answers, `late` seconds after the request, or never."""
     asked = phone.ask(time, P, "INVITE" if calls else "REGISTER", expires=None if calls else 3600)
     for after in RETRANSMITTED[1:]:
         phone.again(time + after, asked)

@@ -1,4 +1,4 @@
-"""A line as those who look for incidents see it, without captures."""
+"""A line as the incident detectors see it, without captures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KINDS = load_pack().incidents
 
 
 class Told:
-    """A line that is told of by a history."""
+    """A line whose events come from a history."""
 
     number = owner = 1
     line, phone, group, fallback = "sip:1001@pbx.example.com", "10.1.0.5:5060", None, False

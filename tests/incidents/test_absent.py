@@ -1,4 +1,4 @@
-"""A site whose power or link is gone, seen from the core: its phones are unseen, and lose their registrations."""
+"""A site that lost its power or link, seen from the core: its phones fall silent, and their registrations expire."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ GROUPS = [{"match": {"user": users}, "entry": "sbc", "group": group, "settings":
 
 
 def two_sites(story: Story) -> tuple[list[Handset], list[Handset]]:
-    """Ten phones of the branch and ten of the head office, each granted 300 s and asking anew after 240."""
+    """Ten phones of the branch and ten of the head office, each granted 300 s and renewing after 240."""
     return tuple([Handset(story, str(1000 * site + number), (f"10.{site}.0.{number}", 5060), granted=300, asks=300)
                   for number in range(1, 11)] for site in (1, 2))   # type: ignore[return-value]
 
 
 def renews(phones: list[Handset], until: float, again: float | None = BACK) -> None:
-    """They register, one each twelve seconds, and renew until then; and again from a later moment on."""
+    """The phones register, one every 12 s, and renew until `until`; then again from a later time on."""
     for number, phone in enumerate(phones):
         times = [time + number * 12 for time in range(0, OVER, 240)]
         for time in times:
@@ -72,7 +72,7 @@ def test_what_may_be_something_else_is_not(tower: Tower, case: str) -> None:
         renews(branch, CUT)
     elif case == "short":
         renews(branch, CUT, again=CUT + 100)
-    elif case == "one by one":   # who goes home switches it off
+    elif case == "one by one":   # switched off as people go home
         for number, phone in enumerate(branch):
             renews([phone], 200 + 90 * number, None)
     else:
@@ -89,7 +89,7 @@ def test_what_may_be_something_else_is_not(tower: Tower, case: str) -> None:
 def test_a_site_that_comes_back_before_all_were_without_a_registration_at_once_is_told_too(
     tower: Tower, case: str, seen: bool
 ) -> None:
-    """Cut off for as long as registrations last: each phone loses its own, the last when the first is back."""
+    """Cut off for as long as registrations last: each phone's expires, the last when the first phone is back."""
     story = Story()
     branch, office = two_sites(story)
     renews(office, OVER)
@@ -112,7 +112,7 @@ def test_a_site_that_comes_back_before_all_were_without_a_registration_at_once_i
 
 
 def test_what_an_outage_tells_is_not_told_twice(tower: Tower) -> None:
-    """They ask both servers in vain, and are seen to."""
+    """The phones are seen to ask both servers in vain."""
     story = Story()
     branch, office = two_sites(story)
     renews(branch, CUT)

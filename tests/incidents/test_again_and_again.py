@@ -1,4 +1,4 @@
-"""A server that goes up and down: many outages by section 7, one pattern to who reads of them."""
+"""A server that goes up and down: many outages by section 7, but one pattern to the reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stories import CREDENTIALS, P, S, Story
 
 
 def goes_down(story: Story, times: int, every: float = 60.0, down: float = 20.0) -> None:
-    """Three phones ask in vain, one after the other, and are answered when it is up."""
+    """Three phones ask in vain, one after the other; all are answered once the server is up."""
     phones = registered(story, 5)
     for turn in range(times):
         begins = 300 + turn * every
@@ -56,7 +56,7 @@ def test_of_one_that_was_down_as_the_capture_ended_the_last_time_is_open(tower: 
 
 
 def test_what_follows_one_of_which_no_end_is_known_is_told_by_itself(tower: Tower) -> None:
-    """As in a store, where a run ended in the outage."""
+    """As in a store, where a run ended during the outage."""
     story = Story()
     goes_down(story, 4)
     tower.see(story, only="server-outage")
@@ -66,7 +66,7 @@ def test_what_follows_one_of_which_no_end_is_known_is_told_by_itself(tower: Towe
 
 
 def test_of_different_lines_each_time_their_number_is_that_of_all(tower: Tower) -> None:
-    """Two phones at a time are refused, and have no registration for two minutes."""
+    """Each time two other phones are refused, and have no registration for two minutes."""
     story = Story()
     phones = registered(story, 6, granted=300, asks=300)
     for number, phone in enumerate(phones):

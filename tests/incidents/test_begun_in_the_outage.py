@@ -1,5 +1,5 @@
-"""A capture that is begun when the outage is noticed: requests run out at the first server, and lines register at the
-second, all of it seen; or wait for the first."""
+"""A capture that is started when the outage is noticed: it shows requests time out at the first server and lines
+register at the second, or wait for the first."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_the_turn_to_the_second_server_is_timed(tmp_path: Path) -> None:
     _seen(tower)
     metrics = tower.of("server-outage").metrics
     assert metrics["time_to_detect_p50"] == pytest.approx(5.5, abs=0.02)
-    assert metrics["time_to_recover_max"] == pytest.approx(5.511, abs=0.02)   # with the 200 (contract.md 3)
+    assert metrics["time_to_recover_max"] == pytest.approx(5.511, abs=0.02)   # up to the 200 (contract.md 3)
 
 
 @pytest.mark.parametrize(("apart", "every"), [(1, 60), (3, 60), (8, 170)])
 def test_who_has_nowhere_to_turn_tells_of_it_once_answered(tmp_path: Path, apart: int, every: int) -> None:
-    """Nobody was answered before, and until then the captures might lack what the server sends."""
+    """No phone was answered before, and until one is, the captures might lack all that the server sends."""
     story = Story()
     phones = fleet(story, 20)
     for index, phone in enumerate(phones):
@@ -67,7 +67,7 @@ def test_of_some_phones_alone_it_tells_that_others_were_answered(tmp_path: Path)
 
 
 def test_where_the_other_direction_is_captured_later_there_was_none(tmp_path: Path) -> None:
-    """Over TCP, where nothing is sent again."""
+    """Over TCP, where SIP retransmits nothing."""
     story = Story()
     phones = registered(story, 6, transport="tcp", granted=120)
     for time in range(60, 600, 60):
@@ -84,7 +84,7 @@ def test_the_list_is_not_doubted_where_the_head_was_asked_and_was_out(tmp_path: 
 
 
 def test_who_calls_after_several_tries_in_vain_had_turned_away_before(tmp_path: Path) -> None:
-    """It left P before the capture began: its REGISTERs are tries to return, what it asks S next is not for these."""
+    """It left P before the capture began: its REGISTERs are tries to return, which its requests to S do not replace."""
     story = Story()
     phones = fleet(story, 6)
     for index, phone in enumerate(phones):
@@ -103,7 +103,7 @@ def test_who_calls_after_several_tries_in_vain_had_turned_away_before(tmp_path: 
 
 
 def test_a_server_that_never_answered_may_have_been_out_before(tower: Tower) -> None:
-    """S is first asked when P fails: since when it is out nobody can tell, as of P they can."""
+    """S is first asked when P fails: it is unknown since when S is out; for P it is known."""
     story = Story()
     for number, phone in enumerate(registered(story, 4)):
         for late in range(0, 240, 40):

@@ -1,4 +1,4 @@
-"""Whatever the wire holds, incidents stay within bounds, and say what they leave out."""
+"""Whatever the packets contain, incidents stay within bounds, and the report says what was left out."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_phone_that_asks_everybody_makes_no_more_servers_than_are_kept(
 
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE"])
 def test_a_flood_of_requests_is_one_incident(tower: Tower, method: str) -> None:
-    """2,000 requests of one phone in two seconds, unanswered; another one's are answered."""
+    """2,000 requests of one phone in two seconds stay unanswered; another phone's are answered."""
     story = Story()
     phone, other = registered(story, 2)
     for index in range(2000):

@@ -1,4 +1,4 @@
-"""A server that answers some of what it is asked, and drops the rest."""
+"""A server that answers some requests, and drops the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ NOTHING_LOST = frozenset[int]()
 
 
 def asked(story: Story, lost: dict[int, frozenset[int]], until: int = 1300) -> None:
-    """Twenty phones call, one every five seconds, and each every hundred; `lost` says by call which of them run out."""
+    """Twenty phones, one call every five seconds, so each calls every hundred; `lost` says when calls of which phones
+    time out."""
     phones = registered(story, 20, apart=1.0)
     for time in range(FAULT, until, 5):
         number = (time - FAULT) // 5 * 7 % 20
@@ -39,7 +40,7 @@ def always(*spans: tuple[int, int, range]) -> dict[int, frozenset[int]]:
 @pytest.mark.parametrize("settings", [R0, R2])
 @pytest.mark.parametrize("seed", range(6))
 def test_what_drops_requests_at_random_is_one_incident(tower: Tower, seed: int, settings: Settings) -> None:
-    """Now and then ten seconds pass with nothing in vain, and somebody is answered: that ends nothing."""
+    """Now and then somebody is answered, and ten seconds pass with no request in vain: that ends nothing."""
     story = Story()
     lost = at_random(seed, 0.5)
     asked(story, lost)
@@ -47,7 +48,7 @@ def test_what_drops_requests_at_random_is_one_incident(tower: Tower, seed: int, 
     (said,) = outages(tower, story, settings)
     start, _, over = said.split()[2].partition("-")
     assert float(start) - first < 30
-    assert -30 < float(over) - last < 30   # at its edges one in vain alone may lie
+    assert -30 < float(over) - last < 30   # at its edges there may be a single request in vain
     incident = tower.of("server-outage")
     whom = words_of(tower.report, UTC).of(incident)[0]
     assert f"answered only a part of what {incident.phones} phones asked from " in whom
@@ -57,7 +58,7 @@ def test_what_drops_requests_at_random_is_one_incident(tower: Tower, seed: int, 
 @pytest.mark.parametrize("lost", [
     always((300, 360, range(20)), (600, 660, range(20))),                          # it restarts twice
     always((300, 500, range(8)), (700, 900, range(8))),                            # the link of one site is cut twice
-    always((300, 500, range(8)), (600, 800, range(8, 16))),                        # those of two sites, each once
+    always((300, 500, range(8)), (600, 800, range(8, 16))),                        # the links of two sites, each once
 ], ids=["restarts", "one link twice", "two links"])
 def test_what_comes_twice_is_two(tower: Tower, lost: dict[int, frozenset[int]]) -> None:
     story = Story()
@@ -78,14 +79,14 @@ def test_a_server_that_is_gone_after_it_had_dropped_some_is_out_by_itself(tower:
 
 
 def asking(phones: list[Handset], turns: int) -> Iterator[tuple[int, int, float, Handset]]:
-    """Each phone at its time in each turn, with the numbers of both."""
+    """Yields turn, number of the phone, time and phone: each phone at its time in each turn."""
     for turn in range(turns):
         for number, phone in enumerate(phones):
             yield turn, number, 300 + 30 * turn + 2.5 * number, phone
 
 
 def test_what_a_phone_asked_in_vain_before_it_was_answered_does_not_lengthen_how_long_it_took(tower: Tower) -> None:
-    """Every other request is lost. Six phones are unlucky, are answered, and are unlucky again, when they leave."""
+    """Every other request is lost. Six phones ask in vain, are answered, ask in vain again, and then leave."""
     story = Story()
     phones = registered(story, 12)
     for turn, number, time, phone in asking(phones, 3):
@@ -104,7 +105,7 @@ def test_what_a_phone_asked_in_vain_before_it_was_answered_does_not_lengthen_how
 
 
 def test_what_is_challenged_in_time_is_answered_by_turns_too(tower: Tower) -> None:
-    """A 401 disproves that a phone's REGISTERs come to nothing before the 200 does. Here every third one is lost."""
+    """Even before the 200, a 401 shows that the server answers a phone's REGISTERs. Every third one is lost."""
     story = Story()
     phones = registered(story, 12)
     for turn, number, time, phone in asking(phones, 6):
@@ -119,7 +120,7 @@ def test_what_is_challenged_in_time_is_answered_by_turns_too(tower: Tower) -> No
 
 
 def test_of_one_that_answered_some_whom_it_left_alone_later_it_is_not_said_that_it_did_not_answer(tower: Tower) -> None:
-    """It goes up and down. Two phones never ask while it is up; all others were served between."""
+    """The server goes up and down. Two phones never ask while it is up; all others were served in between."""
     story = Story()
     phones = registered(story, 8)
     for number in (0, 1):
@@ -142,9 +143,9 @@ def test_of_one_that_answered_some_whom_it_left_alone_later_it_is_not_said_that_
 
 @pytest.mark.parametrize("seed", [5, 7, 8, 11, 12, 15])
 def test_who_was_answered_between_detects_it_anew(tower: Tower, seed: int) -> None:
-    """What is one incident began as several: who was answered in one of them, in which it had asked nothing in vain,
-    begins anew all the same. Every phone calls each 100 s, half of the first, third and fifth of these calls are
-    dropped, and a phone leaves with the last of its own."""
+    """One incident that began as several: a phone that was answered during one of them, having asked nothing in vain in
+    it, starts to detect anew all the same. Every phone calls each 100 s; half of the first, third and fifth of these
+    calls are dropped, and a phone leaves with its last dropped one."""
     story = Story()
     phones = registered(story, 20, apart=1.0)
     lost = [time for time in at_random(seed, 0.5) if (time - FAULT) // 100 % 2 == 0]

@@ -1,4 +1,4 @@
-"""Calls that ended with their server, and calls that could not be made."""
+"""Calls that ended because their server failed, and calls that could not be made."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.wire import ORIGIN
 
 
 def test_calls_are_lost_with_the_server_and_cannot_be_made(tower: Tower) -> None:
-    """1001 is in a call that nobody hears of again; 1002 hangs up into silence; 1003 calls 112 in vain; 1004's call
-    comes through S in the end."""
+    """1001 is in a call of which nothing more is seen; 1002's BYE is not answered; 1003 calls 112 in vain; 1004's call
+    succeeds through S in the end."""
     story = Story()
     phones = registered(story, 5)
     phones[0].call(200, seconds=0)
@@ -47,14 +47,14 @@ def test_a_call_that_is_heard_of_again_is_not_lost(tower: Tower) -> None:
 
 
 def redirected(phone: Handset, time: float, server: Endpoint, call: str) -> None:
-    """A call that a 302 sends to another number, under its Call-ID."""
+    """A call that a 302 redirects to another number, under the same Call-ID."""
     asked = phone.ask(time, server, "INVITE", call_id=call)
     phone.told(time + 0.1, asked, 302, headers="Contact: <sip:2001@pbx.example.com>\r\n")
     phone.call(time + 0.2, server, to="sip:2001@pbx.example.com", call_id=call)
 
 
 def test_a_call_that_the_next_server_redirects_has_not_failed(tower: Tower) -> None:
-    """It goes on under its Call-ID to whomever the 302 names (RFC 3261 8.1.3.4)."""
+    """The call goes on under its Call-ID to the target of the 302 (RFC 3261 8.1.3.4)."""
     story = Story()
     for phone in registered(story, 3)[:2]:
         redirected(phone, 165, P, "call-before")
@@ -68,7 +68,7 @@ def test_a_call_that_the_next_server_redirects_has_not_failed(tower: Tower) -> N
 
 @pytest.mark.parametrize(("seen", "failed"), [(330.0, 0), (340.0, 2)])
 def test_a_call_that_may_still_come_through_has_not_failed(tower: Tower, seen: float, failed: int) -> None:
-    """Who hears nothing for 32 s has given up (RFC 3261 17.1.1.2)."""
+    """A phone that receives nothing for 32 s has given up (RFC 3261 17.1.1.2)."""
     story = Story()
     for number, phone in enumerate(registered(story, 3)[:2]):
         phone.silence(300 + number)
@@ -80,7 +80,7 @@ def test_a_call_that_may_still_come_through_has_not_failed(tower: Tower, seen: f
 @pytest.mark.parametrize(("apart", "failed"), [(100.0, 2), (150.0, 3)])
 def test_who_calls_the_same_number_again_makes_another_call_some_minutes_later(tower: Tower, apart: float, failed: int
                                                                                ) -> None:
-    """Four silent servers take two minutes for one call; what comes later was dialled anew."""
+    """Four silent servers take two minutes for one call; a later INVITE was dialled anew."""
     story = Story()
     one, other, *_ = registered(story, 3)
     one.silence(300)
@@ -100,7 +100,8 @@ def talks(phone: Handset, time: float) -> Asked:
 
 
 def out(story: Story, phones: list[Handset], time: float) -> None:
-    """P is out for a hundred seconds; the first phones but one are back a minute later."""
+    """P is out for a hundred seconds; all phones but the first and the last leave it, and return a minute after its
+    end."""
     for number, phone in enumerate(phones[1:-1]):
         phone.fail_over(time + number)
         phone.register(time + 170 + number)
@@ -132,7 +133,7 @@ def test_not_one_that_a_start_of_its_phone_has_ended(tower: Tower) -> None:
 
 
 def test_nor_one_of_a_phone_that_is_there_no_more(tower: Tower) -> None:
-    """Unplugged in mid-call: half an hour later its registration has run out."""
+    """The phone was unplugged during the call: half an hour later its registration has expired."""
     story = Story()
     phones = registered(story, 5, granted=300, asks=300)
     talks(phones[0], 200)
@@ -144,7 +145,7 @@ def test_nor_one_of_a_phone_that_is_there_no_more(tower: Tower) -> None:
 
 
 def test_nor_one_that_may_have_ended_in_a_gap_of_the_capture(tower: Tower) -> None:
-    """The number of the next REGISTER shows that packets of the phone are missing."""
+    """The CSeq of the next REGISTER shows that packets of the phone are missing."""
     story = Story()
     phones = registered(story, 5)
     phones[0].hang_up(250, talks(phones[0], 200))
@@ -155,7 +156,7 @@ def test_nor_one_that_may_have_ended_in_a_gap_of_the_capture(tower: Tower) -> No
 
 
 def test_nor_one_whose_far_end_had_hung_up(tower: Tower) -> None:
-    """Of the phone's answer nothing is seen."""
+    """The phone's answer to the BYE is not seen."""
     story = Story()
     phones = registered(story, 5)
     asked = talks(phones[0], 200)
@@ -182,7 +183,7 @@ def test_a_call_has_not_failed_whose_ack_is_seen_though_its_answer_is_not(tower:
 
 
 def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: Tower) -> None:
-    """The phones make their calls there."""
+    """The phones make their calls at that server."""
     story = Story()
     for number, phone in enumerate(registered(story, 3)[:2]):
         phone.fail_over(300 + number)
@@ -198,7 +199,7 @@ def test_where_the_captures_show_nothing_of_the_next_server_that_is_said(tower: 
 
 @pytest.mark.parametrize("again", [True, False])
 def test_a_call_that_begins_the_next_outage_is_lost_to_it(tower: Tower, again: bool) -> None:
-    """The two lie twenty seconds apart: 112 is called as the second begins, by whom had called it in the first too."""
+    """Twenty seconds lie between: 112 is called as the second begins, also by phones that called it in the first."""
     story = Story()
     phones = registered(story, 3)
     for phone in phones[:2]:
@@ -229,7 +230,7 @@ def test_a_call_that_is_tried_again_in_the_next_outage_is_lost_to_that_when_it_w
 
 
 def two_servers_die(story: Story) -> None:
-    """Of twelve phones some find out at P and then at S, and two at S, where they were."""
+    """Of twelve phones, eight find P dead and then S, and one finds S dead, where it was."""
     phones = registered(story, 12)
     emergency = "sip:112@pbx.example.com"
     for number, phone in enumerate(phones[:4]):
@@ -246,7 +247,7 @@ def two_servers_die(story: Story) -> None:
 
 
 def test_a_call_that_two_servers_let_fail_is_one_call(tower: Tower) -> None:
-    """It counts where it was tried first; that at S which was tried nowhere else counts there."""
+    """A call counts at the server where it was tried first; the call that was tried at S only counts there."""
     story = Story()
     two_servers_die(story)
     end(story, 500)

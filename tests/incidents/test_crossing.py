@@ -1,4 +1,4 @@
-"""A return that crosses requests which the secondary is about to answer says nothing against it (F2, F11)."""
+"""A return that crosses requests which the secondary is about to answer is no evidence against it (F2, F11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscriptions that nobody refreshed in their time."""
+"""Subscriptions that were not refreshed in time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stories import R0, P, S, Story
 
 
 def subscribed(story: Story, again: float | None, until: float = 1000.0, package: str = "dialog") -> None:
-    """Subscribed at P for 600 s at 50; at S by 305; subscribed there, or not."""
+    """A phone subscribes at P at 50 for 600 s, is at S from about 305 on, and subscribes there at `again`, or never."""
     phone, *_ = registered(story, 3)
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
     phone.told(50.1, asked, 202)
@@ -45,7 +45,7 @@ def test_a_subscription_is_dead_past_its_refresh_time(
 
 @pytest.mark.parametrize(("package", "dead"), [("dialog", False), ("message-summary", True)])
 def test_what_moved_the_line_has_replaced_it(tower: Tower, package: str, dead: bool) -> None:
-    """In R0 a new SUBSCRIBE goes to the next server, and is the first that this answers."""
+    """In R0 a new SUBSCRIBE goes to the next server, and is the first request that this server answers."""
     story = Story()
     phone, *_ = registered(story, 3)
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
@@ -59,7 +59,7 @@ def test_what_moved_the_line_has_replaced_it(tower: Tower, package: str, dead: b
 
 @pytest.mark.parametrize(("calls", "dead"), [(653.0, False), (656.0, True)])
 def test_a_moment_too_late_is_in_time(tower: Tower, calls: float, dead: bool) -> None:
-    """It ran out at 650.1, and the phone that calls then subscribes anew a second later."""
+    """The subscription expired at 650.1; the phone calls after that and subscribes anew a second later."""
     story = Story()
     phone, *_ = registered(story, 3)
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")
@@ -73,7 +73,7 @@ def test_a_moment_too_late_is_in_time(tower: Tower, calls: float, dead: bool) ->
 
 
 def lapsed(drafts: Drafts, until: float) -> Draft:
-    """A subscription that ran out then, and the incident that it belongs to."""
+    """Lets a subscription expire at `until`; returns the incident that it belongs to."""
     sent = Sent(until - 600, 0, 1, 1, 1, P[0], "SUBSCRIBE", 1)
     one = Subscription(sent, SimpleNamespace(entry="sbc", number=1, owner=1), until)
     draft = Subscriptions(drafts, Timers())._draft(one)
@@ -82,7 +82,7 @@ def lapsed(drafts: Drafts, until: float) -> Draft:
 
 
 def test_after_a_clock_was_set_back_an_incident_of_before_is_over() -> None:
-    """It was closed then, and what looks on began anew."""
+    """It was closed at that point, and the detectors started anew."""
     drafts = Drafts()
     before = lapsed(drafts, 10_000.0)
     assert lapsed(drafts, 10_030.0) is before
@@ -103,7 +103,7 @@ def test_before_its_time_nothing_is_dead(tower: Tower) -> None:
     ((400,), 200, ["dead-subscriptions 10.0.0.1 1000.100- 1"]),
 ])
 def test_what_is_notified_still_is_not_dead(tower: Tower, taken: tuple[int, ...], status: int, seen: list[str]) -> None:
-    """P goes on to notify of it, and the phone takes that: someone has refreshed it, though nobody saw."""
+    """P keeps sending NOTIFYs and the phone accepts them: the subscription was refreshed unseen."""
     story = Story()
     phone, *_ = registered(story, 3)
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, call_id="sub@10.1.0.11", headers="Event: dialog\r\n")
@@ -118,7 +118,7 @@ def test_what_is_notified_still_is_not_dead(tower: Tower, taken: tuple[int, ...]
 
 
 def subscribes(story: Story, time: float, seconds: int, event: str, state: str, *, again: bool = False) -> None:
-    """A phone asks for that at P, is notified of this state, fails over at 300, and calls on."""
+    """A phone subscribes to `event` at P, gets a NOTIFY with `state`, fails over at 300, and makes a later call."""
     phone, *_ = registered(story, 3)
     asked = phone.ask(time, P, "SUBSCRIBE", expires=seconds, headers=f"Event: {event}\r\n")
     phone.told(time + 0.1, asked, 200)
@@ -139,7 +139,7 @@ def subscribes(story: Story, time: float, seconds: int, event: str, state: str, 
     ("subscription-state:  Terminated ;reason=noresource", False),
 ])
 def test_what_the_server_had_ended_before_is_not_dead(tower: Tower, state: str, dead: bool) -> None:
-    """RFC 6665 4.4.1: with that NOTIFY there is no such dialog any more."""
+    """RFC 6665 4.4.1: that NOTIFY ends the dialog."""
     story = Story()
     subscribes(story, 200, 600, "dialog", state)
     assert bool(tower.see(story, only="dead-subscriptions")) is dead
@@ -148,14 +148,14 @@ def test_what_the_server_had_ended_before_is_not_dead(tower: Tower, state: str, 
 @pytest.mark.parametrize(("seconds", "again", "dead"), [(15, False, False), (60, False, False), (60, True, True),
                                                         (120, False, True)])
 def test_what_was_to_end_by_itself_is_not_dead(tower: Tower, seconds: int, again: bool, dead: bool) -> None:
-    """A shared line is seized for one call: nobody makes that anew. What was refreshed once, is to be again."""
+    """A shared line is seized for one call, and that is never renewed. What was refreshed once should be again."""
     story = Story()
     subscribes(story, 290, seconds, "line-seize", f"Subscription-State: active;expires={seconds}", again=again)
     assert bool(tower.see(story, only="dead-subscriptions")) is dead
 
 
 def test_what_the_server_ends_after_the_move_lives_no_longer_for_that(tower: Tower) -> None:
-    """The phone takes that NOTIFY as well; it says that all is over."""
+    """The phone accepts that NOTIFY as well, but it says that the subscription has ended."""
     story = Story()
     phone, *_ = registered(story, 3)
     asked = phone.ask(50, P, "SUBSCRIBE", expires=600, headers="Event: dialog\r\n")

@@ -13,7 +13,7 @@ from tests.wire import ORIGIN
 
 
 def flaps(phone: Handset, times: list[float]) -> None:
-    """Forth and back: into silence at P and on to S, then a call that P answers again."""
+    """To and fro: P is silent and the line moves to S, then P answers it again."""
     for index, time in enumerate(times):
         if index % 2:
             phone.register(time, P)
@@ -43,7 +43,7 @@ def test_flapping_is_two_lines_with_three_moves_in_ten_minutes(
 
 
 def test_renewals_where_the_lines_were_are_no_moves(tower: Tower) -> None:
-    """R0: P was silent for a renewal, S took it and every renewal since (F5); calls are back at P."""
+    """R0: P was silent for a renewal, and S has granted that and every renewal since (F5); calls are back at P."""
     story = Story()
     for phone in registered(story, 3):
         phone.granted = 240
@@ -60,7 +60,7 @@ def test_renewals_where_the_lines_were_are_no_moves(tower: Tower) -> None:
 
 @pytest.mark.parametrize(("shown_until", "said"), [(1200.0, "; the last move was at 12:"), (1600.0, None)])
 def test_when_lines_moved_last_is_said_while_it_may_go_on(tower: Tower, shown_until: float, said: str | None) -> None:
-    """They are at rest for five minutes as the capture ends: nobody knows whether that is the end."""
+    """The lines have not moved for five minutes as the capture ends: nobody knows whether the flapping is over."""
     story = Story()
     for phone in registered(story, 3):
         flaps(phone, [300.0, 500.0, 899.0])

@@ -1,4 +1,4 @@
-"""What a capture lacks may be the answer that registered a line."""
+"""The packet that a capture lacks may be the answer that registered a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.stories import P, Packet, S, Story
 
 @pytest.mark.parametrize("repeated", [False, True])
 def test_who_goes_on_to_try_its_first_server_may_be_registered_at_the_other(tower: Tower, repeated: bool) -> None:
-    """The 200 of S is missing. Its phone neither sent that REGISTER again nor asked S anew: it has heard."""
+    """The 200 of S is missing. The phone received it: it neither retransmitted that REGISTER nor sent S another."""
     story = Story()
     phones = registered(story, 3, granted=300, asks=300)
     for number, phone in enumerate(phones):

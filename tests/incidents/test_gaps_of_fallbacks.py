@@ -1,4 +1,4 @@
-"""Lines with several entries are without a registration when they have none at any of them."""
+"""Lines with several entries are without a registration if they have none at any of these."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.stories import BRANCH, R2, P, Story
 
 
 @pytest.mark.parametrize(("until", "seen"), [
-    (500, []),                                       # what P granted lasts still
+    (500, []),                                       # P's registration is still valid
     (900, ["registration-gap sbc 600.011-900.011 1"]),
 ])
 def test_who_asks_the_servers_of_its_other_entry_alone_has_no_registration_either(
     tower: Tower, until: int, seen: list[str]
 ) -> None:
-    """P is dead, the branch server asks for credentials again and again, and nothing is sent to P any more."""
+    """P is dead, the branch server refuses every REGISTER with 500, and nothing is sent to P any more."""
     story = Story()
     (phone,) = registered(story, 1, granted=600, asks=600)
     phone.silence(300, method="REGISTER")

@@ -1,4 +1,4 @@
-"""Calls that live on at a server, of which the phone knows nothing."""
+"""Calls that live on at a server although the phone no longer knows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.stories import MINUTE, R3, Asked, Handset, P, S, Story
 
 
 def moves_in_a_call(story: Story) -> tuple[Handset, Asked]:
-    """1001, whose line moves to S while a call through P is up, and the INVITE of that."""
+    """1001, whose line moves to S during a call through P, and the INVITE of that call."""
     phone, *_ = registered(story, 3)
     asked = phone.ask(200, P, "INVITE")
     phone.told(201, asked, 200)
@@ -19,7 +19,7 @@ def moves_in_a_call(story: Story) -> tuple[Handset, Asked]:
 
 
 def ghost(story: Story, status: int | None, *, speaks: bool = False) -> None:
-    """A call through P is up as its line moves to S; then the far end sends BYE."""
+    """The line moves to S during a call through P; then the far end sends BYE."""
     phone, asked = moves_in_a_call(story)
     if speaks:
         phone.told(320.01, phone.ask(320, P, "INFO", call_id=asked.call_id, tag="far"), 200)
@@ -53,7 +53,7 @@ def test_only_where_a_phone_drops_calls_without_a_word(tower: Tower) -> None:
 
 @pytest.mark.parametrize(("lacks", "seen"), [(0.0, 1), (390.0, 0)])
 def test_nor_where_the_capture_may_lack_its_answer(tower: Tower, lacks: float, seen: int) -> None:
-    """It lacks another request of the phone at about that time."""
+    """The capture lacks another request of the phone at about that time."""
     story = Story()
     ghost(story, None)
     if lacks:
@@ -68,7 +68,7 @@ def test_and_only_if_the_phone_said_nothing_in_it(tower: Tower) -> None:
 
 
 def test_what_the_far_end_takes_back_is_told_once(tower: Tower) -> None:
-    """A re-INVITE that the phone refuses, and the CANCEL of it, which finds nothing there any more."""
+    """A re-INVITE that the phone refuses, and its CANCEL, which then matches nothing."""
     story = Story()
     phone, asked = moves_in_a_call(story)
     for number, method in enumerate(("INVITE", "CANCEL")):

@@ -1,4 +1,4 @@
-"""A site without incidents, and what is counted of it."""
+"""A site without incidents, and what is counted there."""
 
 from __future__ import annotations
 

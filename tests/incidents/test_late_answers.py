@@ -1,4 +1,4 @@
-"""A server that answers, and later than its phones wait: out to them, and not dead."""
+"""A server that answers later than its phones wait: to them it is out, yet it is not dead."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def test_how_many_it_concerned_at_most_is_said_of_several(tower: Tower) -> None:
 
 @pytest.mark.parametrize("resumed", [True, False])
 def test_one_that_was_frozen_was_not_slow(tower: Tower, resumed: bool) -> None:
-    """Its process goes on after a minute, and answers what lies in its queue. Who answers one after the other is
-    slow."""
+    """Its process resumes after a minute and answers all that is queued. If each answer takes the same time instead,
+    the server is slow."""
     story = Story()
     phones = registered(story, 14)
     for number, phone in enumerate(phones[:12]):
@@ -96,8 +96,8 @@ def test_one_that_was_frozen_was_not_slow(tower: Tower, resumed: bool) -> None:
     (True, ["300.000-406.500", "420.000-526.500"]),
 ])
 def test_one_that_is_slow_all_the_time_is_slow_once(tower: Tower, in_time: bool, spans: list[str]) -> None:
-    """Each is answered more than ten seconds before the next one asks; that it is too late says that nothing has
-    ended. An OPTIONS that is answered at once does not say more."""
+    """Each answer comes more than ten seconds before the next request, but being late it ends nothing. Nor does an
+    OPTIONS that is answered at once."""
     story = Story()
     phones = registered(story, 14)
     for number, phone in enumerate(phones[:12]):
@@ -113,7 +113,7 @@ def test_one_that_is_slow_all_the_time_is_slow_once(tower: Tower, in_time: bool,
 
 @pytest.mark.parametrize("group", [None, "phones", "late"])
 def test_a_redacted_report_says_the_same(tower: Tower, group: str | None) -> None:
-    """Also where a group is called by a word that timelines use."""
+    """Even if a group's name is a word that timelines use."""
     story = Story()
     phones = registered(story, 40, apart=1.0)
     for number, phone in enumerate(phones[:10]):
@@ -143,7 +143,7 @@ def test_what_users_wrote_of_a_known_event_is_not_taken_for_what_was_seen(tower:
 
 @pytest.mark.parametrize(("until", "dead"), [(500, True), (430, False)])
 def test_a_slow_server_that_dies_is_said_to(tower: Tower, until: int, dead: bool) -> None:
-    """The last that it was asked before it is well may have been answered as late as all before."""
+    """The last requests before it recovers may have been answered as late as all before."""
     story = Story()
     phones = registered(story, 12)
     for number, phone in enumerate(phones[:10]):
@@ -159,7 +159,7 @@ def test_a_slow_server_that_dies_is_said_to(tower: Tower, until: int, dead: bool
 
 
 def test_what_was_answered_late_and_in_time_for_its_phone_is_not_why_it_left(tower: Tower) -> None:
-    """Slower and slower: what it gave up in the end it had asked half a minute later."""
+    """The server gets slower: what the phone gave up on is a later request, sent half a minute after this one."""
     story = Story()
     phones = registered(story, 6)
     for number, phone in enumerate(phones):
@@ -177,7 +177,7 @@ def test_what_was_answered_late_and_in_time_for_its_phone_is_not_why_it_left(tow
 
 
 def test_how_long_a_call_rings_does_not_count_as_lateness(tower: Tower) -> None:
-    """Every call is taken 20 s after the server has answered it for the first time."""
+    """Every call is answered by the callee 20 s after the server's first response."""
     story = Story()
     for number, phone in enumerate(registered(story, 6)):
         time = 300 + 2 * number
@@ -196,8 +196,8 @@ def test_how_long_a_call_rings_does_not_count_as_lateness(tower: Tower) -> None:
 
 @pytest.mark.parametrize("goes", [True, False])
 def test_what_is_sent_again_until_the_server_is_back_is_not_answered_too_late(tower: Tower, goes: bool) -> None:
-    """The link of all phones is cut for 15 s, and they have nowhere else to go: each answer is one to a sending of just
-    now. Who has gone elsewhere by then was answered too late."""
+    """The link of all phones is cut for 15 s. If they have nowhere else to go, each answer is one to a retransmission
+    of a moment ago. If a phone has gone elsewhere by then, it was answered too late."""
     story = Story()
     phones = registered(story, 12)
     for number, phone in enumerate(phones[:10]):

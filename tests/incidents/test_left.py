@@ -1,4 +1,4 @@
-"""Phones that leave a server of which no incident tells: the verdict says that, and what it had answered."""
+"""Phones that leave a server for which there is no incident: the verdict says so, and what the server had answered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stories import CHALLENGE, GIVES_UP, MINUTE, R0, R2, Handset, P, S, St
 
 
 def is_refused(phone: Handset, time: float, status: int, method: str = "REGISTER") -> None:
-    """By P; it works on with S, and returns after a minute."""
+    """P refuses the request; the phone registers at S, and makes a refused call there."""
     asked = phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
     phone.told(time + 0.01, asked, status)
     phone.register(time + 0.02, S)
@@ -29,7 +29,7 @@ def said(tower: Tower, story: Story, **declared: Any) -> list[str]:
 
 @pytest.mark.parametrize("status", [500, 408, 403])
 def test_a_registrar_that_refuses_all_is_why_they_left(tower: Tower, status: int) -> None:
-    """The database behind it is gone: calls go on, and S takes the registrations, so that no line has none."""
+    """The database behind it is gone: calls go on, and S takes the registrations, so no line is without one."""
     story = Story()
     phones = registered(story, 5)
     for number, phone in enumerate(phones[:4]):
@@ -43,7 +43,7 @@ def test_a_registrar_that_refuses_all_is_why_they_left(tower: Tower, status: int
 
 
 def test_one_that_refuses_calls_now_and_then_is_left_more_often_than_by_as_many(tower: Tower) -> None:
-    """Too seldom for an overload; what it grants between shows that it is there (F3)."""
+    """The refusals are too rare for an overload; what the server grants in between shows that it works (F3)."""
     story = Story()
     phones = registered(story, 5)
     for turn in range(3):
@@ -56,7 +56,7 @@ def test_one_that_refuses_calls_now_and_then_is_left_more_often_than_by_as_many(
 
 
 def test_they_may_not_have_heard_what_it_answered(tower: Tower) -> None:
-    """The tap stands between the server and what loses its answers: phones go on asking, and leave."""
+    """The tap is between the server and whatever loses its answers: phones retransmit, and leave."""
     story = Story()
     for number, phone in enumerate(registered(story, 5)):
         asked = phone.ask(300 + number, P, "REGISTER", expires=3600)
@@ -108,7 +108,7 @@ def test_between_servers_of_equal_priority_nobody_leaves(tower: Tower) -> None:
 
 
 def test_a_server_that_grants_no_time_is_why_they_left(tower: Tower) -> None:
-    """They did hear it: it took them in for nothing."""
+    """The phones did receive the answer: it granted no time."""
     story = Story()
     phones = registered(story, 5)
     for number, phone in enumerate(phones[:4]):
@@ -124,8 +124,8 @@ def test_a_server_that_grants_no_time_is_why_they_left(tower: Tower) -> None:
 
 
 def test_who_comes_to_a_server_once_it_is_back_does_not_leave_it_for_its_outage(tower: Tower) -> None:
-    """The link of all phones is cut: P, with which they work, and S are lost to them. A REGISTER finds S again, and the
-    next call goes to P first (B1), though no call that S let run out has been made good there."""
+    """The link of all phones is cut: they lose P, where they work, and S. Then a REGISTER reaches S again, and the next
+    call goes to P first (B1), though no call that timed out at S was repeated there with success."""
     story = Story()
     phones = registered(story, 4)
     for number, phone in enumerate(phones):

@@ -1,4 +1,4 @@
-"""Phones of several lines: how long each of these took is reckoned from what it asked itself."""
+"""Phones with several lines: how long each line took counts from its own requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.stories import CALLEE, GIVES_UP, Handset, S, Story
 
 
 def of_two_lines(story: Story, count: int) -> list[tuple[Handset, Handset]]:
-    """So many phones with a line at each of two users, which share the phone's address."""
+    """`count` phones with one line for each of two users; both lines share the phone's address."""
     phones = [tuple(Handset(story, str(user), (f"10.1.0.{number}", 5060)) for user in (1000 + number, 2000 + number))
               for number in range(1, count + 1)]
     for number, lines in enumerate(phones):

@@ -1,4 +1,4 @@
-"""Incidents of whole lives that nobody wrote by hand: none where all servers work, and no outage that was not one."""
+"""Incidents of whole simulated lives: none where all servers work, and no outage unless a server was out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUT = ("server-outage", "partial-outage")
 
 def lived(folder: Path, seed: int, regime: str, mode: str, servers_fail: bool, lost: float
           ) -> tuple[World, list[Incident]]:
-    """The incidents of one phone's life, and when its servers were really out."""
+    """Returns when the servers were really out, and the incidents of one phone's life."""
     chance = random.Random(f"incidents {seed}")
     servers = [P, S, T][:2 + seed % 2]
     told = world(chance, SECONDS) if servers_fail else World({})
@@ -50,7 +50,7 @@ def test_an_outage_begins_while_its_server_is_out(tmp_path: Path, seed: int, lif
 
 
 def test_most_outages_of_the_first_server_are_noticed(tmp_path: Path) -> None:
-    """A phone that asks its server every minute or two cannot miss one of two minutes."""
+    """A phone that sends a request every minute or two cannot miss an outage of two minutes."""
     seen = there = 0
     for seed, life in LIVES:
         told, found = lived(tmp_path, seed, *life, servers_fail=True, lost=0.0)

@@ -1,4 +1,4 @@
-"""A server that some phones alone have lost, for the link of their site is cut: others are answered all the while."""
+"""A server that only some phones have lost, since the link of their site is cut: others are answered throughout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CUT, BACK = 300, 920
 
 
 def two_sites(story: Story, apart: float = 5.0, until: float = 1300) -> list[Handset]:
-    """The ten phones of the site that is cut off; thirty of another go on, a message every so many seconds."""
+    """Returns the ten phones of the site that is cut off; thirty of another go on, a message every `apart` seconds."""
     phones = registered(story, 40, apart=1.0)
     time, count = CUT - 10.0, 0
     while time < until:
@@ -34,7 +34,7 @@ def two_sites(story: Story, apart: float = 5.0, until: float = 1300) -> list[Han
 
 
 def has_lost_it(phone: Handset, number: int) -> None:
-    """It asks in vain for ten minutes, and then gets through."""
+    """The phone calls in vain for ten minutes, and then gets through."""
     for late in range(0, 600, 100):
         phone.silence(CUT + number * 2 + late)
     phone.call(BACK + number)
@@ -61,13 +61,13 @@ def test_who_moves_and_tries_to_return_in_vain_has_lost_it_once(tower: Tower, se
     assert "10.0.0.1:5060/udp answers other phones" in [entry.what for entry in incident.timeline]
     said = words_of(tower.report, UTC).of(incident)
     assert "did not answer 10 phones, though it answered others, from" in said[0]
-    assert said[1].startswith("10 of 10 phones moved in ")   # and not of those that had no reason to
+    assert said[1].startswith("10 of 10 phones moved in ")   # not of the phones that had no reason to move
 
 
 @pytest.mark.parametrize("apart", [2.0, 5.0, 15.0, 20.0, 30.0, 45.0])
 def test_who_has_nowhere_to_go_has_lost_it_once(tower: Tower, apart: float) -> None:
-    """However seldom others say something: once they are answered between two in vain, that tells of what was before,
-    too."""
+    """However rarely others send something: once they are answered between two requests in vain, it shows that they had
+    not lost the server before, either."""
     story = Story()
     for number, phone in enumerate(two_sites(story, apart)):
         has_lost_it(phone, number)
@@ -102,7 +102,7 @@ def test_that_others_were_answered_is_said_of_the_shortest_outage(tower: Tower) 
 
 @pytest.mark.parametrize("apart", [2.0, 5.0])
 def test_those_whose_calls_alone_run_out_have_lost_those_once(tower: Tower, apart: float) -> None:
-    """A firewall that drops what is as long as an INVITE: their REGISTERs are answered all the while."""
+    """A firewall drops packets as long as an INVITE: their REGISTERs are answered throughout."""
     story = Story()
     for number, phone in enumerate(two_sites(story, apart)):
         for late in range(0, 600, 100):
@@ -115,7 +115,7 @@ def test_those_whose_calls_alone_run_out_have_lost_those_once(tower: Tower, apar
 
 
 def test_whoever_was_served_since_and_is_not_now_tells_of_another_outage(tower: Tower) -> None:
-    """The server blinks: others are answered seconds later."""
+    """The server is out for a moment: others are answered seconds later."""
     story = Story()
     phones = registered(story, 30, apart=1.0)
     for number, phone in enumerate(phones[:5]):
@@ -148,7 +148,7 @@ def test_they_find_out_one_after_the_other(tower: Tower) -> None:
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_two_losses_stay_two(tower: Tower, answered: bool) -> None:
-    """One of those concerned was answered between, or more than ten minutes lie between."""
+    """In between, those concerned were answered, or more than ten minutes passed."""
     story = Story()
     phones = two_sites(story, until=1600)
     again = 500 if answered else 1100
@@ -164,7 +164,7 @@ def test_two_losses_stay_two(tower: Tower, answered: bool) -> None:
 
 
 def test_the_whole_server_that_is_out_twice_was_out_twice(tower: Tower) -> None:
-    """Nobody is answered while it is, and those that it left first have not asked between."""
+    """Nobody is answered during the outages, and the phones that met the first have sent nothing between them."""
     story = Story()
     phones = registered(story, 20, apart=1.0)
     for cut in (300, 600):
@@ -195,7 +195,7 @@ def test_until_then_it_is_open(tower: Tower) -> None:
 
 
 def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
-    """A router knows no way to it any more."""
+    """A router no longer has a route to the server."""
     story = Story()
     for number, phone in enumerate(two_sites(story)):
         for late in range(0, 600, 100):
@@ -209,8 +209,8 @@ def test_how_they_have_lost_it_is_said(tower: Tower) -> None:
 
 @pytest.mark.parametrize("again", [(), (620, 720, 820)])
 def test_a_whole_outage_within_is_one_with_it(tower: Tower, again: tuple[int, ...]) -> None:
-    """The server is gone for a while; that others are answered when it is back ends nothing for the site that is still
-    cut off."""
+    """The server is out for a while; that others are answered afterwards ends nothing for the site that is still cut
+    off."""
     story = Story()
     phones = registered(story, 40, apart=1.0)
     for time in range(290, 500, 5):
@@ -234,7 +234,7 @@ def test_a_whole_outage_within_is_one_with_it(tower: Tower, again: tuple[int, ..
 
 @pytest.mark.parametrize("both", [False, True])
 def test_a_site_that_reaches_neither_server_is_told(tower: Tower, both: bool) -> None:
-    """Its link is cut: nobody else notices. Or it has lost the first server alone."""
+    """The site's link is cut, and nobody else notices. Or it has lost the first server only."""
     story = Story()
     for number, phone in enumerate(two_sites(story)):
         for late in range(0, 600, 120):
@@ -253,7 +253,8 @@ def test_a_site_that_reaches_neither_server_is_told(tower: Tower, both: bool) ->
 
 @pytest.mark.parametrize("after", [30, 200])
 def test_when_it_came_to_concern_another_site_is_told(tower: Tower, after: int) -> None:
-    """First the link of one is cut, and then the server dies. Who asks within a minute may have lost it as soon."""
+    """First the link of one site is cut, and then the server dies. A site whose first request in vain comes within a
+    minute may have lost the server at the same time."""
     story = Story()
     phones = registered(story, 12)
     for number, phone in enumerate(phones[:6]):
@@ -275,8 +276,8 @@ def test_when_it_came_to_concern_another_site_is_told(tower: Tower, after: int) 
 
 
 def test_who_was_answered_again_while_it_went_on_for_others_does_not_end_it_later(tower: Tower) -> None:
-    """A minute in between the server was out for all; who had not been served since the link was cut seemed to have
-    lost it from the beginning."""
+    """For a minute in between, the server was out for all; phones that had not been served since the link was cut
+    seemed to have lost it from the beginning."""
     story = Story()
     for number, phone in enumerate(two_sites(story)):
         for late in range(0, 600, 100):
@@ -292,7 +293,7 @@ def test_who_was_answered_again_while_it_went_on_for_others_does_not_end_it_late
 
 
 def test_it_goes_on_though_only_one_of_few_phones_asks_again(tower: Tower) -> None:
-    """The others wait at S for longer."""
+    """The others stay at S for longer."""
     story = Story()
     phones = two_sites(story)[:3]
     for number, phone in enumerate(phones):
@@ -304,8 +305,8 @@ def test_it_goes_on_though_only_one_of_few_phones_asks_again(tower: Tower) -> No
 
 
 def test_of_a_site_whose_registers_run_out_it_ends_with_the_first_that_is_answered(tower: Tower) -> None:
-    """A firewall lets its calls pass, and they are answered all the while (R0): that a phone could call before it had
-    to renew does not say that it had the server then, and lost it later."""
+    """A firewall lets its calls pass, and they are answered throughout (R0). That a phone could call before its renewal
+    was due does not mean that it lost the server only later."""
     story = Story()
     phones = registered(story, 20, apart=1.0, granted=300)
     for time in range(300, 1100, 15):

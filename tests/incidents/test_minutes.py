@@ -1,4 +1,4 @@
-"""Minutes that are over are packed, and tell the same as those that are not, whatever comes late for them."""
+"""Past minutes are packed, and yield the same as unpacked ones, even if data for them arrives late."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ Seen = tuple[float, float, str, int]
 
 
 def told(seen: list[Seen]) -> list[ServerMinute]:
-    """The rows of a server that was asked at some time, answered then, and found silent at a time before."""
+    """The rows of a server for requests that are answered at once, each with another found unanswered some time
+    before."""
     tally = Tally()
     for number, (time, before, method, status) in enumerate(seen):
         tally.asked(Sent(time, 0, number, 1, 1, SERVER, method, number))

@@ -1,4 +1,4 @@
-"""Names that do not resolve: phones that find no server, because nobody tells them where it is."""
+"""Names that do not resolve: phones that find no server, because DNS gives them no address."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.stories import Handset, P, S, Story
 from tests.traps.ground import looks_up
 
 LISTED, NEAR = ("_sip._udp.pbx.example.com.", "SRV"), ("sbc1.example.com.", "A")
-TRIES = (0.0, 1.0, 3.0)   # as often, and as late, as a resolver tries
+TRIES = (0.0, 1.0, 3.0)   # the times at which a resolver tries, in seconds
 
 
 def asks(phone: Handset, time: float, question: tuple[str, str] = NEAR, tries: tuple[float, ...] = TRIES,
          rcode: int | None = None) -> None:
-    """The phone asks for a name; nobody answers, or all that is said is this code."""
+    """The phone looks up a name; there is no answer, or only this response code."""
     for later in tries:
         phone.story.lookup(time + later, phone.place, *question, rcode=rcode or 0, answered=rcode is not None)
 
 
 def known(story: Story, count: int = 4) -> list[Handset]:
-    """Phones that found P by its name, whose addresses are known for a minute, and registered for ten."""
+    """Phones that resolved P's name, with addresses valid for a minute, and registered for ten."""
     phones = fleet(story, count, granted=600, asks=600)
     for number, phone in enumerate(phones, 1):
         looks_up(phone, number - 0.5, ttl=60)
@@ -32,7 +32,8 @@ def known(story: Story, count: int = 4) -> list[Handset]:
 
 
 def cannot_find(phones: list[Handset], question: tuple[str, str] = NEAR, rcode: int | None = None) -> None:
-    """From the renewal at 300 on they ask in vain, every 45 s until 1200, and register as soon as they are told."""
+    """From the renewal at 300 on they look up the name in vain, every 45 s until 1200; they register once it
+    resolves."""
     for number, phone in enumerate(phones, 1):
         for time in range(300, 1200, 45):
             asks(phone, time + number, question, rcode=rcode)
@@ -60,7 +61,7 @@ def test_without_a_name_server_phones_lose_their_registrations(
 
 @pytest.mark.parametrize(("tries", "out"), [((0.0, 4.0, 8.0), False), ((0.0, 4.0, 8.0, 12.0), True)])
 def test_a_fourth_query_shows_that_nobody_answers(tower: Tower, tries: tuple[float, ...], out: bool) -> None:
-    """One query, or its answer, may be lost. What is asked again after more than two minutes is asked anew."""
+    """One query, or its answer, may be lost. A query more than two minutes later belongs to a new lookup."""
     story = Story()
     for number, phone in enumerate(known(story), 1):
         for time in range(300, 900, 150):
@@ -70,7 +71,7 @@ def test_a_fourth_query_shows_that_nobody_answers(tower: Tower, tries: tuple[flo
 
 
 def test_where_others_are_served_the_server_is_there(tower: Tower) -> None:
-    """Half of the phones have a name server that is dead; only they lose something."""
+    """Half of the phones use a dead name server; only these lose something."""
     story = Story()
     phones = known(story)
     cannot_find(phones[:2])
@@ -85,7 +86,7 @@ def test_where_others_are_served_the_server_is_there(tower: Tower) -> None:
 
 @pytest.mark.parametrize("tries", [(0.0, 3.5), (0.0, 0.1, 0.2, 3.2), (0.0, 1.0, 2.0)])
 def test_a_lookup_that_is_slow_is_none_in_vain(tower: Tower, tries: tuple[float, ...]) -> None:
-    """The third is answered, or the fourth; what follows within half a second may be another tap's."""
+    """The third or fourth query is answered; copies within half a second may come from another tap."""
     story = Story()
     for phone in known(story):
         asks(phone, 300, tries=tries)
@@ -96,7 +97,7 @@ def test_a_lookup_that_is_slow_is_none_in_vain(tower: Tower, tries: tuple[float,
 
 
 def test_nor_is_one_whose_phone_goes_where_it_asked_for(tower: Tower) -> None:
-    """The answers take a way that the capture does not see."""
+    """The DNS answers take a path that the capture does not see."""
     story = Story()
     for phone in known(story):
         for time in range(300, 500, 2):
@@ -107,7 +108,7 @@ def test_nor_is_one_whose_phone_goes_where_it_asked_for(tower: Tower) -> None:
 
 
 def test_a_phone_whose_connections_are_refused_has_no_registration_either(tower: Tower) -> None:
-    """Over TCP nothing but SYNs is seen of it."""
+    """Over TCP only its SYNs are seen."""
     story = Story()
     phones = fleet(story, 3, granted=600, asks=600, transport="tcp")
     for number, phone in enumerate(phones, 1):
@@ -121,7 +122,7 @@ def test_a_phone_whose_connections_are_refused_has_no_registration_either(tower:
 
 
 def test_that_some_do_not_find_it_is_why_they_are_not_registered(tower: Tower) -> None:
-    """Their name server is dead; the server serves others, and is not out."""
+    """Their name server is dead; P serves others, and is not out."""
     story = Story()
     phones = known(story)
     cannot_find(phones[:2])
@@ -137,14 +138,14 @@ def test_that_some_do_not_find_it_is_why_they_are_not_registered(tower: Tower) -
 
 
 def refreshes(phones: list[Handset], until: int = 900) -> None:
-    """They ask for the list in vain every 45 s from 300 on."""
+    """The phones look up the SRV list in vain every 45 s from 300 on."""
     for number, phone in enumerate(phones, 1):
         for time in range(300, until, 45):
             asks(phone, time + number, LISTED, (0.0, 1.0, 2.0, 3.0))
 
 
 def test_a_list_that_is_not_found_makes_no_outage_of_a_server_that_nobody_needs(tower: Tower) -> None:
-    """The name server is dead; the phones know where P is, and it serves them."""
+    """The name server is dead, but the phones still know P's address, and P serves them."""
     story = Story()
     phones = known(story, 6)
     refreshes(phones)

@@ -41,7 +41,7 @@ def test_an_overload_is_open_until_a_minute_has_passed_without_a_503(tower: Towe
 
 
 def test_who_is_refused_while_others_are_served_makes_no_outage(tower: Tower) -> None:
-    """Others' first answer comes when two have been refused already."""
+    """Two phones have been refused before another phone gets its first answer."""
     story = Story()
     phones = registered(story, 40, apart=1.0)
     for number, phone in enumerate(phones[:10]):
@@ -57,7 +57,7 @@ def test_who_is_refused_while_others_are_served_makes_no_outage(tower: Tower) ->
 
 @pytest.mark.parametrize(("goes_on", "silent"), [(0, True), (5, True), (45, False)])
 def test_who_refuses_all_and_then_answers_nothing_is_said_to(tower: Tower, goes_on: int, silent: bool) -> None:
-    """Overloaded, and then gone; unless what was not answered is refused again later."""
+    """Overloaded, and then gone, unless the server refuses another request after those that it left unanswered."""
     story = Story()
     phones = registered(story, 40, apart=1.0)
     refuses(story, phones[:20], [300.0 + number for number in range(20)])

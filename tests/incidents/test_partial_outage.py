@@ -1,4 +1,4 @@
-"""A server that registers phones and lets their calls run out."""
+"""A server that answers REGISTERs and lets calls time out."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_it_takes_two_calls_and_none_that_is_answered(tower: Tower) -> None:
 def test_where_one_phone_alone_hears_nothing_its_own_registration_shows_it(
     tower: Tower, registers: int, seen: list[str]
 ) -> None:
-    """That of another one may have come by a path that works."""
+    """Another phone's registration may have taken a path that works."""
     story = Story()
     phones = registered(story, 3)
     phones[0].silence(300)
@@ -66,7 +66,7 @@ def test_where_one_phone_alone_hears_nothing_its_own_registration_shows_it(
 @pytest.mark.parametrize("phones", [1, 3])
 @pytest.mark.parametrize("keeps", ["REGISTER", "OPTIONS"])
 def test_calls_that_run_out_again_and_again_are_one_outage(tower: Tower, phones: int, keeps: str) -> None:
-    """Every 45 s a call in vain, and twice between them an answer: of one phone, each call alone looks like a dead
+    """A call in vain every 45 s, and two other answers in between: with one phone, each call alone looks like a dead
     server."""
     story = Story()
     known = registered(story, phones)
@@ -84,7 +84,7 @@ def test_calls_that_run_out_again_and_again_are_one_outage(tower: Tower, phones:
 
 
 def test_a_call_that_comes_through_between_is_seen_though_those_in_vain_are_late_to_show(tower: Tower) -> None:
-    """It lets some calls run out, and takes others."""
+    """The server lets some calls time out, and takes others."""
     story = Story()
     phones = registered(story, 10)
     phones[0].silence(300)
@@ -100,7 +100,7 @@ def test_a_call_that_comes_through_between_is_seen_though_those_in_vain_are_late
 
 
 def test_an_outage_of_all_that_follows_one_of_calls_is_told(tower: Tower) -> None:
-    """Once its calls are answered again."""
+    """After the partial outage calls are answered again; then nothing is."""
     story = Story()
     (phone,) = registered(story, 1)
     for time in (300, 345):
@@ -116,8 +116,8 @@ def test_an_outage_of_all_that_follows_one_of_calls_is_told(tower: Tower) -> Non
 
 
 def test_a_server_that_comes_back_without_its_calls_registers(tower: Tower) -> None:
-    """It is out altogether, and then registers again and lets calls run out. Some of those who call have not registered
-    anew by then: that a REGISTER of theirs ran out before says nothing of now."""
+    """The server is out altogether; then it answers REGISTERs again, but lets calls time out. Some callers have not
+    registered anew by then: that their earlier REGISTERs timed out is no evidence about the present."""
     story = Story()
     phones = registered(story, 12)
     for number, phone in enumerate(phones):
@@ -136,7 +136,7 @@ def test_a_server_that_comes_back_without_its_calls_registers(tower: Tower) -> N
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_when_it_became_one_of_all_is_told(tower: Tower, goes_on: bool) -> None:
-    """Calls run out from 300 on, and everything from 420 on; or one REGISTER alone, and others are answered."""
+    """Calls time out from 300 on, and everything from 420 on; or only one REGISTER does, and others are answered."""
     story = Story()
     phones = registered(story, 6)
     for turn in range(6):
@@ -174,7 +174,7 @@ def test_when_it_became_one_of_all_is_told(tower: Tower, goes_on: bool) -> None:
 def test_one_that_answers_something_or_somebody_later_did_not_become_silent(
     tower: Tower, method: str | None, late: float | None, said: str
 ) -> None:
-    """Calls run out while the last phone is answered; soon after, REGISTERs do, and what the last one asks may not."""
+    """Calls time out while the last phone is answered; soon REGISTERs do, too, but the last phone may be answered."""
     story = Story()
     phones = registered(story, 20)
     before = "REGISTER" if method is None else method
@@ -203,8 +203,8 @@ def test_one_that_answers_something_or_somebody_later_did_not_become_silent(
 
 
 def test_who_turned_away_before_it_began_is_none_of_it(tower: Tower) -> None:
-    """A call of 1001 runs out, and one of 1004 comes through after that: what begins about then is another matter,
-    though S takes 1001 in while it lasts."""
+    """A call of 1001 times out, and later one of 1004 succeeds: an outage that begins about then is another matter,
+    although S registers 1001 during it."""
     story = Story()
     phones = registered(story, 46)
     for number, phone in enumerate(phones[6:]):   # too many for an outage of the whole server

@@ -1,4 +1,4 @@
-"""Whatever happens to a line, incidents can be told of it, and come out the same every time."""
+"""Whatever happens to a line, its incidents can be reported, and come out the same every time."""
 
 from __future__ import annotations
 

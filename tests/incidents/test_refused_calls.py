@@ -1,4 +1,4 @@
-"""Calls that a server refuses one and all, though it is there."""
+"""Calls that a server refuses without exception, although it works otherwise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def refused(story: Story, phone: Handset, time: float, to: str, status: int = 50
 
 
 def test_a_server_that_refuses_every_call_is_told(tower: Tower) -> None:
-    """It registers all the while; section 7 knows no outage of that, but calls that failed."""
+    """It answers REGISTERs throughout; by section 7 that is no outage, but calls that failed."""
     story = Story()
     phones = registered(story, 4)
     for turn, time in enumerate(range(300, 600, 50)):
@@ -39,7 +39,7 @@ def test_a_server_that_refuses_every_call_is_told(tower: Tower) -> None:
 @pytest.mark.parametrize(("callers", "targets", "status", "calls"), [
     ((0, 1, 2, 0, 1), "12345", 500, 5),
     ((0, 0, 0, 0, 0), "12345", 500, 0),    # one phone has a problem of its own
-    ((0, 1, 2, 0, 1), "11111", 500, 0),    # who is called has one
+    ((0, 1, 2, 0, 1), "11111", 500, 0),    # the callee has a problem
     ((0, 1, 2, 0), "1234", 500, 0),        # they are few
     ((0, 1, 2, 0, 1), "12345", 503, 5),
     ((0, 1, 2, 0, 1), "12345", 486, 0),
@@ -90,7 +90,7 @@ def test_a_call_that_another_server_takes_was_made(tower: Tower) -> None:
 
 
 def gives_up(phone: Handset, time: float, to: str, after: float, *, rings: bool = False) -> None:
-    """A call that gets 100, maybe rings, and is cancelled."""
+    """A call that gets 100, rings if `rings`, and is cancelled."""
     asked = phone.ask(time, P, "INVITE", to=f"sip:{to}@pbx.example.com")
     phone.told(time + 0.01, asked, 100)
     if rings:
@@ -103,7 +103,7 @@ def gives_up(phone: Handset, time: float, to: str, after: float, *, rings: bool 
 
 @pytest.mark.parametrize(("after", "rings", "calls"), [(18.0, False, 6), (5.0, False, 0), (18.0, True, 0)])
 def test_calls_that_are_taken_and_ring_nowhere_are_lost(tower: Tower, after: float, rings: bool, calls: int) -> None:
-    """What should carry them on is gone: the users hear nothing, and hang up."""
+    """Whatever should forward the calls is gone: the users hear nothing, and hang up."""
     story = Story()
     phones = registered(story, 3)
     for turn in range(6):
@@ -129,7 +129,7 @@ def test_who_gives_up_soon_says_nothing_of_the_calls_of_others(tower: Tower) -> 
 
 
 def test_calls_that_an_outage_has_refused_are_told_once(tower: Tower) -> None:
-    """There are more phones that ask, and it takes some until they are a tenth."""
+    """Many phones use the server, so it takes some time until a tenth of them have been refused."""
     story = Story()
     phones = registered(story, 60)
     for index, phone in enumerate(phones):
@@ -147,8 +147,8 @@ def test_calls_that_an_outage_has_refused_are_told_once(tower: Tower) -> None:
 def test_calls_that_the_server_itself_gives_up_after_a_while_are_lost(
     tower: Tower, after: float, rings: bool, calls: int
 ) -> None:
-    """A proxy that finds nobody behind it says 100, and 408 when its own timer has run out. At once it may be the
-    callee's fault, and where somebody's phone rang nobody was at home."""
+    """A proxy whose next hop does not answer sends 100, and 408 when its own timer expires. An immediate 408 may be the
+    callee's fault; and if a phone rang, nobody was at home."""
     story = Story()
     phones = registered(story, 3)
     for turn in range(6):

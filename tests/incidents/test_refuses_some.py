@@ -1,4 +1,5 @@
-"""A server that refuses one thing with 503 for minutes, and grants another: what is said of it is true of both."""
+"""A server that refuses one kind of request with 503 for minutes, and grants another: the report must be true of
+both."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ def asks(phone: Handset, time: float, method: str, status: int) -> None:
 
 
 def test_how_its_first_request_failed_is_said_though_its_phone_had_been_refused_before(tower: Tower) -> None:
-    """A call is served between: only what comes after that is the outage."""
+    """A call is served in between: the outage begins only after it."""
     story = Story()
     phones = registered(story, 8)
     asks(phones[0], 300, "REGISTER", 503)
@@ -61,7 +62,7 @@ def test_what_it_refuses_and_that_it_grants_the_rest_is_said(
 
 @pytest.mark.parametrize("asked", [299.0, 302.5])
 def test_that_a_call_that_rang_is_picked_up_does_not_say_that_it_serves_others(tower: Tower, asked: float) -> None:
-    """A server that is drained lets what had begun come to its end."""
+    """A server that is being drained lets calls in progress complete."""
     story = Story()
     phones = registered(story, 20)
     early = phones[19].ask(asked, P, "INVITE")

@@ -1,4 +1,4 @@
-"""Twenty REGISTERs in five seconds, and five times the usual."""
+"""A storm: twenty REGISTERs in five seconds, and five times the usual number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.wire import ORIGIN
 
 
 def rush(story: Story, count: int, at: float, apart: float, usual: float) -> None:
-    """So many phones register at once, where one had registered every `usual` seconds."""
+    """`count` phones register, one every `apart` seconds, where one had registered every `usual` seconds."""
     one = Handset(story, "2000", ("10.2.0.1", 5060), challenges=False)
     for step in range(int(600 / usual)):
         one.register(step * usual)
@@ -40,7 +40,7 @@ def test_a_storm_is_twenty_registers_in_five_seconds(tower: Tower, count: int, a
 
 
 def test_which_site_it_came_from_is_said(tower: Tower) -> None:
-    """Its power is back."""
+    """The power of that site is back."""
     story = Story()
     rush(story, 30, 600, 0.1, usual=61.0)
     sites = [{"match": {"user": users}, "entry": "sbc", "group": group, "settings": R2}
@@ -52,7 +52,7 @@ def test_which_site_it_came_from_is_said(tower: Tower) -> None:
 
 @pytest.mark.parametrize(("count", "seen"), [(19, 0), (20, 1)])
 def test_and_five_times_the_usual(tower: Tower, count: int, seen: int) -> None:
-    """One REGISTER a second is five in 5 s; with those five the storm needs 25."""
+    """The usual one REGISTER a second makes five in 5 s, which count as well: the storm needs 25 in all."""
     story = Story()
     rush(story, count, 600.001, 0.1, usual=1.0)
     assert len(tower.see(story, only="register-storm")) == seen
@@ -67,7 +67,7 @@ def test_a_storm_ends_below_twice_the_usual_and_tells_its_rates(tower: Tower) ->
 
 
 def test_a_storm_lasts_while_there_are_twice_as_many_as_usual(tower: Tower) -> None:
-    """The usual is one in 5 s; three in 5 s go on for half a minute, and one in 5 s after that."""
+    """The usual rate is one in 5 s; three in 5 s continue for half a minute, then one in 5 s."""
     story = Story()
     rush(story, 40, 600, 0.1, usual=5.0)
     for index in range(18):
@@ -93,7 +93,7 @@ def test_a_storm_knows_its_lines_although_they_have_registered_since(tower: Towe
 
 
 def test_who_came_as_a_storm_began_or_ended_is_of_it_too(tower: Tower) -> None:
-    """Three a second, then eight, then three: they renew a minute later, when nothing of them is new."""
+    """Three a second, then eight, then three; the same lines renew a minute later, when none of them is new."""
     story = Story()
     phones = fleet(story, 60, granted=60, challenges=False)
     times = [600 + index / 3 if index < 18 else 606 + (index - 18) / 8 if index < 42 else 609 + (index - 42) / 3
@@ -102,7 +102,7 @@ def test_who_came_as_a_storm_began_or_ended_is_of_it_too(tower: Tower) -> None:
         for index, phone in enumerate(phones):
             phone.register(times[index] + again + (again and index * 0.5))
     storms = tower.see(story, only="register-storm")
-    assert storms[0] == "register-storm 10.0.0.1 604.000-616.000 48"   # 42 in its thickest
+    assert storms[0] == "register-storm 10.0.0.1 604.000-616.000 48"   # 42 in its densest part
 
 
 def kept(crowd: Crowd) -> set[int]:
@@ -127,19 +127,19 @@ def test_seconds_are_kept_that_lie_about_five_with_twenty_registers(counts: list
 def test_lines_are_noted_where_there_are_many_and_no_more_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     crowd = Crowd()
     for second in range(0, 100, 3):
-        crowd.note(second, second)          # seven in 20 s
+        crowd.note(second, second)          # seven lines in 20 s
     for line in range(20):
         crowd.note(58 + line // 10, line)   # twenty in two seconds, as a minute ends
     crowd.thin(60)
     crowd.thin(120)
-    assert kept(crowd) == {58, 59, *range(27, 100, 3)}   # five seconds with twenty, and what is about them
+    assert kept(crowd) == {58, 59, *range(27, 100, 3)}   # five seconds with twenty, and the seconds around them
     assert crowd.lines(58, 59) == set(range(20))
     other = Crowd()
     for line in range(30):
         other.note(10, line)
     monkeypatch.setattr(crowds, "LINES_KEPT", 50)
     crowds.shed([crowd, other])
-    assert (kept(crowd), kept(other)) == (set(), {10})   # the thinnest went, until there was room for others
+    assert (kept(crowd), kept(other)) == (set(), {10})   # the sparsest seconds went until there was room
 
 
 def test_what_is_known_of_a_busy_server_is_forgotten_in_the_middle_and_at_the_beginning() -> None:
@@ -158,7 +158,7 @@ def test_what_is_known_of_a_busy_server_is_forgotten_in_the_middle_and_at_the_be
 
 
 def test_room_is_made_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or every minute of a busy server would sort all that is known of it."""
+    """Otherwise all that is stored for a busy server would be sorted every minute."""
     crowd = Crowd()
     for second in range(100):
         for line in range(20):
@@ -172,7 +172,7 @@ def test_room_is_made_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("again", "said"), [(0, True), (10, True), (40, False)])
 def test_of_phones_that_log_out_together_that_is_said(tower: Tower, again: int, said: bool) -> None:
-    """Unless they register again at once, as when they start anew."""
+    """Unless they register again at once, as after a restart."""
     story = Story()
     phones = registered(story, 40)
     for number, phone in enumerate(phones):

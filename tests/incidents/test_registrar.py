@@ -1,4 +1,4 @@
-"""A server that answers calls and OPTIONS, and no REGISTER any more: its registrar is out."""
+"""A server that answers calls and OPTIONS but no REGISTER any more: its registrar is out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTAGE = "server-outage 10.0.0.1"
 
 
 def keeps(story: Story, phone: Handset, time: float, method: str) -> None:
-    """Something else than REGISTER that the server answers."""
+    """A request other than REGISTER, which the server answers."""
     if method == "INVITE":
         phone.call(time)
     else:
@@ -42,7 +42,7 @@ def test_a_registrar_that_is_silent_is_one_outage_though_others_are_answered(
 
 
 def test_it_lasts_while_no_register_is_answered(tower: Tower) -> None:
-    """The phones work elsewhere by then, and nobody asks again before 850."""
+    """By then the phones work elsewhere, and nobody sends P a REGISTER before 850."""
     story = Story()
     phones = registered(story, 4)
     for time in (300, 340):
@@ -70,7 +70,7 @@ def test_a_server_that_is_back_is_back_for_all_though_calls_show_it_first(tower:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_two_outages_stay_two(tower: Tower, late: bool) -> None:
-    """Between them a REGISTER was answered, or nothing tells of the registrar for a long time."""
+    """In between a REGISTER was answered, or the registrar was not asked for a long time."""
     story = Story()
     phones = registered(story, 4)
     for time in (300, 2100 if late else 500):
@@ -85,7 +85,7 @@ def test_two_outages_stay_two(tower: Tower, late: bool) -> None:
 
 
 def test_phones_that_ask_it_seldom_tell_of_one_outage(tower: Tower) -> None:
-    """They work elsewhere, and look every quarter of an hour whether it is back."""
+    """They work elsewhere, and check every quarter of an hour whether the server is back."""
     story = Story()
     phones = registered(story, 4)
     for time in range(300, 3900, 900):
@@ -101,7 +101,7 @@ def test_phones_that_ask_it_seldom_tell_of_one_outage(tower: Tower) -> None:
 
 @pytest.mark.parametrize("every", [100, 1200])
 def test_a_server_that_answers_nothing_but_options_is_out_until_it_does(tower: Tower, every: int) -> None:
-    """Something else than what serves phones answers these (section 1: they disprove nothing of the rest)."""
+    """Something else than what serves phones answers OPTIONS (section 1: they disprove nothing about the rest)."""
     story = Story()
     phones = registered(story, 20)
     for time in range(300, 5000, every):
@@ -117,7 +117,7 @@ def test_a_server_that_answers_nothing_but_options_is_out_until_it_does(tower: T
 
 
 def test_who_is_challenged_and_then_left_alone_is_no_other(tower: Tower) -> None:
-    """What holds the credentials hangs: every phone gets a 401, and no more."""
+    """The credentials store hangs: every phone gets a 401, and nothing more."""
     story = Story()
     phones = registered(story, 20)
     for time in range(300, 600, 60):
@@ -133,7 +133,7 @@ def test_who_is_challenged_and_then_left_alone_is_no_other(tower: Tower) -> None
 
 
 def test_one_that_is_drained_in_the_end_answered_a_part(tower: Tower) -> None:
-    """Its registrar is out; before it is started anew it refuses everything with 503."""
+    """Its registrar is out; before its restart it refuses everything with 503."""
     story = Story()
     phones = registered(story, 4)
     for time in range(300, 500, 40):

@@ -1,4 +1,4 @@
-"""A line without any registration for a minute."""
+"""Lines that are without any registration for a minute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.wire import ORIGIN
 
 
 def unregistered(story: Story, granted_at: float) -> Handset:
-    """Granted for 300 s at 0; its renewals are refused from 240 on, until one is granted."""
+    """A phone that is granted 300 s at 0; its renewals are refused from 240 on, until one is granted."""
     (phone,) = registered(story, 1, granted=300, asks=300)
     time = 240.0
     while time < granted_at - 10:
@@ -37,7 +37,7 @@ def test_a_gap_is_a_minute_without_any_registration(tower: Tower, granted_at: fl
 
 
 def test_a_phone_that_was_off_has_no_gap(tower: Tower) -> None:
-    """Nothing was seen of it for an hour; that it asks in vain at first, as it comes back, makes none."""
+    """Nothing was seen of it for an hour; its first REGISTER in vain after its return opens no gap."""
     story = Story()
     (phone,) = registered(story, 1, granted=300, asks=300)
     phone.registration = "anew"
@@ -47,7 +47,7 @@ def test_a_phone_that_was_off_has_no_gap(tower: Tower) -> None:
 
 @pytest.mark.parametrize(("apart", "seen"), [(110, "300.011-490.011"), (130, "440.000-510.011")])
 def test_of_a_phone_that_may_have_been_off_it_begins_anew(tower: Tower, apart: float, seen: str) -> None:
-    """Refused at 310, and heard of again so many seconds later: after two minutes it may have been unplugged."""
+    """Refused at 310 and seen again `apart` seconds later: after two minutes it may have been unplugged in between."""
     story = Story()
     (phone,) = registered(story, 1, granted=300, asks=300)
     for time in (240, 270, 310, 310 + apart):
@@ -76,7 +76,7 @@ def test_nor_has_a_line_that_logged_out(tower: Tower) -> None:
 
 
 def test_nor_when_its_registration_elsewhere_runs_out_later(tower: Tower) -> None:
-    """It logs out at S, where it had moved; what it had at P, from before, ends by itself."""
+    """It logs out at S, where it had moved; its earlier registration at P expires unrenewed."""
     story = Story()
     (phone,) = registered(story, 1, granted=300, asks=300)
     phone.fail_over(100)
@@ -96,7 +96,7 @@ def test_gaps_of_many_lines_are_one_incident(tower: Tower) -> None:
 
 
 def renews(lacks: Callable[[Packet], bool]) -> Story:
-    """A phone that renews its registration for three hours and calls every minute, and what the capture lacks of it."""
+    """A phone that renews for three hours and calls every minute, without the packets that the capture lacks."""
     story = Story()
     (phone,) = registered(story, 1)
     for time in range(3540, 10_700, 3540):
@@ -108,8 +108,8 @@ def renews(lacks: Callable[[Packet], bool]) -> Story:
 
 @pytest.mark.parametrize("lacks", [("200 REGISTER",), ("REGISTER", "200 REGISTER")])
 def test_nor_has_a_line_whose_renewal_the_capture_lacks(tower: Tower, lacks: tuple[str, ...]) -> None:
-    """The phone sends its REGISTER once and is content: it has heard the 200. Of one that is missing altogether the
-    next one's number tells, an hour later."""
+    """The phone sends its REGISTER once, so it received the 200. If the REGISTER is missing as well, the CSeq of the
+    next one shows it, an hour later."""
     story = renews(lambda packet: 3530 < packet.time < 3550 and packet.what in lacks)
     assert tower.see(story, only="registration-gap") == []
 
@@ -127,7 +127,7 @@ def test_nor_one_whose_answers_take_another_way(tower: Tower, granted: int, ever
 
 
 def test_nor_when_the_next_renewal_runs_out_before_the_hidden_one_does(tower: Tower) -> None:
-    """The 200 at 240 is not in the capture; at 480 P is out, and the phone moves."""
+    """The capture lacks the 200 at 240; at 480 P is out, and the phone moves."""
     story = Story()
     phones = registered(story, 2, granted=300)
     for phone in phones:
@@ -141,7 +141,7 @@ def test_nor_when_the_next_renewal_runs_out_before_the_hidden_one_does(tower: To
 
 @pytest.mark.parametrize("challenged", [True, False])
 def test_nor_one_of_a_slow_server_whose_answers_take_another_way(tower: Tower, challenged: bool) -> None:
-    """It takes 0.7 s: each request is sent twice."""
+    """The server takes 0.7 s, so each request is sent twice."""
     story = Story()
     phones = registered(story, 2, granted=60)
     for number in range(1, 20):
@@ -157,7 +157,7 @@ def test_nor_one_of_a_slow_server_whose_answers_take_another_way(tower: Tower, c
 
 @pytest.mark.parametrize(("transport", "seen"), [("udp", 300.011), ("tcp", 300.011)])
 def test_a_line_that_asks_again_and_again_has_one(tower: Tower, transport: str, seen: float) -> None:
-    """In vain, though nobody says so: it asks sooner than it would renew anything."""
+    """It asks in vain, though no answer says so: it asks sooner than any renewal would be due."""
     story = Story()
     (phone,) = registered(story, 1, granted=300, asks=300, transport=transport)
     for time in range(240, 420, 40):
@@ -170,7 +170,7 @@ def test_a_line_that_asks_again_and_again_has_one(tower: Tower, transport: str, 
 
 
 def test_nor_one_whose_phone_the_capture_did_not_show_for_a_while(tower: Tower) -> None:
-    """It goes on calling, and registers as ever, under a Call-ID of which nothing was seen before."""
+    """It keeps calling, and then registers under a Call-ID that was not seen before."""
     story = Story()
     phone, other = registered(story, 2, granted=300)
     for time in range(240, 1300, 240):
@@ -182,7 +182,7 @@ def test_nor_one_whose_phone_the_capture_did_not_show_for_a_while(tower: Tower) 
 
 
 def test_who_refuses_their_registers_is_said(tower: Tower) -> None:
-    """The registrar has lost its subscribers, and says 403; one phone asks S as well, which is full."""
+    """The registrar has lost its subscribers, and answers 403; one phone also tries S, which answers 500."""
     story = Story()
     phones = registered(story, 4, granted=300, asks=300)
     for turn in range(6):
@@ -232,7 +232,7 @@ def test_of_very_many_servers_those_that_refused_most_lines_are_said(tower: Towe
 def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
     tower: Tower, status: int, more: str
 ) -> None:
-    """Nobody refused them until they asked; the nonce was too old, or the time too short."""
+    """No phone was refused before it asked; then the nonce was stale, or the interval too brief."""
     story = Story()
     phones = registered(story, 2, granted=300, asks=300)
     for number, phone in enumerate(phones):
@@ -250,7 +250,7 @@ def test_what_a_phone_was_told_just_before_it_registered_is_not_why_it_had_not(
 
 
 def test_a_refusal_of_long_ago_is_not_why(tower: Tower) -> None:
-    """P was full at 60, and granted it at 90; now it does not answer."""
+    """P refused at 60, and granted at 90; now it does not answer."""
     story = Story()
     phones = registered(story, 2, granted=300, asks=300)
     for phone in phones:
@@ -266,7 +266,7 @@ def test_a_refusal_of_long_ago_is_not_why(tower: Tower) -> None:
 
 @pytest.mark.parametrize(("late", "seen"), [(0.005, True), (None, False)])
 def test_who_is_asked_for_its_password_for_ever_is_refused(tower: Tower, late: float | None, seen: bool) -> None:
-    """The registrar does not know the passwords any more. One that challenges, and then says nothing, is silent."""
+    """The registrar no longer knows the passwords. One that challenges once, and then does not answer, is silent."""
     story = Story()
     phones = registered(story, 3, granted=300, asks=300)
     for turn in range(5):
@@ -289,12 +289,12 @@ def test_who_is_asked_for_its_password_for_ever_is_refused(tower: Tower, late: f
 
 @pytest.mark.parametrize(("alone", "said"), [
     (True, ["10.0.0.1 did not answer their REGISTERs."]),
-    (False, []),   # an outage tells of it
+    (False, []),   # an outage reports it
 ])
 def test_who_does_not_answer_them_is_said_where_no_outage_tells_of_it(
     tower: Tower, alone: bool, said: list[str]
 ) -> None:
-    """The path of one phone has gone, and others are served all the while."""
+    """One phone has lost its path to P, which serves the others throughout."""
     story = Story()
     phones = registered(story, 8, granted=300, asks=300)
     lost = phones[:1] if alone else phones
@@ -314,7 +314,7 @@ def test_who_does_not_answer_them_is_said_where_no_outage_tells_of_it(
 
 
 def test_what_ran_out_minutes_before_the_last_registration_ended_is_not_why(tower: Tower) -> None:
-    """P did not answer at 240, and S registered them; now they do not renew there, whatever the reason."""
+    """P did not answer at 240, and S registered the phones; now they do not renew there, for an unknown reason."""
     story = Story()
     phones = registered(story, 3, granted=300, asks=300)
     for number, phone in enumerate(phones):

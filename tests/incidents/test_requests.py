@@ -1,4 +1,4 @@
-"""Requests that wait for an answer: how many, and what makes room."""
+"""Requests that wait for an answer: how many are kept, and how room is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sipaudit.model.events import Sent
 
 
 class Line:
-    """As much of a line as is asked for here."""
+    """The attributes of a line that are needed here."""
 
     number = 7
     silence = 3.15
@@ -24,7 +24,7 @@ def waiting(requests: OpenRequests) -> list[int]:
 
 @pytest.fixture(params=[True, False], ids=["rolling", "of a capture"])
 def five(request: Any) -> OpenRequests:
-    """Three may wait, and five were sent, one a second."""
+    """Room for three requests; five were sent, one a second."""
     requests = OpenRequests(rolling=request.param)
     requests.tighten(3)
     for number in range(5):

@@ -1,4 +1,4 @@
-"""The incidents of the samples: one of each thing that happened."""
+"""The incidents of the samples: exactly one for each thing that happened."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def test_a_server_is_out_once_at_a_time(sample: Path) -> None:
 
 
 def test_a_server_that_registers_and_lets_calls_run_out_is_one_incident() -> None:
-    """In between it looked like a whole outage that was over with the answer to a REGISTER."""
+    """In between it looked like a full outage that ended with the answer to a REGISTER."""
     found = incidents(ROOT / "samples" / "partial-outage")
     assert [one.kind for one in found] == ["partial-outage", "flapping"]

@@ -1,4 +1,4 @@
-"""How many REGISTERs came in each second is remembered in little room, and to the same effect as in a dictionary."""
+"""The number of REGISTERs in each second is stored compactly, with the same results as a dictionary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Came = list[tuple[int, int]]
 
 
 def _followed(came: Came) -> tuple[Seconds, dict[int, int]]:
-    """Registers as (second, how many), late ones among them, of which some are laid by now and then."""
+    """Counts REGISTERs given as (second, how many), some of them late, and packs the counts now and then."""
     compact, plain = Seconds(), dict[int, int]()
     for number, (second, count) in enumerate(came):
         compact.counting[second] += count
@@ -37,7 +37,7 @@ def test_late_seconds_are_laid_by_once_and_for_all() -> None:
     kept = Seconds()
     kept.counting[1_000] += 1
     kept.lay_by(1_001)
-    for second in range(300, 0, -1):   # of a clock that runs backwards, and one that is ahead
+    for second in range(300, 0, -1):   # from a clock that runs backwards, and one that is ahead
         kept.counting[second] += 1
         kept.counting[second + 2_000] += 1
         kept.lay_by(1_001)

@@ -1,4 +1,4 @@
-"""A server that is gone: what makes an outage, when it starts and ends, what it counts, what it explains."""
+"""A server that is gone: what makes an outage, when it starts and ends, what it counts, and what it explains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTAGE = "server-outage 10.0.0.1"
 
 
 def dies(story: Story, phones: list[Handset], at: float = 300.0, apart: float = 5.0) -> None:
-    """P falls silent: one phone after the other calls into it and moves to S."""
+    """P falls silent: one phone after the other finds that out with a call, and moves to S."""
     for index, phone in enumerate(phones):
         phone.fail_over(at + apart * index)
 
@@ -48,7 +48,7 @@ def test_an_outage_of_one_server_seen_by_many_phones_is_one_incident(tower: Towe
     (1, 5, []),            # one phone has a problem of its own
     (2, 5, [OUTAGE]),
     (2, 18, [OUTAGE]),     # 2 of 20 are 10 %
-    (2, 19, []),           # 2 of 21 are less
+    (2, 19, []),           # 2 of 21 are fewer
 ])
 def test_two_phones_and_a_tenth_of_those_that_ask(
     tower: Tower, failing: int, asking: int, seen: list[str]
@@ -79,8 +79,8 @@ def test_both_within_a_minute_or_with_no_answer_between(
 
 
 def test_phones_that_are_idle_find_out_one_after_the_other(tower: Tower) -> None:
-    """Renewals every hour: half an hour passes until the next phone asks. That some lines work elsewhere meanwhile is
-    no split."""
+    """With hourly renewals, half an hour passes until the next phone asks. That some lines work elsewhere meanwhile is
+    no split brain."""
     story = Story()
     phones = registered(story, 3)
     for phone, time in zip(phones, (1700, 3500, 5300), strict=True):
@@ -92,8 +92,8 @@ def test_phones_that_are_idle_find_out_one_after_the_other(tower: Tower) -> None
 
 @pytest.mark.parametrize(("sendings", "seen"), [(4, [f"{OUTAGE} 300.000-420.004 3"]), (1, [])])
 def test_phones_that_start_while_it_is_dead(tower: Tower, sendings: int, seen: list[str]) -> None:
-    """Of none of them was anything ever seen answered before S did it. That they went on asking P shows that they heard
-    nothing: of one request alone the capture may lack the answer."""
+    """None of them was seen to be answered before S did so. Their retransmissions to P show that they received nothing;
+    with a single request, the capture may lack the answer."""
     story = Story()
     for number, phone in enumerate(handsets(story, range(11, 14))):
         asked = phone.ask(300 + number, P, "REGISTER", expires=3600)
@@ -116,7 +116,7 @@ def test_one_phone_is_enough_where_only_one_uses_the_server(tower: Tower) -> Non
 
 @pytest.mark.parametrize(("waits", "seen"), [(3.0, 0), (3.3, 1)])
 def test_silence_is_what_phones_take_for_it(tower: Tower, waits: float, seen: int) -> None:
-    """3.5 s less a tenth, with the timers of the defaults (F2); an answer after that came too late for the phone."""
+    """3.5 s less a tenth with the default timers (F2); a later answer came too late for the phone."""
     story = Story()
     for phone in registered(story, 3)[:2]:
         asked = phone.ask(300, P, "REGISTER", expires=3600)
@@ -206,7 +206,7 @@ def test_one_that_refuses_some_and_serves_others_is_there(tower: Tower, served: 
 
 @pytest.mark.parametrize(("apart", "again"), [(1, 0), (3, 0), (3, 9)])
 def test_one_that_refuses_all_but_options_is_out(tower: Tower, apart: int, again: int) -> None:
-    """Who wants to stop a server lets its phones go first, and goes on to answer what watches it."""
+    """Before a server is stopped it is drained of its phones, and goes on answering its monitoring."""
     story = Story()
     phones = registered(story, 20)
     for index, phone in enumerate(phones):
@@ -230,12 +230,12 @@ def test_where_one_direction_is_captured_silence_says_nothing(tower: Tower) -> N
     phones = registered(story, 10)
     dies(story, phones)
     heard = story.without(lambda packet: packet.source in (P, S))
-    assert tower.see(heard, match={"address": "10.1.0.0/16"}) == []   # declared: else these are no phones
+    assert tower.see(heard, match={"address": "10.1.0.0/16"}) == []   # declared, or they would be no phones
     assert len(tower.report.lines) == 10
 
 
 def test_near_a_packet_that_the_capture_lacks_silence_says_nothing(tower: Tower) -> None:
-    """A slow answer, for which the phone did not wait in silence, and which is not in the capture: its ACK is."""
+    """A slow answer that the phone received, as its ACK shows, but that is not in the capture."""
     story = Story()
     for index, phone in enumerate(registered(story, 3)[:2]):
         asked = phone.ask(300 + index, P, "INVITE")
@@ -246,7 +246,7 @@ def test_near_a_packet_that_the_capture_lacks_silence_says_nothing(tower: Tower)
 
 
 def test_what_a_line_leaves_a_server_for_was_not_asked_long_before(tower: Tower) -> None:
-    """At 100 the capture lacks answers of P; at 300 it is out."""
+    """At 100 the capture lacks P's answers; at 300 P is out."""
     story = Story()
     phones = registered(story, 3)
     for phone in phones[:2]:
@@ -258,7 +258,7 @@ def test_what_a_line_leaves_a_server_for_was_not_asked_long_before(tower: Tower)
 
 
 def test_phones_that_were_switched_off_before_did_not_stay(tower: Tower) -> None:
-    """1004 and 1005 are seen no more after the first minute; 1003 is idle."""
+    """1004 and 1005 are not seen after the first minute; 1003 is idle."""
     story = Story()
     phones = registered(story, 5, granted=300)
     for phone in phones[:3]:
@@ -272,7 +272,7 @@ def test_phones_that_were_switched_off_before_did_not_stay(tower: Tower) -> None
 
 
 def test_who_left_before_enough_phones_had_noticed_is_counted_too(tower: Tower) -> None:
-    """A tenth of 30 phones tell an outage: the first of the three has been away for 40 s by then."""
+    """It takes a tenth of the 30 phones to show an outage: by then the first of the three has been away for 40 s."""
     story = Story()
     phones = registered(story, 30, apart=0.5)
     for index, phone in enumerate(phones[3:]):
@@ -286,7 +286,7 @@ def test_who_left_before_enough_phones_had_noticed_is_counted_too(tower: Tower) 
 
 
 def test_an_answer_that_the_capture_lost_is_no_silence(tower: Tower) -> None:
-    """The phone heard it: it does not send the request again."""
+    """The phone received the answer, for it does not retransmit the request."""
     story = Story()
     for phone in registered(story, 3):
         phone.ask(300, P, "REGISTER", expires=3600)
@@ -329,7 +329,7 @@ def test_thresholds_are_the_packs(tower: Tower, tmp_path: Path) -> None:
     assert tower.see(story, rules=[str(rules)]) == []
 
 
-# -- the real stop
+# -- the known time of the stop
 
 def test_detection_counts_from_a_known_stop(tower: Tower) -> None:
     story = Story()
@@ -349,7 +349,7 @@ def test_detection_counts_from_a_known_stop(tower: Tower) -> None:
 
 
 def test_who_names_the_stop_names_a_second(tower: Tower) -> None:
-    """The server still answered eleven milliseconds into it."""
+    """Events have a resolution of one second: the server still answered 11 ms after the stated time."""
     story = Story()
     phones = registered(story, 4)
     dies(story, phones[:2])
@@ -372,7 +372,7 @@ def test_what_is_known_of_the_minute_after_its_end_is_told_with_it(tower: Tower,
 
 @pytest.mark.parametrize("event", ["+3s 10.0.0.1 upgraded", "+251s 10.0.0.2 stopped", "+350s 10.0.0.1 started"])
 def test_an_event_that_cannot_be_the_stop_is_none(tower: Tower, event: str) -> None:
-    """After it the server still answered; it names another; it came later."""
+    """The server still answered after it, or it names another server, or it came too late."""
     story = Story()
     phones = registered(story, 4)
     dies(story, phones[:2])
@@ -381,7 +381,7 @@ def test_an_event_that_cannot_be_the_stop_is_none(tower: Tower, event: str) -> N
     assert tower.of("server-outage").metrics["time_to_detect_p50"] == 5.5
 
 
-# -- what it explains
+# -- what an outage explains
 
 def test_findings_stand_under_the_outage_that_made_the_line_move(tower: Tower) -> None:
     story = Story()
@@ -389,7 +389,7 @@ def test_findings_stand_under_the_outage_that_made_the_line_move(tower: Tower) -
     dies(story, phones[:2])
     phones[3].register(320)
     early = phones[0]
-    early.register(335.0)   # back after 30 s of 60: premature, and the outage is over by then
+    early.register(335.0)   # back after 30 s of 60: premature, though the outage is over by then
     tower.see(story, {**R2, **MINUTE})
     (finding,) = tower.report.findings
     assert finding.rule == "premature-failback"
@@ -424,7 +424,7 @@ def test_what_is_reported_is_chosen_by_from_and_to(tower: Tower) -> None:
 @pytest.mark.parametrize("status", [None, 403, 503])
 @pytest.mark.parametrize("taken", [False, True])
 def test_a_line_has_found_out_when_it_first_asks_another_server(tower: Tower, status: int | None, taken: bool) -> None:
-    """Which is dead too, or refuses it: the line asks P once more, and S again."""
+    """That one is dead too, or refuses the line, which then tries P once more, and S again if it can."""
     story = Story()
     phones = registered(story, 2)
     for phone in phones:
@@ -449,7 +449,7 @@ def test_a_line_has_found_out_when_it_first_asks_another_server(tower: Tower, st
 
 
 def test_who_asked_a_dead_server_moves_because_of_it_though_it_is_back_by_then(tower: Tower) -> None:
-    """P answers others from 304 on; the call of 302 has run out at 307.5."""
+    """P answers others from 304 on; the call of 302 timed out at 307.5."""
     story = Story()
     phones = registered(story, 3)
     phones[0].fail_over(295)
@@ -463,7 +463,7 @@ def test_who_asked_a_dead_server_moves_because_of_it_though_it_is_back_by_then(t
 
 
 def reboots(phone: Handset, time: float) -> None:
-    """It asks for its address, fetches its configuration, and registers as if it never had."""
+    """The phone requests an address, fetches its configuration, and registers as if for the first time."""
     host, mac = phone.place[0], f"020000{int(phone.user):06}"
     for later, packet in enumerate((
         udp_packet(("0.0.0.0", 68), BROADCAST, dhcp(1, 1, mac=mac)),
@@ -475,7 +475,7 @@ def reboots(phone: Handset, time: float) -> None:
 
 
 def test_who_is_rebooted_after_an_outage_had_stayed_and_was_registered_before(tower: Tower) -> None:
-    """It is what people do with phones that do not work."""
+    """Rebooting is what people do with phones that do not work."""
     story = Story()
     phones = registered(story, 6)
     dies(story, phones[:3])
@@ -492,7 +492,7 @@ def test_who_is_rebooted_after_an_outage_had_stayed_and_was_registered_before(to
 
 
 def test_phones_that_leave_since_a_subscription_ran_out_tell_of_an_outage(tower: Tower) -> None:
-    """At rest a phone that watches others has nothing else to send."""
+    """An idle phone that watches others sends nothing else."""
     story = Story()
     phones = registered(story, 8)
     for number, phone in enumerate(phones):
@@ -506,18 +506,18 @@ def test_phones_that_leave_since_a_subscription_ran_out_tell_of_an_outage(tower:
     assert outage.metrics["time_to_detect_p50"] == 5.5
 
 
-PROCEEDING = (0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5)   # RFC 3261 17.1.2.2: at T2 once a 1xx has come
+PROCEEDING = (0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5)   # RFC 3261 17.1.2.2: retransmitted every T2 after a 1xx
 
 
 @pytest.mark.parametrize(("repeats", "final", "seen"), [
     (PROCEEDING, None, ["server-outage 10.0.0.1 300.000-560.004 6"]),
     (PROCEEDING[:5], 20.0, []),
-    (PROCEEDING[:3], None, []),   # its phone has heard an answer that the capture lacks
+    (PROCEEDING[:3], None, []),   # the phone received an answer that the capture lacks
 ], ids=["none", "late", "unseen"])
 def test_a_register_that_gets_only_100_runs_out(
     tower: Tower, repeats: tuple[float, ...], final: float | None, seen: list[str]
 ) -> None:
-    """A proxy whose registrar is gone. F4: a 1xx does not stop Timer F."""
+    """A proxy whose registrar is gone sends only 100. F4: a 1xx does not stop Timer F."""
     story = Story()
     phones = registered(story, 6)
     for index, phone in enumerate(phones):
@@ -537,7 +537,7 @@ def test_a_register_that_gets_only_100_runs_out(
 
 
 def in_vain(story: Story, phone: Handset, time: float, method: str) -> None:
-    """A request over a connection, whose segment nobody acknowledges."""
+    """A request over TCP whose segment nobody acknowledges."""
     phone.ask(time, P, method, expires=3600 if method == "REGISTER" else None)
     segment = story.packets[-1]
     for later in (0.3, 0.9, 2.1, 4.5, 9.3, 18.9):
@@ -546,7 +546,7 @@ def in_vain(story: Story, phone: Handset, time: float, method: str) -> None:
 
 @pytest.mark.parametrize("servers", [(P,), (P, S)])
 def test_a_server_that_is_silent_over_tcp_is_out(tower: Tower, servers: tuple[tuple[str, int], ...]) -> None:
-    """Its phones have nowhere to go, or go nowhere. Over a connection TCP repeats, and SIP does not (F2)."""
+    """Its phones have nowhere to go, or stay. Over a connection TCP retransmits, and SIP does not (F2)."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for index, phone in enumerate(phones):
@@ -559,7 +559,7 @@ def test_a_server_that_is_silent_over_tcp_is_out(tower: Tower, servers: tuple[tu
 
 
 def test_calls_that_ran_out_before_their_connections_failed_begin_the_outage(tower: Tower) -> None:
-    """Six calls get no answer, are given up with their connections, and nobody answers a SYN."""
+    """Six calls get no answer and are given up along with their connections; then no SYN is answered."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for index, phone in enumerate(phones):
@@ -577,15 +577,15 @@ def test_calls_that_ran_out_before_their_connections_failed_begin_the_outage(tow
 
 @pytest.mark.parametrize(("answer", "broke", "seen"), [
     (None, 20.0, [f"{OUTAGE} 300.000-640.004 6"]),
-    (None, 1.0, []),       # it is given up before it has run out
-    (None, 50.0, []),      # the connection may have broken for anything since
+    (None, 1.0, []),       # given up before the request timed out
+    (None, 50.0, []),      # the connection may have broken for any later reason
     (None, None, []),      # the capture may lack the answer
     (8.0, 20.0, []),
 ], ids=["in time", "soon", "late", "never", "answered"])
 def test_a_connection_that_breaks_shows_what_had_run_out(
     tower: Tower, answer: float | None, broke: float | None, seen: list[str]
 ) -> None:
-    """The segments are acknowledged: only that the connection breaks with the request still open tells of silence."""
+    """The segments are acknowledged: the only sign of silence is that the connection breaks with the request open."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for index, phone in enumerate(phones):
@@ -622,7 +622,7 @@ def test_nor_does_it_show_anything_of_a_call_that_rings(tower: Tower, rings: boo
 
 @pytest.mark.parametrize(("lacks", "seen"), [(200.0, 1), (250.0, 0), (301.0, 0)])
 def test_silence_near_a_packet_that_the_capture_lacks_counts_for_nothing(tower: Tower, lacks: float, seen: int) -> None:
-    """It may lack the answer, too."""
+    """The capture may lack the answer, too."""
     story = Story()
     phones = registered(story, 3)
     for phone in phones[:2]:
@@ -652,7 +652,7 @@ def test_where_packets_lack_one_phone_shows_an_outage_by_more_than_silence_alone
 def test_in_r0_any_final_answer_elsewhere_that_is_no_failure_has_moved_the_line(
     tower: Tower, status: int, moved: int
 ) -> None:
-    """The server works, whoever it is that is busy or not known there."""
+    """The server works, even if the callee is busy or not known there."""
     story = Story()
     phones = registered(story, 6)
     for index, phone in enumerate(phones[:3]):
@@ -675,7 +675,7 @@ def test_in_r0_who_has_moved_so_has_moved_once_and_its_findings_follow_from_that
         phone.told(time + 0.2, phone.ask(time, S, "INVITE"), 486)
         phone.call(time + 30, S, to=f"sip:30{index}@pbx.example.com")
     phones[5].register(400)
-    phones[0].call(360, P)     # back before its minute is over
+    phones[0].call(360, P)     # back before the minute is over
     end(story, 500)
     tower.see(story, {**R0, **MINUTE})
     outage = tower.of("server-outage")
@@ -684,7 +684,7 @@ def test_in_r0_who_has_moved_so_has_moved_once_and_its_findings_follow_from_that
 
 
 def test_who_closes_what_was_never_opened_has_found_nobody(tower: Tower) -> None:
-    """Some stacks, and the simulator, send a FIN after SYNs that nobody answered."""
+    """Some TCP stacks, and the simulator, send a FIN after SYNs that were not answered."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for index, phone in enumerate(phones):
@@ -703,13 +703,13 @@ def test_who_closes_what_was_never_opened_has_found_nobody(tower: Tower) -> None
 @pytest.mark.parametrize(("method", "apart", "answers", "seen"), [
     ("REGISTER", 62.0, (), [f"{OUTAGE} 300.000-640.004 6"]),
     ("INVITE", 40.0, (), [f"{OUTAGE} 300.000-640.004 6"]),
-    ("REGISTER", 62.0, (320.0, 380.0, 430.0), []),    # it answers somebody: the capture may lack the others' answers
-    ("REGISTER", 120.0, (), []),                      # nobody asks again so late because he was not answered
+    ("REGISTER", 62.0, (320.0, 380.0, 430.0), []),    # one phone is answered: the capture may lack the others' answers
+    ("REGISTER", 120.0, (), []),                      # a request so much later is not due to a missing answer
 ], ids=["registers", "calls", "served", "late"])
 def test_a_server_that_hangs_while_its_kernel_acknowledges_is_out(
     tower: Tower, method: str, apart: float, answers: tuple[float, ...], seen: list[str]
 ) -> None:
-    """Its phones have nowhere to go, and ask again and again over connections that stand (F2: no retransmissions)."""
+    """Its phones have nowhere to go, and ask again and again over connections that stay up (F2: no retransmissions)."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     watcher = Handset(story, "1900", ("10.1.9.1", 5060), transport="tcp")
@@ -756,7 +756,7 @@ def test_a_line_that_several_phones_have_counts_for_each_of_them(tower: Tower) -
 
 
 def test_who_cannot_even_connect_has_asked(tower: Tower) -> None:
-    """A certificate has run out: every minute a handshake that comes to nothing, and no SIP any more."""
+    """A certificate has expired: every minute an attempt to connect fails, and no SIP is seen any more."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for index, phone in enumerate(phones):
@@ -783,8 +783,8 @@ def test_of_the_only_phone_it_is_said_that_it_stayed(tower: Tower) -> None:
 
 
 def test_what_a_line_had_asked_in_an_earlier_outage_does_not_lengthen_this_one(tower: Tower) -> None:
-    """An emergency call, which may go anywhere, was answered by S in the first outage; 1001 leaves P for good in the
-    second only (R0)."""
+    """In the first outage S answered an emergency call of 1001, which may go anywhere; 1001 leaves P for good only in
+    the second (R0)."""
     story = Story()
     phones = registered(story, 6)
     emergency = f"sip:112@{DOMAIN}"
@@ -804,7 +804,7 @@ def test_what_a_line_had_asked_in_an_earlier_outage_does_not_lengthen_this_one(t
 
 
 def test_a_server_that_forgot_its_connections_is_not_out(tower: Tower) -> None:
-    """It was started anew while nobody asked: each phone's next REGISTER meets a reset, goes out once more over another
+    """It was restarted while nobody asked: each phone's next REGISTER meets a reset, is sent again over a new
     connection, and is answered."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
@@ -818,8 +818,8 @@ def test_a_server_that_forgot_its_connections_is_not_out(tower: Tower) -> None:
 
 
 def test_a_reset_that_meets_no_request_says_nothing_of_its_server(tower: Tower) -> None:
-    """P was started anew. What it gets from its phones are keepalives (RFC 5626 3.5.1), on connections that it no
-    longer knows; they open others when they have something to ask."""
+    """P was restarted. Its phones send it only keepalives (RFC 5626 3.5.1), on connections that it no longer knows;
+    they open new ones for their next requests."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for number, phone in enumerate(phones):
@@ -831,7 +831,7 @@ def test_a_reset_that_meets_no_request_says_nothing_of_its_server(tower: Tower) 
 
 
 def test_a_reset_counts_where_no_answer_follows(tower: Tower) -> None:
-    """P resets what its phones send, and they go elsewhere."""
+    """P resets the connections on which phones send requests, and they go elsewhere."""
     story = Story()
     phones = registered(story, 6, transport="tcp")
     for number, phone in enumerate(phones):
@@ -844,7 +844,7 @@ def test_a_reset_counts_where_no_answer_follows(tower: Tower) -> None:
 
 @pytest.mark.parametrize("how", ["icmp", "reset"])
 def test_what_a_line_left_for_is_not_silence_where_its_request_could_not_be_delivered(tower: Tower, how: str) -> None:
-    """In R0 a call goes elsewhere at once: that shows no more than the ICMP error, or the reset, had shown."""
+    """In R0 a call goes elsewhere at once, which shows no more than the ICMP error, or the reset, did."""
     story = Story()
     phones = registered(story, 3, transport="tcp" if how == "reset" else "udp")
     for number, phone in enumerate(phones):

@@ -1,4 +1,4 @@
-"""Lines of one entry at two servers for five minutes."""
+"""Lines of one entry that work at two servers for five minutes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tests.stories import R1, R2, Handset, P, S, Settings, Story
 
 
 def split(story: Story, at_s: int, of: int, until: float, settings: Settings | None = None) -> list[Handset]:
-    """So many of the lines work with S from 100 s on, each for a failure of its own, and renew there."""
+    """`at_s` of the lines move to S, each for a failure of its own, the first at 100, the others at intervals of 70
+    s."""
     phones = registered(story, of, apart=1.0)
     for index, phone in enumerate(phones):
         if index < at_s:
@@ -50,7 +51,7 @@ def test_a_split_ends_when_the_lines_are_together_again(tower: Tower) -> None:
 @pytest.mark.parametrize("declared", [
     {"settings": R1}, {"settings": {**R2, "concurrentRegistration": 1}}, {"settings": R2, "priorities": (1, 1)}])
 def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict[str, Any]) -> None:
-    """Old registrations in R1, registration with all servers, load balancing."""
+    """Old registrations in R1, registration with all servers, or load balancing."""
     story = Story()
     split(story, 1, 5, 500)
     assert tower.see(story, only="split-brain", **declared) == []
@@ -58,7 +59,7 @@ def test_it_is_none_where_lines_are_spread_by_right(tower: Tower, declared: dict
 
 @pytest.mark.parametrize("unread", [False, True])
 def test_who_may_have_returned_where_nothing_can_be_read_is_spread_over_nothing(tower: Tower, unread: bool) -> None:
-    """Keys are there for some of the sessions."""
+    """The keys decrypt only some of the sessions."""
     story = Story()
     phones = split(story, 1, 5, 500)
     if unread:
@@ -68,7 +69,7 @@ def test_who_may_have_returned_where_nothing_can_be_read_is_spread_over_nothing(
 
 
 class Noted(Timers):
-    """Timers that note who waits."""
+    """Timers that note for whom they were set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class Noted(Timers):
 
 
 def test_a_line_that_goes_to_and_fro_leaves_no_timers_behind(tower: Tower, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In 800 s there are 20 beginnings, and time to look twice."""
+    """In 800 s a split begins 20 times, with time for two checks."""
     made: list[Noted] = []
 
     def noted() -> Noted:

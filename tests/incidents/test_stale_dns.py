@@ -1,4 +1,4 @@
-"""Addresses in use after the answer that listed them has run out."""
+"""Addresses that are still in use after the answer that listed them has expired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.stories import R2, Story, T
 
 
 def renamed(story: Story, tries: float) -> None:
-    """The answer of 100 s no longer lists T, which the phone then tries."""
+    """The answer at 30 no longer lists T, which the phone tries at `tries`."""
     (phone,) = registered(story, 1, server=T)
     names = ["sbc.example.com. 60 IN A 10.0.0.3", "sbc.example.com. 60 IN A 10.0.0.2"]
     story.lookup(-0.5, phone.place, "sbc.example.com.", "A", *names)

@@ -1,4 +1,4 @@
-"""A line that stays away from its first server after that is back."""
+"""A line that stays away from its first server after that server is back."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def away(story: Story) -> Handset:
 
 
 def stays_away(story: Story, call_at: float) -> None:
-    """It calls through S."""
+    """The line calls through S."""
     away(story).call(call_at, S, 2.0)
     end(story, 900)
 
 
 @pytest.mark.parametrize(("call_at", "seen"), [(436.0, []), (444.0, ["stuck-on-secondary 10.0.0.1 440.004- 1"])])
 def test_stuck_is_twice_the_delay_after_the_primary_came_back(tower: Tower, call_at: float, seen: list[str]) -> None:
-    """It answers from 320 on; twice 60 s after that is 440."""
+    """P answers from 320 on; twice the 60 s later is 440."""
     story = Story()
     stays_away(story, call_at)
     assert tower.see(story, only="stuck-on-secondary") == seen
@@ -37,7 +37,7 @@ def test_stuck_is_twice_the_delay_after_the_primary_came_back(tower: Tower, call
 
 @pytest.mark.parametrize(("again_at", "stuck"), [(473.0, False), (477.0, True)])
 def test_who_has_just_hung_up_is_not_stuck_yet(tower: Tower, again_at: float, stuck: bool) -> None:
-    """A call of 430 to 470 kept 1001 at S past 440 by right: it has five seconds from there (B5)."""
+    """A call from 430 to 470 rightly kept 1001 at S past 440; from its end there are five seconds left (B5)."""
     story = Story()
     phone = away(story)
     phone.call(430, S, 40.0)
@@ -49,7 +49,7 @@ def test_who_has_just_hung_up_is_not_stuck_yet(tower: Tower, again_at: float, st
 
 @pytest.mark.parametrize(("others", "stuck"), [(0, False), (1, True)])
 def test_a_phone_alone_does_not_show_that_the_primary_serves_others(tower: Tower, others: int, stuck: bool) -> None:
-    """The primary answers its OPTIONS, and it alone uses it."""
+    """The primary answers this phone's OPTIONS, but no other phone uses it."""
     story = Story()
     away, *rest = registered(story, 1 + others)
     away.fail_over(300)
@@ -74,14 +74,15 @@ def test_it_ends_with_the_return(tower: Tower) -> None:
     {**R2, "failBack.mode": "duration", "failBack.timeout": 0}, {**R2, "failBack.mode": "newRequests"},
     {**R2, "failBack.mode": "DNSTTL"}])
 def test_without_a_delay_nothing_is_stuck(tower: Tower, settings: Settings) -> None:
-    """A timeout of 0 keeps it away by right; a TTL that nobody knows, and a mode without one, have none to compare."""
+    """A timeout of 0 keeps it away by right; with an unknown TTL, or a mode without a delay, nothing can be
+    compared."""
     story = Story()
     stays_away(story, 700.0)
     assert tower.see(story, settings, only="stuck-on-secondary") == []
 
 
 def test_a_phone_that_was_switched_off_is_stuck_no_longer_than_it_was_registered(tower: Tower) -> None:
-    """Its registration at S, of 305.501, lasts for 300 s."""
+    """Its registration at S was granted at 305.511 for 300 s."""
     story = Story()
     phones = registered(story, 4, granted=300)
     phones[0].fail_over(300)
@@ -96,7 +97,7 @@ def test_a_phone_that_was_switched_off_is_stuck_no_longer_than_it_was_registered
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_who_lost_a_call_in_the_outage_is_no_busy_phone_for_ever(tower: Tower, lost: bool) -> None:
-    """R2 ends a call through the failed server without a word (F9): an hour later it is over."""
+    """R2 ends a call through the failed server without a BYE (F9): an hour later the call is over."""
     story = Story()
     phones = registered(story, 4)
     if lost:
@@ -117,13 +118,13 @@ def test_who_lost_a_call_in_the_outage_is_no_busy_phone_for_ever(tower: Tower, l
 
 @pytest.mark.parametrize(("tries", "seen"), [
     ((400, 470, 540, 610, 680), []),
-    ((400,), ["stuck-on-secondary 10.0.0.1 520.000- 1"]),   # it came back for this line at 400 at the earliest
+    ((400,), ["stuck-on-secondary 10.0.0.1 520.000- 1"]),   # for this line P was back at 400 at the earliest
 ])
 @pytest.mark.parametrize("refused", [503, 500, 403, None])
 def test_who_tries_to_return_and_is_turned_away_does_not_stay_away(
     tower: Tower, tries: Sequence[int], seen: list[str], refused: int | None
 ) -> None:
-    """P answers others, and refuses or ignores every try of 1001: evidence is per phone (section 1, *failure*)."""
+    """P answers others, and refuses or ignores every try of 1001: evidence counts per phone (section 1, *failure*)."""
     story = Story()
     phones = registered(story, 4)
     phones[0].fail_over(300)

@@ -1,4 +1,4 @@
-"""Phones that are switched off in the evening, and an outage in the night: it took nothing from them."""
+"""Phones that are switched off in the evening, and an outage at night, which took nothing from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RENEWED = 240   # seconds after which they renew what was granted for 300
 
 
 def office(story: Story, off: float) -> list[Handset]:
-    """Ten phones that renew; the last six no longer since `off`, while one of these was in a call."""
+    """Ten phones that renew; the last six stop at `off`, one of them in the middle of a call."""
     phones = registered(story, 10, apart=1.0, granted=300)
     for number, phone in enumerate(phones):
         for time in range(RENEWED, 2000, RENEWED):
@@ -22,7 +22,7 @@ def office(story: Story, off: float) -> list[Handset]:
 
 
 def goes_dark(story: Story, phones: list[Handset], time: float) -> None:
-    """P is silent: three of the four that are on find that out, and leave it."""
+    """P falls silent: three of the four phones that are on notice, and leave P."""
     for number, phone in enumerate(phones[:3]):
         phone.register(phone.silence(time + number), S)
     phones[3].call(time + 60, P)
@@ -30,8 +30,8 @@ def goes_dark(story: Story, phones: list[Handset], time: float) -> None:
 
 @pytest.mark.parametrize(("outage", "stayed"), [(740, 1), (600, 7)])
 def test_who_has_not_renewed_at_its_pace_was_off(tower: Tower, outage: int, stayed: int) -> None:
-    """They were to renew 240 s after the last time, and are registered for another minute. An outage before that may
-    have met them."""
+    """The phones were to renew 240 s after the last time, and stay registered for another minute. An outage before the
+    renewal was due may have affected them."""
     story = Story()
     phones = office(story, 500)
     goes_dark(story, phones, outage)
@@ -55,8 +55,8 @@ def test_who_is_switched_on_again_in_the_morning_was_off_all_the_same(tower: Tow
 
 @pytest.mark.parametrize("asked", [True, False])
 def test_who_asks_in_vain_is_on_and_who_came_back_between_may_renew_later(tower: Tower, asked: bool) -> None:
-    """The renewal of one was lost on its way, a minute before the outage. Another has registered twice more than it had
-    to: its next renewal comes 240 s later all the same."""
+    """One phone's renewal was lost a minute before the outage. Another registered twice more than it had to: its next
+    renewal is due 240 s after that."""
     story = Story()
     phones = registered(story, 6, apart=1.0, granted=300)
     for time in range(RENEWED, 800, RENEWED):

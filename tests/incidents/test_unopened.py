@@ -1,4 +1,4 @@
-"""Servers with whom no connection can be opened: nothing is said to them, though their phones go on trying."""
+"""Servers to which no connection can be opened: they receive no message, though their phones keep trying."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.incidents.ground import Tower, end, registered
 from tests.stories import Handset, P, S, Story
 
 HELLO = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
-EXPIRED = bytes.fromhex("15030300020230")   # a fatal alert
+EXPIRED = bytes.fromhex("15030300020230")   # a fatal TLS alert
 
 
 def tries(phone: Handset, time: float, server: Endpoint, kind: str) -> None:
-    """A REGISTER takes its number, and finds no connection."""
+    """A REGISTER uses up a CSeq, but no connection can be opened for it."""
     phone.numbers[phone.registration] += 1
     place = (phone.place[0], 49_000 + int(time) % 10_000 + 10_000 * (server == S))
     if kind == "refused":
@@ -28,7 +28,7 @@ def tries(phone: Handset, time: float, server: Endpoint, kind: str) -> None:
 
 
 def cut_off(kind: str) -> Story:
-    """Four phones that hold a registration until 300, 600 at the most; from 400 to 900 no server lets them in."""
+    """Four phones whose registrations last until 540; from 400 to 900 no server accepts their connections."""
     story = Story()
     phones = registered(story, 4, granted=300, asks=300, transport="tcp")
     for number, phone in enumerate(phones):
@@ -44,7 +44,7 @@ def cut_off(kind: str) -> Story:
 
 @pytest.mark.parametrize("kind", ["refused", "certificate"])
 def test_lines_that_no_server_lets_in_have_lost_their_registrations(tower: Tower, kind: str) -> None:
-    """The numbers of all those REGISTERs were never on the wire, and are no loss of the capture."""
+    """The CSeq numbers of those REGISTERs were never on the wire, and are no loss of the capture."""
     assert tower.see(cut_off(kind), only="registration-gap") == ["registration-gap sbc 540.011-923.011 4"]
     why = "10.0.0.1:5060/udp is not reached by 4 lines: " + ("refused" if kind == "refused" else "tls")
     assert why in [entry.what for entry in tower.of("registration-gap").timeline]

@@ -1,4 +1,4 @@
-"""Outages during which the captures were away for a while: what is not seen is not told as if it were."""
+"""Outages during which the captures were interrupted: nothing is claimed about the time that was not seen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.stories import P, Story
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_that_the_captures_were_away_during_an_outage_is_said_of_it(tower: Tower, ended: bool) -> None:
-    """Or their clock was set ahead, which looks alike: the outage is as long as that only by the clock."""
+    """Or their clock was set ahead, which looks the same: then the outage is that long only by the clock."""
     story = Story()
     phones = registered(story, 12, apart=1.0, granted=240, asks=240)
     for time in (180, 360, *((430,) if ended else ()), 830, 1010, 1190):

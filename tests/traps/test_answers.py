@@ -205,8 +205,7 @@ def test_options_before_the_registration(court: Court, regime: str) -> None:
 @any_regime
 @pytest.mark.parametrize("method", ["PUBLISH", "MESSAGE"])
 def test_what_is_no_try_and_is_answered_by_the_server_left(court: Court, regime: str, method: str) -> None:
-    """PUBLISH and MESSAGE may go to either server, except under F9; the call at S that follows is no second
-    failover."""
+    """Except under F9, PUBLISH and MESSAGE may go to either server; the call at S after that is no second failover."""
     phone = moved(regime)
     asked = phone.ask(312, P, method)
     phone.told(312.1, asked, 200)

@@ -84,9 +84,8 @@ def test_a_registration_older_than_the_capture_may_live(court: Court, regime: st
 
 @pytest.mark.parametrize("rings", [True, False])
 def test_a_call_that_rang_until_it_was_answered_drove_no_line_away(court: Court, rings: bool) -> None:
-    """F4: P rings and then answers 486, while it serves another line. The REGISTER at S only renews, in R1, a binding
-    from before the capture, and is no failover (F7). If P leaves the call without any answer and it goes on to S, that
-    is one."""
+    """F4: P rings, then answers 486, and serves another line. The REGISTER at S only renews, in R1, a binding from
+    before the capture: no failover (F7). If P leaves the call without any answer and it goes on to S, it is one."""
     phone = Handset(Story())
     Handset(phone.story, user="1002").call(24, P)
     phone.numbers[phone.registration] = 40

@@ -1,5 +1,4 @@
-"""Phones that obey in unusual settings: odd ports, lists and users, outages of all servers, and requests inside
-calls."""
+"""Phones that obey in unusual settings: odd ports, lists and users, outages of all servers, requests inside calls."""
 
 from __future__ import annotations
 
@@ -198,8 +197,8 @@ def test_the_other_entry_of_the_line_fails_over_by_itself(court: Court, regime: 
 @any_regime
 @pytest.mark.parametrize("mode", ["DNSTTL", "registration", "duration"])
 def test_holds_that_collide_are_challenged_and_a_transfer(court: Court, regime: str, mode: str) -> None:
-    """All inside a call at S: 491 in both directions, a 401 to the next re-INVITE, and a REFER whose INVITE opens a
-    dialog there."""
+    """All inside a call at S: 491 both ways, a 401 to the next re-INVITE, and a REFER whose INVITE opens a dialog
+    there."""
     phone = settled()
     start = leaves(phone, regime)
     call = phone.ask(start, S, "INVITE")

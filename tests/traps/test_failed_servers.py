@@ -88,8 +88,7 @@ def test_the_other_line_is_not_failed_there(court: Court) -> None:
 
 
 def test_the_other_line_may_have_brought_the_phone_back(court: Court) -> None:
-    """It is not stated whether a server counts as failed for the line or for the phone; line 2 has registered at P
-    since."""
+    """Nobody states whether a server fails for the line or for the phone; line 2 has registered at P since."""
     story = Story()
     first, invite = talking(story)
     second = handset(story, user="1002")
@@ -128,8 +127,7 @@ def test_servers_that_share_the_load_are_no_failover(court: Court) -> None:
 
 
 def test_a_branch_server_is_fallback(court: Court) -> None:
-    """The branch server is of another entry: no failover leads there, so P does not count as failed when the line turns
-    to it."""
+    """The branch server is of another entry: no failover leads there, and turning to it does not mark P as failed."""
     phone, invite = talking()
     phone.register(phone.silence(300, method="REGISTER"), BRANCH)
     phone.hang_up(320, invite, answered=False)

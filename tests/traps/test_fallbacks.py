@@ -1,5 +1,5 @@
-"""Moves between the entries of a line, which are fallback (reference-model.md 1, *server entry*): they are reported,
-but no rule judges them."""
+"""Moves between the entries of a line: fallback (reference-model.md 1, *server entry*), reported but judged by no
+rule."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_a_registration_tells_where_the_server_before_has_failed(court: Court) -
 
 
 def test_after_a_failover(court: Court) -> None:
-    """The fallback starts from the server to which the line had failed over inside its first entry; in that entry it
-    comes back to P, where its REGISTER goes."""
+    """It starts where the line had gone inside its first entry, and ends at the server of that entry where it works
+    again."""
     phone = handset()
     phone.fail_over(300)
     phone.register(phone.silence(phone.silence(400, S), P, "REGISTER"), BRANCH)

@@ -1,5 +1,4 @@
-"""Captures that were interrupted for some minutes: a mirror session that was off, a tcpdump that was stopped and
-restarted."""
+"""Captures interrupted for some minutes: a mirror session that was off, a tcpdump that was stopped and restarted."""
 
 from __future__ import annotations
 
@@ -39,8 +38,7 @@ def away(story: Story, begins: float = HOLE[0], ends: float = HOLE[1]) -> Story:
 
 
 def four_that_renew_unseen(story: Story) -> Handset:
-    """Four phones; all but the first renew once in the hole and once after it. Returns the first, which does other
-    things."""
+    """All but the first of four phones renew in the hole and after it. Returns the first, which does other things."""
     first, *others = site_of(story)
     renewed(others, 3 * RENEWS, 4 * RENEWS)
     return first
@@ -81,7 +79,7 @@ def test_a_report_says_that_nothing_was_captured_between_two_captures(court: Cou
 
 @any_regime
 def test_who_came_back_in_the_hole_may_have_gone_again(court: Court, regime: str) -> None:
-    """The phone moves to S at 560 and, when S falls silent in the hole, back to P: its call at P at 810 is no early
+    """The phone moves to S at 560, and back to P when S falls silent in the hole: its call at 810 is no early
     return."""
     story = Story()
     phone = four_that_renew_unseen(story)
@@ -136,8 +134,7 @@ def test_packets_may_have_passed_in_a_short_break_between_two_captures(court: Co
 
 @pytest.mark.parametrize("sample", ["first-outage", "clean-outage"])
 def test_what_a_ring_of_files_holds_is_what_one_file_does(tmp_path: Path, sample: str) -> None:
-    """It does not matter where one file ends and the next begins: when a few phones are silent for a minute, nothing
-    was missed."""
+    """Wherever one file ends and the next begins: when a few phones are silent for a minute, nothing was missed."""
     whole = ROOT / "samples" / sample / "capture.pcap"
     site_file = str(whole.parent / "site.yaml")
     known = analyze(Job((str(whole),), site=site_file))
@@ -272,8 +269,7 @@ def test_one_phone_or_two_were_switched_off(court: Court, gone: int) -> None:
 
 
 def test_the_others_had_been_switched_off_before(court: Court) -> None:
-    """Their registrations expire in the silence, but they already failed to renew at 720, when another phone was still
-    seen."""
+    """Their registrations expire in the silence, but at 720 they did not renew, though another phone was still seen."""
     story = Story()
     phone = site_of(story, 5)[0]
     phone.granted = 3600
@@ -285,7 +281,7 @@ def test_the_others_had_been_switched_off_before(court: Court) -> None:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_server_that_is_away_is_no_hole(court: Court, again: bool) -> None:
-    """The phones sent their REGISTERs on time. A phone that waits before it asks again may let its registration expire,
+    """The phones sent their REGISTERs on time; one that waits before it retries may let its registration expire,
     too."""
     story = Story()
     phones = site_of(story)
@@ -318,8 +314,7 @@ def test_media_that_tell_of_no_hole(court: Court, when: str) -> None:
 
 def half_unseen(hidden: int, granted: int) -> Story:
     """A phone, and eleven others that renew one after the other. In the hole the tap misses `hidden` of these, and the
-    phone itself, which moves to S meanwhile and calls there later. It registers every hour, or as often as the
-    others."""
+    phone, which moves to S meanwhile and calls there later. It registers every hour, or as the others do."""
     story = Story()
     others = site_of(story, 11)
     phone = Handset(story, user="1001", granted=granted)

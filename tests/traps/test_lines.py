@@ -74,8 +74,7 @@ def test_what_the_other_line_found_does_not_put_off_a_return_for_good(court: Cou
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_call_rings_on_though_other_calls_are_answered(court: Court, regime: str) -> None:
-    """P left the call unanswered, and it rings at S: answers to other calls of the phone, also of the same line, do not
-    end it (B5)."""
+    """P left it unanswered, and it rings at S: answers to other calls, also of the same line, do not end it (B5)."""
     story = Story()
     first, second = handset(story), handset(story, user="1002")
     second.register(second.silence(300, call_id="rings"), S)
@@ -120,8 +119,7 @@ def test_a_line_returns_during_a_call_of_another(court: Court, regime: str, spea
     (449.997, 450.007, False), (450.02, 450.03, False), (450.02, 450.17, False), (450.2, 450.21, True)])
 def test_a_line_returns_as_the_far_end_hangs_up(
         court: Court, regime: str, of: str, bye: float, answered: float, found: bool) -> None:
-    """The BYE ends the call, even if its answer leaves after the REGISTER; a mirror may show both after the
-    REGISTER."""
+    """The BYE ends the call, even if its answer leaves after the REGISTER; a mirror may show both after that."""
     first, second = handset(), Handset(Story(), user="1002")
     second.story = first.story
     second.register(1)
@@ -159,8 +157,8 @@ def test_a_line_logs_in_on_a_phone_that_may_be_in_a_call(court: Court, regime: s
 
 @any_regime
 def test_what_a_line_is_answered_in_a_dialog_brings_the_server_back_for_nobody(court: Court, regime: str) -> None:
-    """S refuses a connection while the first line has a call up there. That S then answers the call's BYE does not end
-    the failure (reference-model.md 1)."""
+    """S refuses a connection during a call of the first line. Its answer to the BYE of that call ends no failure
+    (section 1)."""
     story = Story()
     second, first = handset(story, user="1002"), moved(regime, story)
     second.fail_over(310, registers=regime != "R0")
@@ -269,8 +267,7 @@ def test_a_200_without_the_own_contact(court: Court, regime: str, listed: str) -
 
 @any_regime
 def test_an_sbc_that_rewrites_contacts_and_shortens_them(court: Court, regime: str) -> None:
-    """The renewal is due after half of 40 s, whatever lifetime was requested; which Contact is the phone's own cannot
-    be determined."""
+    """The renewal is due after half of 40 s, whatever was requested; which Contact is the phone's own is unknown."""
     phone = handset()
     time = phone.silence(300)
     listed = "<sip:1001@10.0.0.2:5080>;expires=40, <sip:1001@10.0.0.2:5081>;expires=2000"

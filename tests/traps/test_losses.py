@@ -67,8 +67,8 @@ def test_what_never_was_is_not_missed(court: Court, regime: str) -> None:
 
 @gated_regime
 def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time(court: Court, regime: str) -> None:
-    """By TCP, the capture lacks S's 401. The phone's next call shows that it received the 401: it acknowledges all that
-    S sent."""
+    """By TCP: the capture lacks S's 401. The phone's call shows that it received it: it acknowledges all that S
+    sent."""
     phone = handset(transport="tcp")
     phone.story.reset(299, P, phone.place)
     phone.place = ("10.1.0.5", 49_153)
@@ -81,8 +81,8 @@ def test_a_segment_lost_before_the_200_does_not_keep_it_from_being_heard_in_time
 
 @pytest.mark.parametrize("regime", ["R2", "R3"])
 def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(court: Court, regime: str) -> None:
-    """P refuses the return at 366. The capture lacks everything from 430 to 610, and with it the registration at 600,
-    as the REGISTER at 700 shows."""
+    """P refuses the return at 366. The capture lacks 430 to 610, with the registration at 600, as the next REGISTER
+    shows."""
     phone = moved(regime)
     phone.told(366.01, phone.ask(366, P, "REGISTER", expires=3600, headers=CREDENTIALS), 503)
     for time in (440, 520):
@@ -96,8 +96,8 @@ def test_a_refusal_of_long_ago_does_not_say_that_no_registration_came_later(cour
 
 @gated_regime
 def test_a_log_out_of_which_a_request_is_missing(court: Court, regime: str) -> None:
-    """The phone also removes its binding at S. The capture lacks the REGISTER that S challenged, but not the 401 and
-    what follows."""
+    """The phone also removes its binding at S. The capture lacks the REGISTER that S challenged, but nothing after
+    it."""
     phone = handset()
     phone.ask(357, P, "MESSAGE")
     phone.register(358, P, expires=0)
@@ -201,8 +201,7 @@ def test_who_was_never_seen_to_begin_may_have_begun_before_the_capture(court: Co
 @pytest.mark.parametrize("kind", ["refused", "unanswered"])
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_a_number_for_which_no_connection_was_found_is_no_loss(court: Court, kind: str, missing: int) -> None:
-    """A REGISTER that could not be sent has used up its CSeq; if two numbers are missing, one of them must have been
-    sent."""
+    """A REGISTER that could not be sent used up its CSeq; of two missing numbers, one must have been sent."""
     phone = handset(transport="tcp")
     phone.story.reset(290, P, phone.place)
     phone.place = ("10.1.0.5", 49_153)

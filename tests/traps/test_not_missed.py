@@ -29,8 +29,7 @@ def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, r
 
 
 def test_a_refused_connection_is_waited_for_no_longer(court: Court) -> None:
-    """B1: the interval between two tries that were refused at once is not the time that the phone waits for the
-    second."""
+    """B1: the interval between two tries that were refused at once is not how long the phone waits for the second."""
     phone = handset(transport="tcp")
     for port, time in ((49_153, 300.0), (49_154, 345.0)):
         ends = (phone.place[0], port)
@@ -56,8 +55,7 @@ def test_a_try_in_vain_is_no_answer_that_the_capture_lacks(court: Court, transpo
 
 
 def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(court: Court) -> None:
-    """Both lines' unanswered calls at S had been given up before S answered each of them: S has recovered, and is
-    passed over."""
+    """Both lines gave up their calls at S before S answered each of them: S has recovered, and is passed over."""
     story = Story()
     lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
     for number, phone in enumerate(lines):
@@ -71,8 +69,8 @@ def test_what_a_call_of_the_other_line_met_is_over_when_the_server_answers_both(
 
 
 def test_what_another_line_called_in_vain_is_no_try_of_this_call(court: Court) -> None:
-    """B1: line 1 tried this number at P when P fell silent; line 2, which has moved by a call of its own, calls it
-    later without trying P."""
+    """B1: line 1 tried this number at P when P fell silent; line 2, which moved by a call of its own, calls it
+    later."""
     story = Story()
     lines = [handset(story, user=user, contact=f"sip:{user}@10.1.0.5") for user in ("1001", "1002")]
     for number, phone in enumerate(lines):
@@ -83,8 +81,7 @@ def test_what_another_line_called_in_vain_is_no_try_of_this_call(court: Court) -
 
 
 def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court) -> None:
-    """B1: without settings, the time that the phone may wait for P (F2) is unknown as well, but that is not the reason
-    given."""
+    """B1: how long the phone may wait for P (F2) is unknown as well, but that is not the reason given."""
     phone = handset()
     phone.fail_over(300, registers=False)
     phone.call(400, S, 5.0, to="sip:2003@pbx.example.com")
@@ -95,8 +92,8 @@ def test_where_no_settings_are_declared_that_is_why_it_is_left_open(court: Court
 @pytest.mark.parametrize("numbered", ["together", "by server"])
 def test_a_binding_is_given_up_before_the_challenge_of_the_try_is_answered(
         court: Court, regime: str, numbered: str) -> None:
-    """F11: a challenge does not conclude the try, and a REGISTER that removes a binding does not repeat one that
-    requests it."""
+    """F11: a challenge does not conclude the try, and a REGISTER that removes a binding repeats none that requests
+    one."""
     phone = moved(regime, challenges=False)
     tried = phone.ask(RETURN, P, "REGISTER", expires=3600)
     phone.told(RETURN + 0.02, tried, 401, headers=CHALLENGE)
@@ -204,8 +201,7 @@ SINCE_LOG_IN: dict[str, Misdeed] = {
 
 @pytest.mark.parametrize("rule", SINCE_LOG_IN)
 def test_who_has_logged_in_long_ago_and_was_served_since_is_judged_as_ever(court: Court, rule: str) -> None:
-    """A log-in looks like a boot (reference-model.md 1), but a boot does not change what is right or wrong
-    afterwards."""
+    """A log-in looks like a boot (reference-model.md 1), but a boot does not change what is right or wrong later."""
     misdeed, settings, time, server = SINCE_LOG_IN[rule]
     found = court(_logged_in(misdeed), site(settings))
     assert [" ".join(said.split()[:4]) for said in found if rule in said] == [f"{time} {rule} 1001 {server}"]
@@ -244,8 +240,7 @@ def test_who_registers_once_more_just_after_its_start_has_no_pace(
 
 
 def test_a_controller_that_answers_prack_itself_loses_no_packet(court: Court) -> None:
-    """The far end's CSeq skips a number in each call to the phone (RFC 3261 12.2.2), which does not show that the
-    capture lacks packets."""
+    """The far end's CSeq skips a number in each call to the phone (RFC 3261 12.2.2), which is no sign of loss."""
     phone = handset()
     for time, server in ((100.0, P), (200.0, P), (315.0, S), (335.0, S)):
         call = f"from-far-{time:.0f}"

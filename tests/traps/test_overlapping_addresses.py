@@ -66,8 +66,7 @@ def test_nor_does_it_where_the_networks_are_vlans_behind_one_router(
 
 @pytest.mark.parametrize("vlans", [((10,), (10,)), ((10,), ()), ((0,), (10,)), ((10,), (20, 10))])
 def test_what_comes_with_and_without_a_tag_may_be_one_phone_s(court: Court, vlans: tuple[tuple[int, ...], ...]) -> None:
-    """A tap may show packets of one phone from either side of a switch; a tag with VLAN ID 0 only carries a
-    priority."""
+    """A tap may show one phone's packets from either side of a switch; a tag with VLAN ID 0 only carries a priority."""
     assert [said.split()[1] for said in accused(court(two(ROUTERS, vlans), minute("R2")))] == [DURING]
 
 

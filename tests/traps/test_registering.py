@@ -1,4 +1,4 @@
-"""Registrations that expire, are refused, granted for no time, or removed: what the tables' scenarios cannot
+"""Registrations that expire, are refused, granted for no time, or removed: beyond what the tables' scenarios
 express."""
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def test_a_query_for_bindings_asks_for_nothing(court: Court) -> None:
 
 
 def test_a_registration_at_the_branch_is_one(court: Court) -> None:
-    """The registration at P has expired, but the line is registered with the branch server, which is of another entry:
-    a registration anywhere counts."""
+    """P's has expired, but the line is registered at the branch server, of another entry: a registration anywhere
+    counts."""
     phone = short()
     phone.granted = 3600
     phone.register(100, BRANCH)
@@ -193,8 +193,8 @@ def test_the_other_line_of_the_phone_works_on(court: Court) -> None:
 @pytest.mark.parametrize("call_id", [None, "fetch@10.1.0.5"])
 @any_regime
 def test_who_only_asks_at_the_first_server_has_not_returned(court: Court, regime: str, call_id: str | None) -> None:
-    """The query at 330 would be too early for a return, but is none: the next call still goes to S, and the line
-    returns at 366."""
+    """At 330 it would be too early for a return, but is none: the next call still goes to S, and the return is at
+    366."""
     phone = moved(regime)
     phone.fetch(330, P, call_id=call_id)
     phone.call(340, S)

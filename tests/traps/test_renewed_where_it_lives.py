@@ -1,6 +1,5 @@
-"""R0: a registration that an outage has brought to the second server is renewed there, wherever the line works (F5). As
-no REGISTER goes to the first server again, its unanswered REGISTER remains the last; that does not make renewals
-moves."""
+"""R0: a registration that an outage has brought to the second server is renewed there, wherever the line works (F5).
+The first server gets no REGISTER again, so the last one there stays unanswered; that makes no renewal a move."""
 
 from __future__ import annotations
 

@@ -348,8 +348,7 @@ def test_a_move_on_an_answer_that_may_be_no_failure(court: Court, regime: str, s
 
 @gated_regime
 def test_a_move_while_a_call_rings_at_the_working_server(court: Court, regime: str) -> None:
-    """Silence after a provisional response also leaves it open whether the server failed; here the far end's phone just
-    rings."""
+    """Silence after a 1xx also leaves it open whether the server failed; here the far end's phone just rings."""
     phone = handset()
     asked = phone.ask(290, P, "INVITE")
     phone.told(290.1, asked, 180)

@@ -130,8 +130,8 @@ def test_dns_gives_another_list_than_before(
 @any_regime
 @any_mode
 def test_dns_gives_another_list_by_other_names_than_before(court: Court, regime: str, mode: str) -> None:
-    """Two domains lead to the servers. One gets another order through new target names, whose addresses arrive one
-    answer later."""
+    """Two domains lead to the servers. One gets another order by new targets, whose addresses arrive one answer
+    later."""
     phone = handset()
     looks_up(phone, -2, owner="_sip._udp.branch.example.com.")
     looks_up(phone, -1)
@@ -158,8 +158,7 @@ def test_dns_that_says_what_is_declared_puts_nothing_in_doubt(court: Court, regi
 
 @any_regime
 def test_another_phone_gets_another_list(court: Court, regime: str) -> None:
-    """Each site has its own view of the zone, or the zone has changed: a phone goes by its own answer while that is
-    valid."""
+    """Each site has its own view of the zone, or the zone has changed: a phone goes by its own valid answer."""
     told = tuple(f"{name}={value}" for name, value in {**REGIMES[regime], "failBack.mode": "newRequests"}.items())
     one = Handset(Story())
     other = Handset(one.story, user="1002", place=("10.1.0.6", 5060))
@@ -211,8 +210,8 @@ def test_the_return_comes_with_the_end_of_the_dns_answer(court: Court, regime: s
 def test_servers_that_a_list_in_dns_leads_to_live_no_longer_than_that(
     court: Court, regime: str, says: str, srv: int, addresses: int, early: bool
 ) -> None:
-    """B2: the TTL is the smallest in the chain of answers that led the phone to its servers, however the site file
-    names these."""
+    """B2: the TTL is the smallest in the chain of answers that leads to the servers, however the site file names
+    them."""
     servers = [{"name": f"sbc{number}.example.com", "address": place[0]} for number, place in enumerate((P, S), 1)]
     entry = {"servers": [{kind: server[kind] for kind in ("name", "address") if kind in says} for server in servers]}
     declared = {"entries": {"sbc": {**entry, "dns_ttl": 3600}},
@@ -434,8 +433,7 @@ def test_a_503_cut_by_the_snap_length_may_ask_to_be_left_alone(court: Court, reg
 @any_regime
 @pytest.mark.parametrize("fails", ["refused", "unanswered", "sought"])
 def test_the_timer_may_begin_again_when_a_way_round_the_list_fails(court: Court, regime: str, fails: str) -> None:
-    """S leaves a call unanswered, and P cannot be reached either (F1); then S answers again, so the line has not
-    moved."""
+    """S leaves a call unanswered, and P cannot be reached either (F1); then S answers again: no move."""
     phone = handset(transport="tcp")
     phone.story.reset(299, P, phone.place)
     for port, time in ((49_152, 300), (49_153, 335)):

@@ -88,8 +88,7 @@ def test_what_ran_out_before_the_last_return_is_no_try_of_another_server(court: 
 
 @any_regime
 def test_a_line_that_is_refused_for_good_does_not_hide_what_another_does(court: Court, regime: str) -> None:
-    """A wrong password: the server that serves the other line's calls answers this line's REGISTER, about once a
-    minute, with 403."""
+    """A wrong password: the server that serves the other line answers this one's REGISTER with 403, every minute."""
     story = Story()
     phone = moved(regime, story)
     other = Handset(story, user="1002", place=phone.place)

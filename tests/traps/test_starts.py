@@ -178,8 +178,7 @@ def test_a_phone_that_takes_a_while_to_register_answers_meanwhile(court: Court, 
 
 @any_regime
 def test_a_phone_that_takes_new_settings_may_begin_anew_without_a_pause(court: Court, regime: str) -> None:
-    """A server told the phone to check for new settings: some it can apply without a start, and soon registers under a
-    new Call-ID."""
+    """A check-sync asks for it: some settings need no start, and the phone soon registers under a new Call-ID."""
     phone = moved(regime)
     summons = phone.called(EARLY - 8, S, "NOTIFY", call_id="resync", headers="Event: check-sync;reboot=false\r\n")
     phone.replies(EARLY - 7.9, summons, 200)

@@ -206,7 +206,7 @@ INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-0004f2aaaaaa>"'
 
 
 def two_uplinks(regime: str, known_by: str, mode: dict[str, Any]) -> tuple[Story, dict[str, Any]]:
-    """A phone behind a router that uses a different uplink for each server: P is silent, and the phone does what it
+    """A phone behind a router that uses another uplink for each server: P is silent, and the phone does what it
     should."""
     story, shown = Story(), f";{INSTANCE}" if known_by == "instance" else ""
     here, there = (Handset(story, place=uplink, contact="sip:1001@192.168.1.10:5060", parameters=shown)
@@ -227,8 +227,7 @@ def two_uplinks(regime: str, known_by: str, mode: dict[str, Any]) -> tuple[Story
 @pytest.mark.parametrize("mode", [{"failBack.mode": "newRequests"}, MINUTE], ids=["newRequests", "duration"])
 def test_a_phone_goes_to_each_server_by_another_uplink(
         court: Court, regime: str, known_by: str, mode: dict[str, Any]) -> None:
-    """At the servers these are two phones, each of which seems to know one server only; what each does as the other is
-    unknown."""
+    """The servers see two phones, each of which seems to know one server; what it does as the other is unknown."""
     story, declared = two_uplinks(regime, known_by, mode)
     assert accused(Court(court.folder)(story, declared)) == []
 
@@ -285,9 +284,8 @@ def calls_through_the_first(story: Story, number: int, every: int = 30) -> Hands
 
 
 def leaves_a_port_that_is_down(regime: str, mode: str, *, sees: float, phones: int = 6) -> tuple[Story, dict[str, Any]]:
-    """Phones call through P every half minute. At 600 its link goes down, and with it the mirrored port: the phones
-    find P silent, in mode newRequests before each of their calls, and work at S. From `sees` on the tap shows P
-    again."""
+    """Phones call through P every half minute. At 600 its link goes down, and with it the mirrored port: they find P
+    silent, with newRequests before every call, and work at S. From `sees` on the tap shows P again."""
     story = Story()
     for number in range(phones):
         phone = calls_through_the_first(story, number)
@@ -312,8 +310,7 @@ def test_a_tap_whose_port_goes_down_with_its_server(court: Court, regime: str, m
 
 @pytest.mark.parametrize("down", [False, True])
 def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down: bool) -> None:
-    """P falls silent at 600. At 650 its link goes down for a while, and the tap no longer shows the phones' tries of
-    P."""
+    """P falls silent at 600. At 650 its link goes down for a while, and the phones' tries of P are no longer seen."""
     story = Story()
     for number in range(6):
         phone = calls_through_the_first(story, number)
@@ -328,8 +325,7 @@ def test_a_port_that_goes_down_while_its_server_is_restarted(court: Court, down:
 
 @pytest.mark.parametrize("phones", [3, 12])
 def test_a_fleet_that_never_returns_is_found_whoever_is_left_at_its_server(court: Court, phones: int) -> None:
-    """After the outage no phone is seen at P, as if its port were down; but not returning is what they are accused
-    of."""
+    """After the outage no phone is seen at P, as if its port were down; but staying away is the accusation."""
     story = Story()
     for number in range(phones):
         phone = calls_through_the_first(story, number, every=60)
@@ -440,7 +436,7 @@ def test_the_clock_leaps_ahead(court: Court, regime: str, leap: int) -> None:
 
 @gated_regime
 def test_two_captures_with_a_hole_between(court: Court, regime: str) -> None:
-    """What happened in the hole is unknown: the line may have registered at S in it, which allows the call there in R1
+    """What happened in the hole is unknown: the line may have registered at S, which allows its call there in R1
     (F7)."""
     early = handset(Story())
     late = Handset(Story())

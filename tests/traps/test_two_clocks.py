@@ -52,8 +52,8 @@ def test_an_innocent_is_not_surely_guilty(court: Court, regime: str, seconds: fl
 def test_who_does_not_wait_is_found_where_answers_are_seen_to_come_sooner(
     court: Court, regime: str, way: float, verdict: str,
 ) -> None:
-    """The server takes 150 ms for the REGISTER, and `way` for all else: answers are late by no more than the fastest of
-    them took."""
+    """The server takes 150 ms for the REGISTER, and `way` for all else: no answer is later than the fastest one
+    took."""
     phone = Handset(Story(), challenges=False)
     for time in (0, 100):
         phone.told(time + way, phone.ask(time, P, "REGISTER", expires=3600), 200,

@@ -18,7 +18,7 @@ NAMELESS: dict[str, Any] = {"sender": "sip:anonymous@anonymous.invalid"}
 
 
 def two_lines(regime: str, other: Settings | None = None) -> dict[str, Any]:
-    """The line that moves is in this regime and returns after a minute; the other has the given settings, or the
+    """The line that moves is in this regime and returns after a minute; the other has the settings `other`, or the
     same."""
     entry = {"servers": [{"address": P[0]}, {"address": S[0]}]}
     mine = {**REGIMES[regime], **MINUTE}
@@ -72,8 +72,7 @@ def test_a_call_to_either_line_is_taken_by_the_other(court: Court, regime: str) 
 
 @any_regime
 def test_what_it_finds_silent_may_have_driven_either_line(court: Court, regime: str) -> None:
-    """S leaves the call unanswered, and the line that worked there wraps to P, sooner than it could return
-    otherwise."""
+    """S leaves the call unanswered, and the line that worked there wraps to P before its return is due."""
     first, _ = phone_of_two(regime)
     first.silence(EARLY - 5.5, S, **NAMELESS)
     returns(first, regime, EARLY)

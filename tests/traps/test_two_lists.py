@@ -1,5 +1,4 @@
-"""Two domains, or one domain for two transports, list the same two servers in different orders, since before the
-capture."""
+"""Two domains, or two transports of one, list the same two servers in different orders, since before the capture."""
 
 from __future__ import annotations
 
@@ -75,8 +74,7 @@ def test_who_goes_by_tcp_goes_by_the_list_for_tcp(
 @any_regime
 def test_who_is_told_both_by_one_name_goes_by_no_order_that_is_declared(
         court: Court, regime: str, mode: str, others: bool, again: bool) -> None:
-    """With its port given, a phone looks up addresses only (research/polycom.md 1.2), and uses them in the order
-    received."""
+    """With its port set, a phone looks up addresses only (research/polycom.md 1.2), in the order received."""
     phone = Handset(Story())
     if others:
         neighbour = Handset(phone.story, user="1002", place=("10.1.0.6", 5060))

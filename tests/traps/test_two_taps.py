@@ -1,5 +1,4 @@
-"""Two taps at the same time, each with its own clock: packets of one are early or late compared with those of the
-other."""
+"""Two taps at the same time, each with its own clock: packets of one appear early or late beside those of the other."""
 
 from __future__ import annotations
 
@@ -117,8 +116,7 @@ def test_captures_that_follow_each_other_are_of_one_clock(court: Court) -> None:
 
 
 def test_so_are_those_that_overlap_for_a_moment(court: Court) -> None:
-    """The request that the phone sends too early, and its answer, are both the end of one file and the beginning of the
-    next."""
+    """The request that the phone sends too early, and its answer, end one file and also begin the next."""
     story = hasty("R2")
     story.murmur(0, 400)
     ring = [story.without(lambda packet: packet.time > EARLY + 0.005),
