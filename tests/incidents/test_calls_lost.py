@@ -92,7 +92,7 @@ def test_who_calls_the_same_number_again_makes_another_call_some_minutes_later(t
 
 
 def talks(phone: Handset, time: float) -> Asked:
-    """A call that is up."""
+    """Sets up a call; returns its INVITE."""
     asked = phone.ask(time, P, "INVITE")
     phone.told(time + 1, asked, 200)
     phone.acknowledge(time + 1.01, asked)

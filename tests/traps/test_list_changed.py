@@ -32,7 +32,7 @@ def told_of_another(regime: str) -> Handset:
 @any_regime
 @pytest.mark.parametrize("mode", MODES)
 def test_what_stays_with_the_new_first_server_returns_to_none(court: Court, regime: str, mode: str) -> None:
-    """B1, and B2 to B4: the line belongs at S now, however long it stays."""
+    """B1, and B2 to B4: the line now belongs at S, however long it stays there."""
     phone = told_of_another(regime)
     for time in (500, 600, 900, 4500):
         phone.register(time - 1, S)

@@ -1,4 +1,4 @@
-"""Whole lives of phones that keep all rules, and of what lies between them and the tap."""
+"""Whole simulated lives of phones that keep all rules, and of the network between them and the tap."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def test_the_last_sending_of_the_call_that_failed_is_no_failback(court: Court, r
         looks_up(phone, {"an answer over long ago": -5, "an answer over soon": 187}[shown], TTL)
     phone.register(0)
     phone.fail_over(300, registers=regime != "R0")
-    phone.call(312, S, 3.0, to="sip:2001@pbx.example.com")   # to the challenger, by right (F13)
+    phone.call(312, S, 3.0, to="sip:2001@pbx.example.com")   # S challenged last, so the call may go there (F13)
     phone.call(500, S, 5.0, to="sip:2002@pbx.example.com")
     declared = site({**REGIMES[regime], "failBack.mode": "DNSTTL"}, ttl=TTL if shown == "what is declared" else None)
     found = [said.split()[:4] for said in accused(court(phone.story, declared)) if OVERDUE in said]

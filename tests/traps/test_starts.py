@@ -244,7 +244,7 @@ def test_what_it_registered_from_its_old_address_may_still_stand(court: Court, r
 
 @any_regime
 def test_a_phone_that_comes_back_to_its_old_address(court: Court, regime: str) -> None:
-    """What it did elsewhere meanwhile is not what it did here."""
+    """What it did at the other address meanwhile does not count as done here."""
     phone = moved(regime, agent=AGENT)
     other = Handset(phone.story, place=ELSEWHERE, agent=AGENT)
     other.register(320, S)
