@@ -1,4 +1,4 @@
-"""Capture agents played by hand, and what a listener made of them."""
+"""Capture agents driven by hand, and the datagrams that a listener received from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sipaudit.sip.datagram import Datagram, Item
 
-PATIENCE = 10.0  # seconds after which something that must come is missing
+PATIENCE = 10.0  # seconds to wait for something that must arrive
 
 
 class Readable(Protocol):
@@ -22,7 +22,7 @@ class Readable(Protocol):
 
 
 def heard(source: Readable, messages: int, patience: float = PATIENCE) -> list[Datagram]:
-    """What a source gives until so many messages have come, driven as the driver does it: wait, read, wait."""
+    """Read from a source until so many messages have arrived, as the live loop does: wait, read, wait."""
     got: list[Datagram] = []
     end = time.monotonic() + patience
     while len(got) < messages and time.monotonic() < end:
@@ -32,7 +32,7 @@ def heard(source: Readable, messages: int, patience: float = PATIENCE) -> list[D
 
 
 def quiet(source: Readable) -> list[Datagram]:
-    """What comes until nothing is ready any more."""
+    """Read from a source until no descriptor of it is ready."""
     got: list[Datagram] = []
     while select.select(source.descriptors(), [], [], 0.2)[0]:
         got += [item for item in source.read() if isinstance(item, Datagram)]
@@ -40,7 +40,7 @@ def quiet(source: Readable) -> list[Datagram]:
 
 
 def ship(port: int, *packets: bytes) -> None:
-    """Packets by UDP, one datagram each."""
+    """Send packets by UDP, one datagram each."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for packet in packets:
             sender.sendto(packet, ("127.0.0.1", port))
@@ -52,7 +52,7 @@ def connect(port: int) -> socket.socket:
 
 @contextmanager
 def no_descriptors_left() -> Iterator[None]:
-    """This process can open nothing meanwhile."""
+    """Meanwhile this process can open no further descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)

@@ -1,5 +1,5 @@
-"""`python -m tests.live.confined UNIT COMMAND...`: a command under the system call filter of a systemd unit, without
-memory that is writable and executable, and with no new privileges, also where systemd does not run."""
+"""`python -m tests.live.confined UNIT COMMAND...`: runs a command under the system call filter of a systemd unit,
+without writable and executable memory and with no new privileges. It needs no running systemd."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_NEW_PRIVS, MDWE, REFUSE_EXEC_GAIN = 38, 65, 1       # prctl(2)
 
 
 def groups() -> dict[str, set[str]]:
-    """The sets of systemd.exec(5), `@system-service` and others, by name; they hold calls and other sets."""
+    """The system call sets of systemd.exec(5) (`@system-service` and others) by name: each holds calls and sets."""
     shown = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True,
                            check=True).stdout
     found: dict[str, set[str]] = {}
@@ -32,7 +32,7 @@ def groups() -> dict[str, set[str]]:
 
 
 def allowed(unit: Path) -> set[str]:
-    """The system calls that the unit's SystemCallFilter= lines leave, applied in order."""
+    """The system calls that the unit's SystemCallFilter= lines, applied in order, allow."""
     known = groups()
 
     def calls(name: str) -> set[str]:
@@ -46,7 +46,7 @@ def allowed(unit: Path) -> set[str]:
 
 
 def confine(calls: set[str]) -> None:
-    """From here on this process, and what it executes, may make these calls only."""
+    """From here on this process and the programs that it executes may make only these calls."""
     library = ctypes.CDLL(ctypes.util.find_library("seccomp"), use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
     library.seccomp_rule_add_array.argtypes = [
@@ -59,7 +59,7 @@ def confine(calls: set[str]) -> None:
             library.seccomp_rule_add_array(rules, ALLOW, number, 0, None)
     kernel = ctypes.CDLL(None)
     kernel.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
-    kernel.prctl(MDWE, REFUSE_EXEC_GAIN, 0, 0, 0)   # a kernel before 6.3 does not know it
+    kernel.prctl(MDWE, REFUSE_EXEC_GAIN, 0, 0, 0)   # fails on kernels before 6.3, which lack it
     if library.seccomp_load(rules):
         raise OSError("the filter cannot be loaded")
 

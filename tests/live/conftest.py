@@ -1,4 +1,4 @@
-"""What several live tests begin with."""
+"""Fixtures that several live tests share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stories import MINUTE, R2, P, S, site
 
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
-    """Of phones in R2 that return after a minute, unless a file has another."""
+    """A probe whose phones are in regime R2 and return after a minute; test files may define another `ear`."""
     return Ear(tmp_path, site({**R2, **MINUTE}, P, S))
 
 
@@ -33,4 +33,4 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no file system can be made and mounted here: {error}")
     yield made
-    subprocess.run(["umount", "--lazy", made.place], check=True)   # a test that failed may have files of it open
+    subprocess.run(["umount", "--lazy", made.place], check=True)   # a failed test may have left files open there

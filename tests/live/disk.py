@@ -1,4 +1,4 @@
-"""A file system of its own, whose power can fail and which can hang, and a probe that keeps its files there."""
+"""A separate file system whose power can fail and which can hang, and a probe that keeps its files there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOON = 60.0   # seconds within which a busy machine syncs a file of some kilobyt
 
 
 class Disk:
-    """A file system mounted at `place`, empty at first. Raises OSError or CalledProcessError where none can be made."""
+    """A file system mounted at `place`, empty at first. Raises OSError or CalledProcessError if it cannot be made."""
 
     def __init__(self, folder: Path) -> None:
         self._image, self.place = folder / "image", folder / "disk"
@@ -34,7 +34,7 @@ class Disk:
         self._told(SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
 
     def hangs(self) -> None:
-        """Whoever writes to it waits until it `answers`."""
+        """Freeze it: every write blocks until `answers` is called."""
         self._told(FREEZE, b"\0\0\0\0")
 
     def answers(self) -> None:
@@ -48,7 +48,7 @@ class Disk:
             os.close(directory)
 
     def goes(self) -> None:
-        """Nobody may have a file of it open."""
+        """Unmount it. No file on it may be open."""
         subprocess.run(["umount", self.place], check=True, capture_output=True)
 
     def comes_back(self) -> None:
@@ -56,7 +56,7 @@ class Disk:
 
 
 def listening_at(place: Path) -> Ear:
-    """Its site file is on the disk."""
+    """A probe whose site file is on the disk, and synced."""
     ear = Ear(place, SITE)
     descriptor = os.open(place / "site.yaml", os.O_RDONLY)
     os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""A probe fed with stories instead of a port, and a clock in the test's hand."""
+"""A probe that is fed with stories instead of a port, and whose clock the test sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.wire import ORIGIN
 
 
 class Wire:
-    """A source whose packets come when the test says so."""
+    """A source whose packets arrive when the test says so."""
 
     blind = 0.0
     away = False
@@ -73,7 +73,7 @@ class Wire:
 
 
 class Ear:
-    """A probe with its teller. Its clock shows seconds after ORIGIN, as the packets' times do."""
+    """A probe with its teller. Its clock shows seconds after ORIGIN, like the times of the packets."""
 
     def __init__(self, folder: Path, declared: dict[str, Any], *, began: float = ORIGIN - 50_000, wires: int = 1
                  ) -> None:
@@ -81,12 +81,12 @@ class Ear:
         self.wires = [Wire(capture) for capture in range(wires)]
         self.wire = self.wires[0]
         self.probe = Probe(self._understood(declared), self.wires, began)
-        self.set_ahead = 0.0   # seconds by which the clock of the machine was set since, for the worse
+        self.set_ahead = 0.0   # seconds by which the wall clock was set wrong since the beginning
         self.said: list[Saying] = []
         self.tells(Teller(self.probe))
 
     def tells(self, teller: Teller) -> None:
-        """This one tells from now on."""
+        """Use this teller from now on."""
         self.teller = teller
         self.probe.clock_sets, self.probe.clock_was_set = self._say_all, teller.set_back
 
@@ -98,13 +98,14 @@ class Ear:
         return understand(Job((), site=str(self._site), zone="utc"))
 
     def obeys(self, declared: dict[str, Any]) -> None:
-        """Another site file is in force."""
+        """Put another site file in force."""
         self.probe.obey(self._understood(declared))
         self.teller.files_changed()
 
     def hears(self, story: Story, since: float = float("-inf"), until: float = float("inf"), clock: float | None = None
               ) -> list[Saying]:
-        """What of a story comes between two times, packet by packet, each at its time or all at `clock`."""
+        """Feed the packets of a story after `since` and up to `until`, each at its own time or all at `clock`; return
+        what is said."""
         said = []
         for packet in sorted(story.packets, key=lambda packet: packet.time):
             if since < packet.time <= until:
@@ -113,7 +114,7 @@ class Ear:
         return said
 
     def turn(self, clock: float, *, read: bool = False) -> list[Saying]:
-        """What is said when the clock shows this."""
+        """One turn of the loop at this clock; return what is said."""
         self.probe.look_at_clocks(ORIGIN + clock + self.set_ahead, clock)
         count = self.probe.read(clock)
         self.probe.pass_time(clock, drained=not (read and count))
@@ -122,25 +123,25 @@ class Ear:
         return said
 
     def again(self, folder: Path, *, after: float) -> Ear:
-        """Another process that goes on from what this one knows now, started so many seconds later."""
+        """Another process that goes on from the present state of this one, started `after` seconds later."""
         return self.goes_on(self.keeps(folder), after=after)
 
     def keeps(self, folder: Path) -> Checkpoint:
-        """A checkpoint of what is known now."""
+        """Write a checkpoint of the present state."""
         checkpoint = Checkpoint(str(folder / "state"), print)
         checkpoint.write(self.probe, self.teller, "run")
         return checkpoint
 
     def notes_in(self, journal: Journal, since: int = 0) -> None:
-        """All that was said so far, as at the end of a turn: who is killed closes nothing."""
+        """Note in the journal all that was said so far, as at the end of a turn. Nothing is closed, as in a kill."""
         for saying in self.said[since:]:
             journal.take(saying)
         journal.turn(0.0)
         assert journal.is_written(60)
 
     def goes_on(self, checkpoint: Checkpoint, *, after: float) -> Ear:
-        """Another process that goes on from there, so many seconds later; killed or ended makes no difference to what
-        it reads."""
+        """Another process that goes on from the checkpoint `after` seconds later. It reads the same, whether the first
+        process was killed or ended."""
         folder = checkpoint.path.parent
         other = Ear(folder, yaml.safe_load((folder / "site.yaml").read_text()))
         kept = checkpoint.read(other.probe)

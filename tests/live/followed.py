@@ -1,4 +1,4 @@
-"""A followed directory: captures of numbered messages, and who reads them."""
+"""A followed directory: captures of numbered messages, and a reader of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def message(number: int, size: int = 0) -> bytes:
 
 
 def capture(*numbers: int, pcapng: bool = False, size: int = 0) -> bytes:
-    """A capture with a message for each number, that many seconds after START."""
+    """A capture with one message for each number, at that many seconds after START."""
     stream = io.BytesIO()
     writer: Any = PcapngWriter(stream) if pcapng else PcapWriter(stream)
     if pcapng:
@@ -36,7 +36,7 @@ def capture(*numbers: int, pcapng: bool = False, size: int = 0) -> bytes:
 
 
 class Hours:
-    """A clock moved by hand."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -46,7 +46,7 @@ class Hours:
 
 
 class Reader:
-    """A source that looks at the directory with every reading, and what it said."""
+    """A source that scans the directory at each read, and its warnings."""
 
     def __init__(self, folder: Path, position: Any = None) -> None:
         self.hours = Hours()
@@ -56,7 +56,7 @@ class Reader:
             self.source.go_on(position)
 
     def read(self) -> list[Said]:
-        """All that there is now."""
+        """Read all that is available now."""
         said: list[Said] = []
         while True:
             for item in self.source.read():
@@ -68,7 +68,7 @@ class Reader:
                 return said
 
     def numbers(self) -> list[int]:
-        """The messages' own numbers."""
+        """The numbers inside the messages that are available now."""
         return [int(item.payload.split(b"@")[0][12:]) for _, _, item in self.read() if isinstance(item, Datagram)]
 
     def later(self, seconds: float = SETTLED) -> None:
@@ -76,5 +76,5 @@ class Reader:
 
 
 def plain(item: Item) -> Item:
-    """What an item says but for its place."""
+    """The item without its place (capture and frames)."""
     return replace(item, capture=0, frame=0, **({"frames": ()} if isinstance(item, Datagram) else {}))

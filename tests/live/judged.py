@@ -1,4 +1,4 @@
-"""A source driven as `sipaudit live` drives it, and the findings that stand at the end."""
+"""Drives a source as `sipaudit live` does, and gives the findings that stand at the end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sipaudit.model.values import Finding
 from sipaudit.run.brief import understand
 from sipaudit.run.job import Job
 
-IDLE = 0.5   # seconds without anything new after which all has come
+IDLE = 0.5   # seconds without a new item after which the source counts as read
 
 Found = list[tuple[str, str, float | None]]
 """Rule, line and time of each finding."""
 
 
 def live(source: Source, site: Path, is_over: Callable[[], bool] = lambda: True) -> Found:
-    """What is found by the time that nothing comes any more and `is_over`."""
+    """The findings once the source gives nothing more and `is_over` is true."""
     probe = Probe(understand(Job((), site=str(site), zone="utc")), [source], time.time())
     teller, said, heard = Teller(probe), list[Saying](), time.monotonic()
     while not is_over() or time.monotonic() - heard < IDLE:
@@ -40,7 +40,7 @@ def live(source: Source, site: Path, is_over: Callable[[], bool] = lambda: True)
 
 
 def offline(capture: Path, site: Path, bpf: str | None = None) -> Found:
-    """The same from the capture, by `analyze`."""
+    """The findings that `analyze` makes from the capture."""
     job = pipeline.Job(paths=(str(capture),), site=str(site), zone="utc", bpf=bpf)
     return _found(finding for finding in pipeline.analyze(job).findings if finding.time is not None)
 

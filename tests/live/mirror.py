@@ -1,7 +1,7 @@
-"""A mirror port in a network namespace of its own: a cable of two ends, on one of which is replayed what the other
-shows to a probe, and to dumpcap beside it.
+"""A mirror port in its own network namespace: a cable with two ends (veth). Captures are replayed into one end; a probe
+and dumpcap listen at the other.
 
-The namespace belongs to a process and has no name: it is gone when its processes are, however they end.
+The namespace belongs to a process and has no name, so it goes when its processes end, however they end.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 SIPAUDIT = Path(sys.executable).with_name("sipaudit")
 TOOLS = ("ip", "tcpreplay", "dumpcap", "unshare", "nsenter")
 LASTS = 300       # seconds after which a namespace is gone at the latest
-READY = 30.0      # seconds that a program may take to be ready
+READY = 30.0      # seconds that a program may take to become ready
 POLL = 0.05
 
 
 def why_not() -> str:
-    """Why no mirror port can be made here; empty where it can."""
+    """The reason why no mirror port can be made here; empty if one can."""
     if os.geteuid():
         return "only root can make network namespaces"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -37,7 +37,7 @@ def why_not() -> str:
 
 
 def wait_until(holds: Any, what: str, within: float = READY) -> None:
-    """Wait for something to become true."""
+    """Wait until `holds` is true; fail with `what` after `within` seconds."""
     end = time.monotonic() + within
     while not holds():
         if time.monotonic() > end:
@@ -46,7 +46,7 @@ def wait_until(holds: Any, what: str, within: float = READY) -> None:
 
 
 class Listener:
-    """A `sipaudit live` that was started. `folder` has its output and what it says."""
+    """A running `sipaudit live`. `folder` has its output and its sayings."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.process = process
@@ -57,7 +57,7 @@ class Listener:
         return (self.folder / "stderr").read_text()
 
     def sayings(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """What was said so far, whole lines only."""
+        """The sayings so far (of one kind), from complete lines only."""
         path = self.folder / "said.jsonl"
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
         said = [json.loads(line) for line in lines]
@@ -69,21 +69,21 @@ class Listener:
         return self
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """End it; its exit code."""
+        """End it by this signal; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(READY)
 
 
 def assert_was_blind_and_sees(listener: Listener) -> None:
-    """Of one that has ended: a source was away for a while, and none is any more."""
+    """An ended listener had a source that was away for a while, and at the end none was."""
     health = listener.sayings("health")[-1]["health"]
     assert health["blind_s"] > 0
     assert not health["sources_away"]
 
 
 class Mirror:
-    """The namespace with its cable: `wire` is where packets are put in, `tap` where they are seen."""
+    """The namespace with its cable: packets are sent into `wire` and seen at `tap`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -113,7 +113,7 @@ class Mirror:
         return process
 
     def live(self, *options: str, name: str = "live") -> Listener:
-        """`sipaudit live` at the tap, ready; what it says goes to `said.jsonl` there, if nothing else is asked for."""
+        """Start `sipaudit live` at the tap and wait until it is ready. By default its sayings go to `said.jsonl`."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         said = () if "--jsonl" in options else ("--jsonl", str(folder / "said.jsonl"))
@@ -121,14 +121,14 @@ class Mirror:
         return Listener(process, folder).ready()
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
-        """dumpcap beside it."""
+        """Start dumpcap at the tap."""
         log = self.folder / "dumpcap.log"
         process = self.start("dumpcap", "-i", "tap", "-w", str(path), log=log)
         wait_until(lambda: "File:" in log.read_text() or process.poll() is not None, "dumpcap records")
         return process
 
     def replay(self, capture: Path, *how: str) -> None:
-        """Put the packets of a capture in; returns when all are."""
+        """Replay a capture into `wire`; returns when all packets are sent."""
         done = subprocess.run(self.inside("tcpreplay", "-q", "-i", "wire", *how, str(capture)), capture_output=True,
                               text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -142,7 +142,7 @@ class Mirror:
 
 @contextmanager
 def mirror(folder: Path) -> Iterator[Mirror]:
-    """A mirror port for the time of a test."""
+    """A mirror port for the duration of a test."""
     made = Mirror(folder)
     try:
         yield made

@@ -1,4 +1,4 @@
-"""Sayings over time, and what notifications tell of them."""
+"""Sayings over time, and the notices made from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.live import said
 
 
 class Notified:
-    """Sayings at seconds after the beginning, and what was told until then."""
+    """Takes sayings while the test moves the time, and collects the notices."""
 
     def __init__(self, least: Severity = Severity.WARNING) -> None:
         self.notices = Notices(least, UTC, said.NOW)
@@ -24,7 +24,7 @@ class Notified:
             self.notices.take(saying)
 
     def wait(self, seconds: float) -> list[Notice]:
-        """What is told in these seconds."""
+        """Let so many seconds pass; return the notices of that time."""
         before, end = len(self.told), self.now + seconds
         while self.now <= end:
             self.told += self.notices.turn(self.now)
@@ -33,6 +33,6 @@ class Notified:
 
 
 def outage(lines: int = 1, findings: int = 0, **changed: Any) -> Saying:
-    """The incident i-0001 with so many lines and findings."""
+    """Incident i-0001 with so many lines and findings."""
     return said.incident(lines=[said.AOR.format(1000 + n) for n in range(lines)],
                          findings=[f"f-{n:06d}" for n in range(findings)], **changed)

@@ -1,4 +1,4 @@
-"""Programs that run beside what is tested: found where root's are as well, and ended whatever happens."""
+"""Programs that run beside the tested one: looked up in root's directories too, and ended whatever happens."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tests.lab.ability import environment
 
-ENDS_WITHIN = 10.0   # seconds after SIGTERM, else it is killed
+ENDS_WITHIN = 10.0   # seconds after SIGTERM until a program is killed
 
 
 @contextmanager
 def running(*command: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A program whose output goes to `log`."""
+    """Run a program whose output goes to `log`."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                    env=environment())

@@ -1,4 +1,4 @@
-"""Sayings as a probe would say them; tests give what matters to them."""
+"""Sayings as a probe would make them, with defaults; a test gives the fields that matter to it."""
 
 from __future__ import annotations
 

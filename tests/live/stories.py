@@ -1,4 +1,4 @@
-"""Stories that several tests of a live run tell."""
+"""Stories that several live tests share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EARLY, OFTEN = "premature-failback", "failback-retried-too-often"
 
 
 def retries(count: int = 5) -> Story:
-    """A phone that went to S and tries P every minute from when it may: the fifth time is once too often."""
+    """A phone that moved to S and tries P every minute once it may: the fifth try is one too many."""
     phone = handset()
     phone.register(phone.silence(300, P, "REGISTER"), S)
     for number in range(count):
@@ -27,7 +27,7 @@ def retries(count: int = 5) -> Story:
 
 
 def outage(folder: Path) -> tuple[Path, Path]:
-    """A site file, and a capture of some seconds in which three phones find P silent and move to S."""
+    """A site file, and a capture of some seconds in which P does not answer three phones and they move to S."""
     story = Story()
     phones = handsets(story, range(10, 13))
     for number, phone in enumerate(phones):
@@ -49,14 +49,14 @@ def declared(folder: Path, what: dict[str, Any]) -> Path:
 
 
 def early_return(phone: Handset, start: float) -> None:
-    """Over to S, and back much too soon."""
+    """The phone moves to S, and returns much too soon."""
     phone.fail_over(start)
     phone.register(start + 30, P)
     phone.call(start + 31, P)
 
 
 def returned_early(ear: Ear) -> tuple[Story, Handset]:
-    """A phone has done so, and it was said."""
+    """Feed a phone that returned too early; the finding was said."""
     story = Story()
     phone = Handset(story)
     phone.register(0)

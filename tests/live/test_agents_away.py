@@ -1,4 +1,4 @@
-"""An agent that goes and does not come back, while another one ships on."""
+"""An agent disconnects for good while another one goes on shipping."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from tests.stories import Handset, Story
 PHONE = ("10.1.0.5", 5060)
 UDP = 14 + 20 + 8   # bytes of headers before the payload
 DAY = 86_400.0
-LONG_AGO = 30 * DAY   # seconds: what agents ship is a replay, of which what takes minutes is over at once
+LONG_AGO = 30 * DAY   # seconds: the agents ship a replay, so that minutes of it pass at once
 
 
 class Collector:
-    """A listener, and what is said of what agents ship to it; stories began at `began`."""
+    """A HEP listener, and what is said about the messages shipped to it; stories began at `began`."""
 
     def __init__(self, site: Path) -> None:
         source = hep_source("tcp://127.0.0.1:0", 0)
@@ -44,7 +44,7 @@ class Collector:
         return socket.create_connection(("127.0.0.1", self.source.port), PATIENCE, (host, 0))
 
     def hears(self, story: Story, agents: Mapping[Endpoint, socket.socket], since: float, until: float) -> None:
-        """What passes between the two, as the agents of the phones show it that are connected."""
+        """Ship the packets after `since` and up to `until` through the phones' agents that are connected."""
         for packet in sorted(story.packets, key=lambda packet: packet.time):
             agent = agents.get(packet.source) or agents.get(packet.destination)
             if agent is not None and since < packet.time <= until:
@@ -65,7 +65,8 @@ class Collector:
 @pytest.mark.parametrize("stays", [True, False])
 def test_what_an_agent_would_show_that_is_gone_for_good_is_missed_of_nobody(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stays: bool) -> None:
-    """It goes while a try to return waits for its answer, and nobody sees that it comes."""
+    """The agent goes while a try to return waits for its answer, so that nobody sees the answer: the try must not count
+    as failed."""
     monkeypatch.setattr(intake, "WAIT", 0.1)
     monkeypatch.setattr(connections, "TIDY", 0.1)
     story, collector = retries(), Collector(declared(tmp_path, QUARTER))

@@ -1,4 +1,4 @@
-"""What is said, when, and when it is taken back."""
+"""What is said when, and when it is withdrawn."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def notes(ear: Ear) -> list[str]:
 def test_a_slip_in_the_address_of_the_second_server_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As `analyze` tells it at its end: what the line does there counts as no move."""
+    """The note is the one that `analyze` gives at its end: what the line does at that address counts as no move."""
     ear = Ear(tmp_path, site(R2, P, T))
     phone = handset()
     phone.fail_over(300)
@@ -82,7 +82,7 @@ def test_a_slip_in_the_address_of_the_second_server_is_told_once(
 
 
 def test_a_server_that_an_entry_lists_by_then_is_none(tmp_path: Path) -> None:
-    """Somebody has mended the site file."""
+    """The site file was corrected in the meantime, so there is nothing to note."""
     ear = Ear(tmp_path, site(R2, P, T))
     phone = handset()
     phone.fail_over(300)
@@ -122,7 +122,8 @@ def test_an_outage_opens_while_nothing_but_silence_is_heard_and_closes_when_it_i
 
 
 def test_a_call_that_every_failover_delays_is_not_said_to_be_lost(ear: Ear) -> None:
-    """Nor taken back some seconds later: whether it comes through at the next server is known after two minutes."""
+    """Nor is that said and withdrawn seconds later: whether a call succeeds at the next server is known only after two
+    minutes."""
     story = Story()
     phones = handsets(story, range(10, 14))
     for phone in phones:
@@ -153,7 +154,7 @@ def test_a_call_that_nobody_took_is_said_to_be_lost_after_two_minutes(ear: Ear) 
 
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_who_goes_on_later_does_not_call_lost_what_may_come_through(ear: Ear, goes_on: bool) -> None:
-    """The service is restarted in the middle of an outage."""
+    """The service is restarted in mid-outage: only a run that goes on later may leave the question open."""
     story = Story()
     for phone in handsets(story, range(10, 14)):
         phone.register(0)
@@ -194,7 +195,7 @@ def test_lines_moves_and_registrations_are_said_when_they_change(tmp_path: Path)
 
 
 def asking_in_vain() -> Handset:
-    """A phone that has failed over, and that P does not answer when it tries to return."""
+    """A phone that has failed over, and gets no answer from P when it tries to return."""
     phone = handset()
     phone.fail_over(100)
     asked = phone.ask(200, P, "REGISTER", expires=3600)
@@ -217,7 +218,7 @@ def test_a_try_that_turns_out_to_have_timed_out_is_said_again(tmp_path: Path) ->
 
 
 def test_a_try_that_timed_out_is_said_so_though_the_next_one_was_told_before(tmp_path: Path) -> None:
-    """At one look the first has no answer yet, and the one behind it has."""
+    """At the first look the earlier try has no answer yet, but the later one has."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     phone = asking_in_vain()
     phone.call(222, P, seconds=4)
@@ -231,7 +232,7 @@ def test_a_try_that_timed_out_is_said_so_though_the_next_one_was_told_before(tmp
 
 
 def test_a_server_is_said_before_the_first_line_that_moves_to_it(tmp_path: Path) -> None:
-    """Whoever shows the move, the first of an outage, would not know its name."""
+    """Otherwise a consumer could not name the server of the move, which is the first of an outage."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     phone = handset()
     phone.fail_over(10)
@@ -273,7 +274,7 @@ def test_registrations_of_a_line_with_two_entries_are_said_once_however_many(tmp
 
 
 def test_lines_of_which_nothing_is_remembered_are_taken_back(tmp_path: Path) -> None:
-    """A phone that gets another address each day is another line each time."""
+    """A phone that gets another address each day is a new line each time."""
     ear, story = Ear(tmp_path, site(R2, P, S)), Story()
     for day in range(3):
         Handset(story, place=(f"10.1.0.{5 + day}", 5060)).register(100.0 * day)
@@ -289,7 +290,7 @@ def test_lines_of_which_nothing_is_remembered_are_taken_back(tmp_path: Path) -> 
 
 
 def standing(ear: Ear) -> Standing:
-    """What all that was said adds up to."""
+    """The state that results from all sayings."""
     added = Standing()
     for saying in ear.said:
         added.take(saying)

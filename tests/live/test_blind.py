@@ -1,4 +1,4 @@
-"""What a source could not see is held against nobody, neither while it is away nor afterwards."""
+"""Nobody is accused because of what a source could not see, neither while it is away nor afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def ear(tmp_path: Path) -> Ear:
 
 
 def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadline(ear: Ear) -> None:
-    """As a port whose cable is out: a try that nobody is seen to answer has not failed."""
+    """While the cable of a port is out, a try whose answer is not seen has not failed."""
     story = retries()
     ear.hears(story, until=1540)
     ear.wire.away = True
@@ -38,7 +38,7 @@ def test_what_a_source_did_not_see_stands_in_the_timelines_and_passes_no_deadlin
 
 @pytest.mark.parametrize("heard", ["at once", "later"])
 def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it(tmp_path: Path, heard: str) -> None:
-    """The cable was out for two hours. In that time its first server may have failed, so that it need not try it."""
+    """The cable was out for two hours. Meanwhile the phone may have seen its first server fail, and need not try it."""
     settings = {**dict.fromkeys(("reRegisterOn", "failRegistrationOn", "onlySignalWithRegistered"), 0),
                 "failBack.mode": "newRequests"}
     ear, phone = Ear(tmp_path, site(settings, P, S)), handset()
@@ -57,7 +57,8 @@ def test_what_a_phone_may_have_learnt_while_nobody_saw_it_is_not_held_against_it
 
 
 def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> None:
-    """Nobody knows what passed in that hour: it is no hour without REGISTERs, beside which any would be many."""
+    """The hour in which nothing was seen must not count as an hour without REGISTERs, against which any rate would be
+    high."""
     ear, story = Ear(tmp_path, QUARTER), Story()
     for number in range(50):
         phone = Handset(story, f"10{number}", (f"10.1.0.{number + 1}", 5060), challenges=False, granted=20)
@@ -75,7 +76,7 @@ def test_after_the_port_was_away_what_is_usual_is_no_storm(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("away", "rules"), [(False, {"failover-missing"}), (True, set())])
 def test_what_a_port_would_show_that_is_away_is_missed_of_nobody(tmp_path: Path, away: bool, rules: set[str]) -> None:
-    """Each server is at a port of its own. While that of the second is away, the phones may well turn to that one."""
+    """Each server has its own port. While the second server's is away, the phones may well have moved there unseen."""
     ear, story = Ear(tmp_path, site({**R2, **MINUTE}, P, S), wires=2), Story()
     other = Handset(story, "1099", ("10.1.0.99", 5060))
     other.fail_over(5)
@@ -95,8 +96,8 @@ def test_what_a_port_would_show_that_is_away_is_missed_of_nobody(tmp_path: Path,
 
 @pytest.mark.parametrize("how", ["blind", "set back", "set forward", "restarted"])
 def test_a_late_answer_to_a_request_from_before_does_not_show_where_a_line_works(tmp_path: Path, how: str) -> None:
-    """The phone gave that call up and moved before the view began anew. The first server's late 200 made it seem to be
-    there still, and to move half a minute later than it did."""
+    """The phone gave up that call and moved before the view began anew. The first server's late 200 made it seem to be
+    still there, and to move half a minute later than it did."""
     settings = {**R0, **MINUTE}
     ear, story = Ear(tmp_path, site(settings, P, S)), Story()
     line, other = Handset(story), Handset(story, "1012")

@@ -1,5 +1,4 @@
-"""A cable that is pulled out of a mirror port: the port stays up and is silent, which must not be held against anybody.
-"""
+"""A cable is pulled out of a mirror port: the port stays up but is silent, which must accuse nobody."""
 
 from __future__ import annotations
 
@@ -48,7 +47,7 @@ def test_a_port_that_goes_down_without_its_cable_was_blind_from_then_on(port: Mi
 
 @pytest.fixture
 def lying(monkeypatch: pytest.MonkeyPatch) -> Interface:
-    """A port that says that it has no link, whatever comes."""
+    """A port that reports no link, even when packets arrive."""
     monkeypatch.setattr("sipaudit.live.interface._flags", lambda _: 1)
     monkeypatch.setattr("sipaudit.live.interface.Port", Silent)
     monkeypatch.setattr("sipaudit.live.interface.AGAIN_AFTER", 0.0)
@@ -57,7 +56,7 @@ def lying(monkeypatch: pytest.MonkeyPatch) -> Interface:
 
 
 class Silent:
-    """A port at which nothing comes but a frame that is none, where that is asked for."""
+    """A port that gives no packets; with `comes` set, its frame counter still goes up at each read."""
 
     link_type = 1
 
@@ -73,7 +72,7 @@ class Silent:
 
 
 def test_a_port_that_hears_without_a_link_is_believed_what_it_hears(lying: Interface) -> None:
-    """Of some cards what they say of their link means nothing."""
+    """The link state that some cards report is meaningless."""
     lying.read()
     assert lying.away
     port = lying._port

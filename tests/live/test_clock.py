@@ -1,4 +1,4 @@
-"""The clock is set back or forward by an hour under a probe that listens (NTP steps it, or somebody does): harmless."""
+"""The clock is set back or forward by an hour while a probe listens (by NTP or by hand): this must do no harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EARLY = "premature-failback"
 
 
 def known(ear: Ear) -> Story:
-    """Four phones that have been there for an hour when the clock is set back to their beginning."""
+    """Feed four phones that register at HOUR and call; after that the clock is set back by HOUR."""
     story = Story()
     for phone in handsets(story, range(10, 14)):
         phone.register(HOUR)
@@ -31,13 +31,13 @@ def known(ear: Ear) -> Story:
 
 
 def taken_back(said: list[Saying]) -> list[str]:
-    """What was withdrawn, but for lost calls: such a call may have found another server a moment later."""
+    """What was withdrawn, except incidents of lost calls: such a call may have found another server a moment later."""
     calls = {one.incident.id for one in said if isinstance(one, IncidentSaid) and one.incident.kind == "calls-lost"}
     return [one for one in withdrawn(said) if one.partition(" ")[0] not in calls]
 
 
 def numbered(story: Story, skip: int = 50) -> list[Handset]:
-    """The phones later on: what they send has other numbers."""
+    """The same phones later on, with other CSeq numbers."""
     phones = handsets(story, range(10, 14))
     for phone in phones:
         phone.numbers = {phone.registration: skip}
@@ -45,15 +45,15 @@ def numbered(story: Story, skip: int = 50) -> list[Handset]:
 
 
 def hears(ear: Ear, story: Story, clock: float) -> None:
-    """The packets of a story whose times are those of a clock that was set back; ours goes on."""
+    """Feed a story whose packet times are those of a wall clock set back by `clock`; the monotonic clock goes on."""
     for packet in sorted(story.packets, key=lambda packet: packet.time):
         ear.wire.come([packet])
         ear.turn(clock + packet.time, read=True)
 
 
 def test_what_is_older_than_the_probe_is_said_as_it_comes(tmp_path: Path) -> None:
-    """A capture of days ago appears in a directory that is followed, or is shipped to a probe that had looked around
-    before: its moves and minutes do not wait until its clock shows today."""
+    """A capture of days ago appears in a followed directory, or is shipped to a probe that had already turned once: its
+    moves and minutes are said without waiting until its clock shows today."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
     ear.turn(0.0)
     phone = handset()
@@ -81,7 +81,7 @@ def test_an_outage_that_is_older_than_the_probe_is_over_when_its_packets_say_so(
 
 
 def test_who_goes_on_from_before_the_first_packet_may_hear_one_that_is_older(tmp_path: Path) -> None:
-    """A checkpoint is written at once: its time is that of the clock, and no packet's."""
+    """The checkpoint is written before any packet: its time is the clock's, not that of a packet."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S), began=ORIGIN + 5 * 86_400)
     ear.turn(0.0)
     other = ear.again(tmp_path, after=0.0)
@@ -119,7 +119,7 @@ def test_a_deadline_on_a_silent_port_fires_at_its_time_by_the_new_clock(tmp_path
 
 
 def test_who_obeys_is_accused_of_nothing_and_nothing_is_taken_back(ear: Ear) -> None:
-    """One asks while the clock is set, one calls, one is at the other server."""
+    """When the clock is set, one phone waits for an answer, one is in a call, one is at the other server."""
     story = Story()
     phones = handsets(story, range(10, 14))
     for phone in phones:
@@ -203,8 +203,8 @@ def test_the_clock_is_set_back_while_nobody_listens(ear: Ear, tmp_path: Path) ->
 
 @pytest.mark.parametrize("wires", [1, 2])
 def test_nobody_comes_too_early_by_a_clock_that_was_set_back_while_nothing_passed(tmp_path: Path, wires: int) -> None:
-    """Packets alone do not show it: each is later than the one before, or the other port's last one is still to come.
-    """
+    """The packets alone do not show the step: each is later than the one before, or the other port's last packet is
+    still to come."""
     ear, story = Ear(tmp_path, site({**R2, **MINUTE}, P, S), wires=wires), Story()
     Handset(story, "1099", ("10.1.0.99", 5060)).register(340 if wires == 2 else 200)
     phone = Handset(story)
@@ -230,7 +230,7 @@ def test_nobody_comes_too_early_by_a_clock_that_was_set_back_while_nothing_passe
 
 
 def test_what_another_port_saw_before_the_clock_was_set_back_sets_nothing_forward(tmp_path: Path) -> None:
-    """The kernel hands it over a moment later."""
+    """The kernel delivers that packet a moment after the step."""
     ear, early, late = Ear(tmp_path, QUARTER, wires=2), Story(), Story()
     for story, time in ((early, 100.0), (late, 199.8)):
         Handset(story, f"10{time:.0f}", (f"10.1.0.{time:.0f}", 5060)).register(time)
@@ -256,7 +256,7 @@ def test_what_waits_to_be_notified_waits_no_longer_for_it() -> None:
 
 
 def waits_for(ear: Ear) -> Story:
-    """A phone at the other server whose fifth try of the first is under way: silence would be one failure too many."""
+    """Feed a phone at S whose fifth try at P is under way: a timeout would be one failure too many."""
     story = retries()
     ear.hears(story)
     assert OFTEN not in findings(ear.said)
@@ -282,7 +282,7 @@ def test_a_clock_that_is_set_forward_lets_no_deadline_pass(returning: Ear, caplo
 
 
 def test_what_had_come_before_the_clock_was_set_is_followed_at_its_time(returning: Ear) -> None:
-    """The kernel had held back the answer to the last try; the next packet has the new time."""
+    """The kernel delivered the answer to the last try late; the next packet has the new time."""
     story = retries(4)
     phone = Handset(story)
     asked = phone.ask(1540, P, "REGISTER", expires=3600)
@@ -319,7 +319,7 @@ def test_what_is_no_sip_may_be_the_first_of_the_new_time(returning: Ear) -> None
 
 
 def test_what_was_held_back_of_several_ports_may_be_the_first_of_the_new_time(tmp_path: Path) -> None:
-    """It waits for what the other port may show, until nothing from before can come any more."""
+    """The packet is held for the other port until nothing from before the step can arrive any more."""
     ear, story = Ear(tmp_path, QUARTER, wires=2), Story()
     Handset(story).register(HOUR + 10.9)
     ear.turn(10)
@@ -335,7 +335,7 @@ def test_what_was_held_back_of_several_ports_may_be_the_first_of_the_new_time(tm
 
 @pytest.mark.parametrize("seconds", [-HOUR, HOUR])
 def test_a_clock_that_is_set_and_set_right_at_once_was_not_set(returning: Ear, seconds: float) -> None:
-    """As it seems where the process stands still between looking at the one clock and at the other."""
+    """This is how it looks when the process is stopped between reading one clock and the other."""
     waits_for(returning)
     returning.set_ahead = seconds
     returning.turn(1540.5)

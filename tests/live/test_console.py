@@ -1,4 +1,4 @@
-"""What a person sees of a live run: on a terminal, in a log, and with hostile phones on the wire."""
+"""What a user sees of a live run: on a terminal, in a log, and with hostile phones on the wire."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_rates_drops_and_blindness_stand_on_top() -> None:
 
 
 def test_what_can_be_looked_up_is_whole_on_a_usual_terminal() -> None:
-    """The id and the rule of a finding, and its incident; the server gives way."""
+    """The id, rule and incident of a finding stay whole; the server is shortened."""
     lines = shown(said.server(), said.finding(rule="signalling-to-unregistered-server", incident="i-0001"), width=80)
     row = next(line for line in lines if line.startswith("f-"))
     assert {"f-000001", "22:13:20", "error", "signalling-to-unregistered-server", "1001", "i-0001"} <= set(row.split())
@@ -140,7 +140,7 @@ class Seen:
             while chunk := os.read(self.master, 65_536):
                 self.text += chunk.decode("utf-8", "replace")
         except OSError:
-            return    # Linux's way to say that the other side is closed
+            return    # on Linux: the other side is closed
 
     def close(self) -> None:
         self.stream.close()
@@ -192,7 +192,7 @@ def test_hostile_text_does_nothing_on_a_terminal(terminal: Seen) -> None:
 
 def test_a_terminal_that_is_stopped_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    master, slave = pty.openpty()      # nobody reads: as after Ctrl-S
+    master, slave = pty.openpty()      # nobody reads, as after Ctrl-S
     screen = console(os.fdopen(slave, "w"), "eth1", UTC)
     assert isinstance(screen, Screen)
     for number in range(200):
@@ -238,7 +238,7 @@ def test_an_incidents_line_counts_no_finding_that_is_suppressed() -> None:
 
 
 def test_a_line_says_when_it_is_said_and_when_that_was_which_it_tells_of() -> None:
-    """Who waits for proof is told later; what was yesterday has its day."""
+    """A finding that waited for proof is said after its event; an event of another day shows its date."""
     assert [line.partition(": ")[0] for line in logged(
         said.finding(time=said.NOW - 32.5, expected="One thing."), said.incident(start=said.NOW - 86_400))] == [
         "2023-11-14 22:13:20.000 finding f-000001 error premature-failback sip:1001@pbx.example.com at 22:12:47.500",
@@ -285,7 +285,7 @@ def test_hostile_text_stays_on_its_line() -> None:
 
 
 def test_drawing_is_quick_enough_to_be_done_between_two_reads() -> None:
-    """Not an absolute time: as much as drawing an empty view a few times."""
+    """The bound is relative, not a time: 20,000 lines may cost at most five times what 250 lines cost."""
     def cost(sayings: Sequence[Saying]) -> float:
         view = View("eth1", UTC)
         for saying in sayings:

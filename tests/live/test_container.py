@@ -1,7 +1,7 @@
-"""The container as its Dockerfile says: its own command, with the capabilities that the file names and no others.
+"""The container as its Dockerfile describes it: its command, with only the capabilities that the file names.
 
-No container engine can run here; what it would do is done by hand: setpriv takes the capabilities away, and the command
-is that of ENTRYPOINT and CMD. How the image itself was built is told in docs/service.md.
+No container engine can run here, so the tests do its work: setpriv drops the capabilities, and the command is that of
+ENTRYPOINT and CMD. docs/service.md describes how the image itself was built.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def stated(instruction: str) -> list[str]:
 
 
 def capabilities() -> list[str]:
-    """Those that the container is to be started with, all others dropped."""
+    """The capabilities that the container must be started with, all others dropped."""
     assert "--cap-drop ALL" in DOCKERFILE
     return [word.lower() for word in re.findall(r"--cap-add (\w+)", DOCKERFILE)]
 
 
 @pytest.fixture
 def volume() -> Iterator[Path]:
-    """What is mounted at /var/lib/sipaudit; it belongs to the user of the container."""
+    """The volume for /var/lib/sipaudit; it belongs to the container's user."""
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -52,7 +52,7 @@ def test_the_command_of_the_image_listens_with_the_capabilities_that_are_named(p
     capture, where = outage(port.folder)
     port.ip("link", "set", "lo", "up")
     assert stated("ENTRYPOINT") == ["sipaudit"]
-    # who "sipaudit" becomes is tested beside (`--user nobody`); here Python itself may lie where only root may read
+    # dropping to the user "sipaudit" is tested elsewhere (`--user nobody`): Python itself may lie where only root reads
     command = [{"eth1": "tap", "sipaudit": "root", "/etc/sipaudit/site.yaml": str(where)}.get(
         word, word.replace("/var/lib/sipaudit", str(volume))) for word in stated("CMD")]
     bounding = ",".join(["-all", *(f"+{one}" for one in capabilities())])

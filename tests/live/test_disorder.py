@@ -1,4 +1,4 @@
-"""Packets that do not come in the order of their times."""
+"""Packets that arrive out of the order of their times."""
 
 from __future__ import annotations
 

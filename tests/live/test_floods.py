@@ -1,4 +1,4 @@
-"""Floods on a real interface, through a real kernel and libpcap: phones that were there before are judged as always."""
+"""Floods on a real interface, through the real kernel and libpcap: phones known before are judged as always."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.wire import ORIGIN
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT}")
 
-COUNT, RATE = 12_000, 1_500   # packets of the flood, and how many of them in a second
+COUNT, RATE = 12_000, 1_500   # packets of the flood, and packets per second
 MEMORY = 160   # MB
 
 
 def phones(count: int = 6) -> tuple[Story, Story]:
-    """Phones that are there, and what they do in the flood: all lose P, and the first goes back too soon."""
+    """Phones before the flood, and the same phones in it: all lose P, and the first returns too soon."""
     before, within = Story(), Story()
     for number in range(count):
         user, place = str(1001 + number), (f"10.1.0.{20 + number}", 5060)

@@ -1,4 +1,4 @@
-"""A directory that is followed gives what its files hold, however and whenever their bytes arrive."""
+"""A followed directory gives what its files hold, however and whenever their bytes arrive."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.shared import ROOT
 
 
 def whole(*paths: Path) -> list[Said]:
-    """The same from the files as `analyze` reads them."""
+    """The items of the files as `analyze` reads them."""
     files = resolve([str(path) for path in paths]).files
     return [(Path(files[item.capture].path).name, item.frame, plain(item))
             for item in Captures(files, engine="libpcap")]
@@ -51,7 +51,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 def sample_parts(parts: int) -> list[bytes]:
-    """A capture with ICMP, DNS and SIP in several files, as a ring has them; every other one pcapng."""
+    """A capture with ICMP, DNS and SIP, split into several files as in a ring; every other one is pcapng."""
     packets = frames_in(ROOT / "samples" / "first-outage" / "capture.pcap")
     made: list[bytes] = []
     each = -(-len(packets) // parts)
@@ -174,7 +174,7 @@ def test_a_ring_that_comes_round_writes_other_packets_under_the_same_name(tmp_pa
     for turn in range(3):
         for slot in range(3):
             first = 100 * turn + 10 * slot
-            (tmp_path / f"ring{slot}").write_bytes(capture(first))  # truncated and written anew: the same inode
+            (tmp_path / f"ring{slot}").write_bytes(capture(first))  # truncated and rewritten: the same inode
             assert reader.read()[0][:2] == (f"ring{slot}", 1)
             append(tmp_path / f"ring{slot}", capture(first + 1)[24:])
             assert reader.numbers() == [first + 1]
@@ -185,7 +185,7 @@ def test_what_is_overwritten_before_it_was_read_is_counted_and_the_new_content_i
     reader = Reader(tmp_path)
     (tmp_path / "a").write_bytes(capture(1, 2)[:-3])
     assert reader.numbers() == [1]
-    (tmp_path / "a").write_bytes(capture(30, 31, 32))  # longer than what was read
+    (tmp_path / "a").write_bytes(capture(30, 31, 32))  # longer than the part that was read
     assert reader.numbers() == [30, 31, 32]
     assert reader.source.health.undecoded == {"file-overwritten": 1}
     assert reader.source.blind == 29
@@ -216,7 +216,7 @@ def test_a_file_cut_while_it_is_written_goes_on_behind_the_hole(tmp_path: Path) 
         writer.write(capture(4, 5)[24:])
         assert reader.numbers() == [4, 5]
         writer.write(capture(6)[24:])
-        os.truncate(path, 0)  # before that was read
+        os.truncate(path, 0)  # before that part was read
         writer.write(capture(7)[24:])
         assert reader.numbers() == []
     assert reader.source.health.undecoded == {"file-overwritten": 1}
@@ -450,7 +450,7 @@ def test_a_file_that_only_its_compressed_copy_is_left_of_is_read_from_that(
 
 def test_drops_are_counted_over_the_files_of_a_capture(tmp_path: Path) -> None:
     reader, seen = Reader(tmp_path), list[int | None]()
-    for number, drops in enumerate((None, 2, 5, 5, 1)):  # the last one is of another capture
+    for number, drops in enumerate((None, 2, 5, 5, 1)):  # the last file belongs to another capture
         stream = io.BytesIO()
         writer = PcapngWriter(stream)
         writer.interface()
@@ -464,7 +464,7 @@ def test_drops_are_counted_over_the_files_of_a_capture(tmp_path: Path) -> None:
 
 
 def statistics(drops: int) -> bytes:
-    """An Interface Statistics Block as dumpcap ends a file with."""
+    """An Interface Statistics Block, with which dumpcap ends a file."""
     body = struct.pack("<III", 0, 0, 0) + struct.pack("<HHQ", 5, 8, drops) + struct.pack("<HH", 0, 0)
     return struct.pack("<II", 5, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
 
@@ -482,14 +482,14 @@ def test_a_directory_that_goes_away_and_comes_back(tmp_path: Path) -> None:
 
 
 def test_many_small_files_are_read_with_few_descriptors(tmp_path: Path) -> None:
-    """A backlog of small files is read within moments; a process has a thousand descriptors for all it does."""
+    """A backlog of small files is read within moments, but a process has about a thousand descriptors in all."""
     reader, count = Reader(tmp_path), READ_OPEN + OPEN + 100
     before = open_files()
     for number in range(count):
         (tmp_path / f"{number:05}.pcap").write_bytes(capture(number))
     assert reader.numbers() == list(range(count))
     assert open_files() - before <= READ_OPEN + OPEN
-    (tmp_path / "00000.pcap").write_bytes(capture(0, count))   # one that is closed goes on all the same
+    (tmp_path / "00000.pcap").write_bytes(capture(0, count))   # a file that we closed is still followed
     assert reader.numbers() == [count]
     assert not reader.source.health.undecoded
     reader.source.close()
@@ -584,7 +584,7 @@ def test_a_directory_that_cannot_be_followed_is_explained(
 
 
 def test_a_file_that_may_be_read_at_last_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither its size nor when it was written tell that somebody has changed its permissions."""
+    """Neither its size nor its modification time shows that its permissions were changed."""
     (tmp_path / "a.pcap").write_bytes(capture(1))
     reader = Reader(tmp_path)
 
@@ -607,7 +607,7 @@ def test_a_directory_without_permission(tmp_path: Path) -> None:
 
 
 def test_a_capture_that_was_away_is_followed_as_it_is_analysed(tmp_path: Path) -> None:
-    """What is found behind the hole rests on nothing before it."""
+    """The findings after the gap rest on nothing from before it."""
     plan = tmp_path / "plan.yaml"
     plan.write_text(yaml.safe_dump(plans.deviant(3)))
     whole, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))

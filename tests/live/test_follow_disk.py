@@ -1,5 +1,5 @@
-"""A directory that is followed while its disk fails, as one of a network may: nothing of it is taken for silence or
-loss that may yet be read."""
+"""A followed directory whose disk fails, as a network disk may: data that may yet be read is not taken for silence or
+loss."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAILED = OSError(EIO, "Input/output error")
 
 @contextmanager
 def disk_fails(call: str, error: OSError = FAILED) -> Iterator[None]:
-    """A call of the system fails, whatever it is about."""
+    """A system call fails, whatever its arguments."""
     def fail(*_arguments: Any, **_options: Any) -> Any:
         raise error
 
@@ -42,7 +42,7 @@ def disk_fails(call: str, error: OSError = FAILED) -> Iterator[None]:
 
 
 class Unreachable:
-    """An entry that may not be looked at."""
+    """A directory entry whose `stat` fails."""
 
     def __init__(self, entry: os.DirEntry[str]) -> None:
         self.path, self.name = entry.path, entry.name
@@ -79,7 +79,7 @@ def test_nor_do_they_vanish_where_it_may_not_be_searched(tmp_path: Path, monkeyp
 
 
 def test_one_that_may_not_be_looked_at_hinders_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a policy of the system may have it (SELinux)."""
+    """A system policy (SELinux) may forbid that."""
     (tmp_path / "a").write_bytes(capture(1))
     (tmp_path / "b").write_bytes(capture(2))
     reader, status = Reader(tmp_path), directory._status
@@ -122,7 +122,7 @@ def test_a_file_whose_disk_is_broken_is_given_up_once_and_the_others_are_read(
     assert reader.numbers() == list(range(47))
     reader.later(PATIENCE)
     assert reader.numbers() == [200, 201]
-    assert reader.numbers() == []   # met again
+    assert reader.numbers() == []   # the broken file is met again
     asked.clear()
     for _ in range(4):
         reader.later(PATIENCE)
@@ -157,7 +157,7 @@ def test_what_cannot_be_looked_at_accuses_no_server_of_silence(tmp_path: Path) -
 
 
 def turned(probe: Probe, teller: Teller, clock: float) -> list[Saying]:
-    """A turn of the loop."""
+    """One turn of the loop."""
     source = probe.sources[0]
     assert isinstance(source, FollowSource)
     source._looked = None

@@ -1,5 +1,5 @@
-"""Real tcpdump and dumpcap rotate their files while a directory is followed: nothing is missed, nothing comes twice,
-and what is said of a file that is still there is what is in it."""
+"""Real tcpdump and dumpcap rotate their files while their directory is followed: nothing is missed, nothing is read
+twice, and each message is at the place that we report, if the file is still there."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.live.mirror import wait_until
 from tests.live.programs import running
 
 PATIENCE = 15.0
-MESSAGES, SIZE = 300, 16_000  # together more than a ring of tcpdump's smallest files, which have a megabyte
+MESSAGES, SIZE = 300, 16_000  # bytes; together more than a ring of tcpdump's smallest files (1 MB each)
 EVERY = 0.002  # seconds from one message to the next
-BEHIND = 30  # messages sent and not yet read at most: less than a file of any ring, so that a halt of it loses none
+BEHIND = 30  # most messages sent but not yet read: less than a file of any ring, so that a pause loses none
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
@@ -50,7 +50,7 @@ def capturing(*command: str, log: Path) -> Iterator[None]:
 
 
 class Follower:
-    """A followed directory, and messages sent on loopback meanwhile."""
+    """A followed directory, while messages are sent on loopback."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -84,7 +84,7 @@ class Follower:
         self.source.close()
 
     def check(self, files_left: int) -> None:
-        """Each message came once, in order, and is where we say that it is."""
+        """Each message arrived once, in order, and is at the place that we report."""
         assert [number_of(item) for item in self.got] == list(range(MESSAGES))
         assert all(item.payload == text(number) for number, item in enumerate(self.got))
         assert self.source.health.undecoded == {}

@@ -1,4 +1,4 @@
-"""HEP agents ship to us: what arrives is what they saw, whatever else arrives with it."""
+"""HEP agents ship to us: what we receive is what they captured, whatever else arrives with it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shipped(number: int = 1, time: float | None = NOW, **options: Any) -> bytes:
 
 
 class Post:
-    """An intake fed by hand."""
+    """An intake that the test feeds."""
 
     def __init__(self, key: bytes | None = None) -> None:
         self.health = CaptureHealth("hep:9060")
@@ -143,14 +143,14 @@ def test_one_reading_takes_some_thousand_packets_at_most() -> None:
     source.close()
 
 
-# -- who may ship
+# -- authentication of agents
 
 
 @pytest.mark.parametrize("key", [b"", b"wrong", b"secret ", b"secre"])
 def test_a_packet_without_the_right_key_is_counted_and_dropped(key: bytes) -> None:
     post = Post(b"secret")
     assert post.bring(shipped(key=key)) == []
-    assert post.bring(b"\x01\x10\x02\x11\x13\xc4\x13\xc4" + bytes(8) + REGISTER) == []  # version 1 has none
+    assert post.bring(b"\x01\x10\x02\x11\x13\xc4\x13\xc4" + bytes(8) + REGISTER) == []  # HEP version 1 has no key
     assert post.health.undecoded == {"hep-key": 2}
     assert len(post.bring(shipped(key=b"secret"))) == 1
 
@@ -204,7 +204,7 @@ def test_a_clock_that_stays_behind_is_moved_to_ours_and_a_queue_that_empties_is_
     assert seconds == pytest.approx(600)
     emptying = [post.bring(shipped(100 + step, NOW - 900 + 10 * step), NOW + step)[0].time for step in range(90)]
     assert emptying == [NOW - 900 + 10 * step for step in range(90)]
-    assert post.bring(shipped(999, NOW + 50), NOW + 50, OTHER)[0].time == NOW + 50  # it was set meanwhile
+    assert post.bring(shipped(999, NOW + 50), NOW + 50, OTHER)[0].time == NOW + 50  # its clock was set right
 
 
 def test_no_clock_leads_the_others_away_even_if_it_speaks_first() -> None:
@@ -289,7 +289,7 @@ def test_what_one_agent_ships_twice_at_once_counts_once() -> None:
     post = Post()
     assert len(post.bring(shipped(1))) == 1
     assert post.bring(shipped(1, NOW + 0.001)) == []
-    assert len(post.bring(shipped(1, NOW + 0.2), NOW + 0.2)) == 1  # too late for a copy
+    assert len(post.bring(shipped(1, NOW + 0.2), NOW + 0.2)) == 1  # too late to be a copy
 
 
 def test_the_same_message_on_another_flow_is_another_one() -> None:
@@ -352,7 +352,7 @@ def test_two_agents_over_tcp() -> None:
 def test_what_several_agents_shipped_meanwhile_is_in_the_order_of_its_times() -> None:
     source, moment = tcp_source(), time.time()
     with connect(source.port) as one, connect(source.port) as two:
-        source.read()  # both are accepted
+        source.read()  # accepts both connections
         for number in range(3):
             one.sendall(shipped(number, moment + number / 10))
             two.sendall(shipped(10 + number, moment + number / 10 + 0.05))
@@ -416,7 +416,7 @@ def test_who_has_no_key_proves_nothing() -> None:
 
 
 class Hours:
-    """Our monotonic clock, moved by hand."""
+    """Our monotonic clock, which the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -491,7 +491,7 @@ def test_without_descriptors_left_nobody_is_accepted_and_nothing_spins() -> None
 
 
 def quiet_within(source: ConnectionSource, reads: int) -> bool:
-    """Whether nothing wakes the loop any more after so many reads."""
+    """Whether no descriptor is ready any more after at most so many reads."""
     for _ in range(reads):
         if not select.select(source.descriptors(), [], [], 0.1)[0]:
             return True
@@ -509,7 +509,7 @@ def trusting() -> ssl.SSLContext:
 
 
 def secured(source: ConnectionSource) -> ssl.SSLSocket:
-    """A client whose handshake is done, the server being driven meanwhile."""
+    """A TLS client whose handshake is complete; the source is read during the handshake."""
     agent = trusting().wrap_socket(connect(source.port), do_handshake_on_connect=False)
     agent.setblocking(False)
     for _ in range(1000):
@@ -547,7 +547,7 @@ def test_who_speaks_no_tls_is_counted_and_nobody_waits_for_a_handshake(tmp_path:
     source.close()
 
 
-# -- what the command line may say
+# -- URLs and options
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Real agents: sngrep ships a capture with its times, Kamailio what passes through it. Both against the capture."""
+"""Real agents: sngrep ships a capture with its times, Kamailio its own traffic. Both are compared with the capture."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.shared import ROOT
 SAMPLES = sorted(path.parent.relative_to(ROOT / "samples").as_posix()
                  for path in (ROOT / "samples").rglob("capture.pcap"))
 LACKING = {"lossy-tap"}  # sngrep leaves out dialogs whose first request the capture lacks
-OVER_TCP = {"tcp"}       # of streams it ships what it puts together itself
+OVER_TCP = {"tcp"}       # sngrep reassembles streams itself and ships the result
 SIP_ALONE = {"busy-phone", "bye-to-a-dead-server", "first-outage", "flapping", "lab/gone", "lab/overloaded",
              "lab/silent", "partial-outage", "premature-failback", "signalling-before-registration",
              "stuck-on-secondary", "three-servers"}
-"""Samples with findings for which SIP over UDP is proof enough."""
-SOON = 0.2  # seconds instead of two, after which what sngrep ships is known for a replay
+"""Samples in which SIP over UDP alone proves all findings."""
+SOON = 0.2  # seconds (instead of two) after which messages from sngrep are taken for a replay
 needs_sngrep = pytest.mark.skipif(shutil.which("sngrep") is None, reason="sngrep is not installed: no agent")
 
 
@@ -49,7 +49,7 @@ def shown(messages: list[Datagram]) -> list[tuple[str, str, str, bytes]]:
 
 @contextmanager
 def sngrep(path: Path, port: int) -> Iterator[Callable[[], bool]]:
-    """`sngrep -H` ships a capture; whether it is done."""
+    """`sngrep -H` ships a capture; gives a function that is true once all is shipped."""
     agent = subprocess.Popen(
         ["sngrep", "-N", "-q", "-l", "1000000", "-I", str(path), "-H", f"udp:127.0.0.1:{port}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -63,7 +63,7 @@ def sngrep(path: Path, port: int) -> Iterator[Callable[[], bool]]:
 
 
 def by_sngrep(path: Path) -> list[Datagram]:
-    """A capture as it arrives."""
+    """The messages of a capture as they arrive from sngrep."""
     source, got = hep_source("udp://127.0.0.1:0", 0), list[Datagram]()
     with sngrep(path, source.port) as is_over:
         while not is_over():
@@ -104,7 +104,7 @@ def test_what_sngrep_leaves_out_of_a_lossy_capture_is_what_it_did_not_see_begin(
 @pytest.mark.usefixtures("_soon")
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_what_is_found_by_hep_is_what_the_sip_over_udp_of_the_capture_proves(sample: str) -> None:
-    """The agent ships nothing else; what `analyze` finds with the whole capture rests on DNS, ICMP or TCP beside it."""
+    """The agent ships nothing else; other findings of `analyze` in the whole capture rest on DNS, ICMP or TCP."""
     folder = ROOT / "samples" / sample
     site, source = folder / "site.yaml", hep_source("udp://127.0.0.1:0", 0)
     with sngrep(folder / "capture.pcap", source.port) as is_over:
@@ -167,7 +167,7 @@ def free_port() -> int:
 
 @contextmanager
 def recorded(path: Path, port: int, hep: int, log: Path) -> Iterator[None]:
-    """tcpdump beside it, on loopback; what Kamailio ships comes from its SIP port as well."""
+    """Run tcpdump on loopback without the HEP packets, which Kamailio sends from its SIP port too."""
     command = ("tcpdump", "-i", "lo", "-n", "-U", "--immediate-mode", "-B", "8192", "-Z", "root", "-w", str(path),
                f"udp port {port} and not port {hep}")
     with running(*command, log=log) as process:
@@ -178,7 +178,7 @@ def recorded(path: Path, port: int, hep: int, log: Path) -> Iterator[None]:
 
 
 def converse(port: int) -> None:
-    """A phone that asks ten things of the server and hears the answers."""
+    """A phone sends the server ten requests and receives the answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.settimeout(0.5)
         phone.bind(("127.0.0.1", 0))
@@ -197,7 +197,7 @@ def converse(port: int) -> None:
 
 @contextmanager
 def kamailio(port: int, hep: int, folder: Path, transport: str = "udp") -> Iterator[None]:
-    """Kamailio on loopback, which ships what passes it to `hep` with the key `secret`."""
+    """Run Kamailio on loopback; it ships its traffic to the port `hep` with the key `secret`."""
     configuration = folder / "kamailio.cfg"
     configuration.write_text(CONFIGURATION.format(hep=hep, key="secret", transport=f";transport={transport}"))
     command = ("kamailio", "-DD", "-E", "-f", str(configuration), "-l", f"udp:127.0.0.1:{port}", "-l",

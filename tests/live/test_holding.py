@@ -1,4 +1,4 @@
-"""Two ports of one link: each shows one direction, and the kernel hands over what came by one a moment later."""
+"""Two ports of one link: each shows one direction, and the kernel delivers the packets of one a moment later."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outage() -> Story:
 
 
 def hears(ear: Ear, story: Story, late: dict[int, float]) -> None:
-    """What servers say comes by the second wire, if there is one; each wire gives its packets so many seconds late."""
+    """Packets from servers arrive by the second wire, if there is one; `late` has the delay of each wire in seconds."""
     def wire(packet: Packet) -> int:
         return int(packet.source[0] in SERVERS) % len(ear.wires)
     coming = sorted(((packet.time + late.get(wire(packet), 0.0), number, packet)
@@ -60,8 +60,8 @@ def test_two_ports_of_one_link_tell_what_one_port_does(tmp_path: Path, late: dic
 def test_two_directories_that_are_read_in_pieces_tell_what_one_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool
 ) -> None:
-    """What had been written before the probe was there; one directory has more files than the other. In between the
-    probe stops, and another goes on."""
+    """The files were written before the probe started, and one directory has more than the other. In one case the probe
+    stops in between and another goes on."""
     monkeypatch.setattr(Wire, "taps", 0)
     monkeypatch.setattr(Wire, "by_our_clock", False)
     told = []
@@ -103,7 +103,7 @@ def findings(ear: Ear) -> list[tuple[str, float | None, str | None]]:
 
 
 def incidents(ear: Ear) -> dict[str, tuple[str, float, float | None, dict[str, int | float | None]]]:
-    """Each as it was said last."""
+    """Each incident as it was last said, by its id."""
     told = (one.incident for one in ear.said if isinstance(one, IncidentSaid))
     return {one.id: (one.kind, one.start, one.end, one.metrics) for one in told}
 

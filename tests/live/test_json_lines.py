@@ -1,4 +1,4 @@
-"""Lines of JSON, whatever becomes of the file or of whoever reads."""
+"""JSON lines, whatever happens to the file or its reader."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_file_that_was_moved_away_is_made_anew_and_no_line_is_lost(tmp_path: P
 def test_a_file_that_was_moved_away_and_cannot_be_made_anew_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The directory is gone, or is not ours: lines go on into the file that was moved."""
+    """The directory is gone or not writable: further lines go into the file that was moved."""
     folder = tmp_path / "said"
     folder.mkdir()
     sink = LinesToFile(str(folder / "lines"))
@@ -123,7 +123,7 @@ def test_on_a_full_disk_lines_wait_and_beyond_a_bound_the_newest_are_dropped(tmp
 def test_lines_that_a_slow_reader_costs_are_told_while_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In `health` and the metrics: a run of weeks has no end at which it could say so."""
+    """The loss is in `health` and the metrics: a run of weeks does not end soon enough to report it then."""
     before = so_far()
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -140,7 +140,7 @@ def test_lines_that_a_slow_reader_costs_are_told_while_it_runs(
 
 
 def test_behind_a_line_that_broke_off_the_next_run_begins_another(tmp_path: Path) -> None:
-    """A disk was full when the run before ended."""
+    """The disk was full when the previous run ended."""
     path = tmp_path / "said.jsonl"
     path.write_text('{"type":"note","time":1.0,"note":"whole"}\n{"type":"no')
     for note in ("first", "second"):
@@ -170,7 +170,7 @@ def test_half_a_character_is_written_as_its_escape_by_every_end(tmp_path: Path, 
 def test_a_pipe_that_nobody_reads_holds_up_nothing_and_what_is_read_later_is_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As `--jsonl >(jq ...)` is one: the lines wait, and beyond a bound the newest are dropped."""
+    """Such as `--jsonl >(jq ...)`: lines are queued, and beyond a bound the newest are dropped."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -203,7 +203,7 @@ def test_a_file_that_cannot_be_opened_is_named() -> None:
 
 @pytest.mark.parametrize("place", ["/dev/full", "a pipe"])
 def test_that_stdout_takes_nothing_any_more_is_said_once(place: str, tmp_path: Path) -> None:
-    """A disk that is full, or a reader who has left."""
+    """The disk is full, or the reader has gone."""
     program = """
 import time
 from sipaudit.live.json_lines import json_lines

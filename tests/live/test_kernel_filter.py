@@ -1,4 +1,4 @@
-"""What the kernel may keep back of a mirror port: nothing of which anything would be read."""
+"""The kernel filter of a mirror port may drop only packets from which we would read nothing."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
 
 
 def kept(paths: list[Path], bpf: str | None) -> list[tuple[str, int]]:
-    """Capture and frame of everything that is read through a filter of each capture by itself: what two of them show
-    would count once."""
+    """Capture and frame of all items read through a filter. Each capture is read alone: a packet in two captures would
+    otherwise count once."""
     read: list[tuple[str, int]] = []
     for path in paths:
         try:
             files = resolve((str(path),)).files
         except InputError:
-            continue   # no capture
+            continue   # not a capture
         if set(files[0].link_types) <= {ETHERNET, LINUX_SLL}:
             read += [(str(path), item.frame) for item in Captures(files, engine=LIBPCAP, bpf=bpf)]
     return read
@@ -73,7 +73,7 @@ def passing(folder: Path, packets: list[bytes]) -> int:
 
 
 def count(path: Path) -> int:
-    """How many packets pass the filter."""
+    """The number of packets that pass the filter."""
     file = resolve((str(path),)).files[0]
     expression = kernel_filter(ETHERNET, None)
     assert expression is not None
@@ -85,4 +85,4 @@ def test_the_users_filter_is_obeyed_too() -> None:
     expression = kernel_filter(ETHERNET, "host 10.9.9.9")
     assert expression is not None
     assert expression.startswith("(host 10.9.9.9) and ")
-    assert kernel_filter(127, "host 10.9.9.9") == "host 10.9.9.9"   # of other link types nothing is known
+    assert kernel_filter(127, "host 10.9.9.9") == "host 10.9.9.9"   # other link types get no filter of ours

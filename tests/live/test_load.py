@@ -1,4 +1,4 @@
-"""A quarter of what a probe is measured with (`python -m bench.port`), on a machine that may be busy."""
+"""A quarter of the load with which `python -m bench.port` measures a probe, since this machine may be busy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs: one line a record whatever it holds, JSON for machines, and nobody waits for the pipe."""
+"""Logs: one line per record whatever it holds, JSON for machines, and a full pipe blocks nobody."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOSTILE = "\x1b[2J\n{\"fake\": 1}\u202e"
 
 @pytest.fixture
 def logged() -> Iterator[Callable[..., list[str]]]:
-    """`logged(speak, form, verbosity)`: the lines that come of it."""
+    """`logged(speak, form, verbosity)`: the lines that `speak` logs."""
     before = logging.getLogger("sipaudit").level
 
     def run(speak: Callable[[], object], form: LogFormat = LogFormat.TEXT, verbosity: int = 0) -> list[str]:
@@ -95,7 +95,7 @@ def test_a_pipe_that_nobody_reads_holds_nothing_up_and_what_is_lost_is_told() ->
         for _ in range(5_000):
             log.warning("x" * 200)
         heard = b""
-        while not any(b"were lost" in line for line in heard.splitlines()[:-1]):   # the last may not be whole
+        while not any(b"were lost" in line for line in heard.splitlines()[:-1]):   # the last line may be incomplete
             heard += os.read(reading, 1_000_000)
             log.warning("more")
         drain = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1_000_000), b"")])

@@ -1,4 +1,4 @@
-"""The loop of a live run comes to its end, whatever goes on around it."""
+"""The loop of a live run ends when told to, whatever goes on around it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sipaudit.sip.datagram import Item
 from tests.live.ear import Ear, vitals
 from tests.stories import R2, Handset, P, S, Story, site
 
-READS = 300   # and a hundredth of a second between two
+READS = 300   # the loop must end before as many; they are a hundredth of a second apart
 
 
 def test_it_ends_though_more_comes_all_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy port, or a directory with hours of captures: with a checkpoint the next run goes on there."""
+    """A busy port, or a directory with hours of captures, is not read on: with a checkpoint the next run continues."""
     monkeypatch.setattr(loop, "AT_LAST", 0.2)
     ear, story, reads = Ear(tmp_path, site(R2, P, S)), Story(), count()
     Handset(story).register(0)
@@ -39,7 +39,7 @@ def test_it_ends_though_more_comes_all_the_time(tmp_path: Path, monkeypatch: pyt
 
 
 def test_both_clocks_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is stopped between the two (SIGSTOP) for a minute looks again: no clock was set."""
+    """A process that is stopped between the two reads (SIGSTOP for a minute) reads again: no clock was set."""
     stood_still, shown = iter([0.0, 60.0]), iter([10.0, 70.0, 70.0, 70.01])
     monkeypatch.setattr("time.time", lambda: 1_000.0 + next(stood_still))
     monkeypatch.setattr("time.monotonic", lambda: next(shown))

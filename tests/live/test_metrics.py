@@ -48,7 +48,7 @@ def scraped(metrics: Metrics) -> dict[tuple[str, Labelled], float]:
 
 
 def after(sayings: Iterable[Saying]) -> Callable[..., float | None]:
-    """`value(name, **labels)` of what was said."""
+    """`value(name, **labels)`: a metric after these sayings."""
     metrics = Metrics()
     for saying in sayings:
         metrics.take(saying)
@@ -63,7 +63,7 @@ def test_lines_are_counted_by_the_server_they_work_with() -> None:
 
 
 def test_a_line_that_is_forgotten_works_with_no_server() -> None:
-    """Phones get other addresses: each is another line, and the old ones would be counted for ever."""
+    """A phone with a new address is a new line; without this the old ones would be counted for ever."""
     value = after([said.line(1001), said.line(1002), said.forgotten(1001), said.forgotten(1009)])
     assert value("lines_working", server=PRIMARY) == 1
 
@@ -215,7 +215,7 @@ def test_only_the_two_pages_can_be_read(serve: Callable[..., Scrape]) -> None:
 
 @pytest.mark.parametrize("page", ["/metrics", "/healthz"])
 def test_a_head_is_answered_as_a_get_without_the_body(serve: Callable[..., Scrape], page: str) -> None:
-    """Load balancers ask in this way."""
+    """Load balancers check health with HEAD."""
     port = serve().port
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(f"HEAD {page} HTTP/1.1\r\n\r\n".encode())
@@ -228,7 +228,7 @@ def test_a_head_is_answered_as_a_get_without_the_body(serve: Callable[..., Scrap
 def test_what_a_client_asks_for_writes_nothing_into_the_log(
     serve: Callable[..., Scrape], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The library fails at such a version."""
+    """The HTTP library fails at such a version."""
     connection = http.client.HTTPConnection("127.0.0.1", serve().port, timeout=10)
     connection.request("GET", "/metrics", headers={"Accept": "application/openmetrics-text; version=abc"})
     assert connection.getresponse().status == 500
@@ -240,7 +240,7 @@ def test_clients_that_say_nothing_do_not_pile_up(serve: Callable[..., Scrape]) -
     scrape = serve()
     silent = [socket.create_connection(("127.0.0.1", scrape.port)) for _ in range(REQUESTS_AT_ONCE + 3)]
     silent[-1].settimeout(10)
-    assert silent[-1].recv(1) == b""     # turned away, while the first ones are waited for
+    assert silent[-1].recv(1) == b""     # turned away, while the first clients keep their places
     for each in silent:
         each.close()
 
@@ -254,7 +254,7 @@ def test_clients_that_say_a_letter_now_and_then_do_not_keep_the_others_out(
     since = time.monotonic()
     while time.monotonic() - since < 2.0:
         for client in slow:
-            with suppress(OSError):   # it was broken off
+            with suppress(OSError):   # the connection was cut
                 client.send(b"x")
         time.sleep(0.2)
     assert get(scrape, "/healthz") == (200, "ok\n")
@@ -266,7 +266,7 @@ def test_clients_that_say_a_letter_now_and_then_do_not_keep_the_others_out(
 def test_requests_for_which_there_was_no_thread_keep_no_place(
     serve: Callable[..., Scrape], monkeypatch: pytest.MonkeyPatch, at: int,
 ) -> None:
-    """The system gave no more threads for a while (TasksMax of a service): each request takes two."""
+    """For a while the system gives no more threads (TasksMax of a service); each request takes two."""
     scrape = serve()
     assert get(scrape, "/healthz") == (200, "ok\n")
     start, count = Thread.start, 0
@@ -325,10 +325,10 @@ def test_a_port_in_use_is_refused_with_the_fix(serve: Callable[..., Scrape]) -> 
         Scrape(f"127.0.0.1:{serve().port}", Metrics())
 
 
-# -- the documents that use the names
+# -- the documents that use the names of metrics
 
 def offered() -> dict[str, set[str]]:
-    """The labels of every metric by the name that a query uses, learnt from a probe that said one of each."""
+    """The labels of every metric by its name in queries, taken from the metrics after one saying of each kind."""
     metrics = Metrics(notices=lambda: {"sent": 1})
     for saying in said.everything():
         metrics.take(saying)
@@ -359,7 +359,7 @@ def alert_rules() -> list[dict[str, Any]]:
 
 
 def unknown_in(query: str, known: dict[str, set[str]]) -> set[str]:
-    """Names and labels of a query that no metric has; `job` and `instance` are Prometheus's own."""
+    """The names and labels in a query that no metric has; `job` and `instance` come from Prometheus."""
     used = set(re.findall(r"\bsipaudit_\w+", query))
     labels = {"job", "instance", *(label for name in used for label in known.get(name, ()))}
     wanted = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}

@@ -1,4 +1,4 @@
-"""A probe at a mirror port, with a real kernel, real tcpreplay and real dumpcap between the captures and it."""
+"""A probe at a mirror port: real tcpreplay sends the captures through a real kernel, and real dumpcap records them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=f"no mirror port: {WHY_NOT
 
 STORIES = ("premature-failback", "signalling-before-registration", "tcp", "three-servers", "flapping", "register-storm",
            "stuck-on-secondary", "clean-outage")
-SPEED = 24   # times as fast as it happened: what takes minutes is over in seconds
+SPEED = 24   # times as fast as recorded: minutes pass in seconds
 
 
 @dataclass
 class Both:
-    """What a probe said, and the report of what was recorded beside it."""
+    """What a probe said, and the report of `analyze` on what dumpcap recorded beside it."""
 
     findings: list[dict[str, Any]]
     incidents: list[dict[str, Any]]
@@ -44,8 +44,8 @@ class Both:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Both]:
-    """All stories at once, each at a port of its own."""
-    folders = [tmp_path_factory.mktemp(sample) for sample in STORIES]   # not by the threads: the first makes their base
+    """All stories at once, each at its own port."""
+    folders = [tmp_path_factory.mktemp(sample) for sample in STORIES]   # not in the threads: the first makes the base
     with ThreadPoolExecutor(len(STORIES)) as pool:
         return dict(zip(STORIES, pool.map(heard, STORIES, folders), strict=True))
 
@@ -66,7 +66,7 @@ def heard(sample: str, folder: Path) -> Both:
 
 
 def told(findings: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What must agree of findings; of one port two listeners see the same times."""
+    """The fields of findings that must agree, times included: both listeners see the same times at one port."""
     return sorted((one["time"], one["rule"], one["line"], one["phone"], one["server"], one["severity"],
                    one["confidence"], one["facts"].get("times"), len(one["evidence"])) for one in findings)
 
@@ -87,7 +87,7 @@ def test_a_live_run_finds_what_analyze_finds_in_what_was_recorded_beside_it(both
 def test_the_stories_are_worth_comparing(both: dict[str, Both]) -> None:
     rules = {one["rule"] for heard in both.values() for one in heard.findings}
     kinds = {one["kind"] for heard in both.values() for one in heard.incidents}
-    assert {"flapping", "premature-failback"} <= rules   # what becomes of them when minutes are seconds
+    assert {"flapping", "premature-failback"} <= rules   # found at this speed
     assert {"server-outage", "register-storm"} <= kinds
 
 
@@ -174,7 +174,7 @@ def test_after_its_end_in_mid_outage_a_probe_goes_on(port: Mirror, how: signal.S
 
 
 def test_what_was_said_before_a_kill_in_mid_outage_is_in_the_store(port: Mirror) -> None:
-    """Killed at the very moment at which the last move is said: the store has not written it yet."""
+    """The probe is killed just when it says the last move, before the store has written it."""
     capture, where = outage(port.folder)
     store = f"sqlite:///{port.folder}/sipaudit.db"
     options = "--site", str(where), "--store", store, "--checkpoint", str(port.folder / "state")
@@ -199,13 +199,13 @@ def test_what_was_said_before_a_kill_in_mid_outage_is_in_the_store(port: Mirror)
 
 
 def reload(listener: Listener, says: str) -> None:
-    """SIGHUP, until the log says that."""
+    """Send SIGHUP and wait until the log says `says`."""
     listener.process.send_signal(signal.SIGHUP)
     wait_until(lambda: says in listener.errors, says)
 
 
 def declared_modes(port: Mirror, capture: Path, listener: Listener) -> set[str]:
-    """By what the lines of a capture are judged."""
+    """Replay a capture; return the failback modes by which its lines are judged."""
     port.replay(capture)
     wait_until(lambda: listener.sayings("line"), "the phones")
     return {one["line"]["mode"] for one in listener.sayings("line")}

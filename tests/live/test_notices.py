@@ -1,4 +1,4 @@
-"""What is told, and how seldom: an outage of many phones is one story."""
+"""Which notices are sent, and how seldom: an outage of many phones is one story."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_an_outage_is_told_as_it_opens_grows_and_is_over() -> None:
     assert opened.severity is Severity.ERROR
     assert opened.body == "sbc1 did not answer from 2023-11-14 22:13:20 on."
     story.say(outage(60))
-    assert story.wait(GROWN_SOON) == []           # half as many again are no news within the hour
+    assert story.wait(GROWN_SOON) == []           # half as many again are not news within the hour
     story.say(outage(80))
     [grown] = story.wait(GROWN_SOON)
     assert grown.title == "grown: server-outage at sbc1, 80 lines (i-0001)"
@@ -87,7 +87,7 @@ def test_findings_of_no_incident_are_told_together_the_worst_first() -> None:
                         "10.1.0.5:5060: expected no REGISTER before 60 s; observed REGISTER after 30 s")
     assert lines[-1] == "and 9 more"
     story.say(said.finding("f-000002"))
-    assert story.wait(200) == []                    # said again, not told again
+    assert story.wait(200) == []                    # a repeated saying makes no second notice
 
 
 @pytest.mark.parametrize(("least", "told"), [(Severity.INFO, 1), (Severity.WARNING, 1), (Severity.ERROR, 0)])
@@ -164,7 +164,7 @@ def test_a_flood_is_bounded_and_told_in_one() -> None:
     for number in range(2_500):
         story.notices.take(said.incident(f"i-{number:04d}", kind="flapping"))
     told = story.wait(BELONGING)
-    assert len(told) == 2_001                # the incidents that are followed, and the findings
+    assert len(told) == 2_001                # 2,000 followed incidents, and one notice for the findings
     assert since(before) == {"notices": 1_000}
 
 
@@ -202,7 +202,7 @@ def test_a_probe_that_goes_on_does_not_tell_old_stories_as_new() -> None:
         story.notices.learn(saying)
     told = story.wait(200)
     assert [notice.title.partition(":")[0] for notice in told] == ["going on", "1 finding"]
-    assert "f-000002" in told[1].body     # the run before it may have ended before it told it
+    assert "f-000002" in told[1].body     # the previous run may have ended before it sent the notice
     story.say(said.incident("i-0001", state="closed", end=said.NOW + 9))
     story.say(said.finding("f-000001", time=said.NOW - 300))
     assert [notice.title.partition(":")[0] for notice in story.wait(200)] == ["over"]

@@ -1,4 +1,4 @@
-"""Notifications on their way: to a server on loopback that fails, comes back, hangs or is not there."""
+"""Delivery of notifications to a server on loopback that fails, comes back, hangs or is not there."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from sipaudit.model.values import Severity
 from tests.live import said
 
 QUICK = Patience(first=0.02, longest=0.05, at_end=10.0)
-WAIT = 20.0   # seconds until a test gives up
+WAIT = 20.0   # seconds until a test fails
 
 
 class Service:
-    """An HTTP service that takes what Apprise's json:// sends; the first `failures` requests get a 503. `answers` is
-    how much it says to each; with `drips` it says, from there on, a byte now and then, as long as somebody listens.
-    Whoever asks by GET is told that all is well.
+    """An HTTP service that receives what Apprise's json:// sends; the first `failures` requests get a 503. `answers` is
+    the size of each answer; with `drips` it sends, from that part on, a byte now and then until the client goes or the
+    service ends. A GET gets a 200.
     """
 
     def __init__(self) -> None:
         self.failures = 0
         self.asked = 0
-        self.answers = self.answered = 0   # of 64 kB each
-        self.drips = ""   # in its "head" or its "body"
-        self.moved = 0    # the status that says so, where it has
+        self.answers = self.answered = 0   # blocks of 64 kB: to send, and sent
+        self.drips = ""   # before the "head" or the "body" of the answer
+        self.moved = 0    # the redirect status, if the service has moved
         self._ends = Event()
         self.got: list[dict[str, Any]] = []
         service = self
@@ -142,7 +142,7 @@ def test_a_service_that_fails_at_first_gets_it_all_in_order_later(
 
 
 def test_of_an_answer_without_end_only_the_beginning_is_read(service: Service) -> None:
-    """What an HTTP library would keep in memory as a whole."""
+    """An HTTP library would keep the whole answer in memory."""
     service.answers = 1000
     notifier = Notifier([service.url], UTC, patience=QUICK)
     outage(notifier)
@@ -173,7 +173,8 @@ def test_an_answer_that_drips_is_waited_for_no_longer_than_any(
     (301, 0, "failed"), (302, 0, "failed"), (303, 0, "sent"), (307, 1, "sent"), (308, 1, "sent")])
 def test_what_a_service_that_has_moved_does_not_get_is_not_sent(service: Service, moved: int, told: int, counted: str
                                                                 ) -> None:
-    """Who writes http:// for a service at https:// is asked to come again, and would come without the notice."""
+    """With http:// configured for a service at https://, a redirect makes the client ask again. After 301, 302 and 303
+    it would ask by GET, without the notice."""
     service.moved = moved
     notifier = Notifier([service.url], UTC, patience=QUICK._replace(at_end=0.5))
     outage(notifier)
@@ -337,7 +338,7 @@ def test_a_plugin_that_raises_is_a_failed_try(caplog: pytest.LogCaptureFixture) 
     assert "geheim" not in caplog.text
 
 
-# -- what is given
+# -- configured URLs
 
 @pytest.mark.parametrize(("url", "kind"), [
     ("nonsense geheim", ""), ("", ""), ("nosuch://geheim@host", r" \(nosuch://\.\.\.\)"),

@@ -1,4 +1,4 @@
-"""What is ordered of a probe must have an effect."""
+"""Options given to a probe must have an effect."""
 
 from __future__ import annotations
 

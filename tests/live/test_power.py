@@ -1,5 +1,5 @@
-"""The power fails: what a probe had told is not forgotten. On a file system of its own that is stopped dead: what was
-not synced is never written, as with a machine whose power is cut."""
+"""After a power failure a probe still knows what it had said. The tests shut down a separate file system: data that was
+not synced is never written, as when the power of a machine is cut."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _content(path: Path) -> bytes:
 
 
 def until_synced(checkpoint: Checkpoint) -> None:
-    """Wait as long as a turn of the loop would, and longer where the machine is slow."""
+    """Wait until the journal is synced, up to SOON seconds."""
     end = time.monotonic() + SOON
     while not checkpoint.journal.is_synced():
         assert time.monotonic() < end

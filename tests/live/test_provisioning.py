@@ -1,4 +1,4 @@
-"""What is wrong with provisioning files: a live run says it as `analyze` does, once and not once for each line."""
+"""Faults in provisioning files: a live run reports each as `analyze` does, once and not once per line."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ SITE["lines"][0]["config"] = "phones.cfg"
 
 
 def provisioned(folder: Path, *attributes: str) -> None:
-    """The file of phones 1010 to 1012."""
+    """Write the provisioning file of phones 1010 to 1012."""
     lines = " ".join(f'reg.{number}.address="{1009 + number}"' for number in (1, 2, 3))
     (folder / "phones.cfg").write_text(f"<phone {lines} {' '.join(attributes)}/>\n")
 
 
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
-    """It hears phones whose file says what no phone can use."""
+    """A probe for phones whose provisioning file has a value that no phone can use."""
     provisioned(tmp_path, f'{TIMEOUT}="soon"')
     return Ear(tmp_path, SITE)
 
 
 def registered(ear: Ear, *starts: float) -> Story:
-    """Phones register one after another."""
+    """Feed phones that register at these times."""
     story = Story()
     for phone, start in zip(handsets(story, range(10, 13)), starts, strict=True):
         phone.register(start)
@@ -39,7 +39,7 @@ def registered(ear: Ear, *starts: float) -> Story:
 
 
 def said(sayings: Sequence[Saying]) -> list[tuple[str, str | None, object, object]]:
-    """Which finding, of which line, about what, and of how many lines."""
+    """The id, line, attribute and number of lines of each finding."""
     found = [one.finding for one in sayings if isinstance(one, FindingSaid)]
     return [(one.id, one.line, one.facts["attribute"], one.facts["lines"]) for one in found]
 

@@ -1,4 +1,4 @@
-"""What the sources lacked of late, and what that does to what is said."""
+"""The recent loss of the sources, and its effect on what is said."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_a_loss_counts_over_the_last_minute_and_the_last_ten_and_is_then_forgott
         shares.append(loss.share)
     at = dict(zip(range(0, 1500, 5), shares, strict=True))
     assert at[295] == 0
-    assert 0.03 < at[305] < 0.05      # 500 of a minute's 12,500
-    assert 0.003 < at[600] < 0.008    # of ten minutes' 120,000
+    assert 0.03 < at[305] < 0.05      # 500 of the minute's 12,500
+    assert 0.003 < at[600] < 0.008    # 500 of the ten minutes' 120,000
     assert at[905] == 0
 
 
@@ -74,9 +74,9 @@ def test_a_finding_in_the_midst_of_drops_is_likely_only(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_read_in_one_lacks_what_it_lacks_and_not_what_came_within_a_minute_of_reading() -> None:
-    """A directory that is followed is caught up with in seconds, which hold hours of packets."""
+    """Catching up with a followed directory takes seconds, in which hours of packets are read."""
     health, loss = CaptureHealth("ring"), RecentLoss()
-    loss.mark(1_000_000.0, [health], {})    # when it was begun, by our clock
+    loss.mark(1_000_000.0, [health], {})    # the beginning, by our clock
     health.packets, health.kernel_drops = 9_000, 1_000
     loss.mark(300.0, [health], {})          # the packets are older
     assert loss.share == 0.1
@@ -86,8 +86,7 @@ def test_a_file_that_is_read_in_one_lacks_what_it_lacks_and_not_what_came_within
 
 
 def unregistered(ear: Ear, *, drops: int = 0, later: int = 0) -> list[Saying]:
-    """A line calls at a server where it did not register, while so many packets were dropped, and others much `later`.
-    """
+    """A line calls at a server where it did not register while `drops` packets are dropped, and `later` much later."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -110,12 +109,12 @@ def test_a_loss_speaks_of_what_was_found_near_it_and_of_nothing_before_or_after(
     whole = unregistered(Ear(tmp_path, declared))
     assert {type(one) for one in whole} == {FindingSaid}
     assert not unregistered(Ear(tmp_path, declared), drops=50)   # nor when the loss is long past
-    again = unregistered(Ear(tmp_path, declared), later=500)     # nothing is withdrawn, neither finding nor outage
+    again = unregistered(Ear(tmp_path, declared), later=500)     # neither the finding nor an outage is withdrawn
     assert {type(one) for one in again} == {FindingSaid}
 
 
 def test_what_stands_at_the_end_is_not_taken_back_because_it_was_doubtful(tmp_path: Path) -> None:
-    """Packets lack, but not so many that what rests on one that did not come is left open: it is likely."""
+    """Packets are missing, but too few to leave open a finding that rests on an absent packet: it is likely."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     ear.wire.health.packets, ear.wire.health.kernel_drops = 10_000, 0
     story = Story()
@@ -132,7 +131,7 @@ def test_what_stands_at_the_end_is_not_taken_back_because_it_was_doubtful(tmp_pa
 
 
 def test_what_a_loss_leaves_open_shortly_before_the_end_is_counted(tmp_path: Path) -> None:
-    """Not found and not decided are two things."""
+    """Undecided is not the same as not found."""
     ear = Ear(tmp_path, site({**R2, **MINUTE}, P, S))
     ear.wire.health.kernel_drops = 0
     story = Story()

@@ -1,4 +1,4 @@
-"""Ended, killed, started again: what was known is known, what nobody saw accuses nobody."""
+"""A run is ended or killed and started again: it still knows what it knew, and what nobody saw accuses nobody."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tests.wire import ORIGIN
 
 
 def outage(story: Story, start: float) -> list[Handset]:
-    """Three phones find P silent."""
+    """Three phones get no answer from P."""
     phones = handsets(story, range(10, 13))
     for phone in phones:
         phone.register(0)
@@ -85,7 +85,7 @@ def test_an_outage_goes_on_under_its_name_and_closes(ear: Ear, tmp_path: Path) -
 
 
 def test_what_happened_while_nobody_listened_accuses_nobody(ear: Ear, tmp_path: Path) -> None:
-    """The line goes to S and registers there, unseen; a renewal is missed, and so is the way back."""
+    """Unseen, the line moves to S and registers there, a renewal passes, and the line returns to P."""
     story = Story()
     phone = Handset(story, granted=300)
     phone.register(0)
@@ -102,8 +102,8 @@ def test_what_happened_while_nobody_listened_accuses_nobody(ear: Ear, tmp_path: 
 
 
 def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp_path: Path) -> None:
-    """The checkpoint knows nothing of the finding; the packets are read once more, as a followed directory gives
-    them."""
+    """The checkpoint is older than the finding; the packets after it are read once more, as from a followed
+    directory."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -125,7 +125,7 @@ def test_what_was_said_after_the_checkpoint_is_told_by_the_journal(ear: Ear, tmp
 
 
 def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) -> None:
-    """As a followed directory gives them: what came after the checkpoint is read once more."""
+    """The packets after the checkpoint are read once more, as from a followed directory."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -145,7 +145,7 @@ def test_moves_that_are_seen_again_are_not_said_again(ear: Ear, tmp_path: Path) 
 
 
 def test_what_looked_otherwise_for_a_while_is_said_again_as_it_was(ear: Ear, tmp_path: Path) -> None:
-    """The run that was killed looked when the try had timed out; this one looks before that shows, too."""
+    """The killed run looked only when the try had timed out; this one looks once before that is known, too."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -181,7 +181,7 @@ def test_an_incident_that_looks_as_it_was_said_is_not_said_again(ear: Ear, tmp_p
 
 @pytest.mark.parametrize("opened", ["before the checkpoint", "after it"])
 def test_an_incident_keeps_what_a_killed_run_had_seen_of_it(ear: Ear, tmp_path: Path, opened: str) -> None:
-    """Three phones find P silent, the run is killed, and the next one sees three others do so."""
+    """Three phones get no answer from P, the run is killed, and the next one sees the same of three others."""
     story = Story()
     others = handsets(story, range(20, 23))
     for phone in others:
@@ -225,7 +225,8 @@ def test_a_call_that_may_have_come_through_while_nobody_listened_is_not_lost(
 
 
 def test_time_has_gone_on_as_far_as_it_had_while_nothing_was_heard(ear: Ear, tmp_path: Path) -> None:
-    """A followed directory in which nothing came for minutes: calls that were said to be lost then still are."""
+    """Nothing arrives in a followed directory for minutes; calls that are said to be lost in that time stay lost after
+    restarts."""
     story = Story()
     for phone in handsets(story, range(10, 14)):
         phone.register(0)
@@ -247,7 +248,7 @@ def kinds(said: list[Saying]) -> set[type[Saying]]:
 
 
 def test_the_minute_in_which_a_run_ended_is_told_whole_by_the_next(ear: Ear, tmp_path: Path) -> None:
-    """It has read on for minutes when it first looks, as in a directory with what came meanwhile."""
+    """The next run has already read minutes of packets at its first turn, as from a directory that has grown."""
     story = Story()
     for phone, start in zip(handsets(story, range(10, 13)), (70, 100, 400), strict=True):
         phone.register(start)
@@ -289,7 +290,7 @@ def test_a_journal_that_breaks_off_is_read_up_to_there(ear: Ear, tmp_path: Path)
 
 
 def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Path) -> None:
-    """The disk was full, so that the checkpoint did not come about; then there is room again."""
+    """The disk was full, so that no checkpoint was written; then there is room again."""
     returned_early(ear)
     journal = Journal(tmp_path / "state", print)
     ear.notes_in(journal)
@@ -306,7 +307,7 @@ def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Pa
 def test_a_journal_keeps_its_bound_while_no_checkpoint_comes_about(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int,
 ) -> None:
-    """In one process after the other. What was seen is noted no more; what was found is."""
+    """It does so over several processes. Beyond the bound, `Seen` sayings are noted no more; `Judged` ones still are."""
     returned_early(ear)
     monkeypatch.setattr("sipaudit.live.journal.BOUND", 2_000)
     for _ in range(3):
@@ -329,7 +330,7 @@ def test_a_journal_keeps_its_bound_while_no_checkpoint_comes_about(
 
 def test_what_is_noted_counts_once_where_no_checkpoint_can_begin(
         ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full for what it takes to set it apart, again and again."""
+    """The disk is too full to rename the journal, again and again."""
     returned_early(ear)
     journal = Journal(tmp_path / "state", print)
     ear.notes_in(journal)
@@ -365,8 +366,8 @@ def test_the_first_that_is_said_after_a_crash_is_read_behind_a_line_that_breaks_
 
 
 def test_a_damaged_checkpoint_is_not_gone_on_with(ear: Ear, tmp_path: Path) -> None:
-    """A bit that a disk turned round may leave it readable, and make the run that goes on from it wrong or end it: each
-    time anew, for one that ends at once writes no other."""
+    """A bit flipped by a disk may leave the checkpoint readable, but make the run that goes on from it wrong or crash.
+    It would crash at every start, since a run that ends at once writes no new checkpoint."""
     returned_early(ear)
     checkpoint = ear.keeps(tmp_path)
     written, chance = checkpoint.path.read_bytes(), Random(1)
@@ -423,8 +424,8 @@ def test_what_power_loss_left_of_a_checkpoint_hinders_no_start(ear: Ear, tmp_pat
 def test_a_checkpoint_of_other_sources_of_the_same_version_is_not_gone_on_with(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A checkout is updated between releases; its values may have other fields by then. What runs meanwhile is what
-    was loaded."""
+    """A checkout may be updated between releases and its values get other fields. A process that runs meanwhile still
+    has the sources that it loaded."""
     said: list[str] = []
     checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
     checkpoint.write(ear.probe, ear.teller, "run")
@@ -439,7 +440,7 @@ def test_a_checkpoint_of_other_sources_of_the_same_version_is_not_gone_on_with(
 
 
 def test_a_full_disk_costs_a_checkpoint_and_neither_the_run_nor_what_was_noted(ear: Ear, tmp_path: Path) -> None:
-    """The checkpoint before did not come about either; what was said until then lies on the disk that is full now."""
+    """The previous checkpoint failed too, and what was said until then is on the disk that is full now."""
     said: list[str] = []
     checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
     returned_early(ear)
@@ -461,7 +462,7 @@ def test_a_full_disk_costs_a_checkpoint_and_neither_the_run_nor_what_was_noted(e
 def test_of_a_checkpoint_that_a_full_disk_does_not_take_nothing_stays(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would take the room that store and spool need."""
+    """Its remains would take the room that the store and the spool need."""
     def full(_file: int) -> None:
         raise OSError(ENOSPC, "No space left on device")
 
@@ -476,7 +477,7 @@ def test_of_a_checkpoint_that_a_full_disk_does_not_take_nothing_stays(
 def test_the_copy_that_writes_a_checkpoint_says_why_it_cannot(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is another process, and all that is heard of it is how it ended."""
+    """The copy is another process, of which only the exit status is known."""
     said: list[str] = []
 
     def why(fails: Callable[[int], None]) -> str:
@@ -502,14 +503,14 @@ def mistaken(_: int) -> None:
 
 
 def noted(said: list[Saying]) -> list[Saying]:
-    """What a journal notes of it."""
+    """The sayings that a journal notes."""
     return [one for one in said if isinstance(one, Judged | Seen)]
 
 
 def test_a_copy_that_comes_to_no_end_is_ended_and_the_next_one_begins(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever holds it up, without that the last checkpoint would grow old and nobody would know."""
+    """Whatever blocks the copy: otherwise the last checkpoint would grow old and nobody would notice."""
     said: list[str] = []
     checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
     with monkeypatch.context() as patched:
@@ -547,7 +548,7 @@ def test_an_end_does_not_wait_for_a_copy_that_comes_to_none(
 
 
 def test_a_copy_ends_with_the_process_that_it_is_of(ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it still wrote would replace the checkpoint of the run that goes on."""
+    """If it went on writing, it would replace the checkpoint of the next run."""
     monkeypatch.setattr(Checkpoint, "_write", lambda *_: signal.pause())
     alive, copies = os.pipe()
     process = os.fork()
@@ -561,7 +562,7 @@ def test_a_copy_ends_with_the_process_that_it_is_of(ear: Ear, tmp_path: Path, mo
 
 
 def test_a_checkpoint_that_another_process_keeps_is_refused(ear: Ear, tmp_path: Path) -> None:
-    """Each would take the journal of the other for its own."""
+    """Each process would take the other's journal for its own."""
     made, ends = os.pipe()
     process = os.fork()
     if not process:
@@ -634,7 +635,8 @@ def test_agents_whose_clocks_differ_leave_open_what_they_show(ear: Ear, apart: f
 
 @pytest.mark.parametrize("how", ["label", "above", "mode"])
 def test_a_line_of_which_nothing_else_is_declared_to_obey_goes_on_in_mid_outage(ear: Ear, how: str) -> None:
-    """Its item is called otherwise, or stands elsewhere in the file: what it did before it was read again counts."""
+    """The line's item in the site file has another label or another place: what the line did before the reload counts.
+    With another failback mode it does not."""
     story = Story()
     phone = Handset(story)
     phone.register(0)

@@ -1,4 +1,4 @@
-"""What a package or an operator installs: the unit, its files, the container, the manual page."""
+"""The files that a package or an operator installs: the unit and its files, the container, the manual page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.shared import COMMAND, ROOT
 
 SERVICE = ROOT / "docs" / "service"
 UNIT = SERVICE / "sipaudit.service"
-EXPOSED = 20   # tenths: what `systemd-analyze security` may say at most
+EXPOSED = 20   # tenths: the highest exposure level that `systemd-analyze security` may report
 LIVE = all_commands()["live"]
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: the unit is not examined"
@@ -113,7 +113,7 @@ def test_the_example_of_a_site_file_is_one() -> None:
 
 
 def test_settings_of_the_example_are_refused_as_long_as_nobody_filled_them_in(tmp_path: Path) -> None:
-    """Left as they were, they would accuse phones that are set otherwise."""
+    """If they were accepted, phones with other settings would be accused."""
     text = (SERVICE / "site.yaml").read_text()
     (tmp_path / "site.yaml").write_text(text.replace("    # settings:", "    settings:"))
     with pytest.raises(InputErrors) as caught:
@@ -147,7 +147,7 @@ INSTRUCTIONS = {"FROM", "WORKDIR", "COPY", "RUN", "ENV", "VOLUME", "EXPOSE", "ST
 
 
 def dockerfile() -> dict[str, list[str]]:
-    """What stands behind each instruction, continued lines joined."""
+    """The arguments of each instruction, continued lines joined."""
     text = re.sub(r"^#.*\n", "", (SERVICE / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
@@ -218,7 +218,7 @@ def test_an_option_with_everything_that_roff_acts_upon_is_printed_as_it_is() -> 
 
 
 def test_nothing_that_is_made_before_privileges_are_dropped_has_a_thread() -> None:
-    """Capabilities are each thread's own: one that began as root would stay it."""
+    """Capabilities belong to a thread: one that was started as root would keep them."""
     before = threading.active_count()
     notifier = Notifier(["json://127.0.0.1:1"], UTC)
     scrape = Scrape("127.0.0.1:0", Metrics())

@@ -1,4 +1,4 @@
-"""Incidents that are over are told as before, and cost nothing any more."""
+"""Incidents that are over are reported unchanged, and cost no more work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEADY = ("lines_moved", "registrations_lost", "calls_lost", "calls_failed")
 
 
 def two_outages() -> Story:
-    """P is silent twice, a quarter of an hour apart; calls are lost, and one phone comes back too soon each time."""
+    """P is silent twice, a quarter of an hour apart; calls are lost, and each time one phone returns too soon."""
     story = Story()
     phones = handsets(story, range(10, 16))
     for phone in phones:
@@ -47,13 +47,13 @@ def test_what_is_told_of_incidents_that_are_over_is_what_would_be_worked_out_ane
 
 
 def _outline(told: list[Any]) -> list[Any]:
-    """All but how long phones took, which the state of the lines tells only for a while."""
+    """All but the durations per phone, which the state of the lines gives only for a while."""
     return [(one.id, one.kind, one.server, one.state, one.start, one.end, one.lines, one.phones, one.timeline,
              one.evidence, [one.metrics[name] for name in STEADY]) for one in told]
 
 
 def test_incidents_that_are_over_cost_nothing(ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither their lines nor anybody else's are gone through again."""
+    """No turn walks through their lines, or any others, again."""
     ear.hears(two_outages(), until=1700)
     ear.turn(1700)
     assert incidents(ear.said).count("server-outage closed") >= 2
@@ -71,7 +71,7 @@ def test_incidents_that_are_over_cost_nothing(ear: Ear, monkeypatch: pytest.Monk
 
 
 def test_a_call_that_turns_out_to_live_on_is_lost_no_longer(ear: Ear) -> None:
-    """The outage is over when its far end is heard again."""
+    """The call's far end is heard again only after the outage is over."""
     story = Story()
     phones = handsets(story, range(10, 13))
     for phone in phones:

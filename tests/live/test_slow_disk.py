@@ -1,4 +1,4 @@
-"""A disk that hangs: nothing that a loop calls waits for it, and what was said is written when it answers again."""
+"""A disk hangs: nothing that the loop calls waits for it, and what was said is written when it answers again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from tests.live.disk import SOON, Disk, listening_at, words
 from tests.live.ear import Ear
 from tests.live.stories import returned_early
 
-LONG = 20.0   # seconds, after which a call counts as one that waits for the disk
+LONG = 20.0   # seconds after which a call counts as waiting for the disk
 
 
 @contextmanager
 def hanging(disk: Disk) -> Iterator[Event]:
-    """It hangs meanwhile; what is given is set where that took so long that somebody must have waited for it."""
+    """The disk hangs meanwhile. The event is set, and the disk released, if the block took so long (LONG) that it must
+    have waited for the disk."""
     over, waited = Event(), Event()
 
     def rescue() -> None:
@@ -41,7 +42,7 @@ def hanging(disk: Disk) -> Iterator[Event]:
     finally:
         over.set()
         rescuer.join()
-        with suppress(OSError):   # it answers already
+        with suppress(OSError):   # if it answers already
             disk.answers()
 
 
@@ -105,7 +106,7 @@ def test_an_end_does_not_wait_for_it(disk: Disk, caplog: pytest.LogCaptureFixtur
 def test_an_end_does_not_wait_for_a_store_on_it(
     disk: Disk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor for the spool beside it."""
+    """Nor does it wait for the spool."""
     monkeypatch.setattr(sinks, "PATIENCE", 0.5)
     store = sinks.open_sink(f"sqlite:///{disk.place}/store.db", disk.place / "spool")
     with hanging(disk) as waited:

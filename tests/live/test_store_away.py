@@ -1,4 +1,4 @@
-"""The store of a probe at a mirror port goes, and comes back: a few seconds of what `python -m bench.away` measures for
+"""The store of a probe at a mirror port goes away and comes back: a few seconds of what `python -m bench.away` does for
 more than a minute."""
 
 from __future__ import annotations

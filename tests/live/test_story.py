@@ -1,4 +1,4 @@
-"""A real outage, replayed by its own clock, as the console, the notifications and the metrics tell it."""
+"""A real outage, replayed by its own clock, as the console, the notifications and the metrics report it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from sipaudit.sip.datagram import Item
 from tests.shared import ROOT
 
 SAMPLE = ROOT / "samples" / "first-outage"
-AFTERWARDS = 200.0   # seconds that are waited after the last packet
-DURING = 401.0       # seconds after the first packet: the outage is 80 s old
+AFTERWARDS = 200.0   # seconds that the replay goes on after the last packet
+DURING = 401.0       # seconds after the first packet, when the outage is 80 s old
 
 
 class Recording:
-    """A source that gives the packets of a capture as their time comes."""
+    """A source that gives each packet of a capture when the clock reaches its time."""
 
     capture, blind, away, by_our_clock, taps = 0, 0.0, False, True, 1
 
@@ -64,12 +64,12 @@ class Recording:
         return True
 
     def close(self) -> None:
-        """Nothing is open."""
+        """There is nothing to close."""
 
 
 @dataclass
 class Told:
-    """What came of it; `seen` is the view in mid-outage, `learnt` that of a run that goes on from there."""
+    """The results; `seen` is the view in mid-outage, `learnt` the view of a run that goes on from there."""
 
     lines: list[str]
     notices: list[Notice]
@@ -102,7 +102,7 @@ def told() -> Told:
 
 def replayed(probe: Probe, teller: Teller, source: Recording, sinks: Sequence[Sink], takers: Sequence[Notices | View]
              ) -> Iterator[float]:
-    """Second after second; everything said in it has been taken."""
+    """Turn once a second, and give the time after the sinks and takers have taken what was said."""
     while source.now < source.items[-1].time + AFTERWARDS:
         probe.read(source.now)
         probe.pass_time(source.now, drained=True)

@@ -1,4 +1,4 @@
-"""What a service manager hears on its socket."""
+"""What a service manager receives on its notification socket."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_watchdog_is_fed_three_times_in_its_time(manager: Manager, environ: 
         systemd.turn(said.NOW)
         while not manager.hears_nothing():
             fed += 1
-    assert fed == 6 + 6   # WATCHDOG=1 and STATUS, each every ten seconds
+    assert fed == 6 + 6   # WATCHDOG=1 and STATUS, each once in ten seconds
 
 
 def test_children_do_not_speak_for_the_service(manager: Manager, environ: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What a probe says of itself."""
+"""What a probe reports about itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stories import R2, Handset, P, S, Story, site
 
 
 class Kept:
-    """A sink that keeps what is said."""
+    """A sink that stores the sayings."""
 
     def __init__(self, said: list[Saying]) -> None:
         self.take = said.append
@@ -34,7 +34,7 @@ class Kept:
 
 
 def test_the_rate_after_a_restart_is_that_of_what_was_heard_since(tmp_path: Path) -> None:
-    """What a run before this one counted stands in the counters, and none of it came in the last ten seconds."""
+    """The counters include what the previous run counted, none of which came in the last ten seconds."""
     ear, story = Ear(tmp_path, site(R2, P, S)), Story()
     phone = Handset(story)
     phone.register(0)
@@ -52,7 +52,7 @@ def test_the_rate_after_a_restart_is_that_of_what_was_heard_since(tmp_path: Path
 
 
 def test_the_time_of_saying_has_six_decimals(tmp_path: Path) -> None:
-    """Of a port that was silent it is the clock's, and a clock has more."""
+    """On a silent port it is the time of the clock, which has more decimals."""
     ear, story = Ear(tmp_path, site(R2, P, S)), Story()
     Handset(story).register(0.000_000_4)
     ear.hears(story)
@@ -79,7 +79,7 @@ def test_how_it_is_can_be_told_when_nothing_can_be_opened(tmp_path: Path) -> Non
 
 
 def test_it_takes_the_descriptors_that_it_may_have() -> None:
-    """A process of its own: it cannot be undone."""
+    """Done in a separate process, since raising the limit cannot be undone."""
     asks = ("import resource; from sipaudit.live.descriptors import take_enough; "
             "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 512)); take_enough(); "
             "print(*resource.getrlimit(resource.RLIMIT_NOFILE))")
