@@ -307,7 +307,7 @@ def test_what_comes_behind_a_line_that_breaks_off_is_read(ear: Ear, tmp_path: Pa
 def test_a_journal_keeps_its_bound_while_no_checkpoint_comes_about(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int,
 ) -> None:
-    """It does so over several processes. Beyond the bound, `Seen` sayings are noted no more; `Judged` ones still are."""
+    """It does so over several processes. Beyond the bound `Seen` sayings are noted no more; `Judged` ones still are."""
     returned_early(ear)
     monkeypatch.setattr("sipaudit.live.journal.BOUND", 2_000)
     for _ in range(3):
