@@ -16,10 +16,10 @@ __all__ = ["sipaudit_command"]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests; a test that stops it starts it again."""
+    """One PostgreSQL server for all tests; a test that stops it starts it again."""
     if reason := missing():
         pytest.skip(reason)
-    folder = Path(tempfile.mkdtemp(prefix="sipaudit-postgres-"))   # the folders of pytest are closed to its user
+    folder = Path(tempfile.mkdtemp(prefix="sipaudit-postgres-"))   # the server's user may not enter pytest's folders
     server = Postgres(folder)
     try:
         yield server
@@ -31,7 +31,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that is not there yet, of either kind."""
+    """The URL of a store that does not exist yet, of either kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
     server: Postgres = request.getfixturevalue("postgres")

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: in a temporary folder, on loopback, stopped and started as they like."""
+"""A PostgreSQL server for the tests: in a temporary folder, on loopback; tests may stop and start it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=o
 
 
 def missing() -> str | None:
-    """Why there can be none here, None when there can."""
+    """The reason why no server can run here; None if one can."""
     if not BINARIES:
         return "PostgreSQL (Debian package postgresql) is not installed"
     if os.geteuid() != 0:
@@ -29,8 +29,8 @@ def missing() -> str | None:
 
 
 class Postgres:
-    """A server with an empty database for whoever asks; its only user has no password. `inside` are the words with
-    which commands are run in the namespace that it is to live in."""
+    """A server that makes empty databases; its only user has no password. `inside` is the command prefix that runs
+    commands in the server's namespace."""
 
     def __init__(self, folder: Path, inside: Sequence[str] = ()) -> None:
         self._inside = inside
@@ -49,7 +49,7 @@ class Postgres:
         self._run(f"{self._bin}/pg_ctl -D {self._data} -l {self._data}/log -o '-p {self.port} {SETTINGS}' -w start")
 
     def stop(self) -> None:
-        """At once, as when its machine dies."""
+        """Stop it at once, as when its machine dies."""
         self._run(f"{self._bin}/pg_ctl -D {self._data} -m immediate -w stop")
 
     def database(self) -> str:

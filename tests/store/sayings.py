@@ -1,4 +1,4 @@
-"""Things a probe says, and the store asked what it knows of them."""
+"""Sayings of a probe, and the report that a store gives of them."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def health(after: float, **more: Any) -> HealthSaid:
 
 
 def known(url: str, start: float | None = None, end: float | None = None) -> Report:
-    """The report of a period, in seconds after START."""
+    """The report of a period, whose ends are in seconds after START."""
     first, last = (None if after is None else f"@{START + after}" for after in (start, end))
     return storing.read(url, storing.period(first, last, UTC))
 
 
 def eventually(is_so: Callable[[], bool], within: float = 15.0) -> None:
-    """Waits until it is."""
+    """Wait until it is true; fail after `within` seconds."""
     patience = time.monotonic() + within
     while not is_so():
         assert time.monotonic() < patience, "that never came"

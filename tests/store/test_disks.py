@@ -1,4 +1,4 @@
-"""A store on a disk that is full, or that nobody may write: real ones."""
+"""A store on a real file system that is full or read-only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAPTURE, SITE = str(SAMPLE / "capture.pcap"), str(SAMPLE / "site.yaml")
 
 
 class Disk:
-    """A file system of some kB, mounted at `place`."""
+    """A small file system (1 MB), mounted at `place`."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -34,7 +34,7 @@ class Disk:
         subprocess.run(command, check=True, capture_output=True)
 
     def has_room_for(self, size: int) -> None:
-        """No more than so many kB."""
+        """Fill the disk until only `size` kB are free."""
         (self.place / "filler").write_bytes(b"")
         with suppress(OSError), (self.place / "filler").open("wb", buffering=0) as filler:
             while filler.write(bytes(4096)):
@@ -60,7 +60,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 @pytest.fixture
 def kept(sipaudit_command: Command, tmp_path: Path) -> Path:
-    """A store with a report in it, closed."""
+    """A closed store that holds a report."""
     store = tmp_path / "kept.db"
     assert sipaudit_command("analyze", CAPTURE, "--site", SITE, "--store", f"sqlite:///{store}").code == 0
     return store
@@ -77,7 +77,7 @@ def test_a_store_is_read_where_nothing_can_be_written(sipaudit_command: Command,
 
 def test_what_a_writer_left_beside_a_store_that_cannot_be_written_is_asked_for(
         sipaudit_command: Command, disk: Disk, kept: Path) -> None:
-    """Its last words are in there."""
+    """The last writes are in the -wal file, so the store must not be read without it."""
     copy(kept, disk.store)
     (disk.place / "store.db-wal").write_bytes(b"something")
     disk.mount("-o", "remount,ro")
@@ -94,7 +94,7 @@ def test_a_store_that_cannot_be_written_is_refused_before_anything_is_read(
     disk.mount("-o", "remount,ro")
     refused = sipaudit_command("analyze", CAPTURE, "--store", disk.url)
     live = subprocess.run([*COMMAND, "live", "--follow", kept.parent, "--store",
-                           disk.url], capture_output=True, text=True, check=False)   # it gives up its rights
+                           disk.url], capture_output=True, text=True, check=False)   # it drops privileges
     assert (refused.code, refused.out, live.returncode, live.stdout) == (2, "", 2, "")
     assert refused.err == live.stderr
     assert f"{disk.url}: cannot be opened: Read-only file system (name a store that you may write" in refused.err
@@ -103,7 +103,7 @@ def test_a_store_that_cannot_be_written_is_refused_before_anything_is_read(
 @pytest.mark.parametrize("room", [0, 4, 60, 400])
 def test_of_a_store_that_could_not_be_made_nothing_stays(
         room: int, sipaudit_command: Command, disk: Disk) -> None:
-    """With 400 kB SQLite says that all went well, and has half of it in a file beside the store."""
+    """With 400 kB SQLite reports success, but half of the data is in a file beside the store."""
     disk.has_room_for(room)
     failed = sipaudit_command("analyze", CAPTURE, "--store", disk.url)
     assert (failed.code, failed.out) == (1, "")

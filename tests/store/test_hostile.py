@@ -1,4 +1,4 @@
-"""Whatever stands in a SIP message or on a command line goes into both databases, and comes out again."""
+"""Any text of a SIP message or a command line can be stored in both databases, and is read back unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def sayings(one: str, other: str) -> list[Saying]:
-    """Both texts wherever text may stand."""
+    """Sayings with both texts in every text field."""
     return [
         finding(1, line=one, observed=other, phone=one, server=other, rule=one, suppressed=other, incident=other,
                 facts={one: other}, evidence=[Place(one, 1, other, one)], also=[other]),

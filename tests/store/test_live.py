@@ -1,4 +1,4 @@
-"""What a probe says while it listens is in the store what `analyze` says of a recording."""
+"""The store of a live probe gives the same report as `analyze` of a recording."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DECLARED = site({**R2, **MINUTE})
 
 
 def outage() -> Story:
-    """Three phones leave the first server; one of them goes back too early."""
+    """Three phones leave the first server; one of them returns too early."""
     story = Story()
     phones = [Handset(story, user=f"10{number}", place=(f"10.1.0.{number}", 5060)) for number in (11, 12, 13)]
     for number, phone in enumerate(phones):
@@ -57,7 +57,7 @@ def test_a_live_run_is_told_by_its_store_as_by_a_recording(store_url: str, tmp_p
 
 @pytest.mark.parametrize("again", [False, True], ids=["long after a checkpoint", "right after a checkpoint"])
 def test_what_a_killed_probe_said_last_is_in_the_store_of_the_next(store_url: str, tmp_path: Path, again: bool) -> None:
-    """It was killed in mid-outage, and its store had written nothing since the checkpoint before."""
+    """The probe was killed in mid-outage, and nothing had been written to the store since the previous checkpoint."""
     story, ear = outage(), Ear(tmp_path, DECLARED)
     ear.hears(story, until=100)
     checkpoint = ear.keeps(tmp_path)

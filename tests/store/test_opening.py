@@ -1,4 +1,4 @@
-"""A store is made, brought up from every earlier form, and refused with what to do about it."""
+"""A store is created, migrated from every earlier form, or refused with what to do about it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_store_of_the_first_form_is_brought_up_with_what_it_holds(store_url: s
         connection.execute(text(f"INSERT INTO findings (run, key, said, written, rule, body) VALUES {row}"), {
             "key": "f-000001", "body": _body(1)})
     engine.dispose()
-    assert [one.id for one in known(store_url).findings] == ["f-000001"]     # reading is enough
+    assert [one.id for one in known(store_url).findings] == ["f-000001"]     # opening it for reading upgrades it
     sink = StoreSink(open_for_writing(store_url), tmp_path, identity="old")
     sink.take(finding(2))
     sink.take(line())
@@ -94,7 +94,7 @@ def test_what_is_no_store_is_not_made_one_by_reading(sipaudit_command: Command, 
     shown = sipaudit_command("report", store_url)
     assert (shown.code, shown.out) == (2, "")
     if store_url.startswith("sqlite"):
-        assert "already exists" in refusal(store_url)                            # nor by writing
+        assert "already exists" in refusal(store_url)                            # nor is it made one by writing
         with sqlite3.connect(tmp_path / "store.db") as theirs:
             assert [name for name, in theirs.execute("SELECT name FROM sqlite_master")] == ["lines"]
 
@@ -110,7 +110,8 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"\xe0\x80text", b"\x96" * 64])
 def test_a_store_that_something_has_written_into_is_no_fault_of_ours(tmp_path: Path, damage: bytes) -> None:
-    """Wherever it was: SQLite quotes what it finds, or stops at it, and a row may still be read."""
+    """Wherever the damage is, it is at most an input error: SQLite quotes the damaged bytes or stops at them, and rows
+    may still be readable."""
     file = tmp_path / "store.db"
     store = open_for_writing(f"sqlite:///{file}")
     store.close()
@@ -174,7 +175,7 @@ def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_the_first_release_wrote_is_read_for_ever(tmp_path: Path) -> None:
-    """A row holds a value as JSON: who adds a field to a value gives it a default, or writes a migration."""
+    """Rows hold values as JSON: a new field of a value needs a default or a migration."""
     with sqlite3.connect(tmp_path / "store.db") as old:
         old.executescript((Path(__file__).parent / "form_0002.sql").read_text())
     url = f"sqlite:///{tmp_path / 'store.db'}"

@@ -1,4 +1,4 @@
-"""What was analysed is kept once, and shown again as it was; a period of a store is a report."""
+"""An analysis is stored once and shown again unchanged; a period of a store is a report."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_store_is_rendered_as_analyze_rendered_it(sipaudit_command: Command, t
     url = f"sqlite:///{tmp_path / 'store.db'}"
     first = sipaudit_command(*ANALYSE, "--format", form, "--store", url)
     again = sipaudit_command("report", url, "--format", form)
-    commands = "\nWhat next\n"   # of the captures, which a store has no need of
+    commands = "\nWhat next\n"   # its commands name captures, which a store does not need
     assert (again.code, again.out.partition(commands)[0]) == (0, first.out.partition(commands)[0])
 
 
@@ -107,7 +107,7 @@ def test_o_writes_the_files_of_a_store(sipaudit_command: Command, tmp_path: Path
 def test_a_capture_that_was_analysed_again_is_there_once(store_url: str) -> None:
     report = sample()
     kept(store_url, report)
-    kept(store_url, replace(report, findings=report.findings[:1]))     # of what was found before nothing is left
+    kept(store_url, replace(report, findings=report.findings[:1]))     # the findings of the first analysis are replaced
     assert known(store_url).findings == report.findings[:1]
     together = sample(SAMPLE.parent / "tcp" / "report.json")
     kept(store_url, replace(together, captures=[*together.captures, *report.captures]))
@@ -122,7 +122,7 @@ def test_a_period_of_a_store_is_what_analyze_reports_of_it(sipaudit_command: Com
     assert between is not None
 
     def told(option: str, *command: str) -> tuple[list[object], list[object], list[object]]:
-        """Findings but for what names them, moves and tries, incidents."""
+        """Findings without their ids; moves and tries by line; ids of incidents."""
         shown = json.loads(sipaudit_command(*command, option, f"@{between + 1}", "--format", "json").out)
         assert len(shown["findings"]) == 1
         return ([one | {"id": None, "incident": None} for one in shown["findings"]],
@@ -171,7 +171,7 @@ def test_several_probes_share_a_store(store_url: str, tmp_path: Path) -> None:
 
 
 def test_a_probe_that_has_written_nothing_is_named_with_those_that_have(store_url: str, tmp_path: Path) -> None:
-    """A misspelt name would look like a probe that found nothing."""
+    """Otherwise a misspelt name would look like a probe that found nothing."""
     for name in ("north", "so%00uth"):
         with probe(f"{store_url}?probe={name}", tmp_path / name[:2]) as sink:
             sink.take(finding(1))
@@ -230,7 +230,7 @@ def test_the_counts_of_an_analysis_are_told_with_any_part_of_it(store_url: str) 
 
 
 def test_a_run_reaches_from_the_first_to_the_last_thing_it_said(store_url: str, tmp_path: Path) -> None:
-    for number, after in ((1, 5e5), (2, 9e5), (3, 1e5)):    # a spool may bring what is older last
+    for number, after in ((1, 5e5), (2, 9e5), (3, 1e5)):    # a spool may deliver older sayings last
         with probe(store_url, tmp_path, "one") as sink:
             sink.take(finding(number, after=after))
     for number, after in ((1, 5e5), (2, 9e5), (3, 1e5)):

@@ -1,4 +1,4 @@
-"""What a probe says reaches its store: in order, once, and late rather than never."""
+"""The sayings of a probe reach its store: in order, once, and late rather than never."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def probe(url: str, spool: Path, **options: Any) -> Iterator[StoreSink]:
 
 @contextmanager
 def occupied(url: str) -> Iterator[sqlite3.Connection]:
-    """Somebody else writes into the SQLite store, and does not come to an end."""
+    """Another process holds an open write transaction on the SQLite store."""
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     yield other
@@ -65,7 +65,7 @@ def occupied(url: str) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A store whose writers wait 0.05 s for each other."""
+    """A SQLite store whose writers wait 0.05 s for the lock."""
     monkeypatch.setattr("sipaudit.store.opening.PATIENCE", 0.05)
     return f"sqlite:///{tmp_path / 'store.db'}"
 
@@ -81,7 +81,7 @@ def test_what_is_said_again_replaces_what_was_said(store_url: str, spool: Path) 
             sink.take(incident(1, end=float(times)))
             sink.take(registration(0, 3600.0 * times, refreshes=times))
             sink.take(line(last=float(times)))
-            time.sleep(0.01)    # some of it in one batch, some in others
+            time.sleep(0.01)    # so that the sayings fall into several batches
     shown = known(store_url)
     assert [one.observed for one in shown.findings] == ["7 times"]
     assert [(one.state, one.end) for one in shown.incidents] == [("closed", START + 7)]
@@ -90,7 +90,7 @@ def test_what_is_said_again_replaces_what_was_said(store_url: str, spool: Path) 
 
 def test_what_is_withdrawn_is_told_no_more_unless_it_is_said_again(store_url: str, spool: Path) -> None:
     with probe(store_url, spool) as sink:
-        for together in (True, False):     # in one batch, and in batches of their own
+        for together in (True, False):     # in one batch, and each in its own
             first = 1 if together else 3
             for saying in (finding(first), finding(first + 1), incident(first),
                            Withdrawn(START, f"f-{first:06d}", "late"), Withdrawn(START, f"i-{first:04d}", "late"),
@@ -101,13 +101,14 @@ def test_what_is_withdrawn_is_told_no_more_unless_it_is_said_again(store_url: st
     assert ids(store_url) == ["f-000002", "f-000004"]
     assert known(store_url).incidents == []
     store = open_for_writing(store_url)
-    with store.engine.connect() as connection:     # the row stays, with the reason
+    with store.engine.connect() as connection:     # the row stays, with the reason of the withdrawal
         assert connection.execute(text("SELECT DISTINCT withdrawn FROM incidents")).scalars().all() == ["late"]
     store.close()
 
 
 def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool: Path, tmp_path: Path) -> None:
-    """Every saying arrives, and in order: each is said again with the number of its turn, and the last one counts."""
+    """Every saying arrives, in order: 100 findings are said again with the number of each turn, and the last one
+    counts."""
     url = postgres.database()
     sink = sink_of(url, spool, rows=50)
     said = 0
@@ -133,7 +134,7 @@ def test_postgresql_dies_in_mid_stream_and_comes_back(postgres: Postgres, spool:
 
 
 def test_a_run_that_goes_on_begins_without_its_store(postgres: Postgres, tmp_path: Path) -> None:
-    """Who is restarted in mid-outage must see it, though the server of the store is out as well."""
+    """A probe that is restarted in mid-outage must watch it even if the server of the store is out as well."""
     url, state = postgres.database(), str(tmp_path / "state")
     postgres.stop()
     try:
@@ -164,7 +165,7 @@ def test_a_run_that_goes_on_begins_beside_a_file_that_somebody_holds(sqlite_url:
 
 
 def told(url: str, *statements: str) -> None:
-    """Somebody who looks after the server does this to the database of a URL."""
+    """Run statements on the database of a URL, as an administrator would."""
     server, name = url.rsplit("/", 1)
     engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -174,7 +175,7 @@ def told(url: str, *statements: str) -> None:
 
 
 def test_a_session_that_stays_read_only_is_not_kept(postgres: Postgres, spool: Path) -> None:
-    """As one with a server that is not the first any more, behind a proxy."""
+    """Such as a session, through a proxy, with a server that is not the primary any more."""
     url = postgres.database()
     with probe(url, spool) as sink:
         sink.take(finding(1))
@@ -183,7 +184,7 @@ def test_a_session_that_stays_read_only_is_not_kept(postgres: Postgres, spool: P
              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         sink.take(finding(2))
         eventually(lambda: sink.standing().away_since is not None)
-        time.sleep(0.5)     # it has tried again meanwhile, by a session that is read-only
+        time.sleep(0.5)     # meanwhile it has tried again with a read-only session
         told(url, "ALTER DATABASE {name} RESET default_transaction_read_only")
         eventually(lambda: sink.standing().away_since is None and sink.standing().written == 2)
     assert ids(url) == ["f-000001", "f-000002"]
@@ -371,7 +372,7 @@ def test_a_spool_that_cannot_be_made_is_refused(sqlite_url: str, tmp_path: Path)
 
 @contextmanager
 def full_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Neither the store nor the spool beside it takes anything meanwhile."""
+    """Meanwhile neither the store nor the spool beside it can be written."""
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -383,7 +384,7 @@ def full_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_what_a_disk_that_is_full_as_well_does_not_take_waits_in_memory(
     sqlite_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Store and spool are on the same disk where a service has its state directory."""
+    """The state directory of a service has store and spool on the same disk."""
     with probe(sqlite_url, spool, rows=2) as sink:
         with full_disk(sqlite_url, monkeypatch):
             for number in (1, 2, 3):
@@ -439,10 +440,10 @@ def test_a_saying_that_the_database_refuses_is_lost_alone(
 
 @contextmanager
 def unanswered(url: str, spool: Path, patched: pytest.MonkeyPatch) -> Iterator[StoreSink]:
-    """A sink with one saying in hand, that waits for a store which does not answer meanwhile."""
+    """A sink that waits with one saying for a store which does not answer meanwhile."""
     patched.setattr("sipaudit.store.opening.PATIENCE", 60.0)
     sink = sink_of(url, spool, identity="one", rows=1)
-    with occupied(url), patched.context() as impatient:     # who comes after waits as long as a busy machine needs
+    with occupied(url), patched.context() as impatient:     # the next sink waits as long as a busy machine needs
         impatient.setattr(sinks, "PATIENCE", 0.2)
         sink.take(finding(1))
         eventually(lambda: sink._reach.asked is not None)
@@ -474,7 +475,7 @@ def test_a_store_that_does_not_answer_holds_nobody_up(
 ) -> None:
     with unanswered(sqlite_url, spool, monkeypatch) as sink:
         sink.take(finding(2))
-        assert sink.standing().waiting == 2     # it was taken, and the store has not answered yet
+        assert sink.standing().waiting == 2     # accepted, but the store has not answered yet
         sink.close()
         assert sink.standing().spooled == 2
     assert ids(sqlite_url) == ["f-000001", "f-000002"]
@@ -490,7 +491,7 @@ def test_what_waits_behind_a_store_that_hangs_goes_to_disk(
 
         sink.take(finding(2))
         sink.turn(0.0)
-        assert sink.standing().spooled == 0     # it may still answer
+        assert sink.standing().spooled == 0     # the store may still answer
         monkeypatch.setattr(sinks, "HANGS", 0.0)
         sink.turn(0.0)
         eventually(lambda: sink.standing().spooled == 2 and sink.standing().waiting == 0)
@@ -518,7 +519,7 @@ def test_the_log_says_when_the_store_goes_and_comes(
 @pytest.mark.parametrize("moved", [True, False])
 def test_a_store_that_is_moved_or_removed_under_a_run_is_made_anew(
         sqlite_url: str, spool: Path, tmp_path: Path, moved: bool, caplog: pytest.LogCaptureFixture) -> None:
-    """What was moved is whole, without what SQLite had beside it."""
+    """A moved store is complete without the files that SQLite had beside it."""
     store, old = tmp_path / "store.db", tmp_path / "old" / "old.db"
     old.parent.mkdir()
     with probe(sqlite_url, spool) as sink:
@@ -573,7 +574,7 @@ def test_where_the_directory_of_a_store_is_gone_what_is_said_waits(sqlite_url: s
 def test_a_clock_that_is_years_ahead_costs_nothing_that_is_kept_until_it_is_mended(
     store_url: str, spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As that of a machine whose battery is empty."""
+    """The clock of a machine may be so after its battery ran out."""
     with probe(store_url, spool, identity="run") as sink:
         sink.take(finding(1))
     right = time.time
@@ -618,15 +619,15 @@ def test_what_is_old_goes_table_by_table_and_only_of_this_probe(
         assert left("findings") == [("north", 31), ("south", 30)]
     with probe(f"{store_url}?probe=north&keep_findings=39", spool, identity="north"):
         eventually(lambda: left("findings") == [("north", 1), ("south", 30)])
-    assert left("lines") == [("north", 1), ("south", 1)]       # said once, and the run goes on
+    assert left("lines") == [("north", 1), ("south", 1)]       # kept: a line is said once, and its run goes on
     with store.engine.begin() as connection:
         for table in ("findings", "runs"):
             connection.execute(text(f"UPDATE {table} SET written = written - 1000 * 86400"))
-    monkeypatch.setattr("sipaudit.store.reach.PRUNED_EVERY", 0.1)   # it is the second look that tells what is old
+    monkeypatch.setattr("sipaudit.store.reach.PRUNED_EVERY", 0.1)   # only the second check deletes what is old
     with probe(f"{store_url}?probe=south", spool) as sink:
         sink.take(finding(1))
         eventually(lambda: left("lines") == [("north", 1)])
-        eventually(lambda: runs() == [("north", 1), ("south", 1)])     # of what is gone, the run goes too
+        eventually(lambda: runs() == [("north", 1), ("south", 1)])     # a run without rows is deleted too
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""What waits on disk for a store that is away."""
+"""Sayings that wait on disk for a store that is away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RUN = RunOf("one", "a", "live", "sipaudit")
 
 
 def waiting(spool: Spool) -> list[str]:
-    """The ids of all that waits, taken out."""
+    """Take all waiting findings out of the spool; return their ids."""
     found = []
     while (oldest := spool.oldest()) is not None:
         found += [saying.finding.id for saying in oldest[1] if isinstance(saying, FindingSaid)]
@@ -28,7 +28,7 @@ def waiting(spool: Spool) -> list[str]:
 
 
 class Disk:
-    """Has room for files of so many bytes."""
+    """A disk with room for files of up to `room` bytes."""
 
     room = 1 << 30
 
@@ -55,13 +55,13 @@ def test_a_disk_that_is_full_for_weeks_gets_no_file_a_second(tmp_path: Path, dis
     assert len(list(tmp_path.glob("*.jsonl"))) == 1
     disk.room = Disk.room
     spool.append([finding(3)])
-    found = waiting(spool)   # what the disk says it did not take may be there all the same
+    found = waiting(spool)   # rows whose write failed may be on the disk all the same
     assert (found[0], found[-1]) == ("f-000001", "f-000003")
     spool.close()
 
 
 def test_what_the_bound_costs_while_it_is_read_takes_nothing_else_along(tmp_path: Path) -> None:
-    """The store hangs with the oldest file, and what waits behind it goes to disk, beyond the bound."""
+    """The store hangs with the oldest file, and the sayings behind it are spooled beyond the bound."""
     spool = Spool(tmp_path, RUN, bound=4_000)
     spool.append([finding(1)])
     found = spool.oldest()
@@ -72,7 +72,7 @@ def test_what_the_bound_costs_while_it_is_read_takes_nothing_else_along(tmp_path
         number += 1
     dropped = spool.dropped
     list(found[1])
-    spool.remove()      # the store has taken it after all
+    spool.remove()      # the store has written it after all
     assert waiting(spool) == [f"f-{one:06d}" for one in range(1 + dropped, number)]
     spool.close()
 
