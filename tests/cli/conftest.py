@@ -1,4 +1,4 @@
-"""A pipeline and renderers that do what the test says, so that these tests are about the command line alone."""
+"""Fakes of the pipeline and renderers, so that these tests are about the command line alone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def report(*findings: Finding) -> Report:
 
 @dataclass
 class Fake:
-    """What the pipeline was asked, and what it answers: a value, or a function that raises."""
+    """Records what the pipeline was asked, and answers with a value, or by calling a function (which may raise)."""
 
     answer: Any = field(default_factory=report)
     job: Any = None
@@ -52,7 +52,7 @@ def _replace(monkeypatch: pytest.MonkeyPatch, package: ModuleType, name: str, **
 
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """The pipeline's functions, all the same fake; renderers that print what they were given."""
+    """One fake for all functions of the pipeline, and renderers that print what they were given."""
     fake = Fake()
     _replace(monkeypatch, sipaudit, "pipeline", Job=Job, Output=Output, analyze=fake, phones=fake, ladder=fake,
              events=fake, inspect=lambda capture, frames, **asked: fake(capture, frames=frames, **asked))
@@ -83,13 +83,13 @@ class Command(Protocol):
 
 @pytest.fixture(autouse=True)
 def as_wide_as_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who runs the tests, on a narrow terminal or in processes side by side, may have said how wide it is."""
+    """Unset COLUMNS, which a narrow terminal or a parallel test run may have set."""
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture
 def sipaudit_command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Command:
-    """Runs the command line in this process and gives exit code, stdout and stderr."""
+    """Run the command line in this process; return exit code, stdout and stderr."""
 
     def run(*arguments: str) -> Result:
         monkeypatch.setattr(sys, "argv", ["sipaudit", *arguments])

@@ -1,4 +1,4 @@
-"""Folders into which the user may not look: every path in one is refused, and none of them ends a run that goes on."""
+"""Folders that the user may not enter: every path in one is refused, but none ends a live run that already listens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNUSABLE = 2
 
 
 class User(TypedDict, total=False):
-    """Who runs the program; nobody named, who runs the tests."""
+    """The user who runs the program; if empty, the user who runs the tests."""
 
     user: int
     group: int
@@ -33,7 +33,7 @@ NOBODY: User = {"user": 65_534, "group": 65_534, "extra_groups": []} if os.geteu
 
 @pytest.fixture(scope="module")
 def runs_as_nobody() -> bool:
-    """Not where Python, or this project, lies below a folder that only root may enter, as what pyenv makes for root."""
+    """False if Python or this project lies in a folder that only root may enter, such as root's pyenv."""
     try:
         subprocess.run([*COMMAND, "--version"], cwd="/", capture_output=True, check=True, **NOBODY)
     except (PermissionError, subprocess.CalledProcessError):
@@ -43,10 +43,10 @@ def runs_as_nobody() -> bool:
 
 @pytest.fixture
 def place(runs_as_nobody: bool) -> Iterator[Path]:
-    """`closed` is a folder that is closed to NOBODY; what it holds is there."""
+    """A folder with a subfolder `closed`, which NOBODY may not enter; the files in it do exist."""
     if not runs_as_nobody:
         pytest.skip("another user may not run this Python")
-    folder = Path(tempfile.mkdtemp(prefix="sipaudit-"))   # the folders of pytest are closed as a whole
+    folder = Path(tempfile.mkdtemp(prefix="sipaudit-"))   # only the owner may enter pytest's folders
     folder.chmod(0o755)
     (folder / "closed").mkdir()
     for name in ("capture.pcap", "site.yaml"):
@@ -80,7 +80,7 @@ def test_what_lies_in_a_closed_folder_is_refused(place: Path, words: str) -> Non
     "analyze capture.pcap --config closed", "config check closed", "config show closed",
 ])
 def test_a_closed_folder_itself_is_called_closed(place: Path, words: str) -> None:
-    """Also below a folder of rules: what lies in it, an override perhaps, would be left out in silence."""
+    """This holds for a subfolder of rules too: its files, perhaps an override, would otherwise be left out silently."""
     refused = subprocess.run([*COMMAND, *words.split()], cwd=place, capture_output=True, text=True, check=False,
                              **NOBODY)
     assert (refused.returncode, refused.stdout) == (UNUSABLE, "")
@@ -90,7 +90,7 @@ def test_a_closed_folder_itself_is_called_closed(place: Path, words: str) -> Non
 
 @pytest.mark.parametrize(("words", "what"), [
     ("report shut", ""), ("analyze capture.pcap --tls-keylog shut", " the TLS key log"),
-    ("analyze capture.pcap --redact --redact-key shut", " the key"),   # a new one would not be that of earlier files
+    ("analyze capture.pcap --redact --redact-key shut", " the key"),   # a new key would not fit files redacted earlier
 ])
 def test_of_what_is_closed_no_other_is_to_be_named_or_made(place: Path, words: str, what: str) -> None:
     (place / "shut").touch(0o600 if NOBODY else 0)

@@ -1,4 +1,4 @@
-"""`sipaudit config`: real files in, findings and explanations out."""
+"""`sipaudit config`: findings and explanations from real files."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class TestCheck:
         for rule in ("config-missing-file", "config-timeout-clamped"):
             assert said.count(f"  {rule}\n    expected") == 1
         assert "\n0004f2000001.cfg:1  error  config-missing-file\n" in said
-        assert "\n    also at:  0004f2000002.cfg:1\n" in said   # where it is the same
+        assert "\n    also at:  0004f2000002.cfg:1\n" in said   # the same in another file
         assert "\n    also at:  phone-0004f2000002.cfg:1 It is 2, which acts as 60.\n" in said
         assert ("\n              2 more places: see --format json.\n"
                 "    line:     sip:1@10.0.0.1 and 5 more\n" in said)

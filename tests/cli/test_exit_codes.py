@@ -1,4 +1,4 @@
-"""Exit codes and the words that go with them: 0 done, 1 failed, 2 input, 3 findings, 130 interrupted."""
+"""Exit codes and their messages: 0 done, 1 failed, 2 input, 3 findings, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_hostile_word_cannot_steer_the_terminal(pipeline: Fake, sipaudit_comma
 
 def test_a_file_that_may_not_be_read_is_left_to_who_opens_it(
         pipeline: Fake, sipaudit_command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It says so in a line, with the file and what to do; a check of the command line would say less in four."""
+    """Opening it gives one line with the file and the remedy; the check of the command line would say less in four."""
     closed = tmp_path / "closed.pcap"
     closed.write_bytes(b"")
     monkeypatch.setattr("os.access", lambda *_asked: False)

@@ -1,4 +1,4 @@
-"""The help is a manual, and asking for it loads nothing heavy."""
+"""The help is a manual, and showing it loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_engine_of_conditions_comes_without_its_command_line() -> None:
     "import cel; from sipaudit.rulebook.conditions import Condition as C; C('1 > 0').check(()); cel.compile('1')",
     "from sipaudit.rulebook.conditions import Condition as C; C('1 > 0').check(()); import cel; cel.compile('1')"])
 def test_whoever_uses_the_engine_too_finds_the_same(code: str) -> None:
-    """It can be loaded once in a process, and a second time ends it."""
+    """The engine can be loaded only once in a process; loading it again would crash the process."""
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -143,7 +143,7 @@ def test_names_of_rules_of_ones_own_are_completed_and_files_that_cannot_be_read_
 def test_prose_of_the_help_fits_the_terminal(
     sipaudit_command: Command, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Examples alone are as long as they are, to be copied."""
+    """Only examples may be longer, so that they can be copied."""
     monkeypatch.setenv("COLUMNS", "60")
     prose = sipaudit_command(*words, "--help").out.partition("Exit codes:")[2].partition("\n\n")[0]
     assert " 0 " in prose

@@ -1,4 +1,4 @@
-"""Ctrl-C in a running command, and what a service is told: the real program, a real signal."""
+"""Ctrl-C in a running command, and the signals of a service manager: real signals to the real program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.frames import udp_frame, write_pcap
 from tests.live.mirror import wait_until
 from tests.shared import COMMAND, ROOT
 
-MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them ends only when the command is reading
+MORE_THAN_A_PIPE_HOLDS = 2_000_000  # bytes: writing them returns only once the command reads
 HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 PACKET = struct.pack("<IIII", 1_700_000_000, 0, 1000, 1000) + bytes(1000)
 INTERRUPTED = """
@@ -41,14 +41,14 @@ sys.exit(main())
 @pytest.mark.parametrize(("function", "file"), [
     ("<module>", "sipaudit/cli/root.py"), ("<module>", "sipaudit/cli/explain.py"), ("cb", "importlib._bootstrap")])
 def test_ctrl_c_while_modules_are_loaded_ends_with_130(function: str, file: str) -> None:
-    """Python only reports what is raised in a callback (`cb`), and goes on."""
+    """Python only reports an exception raised in a callback (`cb`), and goes on."""
     command = interrupted(signal.SIGINT, function, file, "explain", "F6")
     ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"sipaudit: interrupted\n")
 
 
 def test_nor_is_it_lost_where_it_is_raised_again_too_soon() -> None:
-    """The machine is slow: Python is in that callback still."""
+    """On a slow machine Python may still be in that callback when the exception is raised again."""
     command = interrupted(signal.SIGINT, "cb", "importlib._bootstrap", "explain", "F6")
     command[2] = f"import sipaudit.cli.main\nsipaudit.cli.main.SOON = 1e-6\n{command[2]}"
     ran = subprocess.run(command, capture_output=True, check=False, timeout=60, preexec_fn=hears_ctrl_c)
@@ -74,7 +74,7 @@ def test_live_ends_well_also_with_a_reload_that_it_was_still_to_hear_of(tmp_path
 
 
 def test_live_ends_well_also_as_a_module_that_is_stopped_within_code_from_a_string(tmp_path: Path) -> None:
-    """Which Python takes for one that nobody has handled."""
+    """Python takes that KeyboardInterrupt for an unhandled one."""
     (tmp_path / "stopped.py").write_text("import sys\nfrom sipaudit.cli import main\n"
                                          "main._run = lambda: exec('raise KeyboardInterrupt')\n"
                                          "sys.exit(main.main())\n")
@@ -95,7 +95,7 @@ def test_what_live_is_told_to_read_again_before_it_listens_it_reads_again(
 
 
 def interrupted(number: signal.Signals, function: str, file: str, *words: str) -> list[str]:
-    """A command that gets a signal when it calls that function for the first time."""
+    """A command that gets the signal when it first calls `function` of `file`."""
     return [sys.executable, "-c", INTERRUPTED, str(int(number)), function, file, *words]
 
 

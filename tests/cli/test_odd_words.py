@@ -1,4 +1,4 @@
-"""Paths and words that nobody expects: refused with what to do, or simply used, never a traceback."""
+"""Unexpected paths and words are refused with what to do, or simply used; they never cause a traceback."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Run = Callable[..., Result]
 def run(
         folder: Path, *words: str | bytes, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE,
 ) -> subprocess.CompletedProcess[bytes]:
-    """The command in a process of its own."""
+    """Run the command in a separate process."""
     return subprocess.run([*COMMAND, *words], cwd=folder, stdout=stdout,
                           stderr=stderr, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 @pytest.fixture
 def run_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sipaudit_command: Command) -> Run:
-    """The command in its folder and in this process, which is quicker; but for `live`, which gives up its rights."""
+    """Runs the command in `tmp_path`, in this process since that is quicker; not `live`, which drops privileges."""
     monkeypatch.chdir(tmp_path)
 
     def ran(*words: str | bytes) -> Result:
@@ -197,7 +197,7 @@ def test_a_full_disk_behind_help_is_a_failure_in_one_line(tmp_path: Path, option
 
 
 def unheard(folder: Path, *words: str) -> int:
-    """The exit code where the reader of stderr has gone."""
+    """The exit code of a command when the reader of its stderr has gone."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as gone:

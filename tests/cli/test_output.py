@@ -1,4 +1,4 @@
-"""What goes to stdout, what goes into the directory, and when there is colour and progress."""
+"""What is written to stdout and to the output directory, and when colour and progress are shown."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_json_lines_are_one_object_a_line(pipeline: Fake, sipaudit_command: Comm
 
 
 class Terminal:
-    """Stands for a stdout that is, or is not, a terminal."""
+    """A stdout that is, or is not, a terminal."""
 
     def __init__(self, is_terminal: bool) -> None:
         self.is_terminal = is_terminal

@@ -90,7 +90,7 @@ def test_check_of_good_rules_is_0(sipaudit_command: Command) -> None:
 
 
 def test_a_rule_without_cases_is_said_to_have_none(sipaudit_command: Command, tmp_path: Path) -> None:
-    """They may lie beside it under a name that is not read."""
+    """There may be cases beside the rule in a file whose name is not read."""
     (tmp_path / "mine.yaml").write_text(rule_text())
     (tmp_path / "mine.tests.yaml").write_text("override: {mine: {severity: error}}")
     assert sipaudit_command("rules", "check", str(tmp_path)).out == (
@@ -155,7 +155,7 @@ def test_explain_of_an_id_says_what_to_do_with_it(sipaudit_command: Command) -> 
 
 
 def test_no_output_is_wider_than_anybody_can_read(sipaudit_command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """COLUMNS may hold any number."""
+    """COLUMNS may be any number."""
     monkeypatch.setenv("COLUMNS", "9" * 18)
     ran = sipaudit_command("explain")
     assert 200 < max(map(len, ran.out.splitlines())) <= 1000
