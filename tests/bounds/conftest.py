@@ -9,7 +9,7 @@ from tests.bounds.ground import LOW
 
 @pytest.fixture
 def low(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No small table holds more than LOW."""
+    """Sets the bound of every small table to LOW."""
     for name, module in list(sys.modules.items()):
         if name.startswith("sipaudit."):
             for bound, value in vars(module).items():

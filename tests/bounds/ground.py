@@ -1,4 +1,4 @@
-"""Phones of a site while somebody floods it, followed as a live run does."""
+"""The phones of a site during a flood, followed as in a live run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sipaudit.run.budget import Budget, budget
 from tests.stories import COVERED, MINUTE, R2, Handset, P, S, Story, site
 from tests.wire import ORIGIN
 
-BEGINS, ENDS = 380.0, 500.0   # of a flood
-LOW = 8   # entries of each small table, where the fixture `low` is used
+BEGINS, ENDS = 380.0, 500.0   # of a flood, in seconds after ORIGIN
+LOW = 8   # the bound of each small table under the fixture `low`
 Heard = tuple[float, bytes]
 
 
 def small(size: int = 5 << 20) -> Limits:
-    """Limits with which tables are full soon: all of them together take `size` bytes."""
+    """Limits that fill the tables soon: all of them together take `size` bytes."""
     limits = Limits(None)
     limits.budget = budget(size)
     return limits
 
 
 def site_life() -> Story:
-    """Three phones that have been there for a while. While the flood lasts the first returns too soon to the server
-    that failed, the second when it may, and the third goes on calling; two register for the first time."""
+    """Three phones that have been known for a while. During the flood the first returns too soon to the server that
+    failed, the second returns when it may, and the third goes on calling; two more register for the first time."""
     story = Story()
     early, late, steady = (Handset(story, str(1001 + index), (f"10.1.0.{5 + index}", 5060)) for index in range(3))
     for phone in (early, late, steady):
@@ -49,7 +49,7 @@ def site_life() -> Story:
 
 
 def among(story: Story, flood: Iterable[bytes], count: int) -> Iterator[Heard]:
-    """The packets of a story with a flood of so many between BEGINS and ENDS, in order of time."""
+    """The packets of a story and `count` packets of a flood between BEGINS and ENDS, in order of time."""
     packets = sorted(story.packets, key=lambda packet: packet.time)
     at, step = BEGINS, (ENDS - BEGINS) / count
     waiting = iter(flood)
@@ -63,7 +63,7 @@ def among(story: Story, flood: Iterable[bytes], count: int) -> Iterator[Heard]:
 
 
 class Post:
-    """Hears packets at times after ORIGIN; what it has found, and how full its tables ever were."""
+    """Receives packets at times after ORIGIN; gives its findings, and in `peak` the highest fill of each table."""
 
     def __init__(self, folder: Path, limits: Limits, *servers: Any, **declared: Any) -> None:
         path = folder / "site.yaml"
@@ -86,7 +86,7 @@ class Post:
             self.peak[name] = max(self.peak.get(name, 0), count)
 
     def found(self, users: Iterable[int] = range(1001, 1200)) -> list[str]:
-        """`premature-failback 1001`, of these users, without what is merely remarked."""
+        """The findings of these users as `premature-failback 1001`, without those of severity info."""
         wanted = {str(user) for user in users}
         told = [(one.rule, (one.line or "")[4:].partition("@")[0], str(one.severity))
                 for one in self.listener.route.auditor.faults.findings()]
@@ -94,7 +94,7 @@ class Post:
 
 
 def bounds_of(budget: Budget) -> dict[str, int]:
-    """What each table may hold."""
+    """The bound of each table."""
     own, capture = budget.reconstruct, budget.capture
     return {
         "transactions": own.transactions + own.strange_transactions, "dialogs": own.legs + own.strange_legs,

@@ -1,4 +1,4 @@
-"""What decoders remember beside flows and streams, when somebody makes up ever more of it."""
+"""The bounds of what decoders store besides flows and streams, when somebody invents ever more of it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_of_a_capture_so_many_steps_of_its_clock_and_pauses_are_noted() -> None:
 @pytest.mark.parametrize("kind", [b"http-over-tls", b"sip.tcp"])
 def test_of_conversations_that_tshark_reads_so_many_are_remembered(
         kind: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTP inside TLS, or the beginning of a message, with ever new ports."""
+    """HTTP inside TLS, or the beginning of a SIP message, from ever new ports."""
     monkeypatch.setattr(exported, "CONVERSATIONS_KEPT", 20)
     sip, sizes = ExportedSip(0, CaptureHealth(""), None, range(1, 2_000)), list[int]()
     sip._flows.limit = 20
@@ -78,7 +78,7 @@ def test_addresses_as_text_are_remembered_of_so_many() -> None:
 
 
 class Looked(dict[Pair, None]):
-    """The SYNs of a host, which count how many of them are looked at."""
+    """The SYNs of a host, counting how many of them are looked at."""
 
     count = 0
 
@@ -89,7 +89,7 @@ class Looked(dict[Pair, None]):
 
 
 def test_of_a_flood_of_syns_so_many_are_looked_through_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All to one server within a second: none of them has failed, and each might have been given up for the next."""
+    """All SYNs go to one server within a second. None has failed, and each might have been given up for the next."""
     monkeypatch.setattr(tcp_lifecycle, "PASSED_OVER", 20)
     tap = Tap()
     for port in range(20_000, 20_300):
@@ -98,5 +98,5 @@ def test_of_a_flood_of_syns_so_many_are_looked_through_for_each_of_them(monkeypa
     looked = opening[PHONE] = Looked(opening[PHONE])
     tap.see(flow("tcp", PHONE, 30_000, OTHER_SERVER, 5060), 1, 0, SYN)
     assert 0 < looked.count <= 20
-    tap.wait(100)   # what was passed over is told in its own time
+    tap.wait(100)   # SYNs that were passed over are reported at their own deadlines
     assert len(tap.of(TransportError)) == 301

@@ -1,5 +1,4 @@
-"""The tables of the watch over incidents, of which a site with many phones fills one after the other: each holds as
-many as its bound says, set low here, and no more."""
+"""Tables of the incident watch that a site with many phones fills: each keeps its bound, which is set low here."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from tests.stories import Handset, P, S, Story
 pytestmark = pytest.mark.usefixtures("low")
 
 PHONES = 4 * LOW
-Life = Callable[[Handset, float], object]   # of one phone; they follow each other by half a second
+Life = Callable[[Handset, float], object]   # of one phone; each phone starts half a second after the one before
 
 
 def calls_that_are_up(phone: Handset, time: float) -> None:
@@ -23,7 +22,7 @@ def calls_that_are_up(phone: Handset, time: float) -> None:
 
 
 def registrations_that_run_out(phone: Handset, time: float) -> None:
-    """It is renewed in vain, and again when it has run out."""
+    """The registration is renewed in vain, once before and once after it expires."""
     phone.silence(time + 80, P, "REGISTER")
     phone.silence(time + 170, P, "REGISTER")
 

@@ -1,4 +1,4 @@
-"""Hostile floods: every table stays within its bound, and real phones are judged as if nothing were going on."""
+"""In hostile floods every table stays within its bound, and real phones are judged as usual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.floods import FLOODS
 from tests.bounds.ground import Post, among, bounds_of, site_life, small
 
 PACKETS = 4_000
-FULL = {  # what each flood fills, and must push out of a table; names and connections are no one's but theirs
+FULL = {  # the tables from which each flood must evict; only the floods themselves have names and connections
     "call_ids": {"candidates", "transactions"}, "branches": {"transactions"}, "aors": {"candidates", "transactions"},
     "aors_of_a_phone": {"candidates", "transactions"}, "granted": {"lines", "phones"},
     "accomplices": {"lines", "phones", "servers"}, "calls": {"lines", "phones", "dialogs"}, "responses": set(),

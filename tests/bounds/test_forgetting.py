@@ -1,4 +1,4 @@
-"""What is over and was said is forgotten, and nothing that is found depends on it."""
+"""State that is over and reported is forgotten, and no finding depends on it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.stories import Handset, P, S, Story
 from tests.wire import ORIGIN
 
 DAY = 86_400.0
-NO_PACKET = ethernet_frame(b"\x45" + bytes(30))   # only its time is of use
-GROWS = 1.05   # of the memory after four hours
+NO_PACKET = ethernet_frame(b"\x45" + bytes(30))   # not a real packet; only its time matters
+GROWS = 1.05   # factor by which memory may exceed that after four hours
 
 
 def heard(post: Post, story: Story) -> None:
@@ -28,8 +28,7 @@ def heard(post: Post, story: Story) -> None:
 
 
 def test_a_day_of_a_site_takes_no_more_memory_than_its_first_hours(tmp_path: Path) -> None:
-    """100 phones that call, and 24 hours; of the first four hours one packet in 8,192 is remembered as maybe mirrored.
-    """
+    """100 phones call for 24 hours: memory and tables at the end are compared with those after four hours."""
     hours = {one["hour"]: one for one in live(100, 24, tmp_path)}
     before, after = hours[4], hours[24]
     assert after["packets"] > 5 * before["packets"]
@@ -60,7 +59,7 @@ def test_a_probe_that_forgets_finds_what_analyze_finds(tmp_path: Path, monkeypat
 
 
 def test_a_line_that_is_forgotten_with_an_open_check_leaves_it_undecided(tmp_path: Path) -> None:
-    """Whether the phone left while its INVITE was waited for still, its answer would have told."""
+    """Only the answer to its INVITE would have shown whether the phone left while it still waited for it."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -77,8 +76,8 @@ def test_a_line_that_is_forgotten_with_an_open_check_leaves_it_undecided(tmp_pat
 
 
 def test_who_is_silent_for_a_week_is_forgotten_and_who_speaks_once_in_it_is_not(tmp_path: Path) -> None:
-    """A phone on holiday is known when it is back; one that is gone for good takes no room for ever, and does not count
-    as pushed out."""
+    """A phone that is quiet for days is still known when it is back; one that is gone for good does not take room for
+    ever, and does not count as evicted."""
     story = Story()
     seldom, silent = (Handset(story, user, (f"10.1.0.{user[3:]}", 5060)) for user in ("1005", "1006"))
     for phone, time in ((seldom, 0.0), (silent, 0.0), (seldom, 6 * DAY)):
@@ -95,8 +94,8 @@ def test_who_is_silent_for_a_week_is_forgotten_and_who_speaks_once_in_it_is_not(
 
 
 def test_a_phone_that_was_forgotten_is_not_taken_for_new(tmp_path: Path) -> None:
-    """It works elsewhere than where it first did, by right: what it did before is not known any more, and since when
-    it is covered begins anew."""
+    """It now works at another server than at first, which is right: what it did before is not known any more, and the
+    time from which it is covered begins anew."""
     story = site_life()
     post = Post(tmp_path, small())
     heard(post, story)
@@ -132,7 +131,7 @@ def test_faults_keep_their_numbers_and_lose_a_cause_that_is_forgotten(tmp_path: 
 
 
 def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_first(tmp_path: Path) -> None:
-    """An outage an hour: of the moves before the last what proves them was told, and no rule asks for it any more."""
+    """One outage an hour: the evidence of the moves before the last was reported, and no rule needs it any more."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -155,7 +154,7 @@ def test_a_line_that_went_through_many_outages_holds_no_more_than_after_the_firs
 
 
 def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -> None:
-    """A check is summed up no sooner than nothing of it can be taken back."""
+    """A check is added to the totals only once it can no longer be taken back."""
     post = Post(tmp_path, small())
     heard(post, site_life())
     auditor, faults = post.listener.route.auditor, post.listener.route.auditor.faults
@@ -168,7 +167,7 @@ def test_what_is_taken_back_after_it_was_summed_up_counts_once(tmp_path: Path) -
 
 
 def wanders(story: Story, moves: int, apart: float) -> Handset:
-    """A line that goes to a server that nobody has asked before, again and again."""
+    """A line that moves again and again, each time to a server that nobody has asked before."""
     phone = Handset(story, challenges=False)
     for index in range(moves):
         phone.register(index * apart, (f"10.7.{index // 250}.{index % 250}", 5060))
@@ -186,7 +185,7 @@ def test_of_a_line_that_wanders_for_hours_the_moves_of_late_are_remembered(tmp_p
     wanders(story, 400, 30.0)
     post = Post(tmp_path, small(64 << 20))
     post.hear((packet.time, packet.frame) for packet in story.packets)
-    assert 3 < pairs_moved_between(post) < 100   # of an hour at the most
+    assert 3 < pairs_moved_between(post) < 100   # those of the last hour at most
     assert post.listener.upkeep.evicted.get("watched-lines", 0) == 0
 
 

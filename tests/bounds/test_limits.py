@@ -1,4 +1,4 @@
-"""`--max-memory`: what it allows the tables, and what happens when the process comes near it."""
+"""`--max-memory`: the bounds that it gives to the tables, and what happens when the process comes near it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bounds.ground import bounds_of
 
 MB = 1 << 20
 LIMIT = 90 * MB
-PACKETS = 25_000   # with which a process without bounds takes more: 96 MB at the least
+PACKETS = 25_000   # with as many, a process without bounds takes more than LIMIT: at least 96 MB
 FLOODED = """
 import sys
 from bench.floods import FLOODS
@@ -59,7 +59,7 @@ def test_the_tables_together_stay_within_the_size(size: int) -> None:
         ("lines", "lines"), ("transactions", "transactions"), ("dialogs", "legs"), ("hidden", "hidden"),
         ("servers", "servers"), ("names", "names"), ("streams", "streams"), ("findings", "findings"),
         ("incidents", "incidents"), ("stream-bytes", "stream_bytes")))
-    assert taken < 1.2 * size * MB   # tables have room for some things at the least
+    assert taken < 1.2 * size * MB   # every table has some room at least
     assert sum(share.percent for share in SHARES.values()) == 100
 
 
@@ -70,7 +70,7 @@ def test_near_the_limit_tables_are_made_smaller_and_again_only_when_the_process_
     assert limits.check(0, given.append) is None
     held = 185 * MB
     assert "75 % of their room" in (limits.check(1, given.append) or "")
-    assert limits.check(2, given.append) is None   # what was freed is filled again, and the process does not grow
+    assert limits.check(2, given.append) is None   # freed memory is reused, and the process does not grow
     held = 190 * MB
     assert limits.check(3, given.append) is not None
     lines = [one.reconstruct.lines for one in given]

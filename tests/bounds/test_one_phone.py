@@ -1,5 +1,5 @@
-"""A probe holds no more of a phone that does the same thing four times as often: the bounds of what is remembered of a
-line, a phone, a server and an incident, set low, held by all that can be reached from the route."""
+"""A probe does not hold more of a phone that does the same thing for longer. The bounds per line, phone, server and
+incident are set low; everything reachable from the route is counted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.bounds.ground import Post, small
 from tests.bounds.reach import size
 from tests.stories import CHALLENGE, Asked, Handset, P, S, Story
 
-FEW, MANY = 100, 300   # seconds; after a hundred all tables are full
+FEW, MANY = 100, 300   # seconds; after 100 all tables are full
 Flood = Callable[[Handset, int], None]   # what a phone does in one second
 
 pytestmark = pytest.mark.usefixtures("low")
@@ -36,7 +36,7 @@ def servers_that_grant(phone: Handset, second: int) -> None:
 
 
 def moves_where_nothing_is_declared(phone: Handset, second: int) -> None:
-    """Each is between two servers of which nobody has heard."""
+    """Each move is between two servers that are new."""
     servers_that_grant(phone, second)
 
 
@@ -122,13 +122,13 @@ UNDECLARED: tuple[Flood, ...] = (moves_where_nothing_is_declared,)
 
 
 def held(folder: Path, flood: Flood, count: int) -> int:
-    """How many things a probe holds when a phone has done this for so many seconds."""
+    """The number of objects that a probe holds after a phone has done this for so many seconds."""
     folder.mkdir()
     phone = Handset(Story())
     phone.register(0)
     for second in range(10, 10 + count):
         flood(phone, second)
-    phone.story.murmur(10 + count, 60 + count)   # requests end
+    phone.story.murmur(10 + count, 60 + count)   # until the requests have ended
     post = Post(folder, small(1 << 20), match={"user": "9*"} if flood in UNDECLARED else {})
     post.hear((packet.time, packet.frame) for packet in sorted(phone.story.packets, key=lambda packet: packet.time))
     return size(post.listener.route)
@@ -136,5 +136,5 @@ def held(folder: Path, flood: Flood, count: int) -> int:
 
 @pytest.mark.parametrize("flood", FLOODS, ids=lambda flood: flood.__name__)
 def test_no_table_grows_beyond_its_bound(flood: Flood, tmp_path: Path) -> None:
-    """Where one did, there would be a thing more for each second at the least."""
+    """A table without a bound would hold at least one more object for each second."""
     assert held(tmp_path / "many", flood, MANY) - held(tmp_path / "few", flood, FEW) < (MANY - FEW) / 2

@@ -1,4 +1,4 @@
-"""HEP listeners and followed directories have their share of `--max-memory`, and what they let go of is told."""
+"""HEP listeners and followed directories have their share of `--max-memory`, and what they evict is counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MB = 1 << 20
 
 
 def kept_by(source: Source) -> Upkeep:
-    """The upkeep of a probe that listens to it, and that is at its limit at the first look."""
+    """The upkeep of a probe that reads this source and is near its memory limit at the first check."""
     limits = Limits(200 * MB, base=50 * MB, measure=lambda: 185 * MB)
     return Upkeep(Probe(understand(Job(())), [source], ORIGIN), limits, [source.reader])
 
@@ -66,7 +66,7 @@ def test_what_decoders_hold_is_divided_among_them(tmp_path: Path) -> None:
 
 
 def test_packets_that_came_in_part_take_no_more_than_their_share() -> None:
-    """Three agents begin packets of 60 kB and never end them; one that has proven itself is spared longest."""
+    """Three agents send 50 kB of a 60 kB packet and never the rest; a proven agent is spared longest."""
     source = hep_source("tcp://127.0.0.1:0", 0, bounds=CaptureBounds(stream_bytes=100_000))
     assert isinstance(source, ConnectionSource)
     begun = hep3(REGISTER + b" " * 60_000, time=time.time())[:50_000]

@@ -1,5 +1,5 @@
-"""Whoever sends four times as much makes no table hold more: every bound of the reconstruction, set low, held by all
-that can be reached from it."""
+"""Four times the traffic makes no table hold more: every bound of the reconstruction is set low, and everything
+reachable from it is counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.factories import START, dns_answer, dns_query, path, request, respons
 from tests.reconstruct.desk import PHONE, Desk, Handset, P, S, entry
 
 FEW, MANY = 60, 240
-GROWS = 1.3    # tables that shed in whole are filled as it comes
+GROWS = 1.3    # factor; how full a table that is emptied as a whole is depends on the moment
 NXDOMAIN = 3
 HOST = PHONE.partition(":")[0]
 ROUTER = "020000000001"
@@ -33,7 +33,7 @@ Flood = Callable[[Desk, Handset, int], None]
 
 
 def size(desk: Desk) -> int:
-    """How much hangs on a reconstruction, without what the desk remembers of it."""
+    """The number of objects reachable from the reconstruction, without those that the desk itself stores."""
     return reached(desk.rec, desk, desk.seen, desk.events)
 
 
@@ -42,7 +42,7 @@ def host(index: int) -> str:
 
 
 def at(index: int) -> float:
-    """All within a second: nothing is forgotten because it is old."""
+    """Times within one second, so that nothing is forgotten because of its age."""
     return 1 + index / 1000
 
 
@@ -68,7 +68,7 @@ def names_told_to_one_host(desk: Desk, _: Handset, index: int) -> None:
 
 
 def hosts_told_of_one_address_in_place_of_a_list(desk: Desk, _: Handset, index: int) -> None:
-    """The last ones only are still known to lack the list."""
+    """Only of the last hosts it is still known that they lack the list."""
     desk.feed(dns_answer(at(index), HOST, f"_sip._udp.{index % 4}.example", "SRV", rcode=NXDOMAIN))
     for number in range(4):
         desk.feed(dns_answer(at(index), host(index * 4 + number), f"_sip._udp.{number}.example", "SRV", rcode=NXDOMAIN))
@@ -215,7 +215,7 @@ def test_bounds_that_are_set_lower_hold_at_once(flood: Flood) -> None:
 
 
 def test_of_devices_no_more_is_known_than_their_bound() -> None:
-    """Also where lines would have room for more."""
+    """This holds even if the lines would have room for more."""
     desk = after(phones, FEW, Bounds(devices=20))
     assert len(desk.rec.lines) == FEW + 1
     assert desk.rec.evicted["devices"] >= FEW - 20
@@ -225,7 +225,7 @@ def test_of_devices_no_more_is_known_than_their_bound() -> None:
 
 
 def test_of_one_phone_no_more_is_waited_for_than_its_bound() -> None:
-    """Also where transactions would have room for more."""
+    """This holds even if the transactions would have room for more."""
     desk = after(challenged_requests, FEW, Bounds())
     assert len(desk.phone.again or ()) == 8
 

@@ -1,4 +1,4 @@
-"""What the ends of a live run remember of what was said: in weeks no more than their bounds (docs/bounds.md)."""
+"""What the outputs of a live run store of what was said stays within its bounds even in weeks (docs/bounds.md)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def findings(begin: int, end: int) -> Iterator[Saying]:
 
 
 def incidents(begin: int, end: int) -> Iterator[Saying]:
-    """Each is over before the next."""
+    """Each incident is over before the next."""
     return (said.incident(f"i-{number:04d}", state="closed", end=said.NOW + 1) for number in range(begin, end))
 
 

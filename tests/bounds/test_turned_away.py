@@ -1,4 +1,4 @@
-"""Small tables, of which there is one for each line, phone, server or incident: when one is full, that is counted."""
+"""Small tables, one for each line, phone, server or incident: it is counted when one of them is full."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.live.ear import Ear
 from tests.shared import ROOT
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
-CAPS = {   # of modules, with the kind that they count
+CAPS = {   # module: the kind under which it counts, and its bounds
     "model.absorb": ("line-state", "BINDINGS_KEPT"), "model.history": ("history", "ROWS_KEPT"),
     "model.absorb_phone": ("line-state", "WAITING_KEPT", "REACHES_KEPT", "CALLS_KEPT"),
     "reconstruct.memory": ("phone-state", "ROUTES"), "reconstruct.phones": ("line-calls", "CALLS_KEPT"),
@@ -39,7 +39,7 @@ COUNT = ("turned_away", "has_room", "latest", "forget_oldest")   # the functions
 
 
 def life() -> Story:
-    """That of the site, and two phones more that lose their server in mid-call."""
+    """The life of the site, and two more phones that lose their server in mid-call."""
     story = site_life()
     for index in range(2):
         phone = Handset(story, str(1201 + index), (f"10.1.2.{index + 1}", 5060), granted=600)
@@ -50,7 +50,7 @@ def life() -> Story:
 
 
 def lived(folder: Path) -> dict[str, int]:
-    """What the health says was evicted in that life, with more room than it needs but for the small tables."""
+    """What was evicted in that life by kind, as in the health; only the small tables may lack room."""
     post = Post(folder, small(64 << 20))
     post.hear((packet.time, packet.frame) for packet in sorted(life().packets, key=lambda packet: packet.time))
     return post.listener.upkeep.evicted
@@ -69,7 +69,7 @@ def test_a_table_that_is_full_says_so(name: str, tmp_path: Path, monkeypatch: py
 
 
 def test_every_kind_that_is_counted_stands_in_the_table() -> None:
-    """Whoever sees it in the health or the metrics looks there what it means."""
+    """A user who sees the kind in the health or the metrics looks up its meaning in docs/bounds.md."""
     sources = "".join(path.read_text() for path in (ROOT / "sipaudit").rglob("*.py"))
     kinds = set(re.findall(rf'\b(?:{"|".join(COUNT)})\([^"\n]*"([a-z-]+)"', sources))
     table = (ROOT / "docs" / "bounds.md").read_text()
@@ -106,7 +106,7 @@ def test_agents_with_wrong_clocks_beyond_the_bound_are_counted(monkeypatch: pyte
 
 
 def test_a_line_that_may_work_at_any_of_many_servers_says_so() -> None:
-    """Each server answers so late that the line need not have come there: where it may be is kept of eight."""
+    """Each server answers so late that the line need not have moved there: only eight possible servers are stored."""
     before = so_far()
     servers = [f"S{number}" for number in range(12)]
     events = "".join(f"{at} > {server} REGISTER #{at}\n{at + 5} < {server} 200 REGISTER #{at}\n"
@@ -119,9 +119,9 @@ def test_a_line_that_may_work_at_any_of_many_servers_says_so() -> None:
 
 
 def test_answers_of_many_servers_that_may_have_moved_a_line_are_kept_of_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In R0 a busy may make another server the working one."""
+    """In R0 a 486 may make another server the working one."""
     away: list[str] = []
-    monkeypatch.setattr("sipaudit.turned_away.turned_away", away.append)   # as `latest` does
+    monkeypatch.setattr("sipaudit.turned_away.turned_away", away.append)   # which `latest` calls
     servers = [f"S{number}" for number in range(12)]
     calls = "".join(f"{at} > {server} INVITE\n{at + 1} < {server} 486 INVITE\n"
                     for at, server in zip(range(10, 120, 10), servers[1:], strict=True))
@@ -133,8 +133,8 @@ def test_answers_of_many_servers_that_may_have_moved_a_line_are_kept_of_a_few(mo
 
 
 def test_of_many_late_answers_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that ran for three seconds, and one that may be running still since a later one was answered, outlive as
-    many as there is room for that ran for less; keepalives and what is said in a dialog go first."""
+    """An INVITE that waited three seconds for its answer, and one that may still be waiting when a later one is
+    answered, outlive a table full of INVITEs that waited for less; keepalives and requests in a dialog go first."""
     away: list[str] = []
     monkeypatch.setattr("sipaudit.model.absorb_phone.turned_away", away.append)
     shorter = range(3, 3 + LATE_KEPT)

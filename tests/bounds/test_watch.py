@@ -1,5 +1,5 @@
-"""The small tables of the watch over incidents, one of each server, line, call or incident: each holds as many as its
-bound says, set low here, and no more."""
+"""Small tables of the incident watch, one for each server, line, call or incident: each keeps its bound, which is set
+low here."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ HOST, DECLARED = "pbx.example.com", {"address": "10.1.0.0/16"}
 
 
 class Case(NamedTuple):
-    """A flood, and the table that it fills, with so many more than its bound says; `named` whether the phones' servers
-    are known by DNS, `until` when the story ends."""
+    """A flood, and the table (`look`) that it fills, which may hold `beyond` entries more than its bound. `served`: the
+    phones are registered; `named`: their servers are known by DNS; `until`: when the story ends."""
 
     flood: Callable[[list[Handset]], object]
     look: str
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
 
 def each(what: Callable[[Handset, float], object], apart: float = 0.5) -> Callable[[list[Handset]], None]:
-    """All phones do that, one after the other."""
+    """All phones do it, one after the other."""
     def flood(phones: list[Handset]) -> None:
         for index, phone in enumerate(phones):
             what(phone, 40 + apart * index)
@@ -45,7 +45,7 @@ def each(what: Callable[[Handset, float], object], apart: float = 0.5) -> Callab
 
 
 def one(what: Callable[[Handset, float], object], apart: float = 1.0) -> Callable[[list[Handset]], None]:
-    """One phone does that over and over."""
+    """One phone does it over and over."""
     def flood(phones: list[Handset]) -> None:
         for index in range(MANY):
             what(phones[0], 40 + apart * index)
@@ -83,7 +83,7 @@ def is_not_reached(phone: Handset, time: float) -> None:
 
 
 def forgets_a_call(phone: Handset, time: float) -> None:
-    """It leaves the server through which a call is up, and refuses what the far end says in it."""
+    """The phone leaves the server through which a call is up, and refuses the far end's requests in that dialog."""
     asked = phone.ask(time - 20, P, "INVITE")
     phone.told(time - 19, asked, 200, headers="Contact: <sip:2000@10.0.0.1>\r\n")
     phone.acknowledge(time - 18.9, asked)
@@ -102,7 +102,7 @@ def is_spoken_to_in_vain(phones: list[Handset]) -> None:
 
 
 def asks_others(phone: Handset, time: float) -> None:
-    """Servers of its entry that refuse it, while it is registered nowhere."""
+    """While it is registered nowhere, the phone asks servers of its entry, which refuse it."""
     asked = phone.ask(time + 60, SERVERS[int(time) % MANY], "REGISTER", expires=60)
     phone.told(time + 60.1, asked, 403)
 
@@ -159,7 +159,7 @@ def heard(folder: Path, case: Case) -> Watch:
 
 
 def table(watch: Watch, path: str) -> Sized:
-    """What an attribute's attribute holds; `*` stands for the first value of a table."""
+    """The table at a dotted path of attributes; `*` stands for the first value of a table."""
     found: Any = watch
     for step in path.split("."):
         found = next(iter(found.values())) if step == "*" else getattr(found, step)

@@ -1,4 +1,4 @@
-"""What one packet costs does not grow with how many came before: who sends more makes no packet dearer."""
+"""The cost of one packet does not grow with the number of packets before it: a flood makes no packet more expensive."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.frames import write_pcap
 from tests.reconstruct.desk import Desk, Handset
 from tests.wire import ORIGIN
 
-FEW, MANY = 200, 1_600   # of what was there before
-GROWS = 1.3              # of the work for what comes then
+FEW, MANY = 200, 1_600   # items that were there before
+GROWS = 1.3              # factor by which the work for the next packet may grow
 
 
 def work(do: Callable[[], object]) -> int:
-    """Lines of Python that are run, loops within one line counted as often as they go round."""
+    """The number of Python lines executed; a loop within one line counts once for each round."""
     count = 0
 
     def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
@@ -51,7 +51,7 @@ def answer(desk: Desk, time: float, name: str, type_: str, *records: tuple[str, 
 
 
 def names_of_one_server(desk: Desk, count: int) -> None:
-    """Each leads to it alone."""
+    """Each name leads to that server alone."""
     for index in range(count):
         name = f"{index}.example"
         answer(desk, 1, name, "A", (name, "A", 60, "10.0.0.1"))
@@ -64,7 +64,7 @@ def services_of_one_server(desk: Desk, count: int) -> None:
 
 
 def services_with_one_server_in_common(desk: Desk, count: int) -> None:
-    """Each has another one beside it, which a phone uses."""
+    """Each service has a second server, which a phone uses."""
     for index in range(count):
         name, other, host = f"_sip._udp.{index}.example", f"{index}.example", f"203.0.{index // 250}.{index % 250}"
         answer(desk, 1, name, "SRV", (name, "SRV", 60, (1, 1, 5060, "p.example")),
@@ -75,8 +75,8 @@ def services_with_one_server_in_common(desk: Desk, count: int) -> None:
 @pytest.mark.parametrize("names", [names_of_one_server, services_of_one_server, services_with_one_server_in_common],
                          ids=lambda names: names.__name__)
 def test_names_that_dns_tells_of(names: Callable[[Desk, int], None]) -> None:
-    """Of a line that declares no servers it is asked with which others its own stands, after each answer that may
-    tell."""
+    """For a line without declared servers, each DNS answer that may matter makes us look up the servers that stand in a
+    list with its own."""
     taken = []
     for count in (FEW, MANY):
         desk = Desk()
@@ -106,14 +106,14 @@ def test_names_in_a_memory_that_is_full_of_those_of_entries() -> None:
 
 
 @pytest.mark.parametrize("shows", [
-    {"contact": "sip:{user}@203.0.113.1:5060"},                                      # a border controller's
-    {"contact": "sip:{user}@203.0.113.1:{port}"},                                    # as a NAT that reads SIP writes it
-    {"contact": "sip:{user}@192.168.{high}.{low}:5060"},                             # as the phone wrote it
+    {"contact": "sip:{user}@203.0.113.1:5060"},                                      # rewritten by a border controller
+    {"contact": "sip:{user}@203.0.113.1:{port}"},                                    # rewritten by a NAT that reads SIP
+    {"contact": "sip:{user}@192.168.{high}.{low}:5060"},                             # as sent by the phone
     {"contact": "sip:{user}@203.0.113.1:5060", "params": ';+sip.instance="<urn:{user}>"'},
     {"contact": "sip:{user}@203.0.113.1:5060", "user_agent": "PolycomVVX-VVX_500-UA/4.0.1.13681_0004f20{user}"},
 ], ids=["one contact", "ports", "hosts", "instances", "MACs"])
 def test_phones_behind_one_address(shows: dict[str, str]) -> None:
-    """Of each that comes it is asked which of those it is that are there, and how many of them nobody has answered."""
+    """For each new phone we look up whether it is one of the known ones, and how many of those nobody has answered."""
     taken = []
     for count in (FEW, MANY):
         desk = Desk()
@@ -130,7 +130,7 @@ def test_phones_behind_one_address(shows: dict[str, str]) -> None:
 
 
 def test_servers_of_which_dns_tells() -> None:
-    """A report says of each which entry it is of."""
+    """A report names the entry of each server."""
     taken = []
     for count in (FEW, 2 * FEW):
         desk = Desk()
@@ -155,7 +155,7 @@ def test_syns_of_one_host_to_one_server() -> None:
 
 
 def test_lines_written_in_the_scenario_language(tmp_path: Path) -> None:
-    """Each with its own events, findings and open checks: nobody looks through those of all."""
+    """Each line is written with its own events, findings and open checks, without a search through those of all."""
     taken = []
     for count in (FEW, MANY):
         path = write_pcap(tmp_path / f"{count}.pcap", [
