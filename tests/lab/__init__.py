@@ -1,1 +1,1 @@
-"""The lab: real registrars, real phones' stacks and a real network, played in namespaces (docs/lab.md)."""
+"""The lab: real registrars, real SIP stacks of phones and a real network, run in namespaces (docs/lab.md)."""

@@ -1,4 +1,4 @@
-"""Whether the lab can be played here, and how a scene is started apart from everything else."""
+"""Whether the lab can run here, and the command prefix that isolates a scene from everything else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ip netns exec lab nft '{chain("inet", "input")}; {REJECTION}'
 
 
 def missing() -> str:
-    """Why the lab cannot run here; empty when it can."""
+    """The reason why the lab cannot run here; empty if it can."""
     absent = [f"{program} ({package})" for program, package in PROGRAMS.items()
               if shutil.which(program, path=SEARCHED) is None]
     if absent:

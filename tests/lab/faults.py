@@ -1,4 +1,4 @@
-"""Scenes in which phones of all regimes do as their settings say, and beside them some that break one rule each."""
+"""Scenes in which phones of all regimes behave as their settings say, while some others break one rule each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.lab.steps import (
 
 
 def silent() -> Scene:
-    """P hears nothing; what phones do while they move, and who speaks with the server that they left."""
+    """P receives nothing: errors of phones while they move, and signalling with the server that they left."""
     scene = Scene("silent", "packets to the first server are dropped; phones return after a minute", "timeout",
                   80, MINUTE)
     scene.event(8, "drop", "P")
@@ -60,7 +60,7 @@ def _old_call(script: Script) -> None:
 
 
 def early_and_late() -> Scene:
-    """P is away for half a minute; who returns at the wrong time, or in the wrong way."""
+    """P is away for half a minute: phones that return at the wrong time or in the wrong way."""
     scene = Scene("early-and-late", "packets to the first server are refused by ICMP; phones return after a minute",
                   "icmp", 100, MINUTE)
     scene.event(8, "reject", "P")
@@ -119,7 +119,7 @@ def refused() -> Scene:
 
 
 def stopped() -> Scene:
-    """The program of P ends and begins anew; phones return with their next registration."""
+    """The server program of P is restarted; phones return with their next registration."""
     scene = Scene("stopped", "the first server is stopped and started; phones return when they renew", "icmp", 60,
                   REGISTRATION, expires=30)
     scene.event(8, "stop", "P")
@@ -169,7 +169,7 @@ def overloaded() -> Scene:
 
 
 def names() -> Scene:
-    """P hears nothing for a while; phones return when the time to live of the names is over."""
+    """P receives nothing for a while; phones return when the TTL of the DNS names is over."""
     scene = Scene("names", "packets to the first server are dropped; phones return when the names have run out",
                   "timeout", 62, DNS_TTL)
     scene.event(8, "drop", "P")
@@ -190,7 +190,7 @@ def names() -> Scene:
 
 
 def gone() -> Scene:
-    """P hears nothing and does not come back: tries that fail, and phones that wait for ever."""
+    """P receives nothing and does not come back: tries that fail, and phones that wait for ever."""
     scene = Scene("gone", "packets to the first server are dropped for good", "timeout", 123, MINUTE)
     scene.event(8, "drop", "P")
 

@@ -1,4 +1,4 @@
-"""Scenes in which nobody does anything wrong: losses, phones that nobody scripted, and what must not convict."""
+"""Scenes in which nobody does anything wrong: packet loss, unscripted phones, and behaviour that must not convict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.lab.steps import ALL, DNS_TTL, INVALIDATING, MINUTE, NEW_REQUESTS, RE
 
 
 def lossy() -> Scene:
-    """Of ten packets one is lost, before the tap or behind it, while P goes away and comes back."""
+    """One packet in ten is lost, before or behind the tap, while P goes away and comes back."""
     scene = Scene("lossy", "one packet of ten is lost; packets to the first server are dropped for a while",
                   "timeout", 75, NEW_REQUESTS)
     scene.event(0, "lose", "5")
@@ -29,7 +29,7 @@ def lossy() -> Scene:
 
 
 def softphones() -> Scene:
-    """A phone that nobody scripted, over UDP and TCP, and the first server away for most of a minute."""
+    """Unscripted phones over UDP and TCP; the first server is away for most of a minute."""
     scene = Scene("softphones", "baresip over UDP, whose packets are dropped, and over TCP, which is reset", "timeout",
                   82, NEW_REQUESTS)
     scene.event(10, "reset", "P")
@@ -43,7 +43,7 @@ def softphones() -> Scene:
 
 
 def everyday() -> Scene:
-    """What must not convict (reference-model.md 6), played; nobody does anything wrong."""
+    """The behaviours that must not convict (reference-model.md 6); nobody does anything wrong."""
     scene = Scene("everyday", "packets to the first server are dropped for a while; nobody does anything wrong",
                   "timeout", 68, NEW_REQUESTS)
     scene.event(15, "drop", "P")
@@ -87,7 +87,7 @@ def everyday() -> Scene:
 
 
 def _two_lines(scene: Scene) -> None:
-    """One line finds the server silent, the other one goes where the first went."""
+    """One line gets no answer from the server; the phone's other line moves with it."""
     one = settle(scene.phone("has two lines", "R2"))
     two = scene.another_line(one)
     two.register("P")

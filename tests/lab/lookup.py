@@ -1,6 +1,6 @@
-"""What phones ask of DNS: `python -m tests.lab.lookup ORIGIN SECOND:ADDRESS ...`, inside the phones' namespace.
+"""The DNS lookups of phones: `python -m tests.lab.lookup ORIGIN SECOND:ADDRESS ...`, in the phones' namespace.
 
-One process for all of a scene: that it has started is then seen to before anybody waits for an answer.
+One process does all lookups of a scene, so that it has long started when an answer is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.lab.ground import DOMAIN, RESOLVER
 
 
 def ask(source: str, name: str, kind: str) -> list[str]:
-    """The texts of an answer's records."""
+    """Query DNS from the address `source`; return the texts of the answer's records."""
     answer = dns.query.udp(dns.message.make_query(name, kind), RESOLVER, timeout=5, source=source)
     return [str(record) for rrset in answer.answer for record in rrset]
 

@@ -1,7 +1,7 @@
-"""A network of namespaces: phones and servers on a bridge, where the tap writes down what passes.
+"""A network of namespaces: phones and servers on a bridge, whose traffic the tap captures.
 
-It lives in process, mount and network namespaces of its own: when the process
-that made it ends, however it ends, the kernel takes all of it away.
+It has its own process, mount and network namespaces: when the process that made
+it ends, however it ends, the kernel removes all of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIDES = {"core": [*SERVERS.values(), GATEWAY, RESOLVER], "phones": []}
 
 
 def chain(family: str, hook: str) -> str:
-    """What makes nftables' chain for this hook, if it is not there."""
+    """The nftables commands that make the chain for this hook, if it does not exist."""
     return (f"add table {family} lab; "
             f"add chain {family} lab {hook} {{ type filter hook {hook} priority 0; }}")
 
@@ -30,8 +30,8 @@ def run(*command: str) -> None:
 
 
 class Network:
-    """The three namespaces. It covers /run, and so is made only by the first process of a process namespace
-    (`ability.ALONE`)."""
+    """The three namespaces. It mounts over /run, so only the first process of a process namespace may make it
+    (`ability.ALONE`); for others it raises RuntimeError."""
 
     def __init__(self, folder: Path, phones: Sequence[str]) -> None:
         if os.getpid() != 1:
@@ -55,7 +55,7 @@ class Network:
         run("ip", "-n", side, "link", "set", "lo", "up")
 
     def start(self, side: str, *command: str, log: str) -> subprocess.Popen[bytes]:
-        """A process of this side; what it prints goes to a file of this name."""
+        """Start a process on this side; its output goes to the file `log`.log."""
         with (self.folder / f"{log}.log").open("ab") as output:
             return subprocess.Popen(
                 ["ip", "netns", "exec", side, *command], stdin=subprocess.DEVNULL, stdout=output,
@@ -65,19 +65,19 @@ class Network:
     def tap(self, capture: Path) -> Tap:
         return Tap(capture)
 
-    # -- what befalls it
+    # -- faults of the network
 
     def block(self, address: str, how: str, protocol: str = "") -> None:
-        """Nothing reaches this address from outside any more: `drop`, or a `reject with ...`."""
+        """Block all packets to this address from outside, by `drop` or `reject with ...`."""
         self._rules("core", "inet", "input", f"""iifname "eth0" ip daddr {address} {protocol} {how}""")
 
     def lose(self, percent: int) -> None:
-        """So many of 100 packets are lost before the tap, and as many again behind it."""
+        """Lose so many of 100 packets before the tap, and as many again behind it."""
         for hook in ("prerouting", "postrouting"):
             self._rules("tap", "bridge", hook, f"ether type ip numgen random mod 100 < {percent} drop")
 
     def lift(self) -> None:
-        """Nothing is blocked or lost any more."""
+        """End all blocks and losses."""
         for side in ("core", "tap"):
             run("ip", "netns", "exec", side, "nft", "flush ruleset")
 
@@ -86,7 +86,7 @@ class Network:
 
 
 class Tap:
-    """tcpdump on the bridge. Packet by packet and with slots enough: it would write nothing, or lose some, else."""
+    """tcpdump on the bridge, packet by packet and with enough slots: otherwise it would write nothing, or lose some."""
 
     def __init__(self, capture: Path) -> None:
         self.process = subprocess.Popen(
@@ -104,7 +104,7 @@ class Tap:
         raise RuntimeError("tcpdump did not start")
 
     def stop(self) -> None:
-        """Raises RuntimeError when packets were lost."""
+        """Stop the capture. Raises RuntimeError if the kernel dropped packets."""
         self.process.terminate()
         rest = self.said.read()
         self.process.wait()

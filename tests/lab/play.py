@@ -1,8 +1,8 @@
-"""Plays a scene: `python -m tests.lab.play NAME FOLDER` writes capture.pcap, site.yaml and truth.json there, and says
-where sipaudit and the script differ.
+"""Plays a scene: `python -m tests.lab.play NAME FOLDER` writes capture.pcap, site.yaml and truth.json to FOLDER, and
+reports where sipaudit and the script differ.
 
-The scene is played by a process in namespaces of its own (ability.py); what it
-starts ends with it.
+The scene is played by a process in its own namespaces (ability.py); the processes
+that it starts end with it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from tests.shared import ROOT
 
 ANSWERING = Path(__file__).with_name("answering.xml")
 INSIDE = "--inside"
-SETTLED = 3.0          # seconds from the start of the phones to the scene's second 0
+SETTLED = 3.0          # seconds from the start of the phones to second 0 of the scene
 NICE = 15
-LATE = 1.0             # seconds that an event may come late
+LATE = 1.0             # seconds by which an event may be late
 RESTARTS_WITHIN = 1.5  # seconds
-TOO_BUSY = 75          # exit code of a scene that was not played as it is written, because the machine was too busy
-SLACK = 1.0            # seconds by which a finding's time may differ from SIPp's own
+TOO_BUSY = 75          # exit code: the machine was too busy to play the scene as written
+SLACK = 1.0            # seconds by which the time of a finding may differ from SIPp's
 Sent = dict[str, dict[tuple[int, str], float]]
 
 
 def begin(name: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a scene; it ends by itself, and at once when it is killed or its starter ends."""
+    """Start a scene. It ends on its own, and at once if it is killed or its starter ends."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lab.log").open("wb") as log:
         return subprocess.Popen(
@@ -49,8 +49,8 @@ def begin(name: str, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def go_first() -> None:
-    """The timers are real ones: the rest of the machine shall not make them late. Linux shares the processor between
-    sessions before it looks at the niceness of processes (sched(7), autogroup)."""
+    """Raise our priority, so that other processes do not delay the real timers. This needs a session of our own: Linux
+    shares the processor between sessions before it considers the niceness of processes (sched(7), autogroup)."""
     os.setsid()
     with suppress(OSError):
         os.nice(-NICE)
@@ -58,7 +58,7 @@ def go_first() -> None:
 
 
 class Play:
-    """One scene on its way."""
+    """One scene that is being played."""
 
     def __init__(self, scene: Scene, folder: Path) -> None:
         self.scene = scene
@@ -69,7 +69,7 @@ class Play:
         self.network = Network(self.work, addresses)
         self.registrars = {key: Registrar(self.network, key) for key in scene.servers}
         self.defines = ["WITH_AUTH"] if scene.challenged else []
-        self.errands: dict[str, subprocess.Popen[bytes]] = {}   # what must have done its work at the end, by its log
+        self.errands: dict[str, subprocess.Popen[bytes]] = {}   # must have succeeded by the end; by log name
         self.origin = 0.0
 
     def run(self) -> None:
@@ -93,7 +93,7 @@ class Play:
         start_gateway(self.network)
         start_names(self.network, self.scene.servers)
         wait_for_sip(len(self.registrars) + 1, 30.0)
-        time.sleep(1.0)   # their worker processes
+        time.sleep(1.0)   # for their worker processes to start
 
     def _start(self, phone: Phone) -> subprocess.Popen[bytes]:
         script = phone.script
@@ -156,10 +156,10 @@ class Play:
     def _ignored(self, server: str, user: str) -> None:
         call_phone(self.network, server, user)
 
-    # -- what is handed over
+    # -- results
 
     def _sent(self) -> Sent:
-        """By phone, when SIPp sent (it says so itself) the first message of each CSeq; of an answer: `200 INVITE`."""
+        """By phone: when SIPp, by its own log, first sent each (CSeq number, method), or `200 INVITE` for an answer."""
         found: Sent = {}
         for phone in self.scene.phones:
             times = found[phone.script.user] = {}

@@ -1,6 +1,6 @@
-"""Plays scenes and keeps what was captured: `python -m tests.lab.record [NAME ...]`, or `make lab` for all.
+"""Plays scenes and stores the captures as samples: `python -m tests.lab.record [NAME ...]`, or `make lab` for all.
 
-Only where sipaudit finds what the script did is a recording replaced.
+A recording is replaced only if sipaudit finds what the script did.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEPT = ("capture.pcap", "site.yaml", "truth.json")
 
 
 def record(names: list[str], top: Path) -> int:
-    """Play all of them at once. Returns how many could not be kept."""
+    """Play all of them at once. Returns the number of scenes that were not stored."""
     playing: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name in names:

@@ -1,23 +1,23 @@
-"""A SIPp scenario, written piece by piece."""
+"""A SIPp scenario, written step by step."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-SECOND = re.compile(r"{{([\d.]+)}}")     # a second of the scene, until it is known when that begins
+SECOND = re.compile(r"{{([\d.]+)}}")     # placeholder for a second of the scene, until its beginning is known
 TAG = re.compile(r'tag\d+(?="/>)')
 
 
 class Scenario:
-    """What SIPp shall send and wait for. Times are seconds; addresses are those of servers, at port 5060 over UDP."""
+    """What SIPp has to send and wait for. Times are in seconds; addresses are those of servers, port 5060 over UDP."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._labels = 0
 
     def wait_until(self, time: float) -> None:
-        """Wait for this second of the scene by SIPp's clock; go on at once when it has passed."""
+        """Wait until this second of the scene by SIPp's clock; go on at once if it has passed."""
         late = self._label()
         self._parts.append(
             '<nop><action><gettimeofday assign_to="seconds,micros"/>'
@@ -39,7 +39,7 @@ class Scenario:
         )
 
     def ask(self, address: str, message: str, answers: Sequence[int], tag: str = "") -> None:
-        """Send, again and again as RFC 3261 17.1 has it, until one of these answers comes. Its To tag is kept in the
+        """Send, and retransmit as in RFC 3261 17.1, until one of these answers arrives. Its To tag is stored in the
         variable `tag`."""
         self.send(address, message, ' retrans="500"')
         kept = (f'<action><ereg regexp="tag=([^;]*)" search_in="hdr" header="To:" assign_to="all,{tag}"/></action>'
@@ -51,8 +51,8 @@ class Scenario:
             self._parts.append(f'<recv response="{status}"{said}>{kept}</recv>')
 
     def ask_in_vain(self, address: str, message: str, gaps: Sequence[float]) -> None:
-        """Send, and send again after each of these seconds but the last. SIPp's own retransmissions would not end when
-        the phone gives up."""
+        """Send, and retransmit after each of these gaps (seconds) but the last. SIPp's own retransmissions would not
+        end when the phone gives up."""
         for gap in gaps:
             self.send(address, message)
             after = self._label()
@@ -64,11 +64,11 @@ class Scenario:
         return self._labels
 
     def xml(self, origin: float) -> str:
-        """The file, for a scene that begins at `origin` (seconds since the epoch). SIPp reads up to 65,535 bytes."""
+        """The file for a scene that begins at `origin` (seconds since the epoch). SIPp reads at most 65,535 bytes."""
         body = SECOND.sub(lambda found: f"{origin + float(found[1]):.3f}", "\n".join(self._parts))
-        kept = ",".join(sorted({"all", *TAG.findall(body)}))   # SIPp wants each variable used twice
+        kept = ",".join(sorted({"all", *TAG.findall(body)}))   # SIPp requires that each variable is used twice
         reference = f'<Reference variables="{kept}"/>' if "<ereg" in body else ""
-        # a jump to the very end would count as a failure: there is something behind it
+        # a jump to the very end would count as a failure, so a pause follows the last label
         return (
             '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
             f'<scenario name="phone">\n{body}\n<pause milliseconds="1"/>{reference}</scenario>\n'

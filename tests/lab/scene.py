@@ -1,4 +1,4 @@
-"""What a scene of the lab is: phones with their settings and lives, and what befalls the servers meanwhile."""
+"""The scenes of the lab: phones with their settings and scripts, and what happens to the servers meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REGIMES = {"R0": R0, "R1": R1, "R2": R2, "R3": R3}
 
 @dataclass(frozen=True)
 class Event:
-    """At this second: what is done, and to which server, phone, or how much."""
+    """At this second of the scene `what` is done to `whom`: a server, a phone, or a percentage."""
 
     time: float
     what: str
@@ -24,7 +24,7 @@ class Event:
 
 @dataclass
 class Phone:
-    """A phone that SIPp plays. `answers`: it takes calls that come in; `lines`: how many it has."""
+    """A phone that SIPp plays. `answers`: it accepts incoming calls; `lines`: the number of its lines."""
 
     label: str
     settings: Settings
@@ -35,8 +35,8 @@ class Phone:
 
 @dataclass
 class Scene:
-    """A network of its own for some minutes; `kind` says in words what befalls it, `cause` (contract.md 3) why its
-    phones first move."""
+    """A network of its own for a minute or two. `kind` says in words what happens to it, `cause` (contract.md 3) why
+    its phones first move."""
 
     name: str
     kind: str
@@ -53,15 +53,15 @@ class Scene:
 
     @property
     def loses(self) -> bool:
-        """Whether packets are lost at random: then a phone may drop out of its script by chance."""
+        """Whether packets are lost at random, so that a phone may fail to finish its script by chance."""
         return any(event.what == "lose" for event in self.events)
 
     def fewest(self, whole: int) -> int:
-        """How many of `whole` phones must get through."""
+        """How many of `whole` phones must finish their scripts."""
         return whole - whole // 3 if self.loses else whole
 
     def phone(self, label: str, regime: str, settings: Settings | None = None, *, answers: bool = False) -> Script:
-        """A new phone, whose life is to be written into what is returned."""
+        """Add a phone; the caller writes its life into the returned script."""
         user, address = self._next()
         of_all = {**self.settings, "retryMaxCount": RETRIES, "expires": self.expires}
         chosen = {**REGIMES[regime], **of_all, **(settings or {})}
@@ -70,7 +70,7 @@ class Scene:
         return script
 
     def another_line(self, script: Script) -> Script:
-        """The second line of the newest phone."""
+        """Add a second line to the newest phone."""
         self.phones[-1].lines += 1
         return script.another_line(f"{int(script.user) + 500}")
 
@@ -87,7 +87,7 @@ class Scene:
         self.events.append(Event(time, what, whom))
 
     def site(self) -> dict[str, Any]:
-        """What an administrator would declare of it."""
+        """The site file as an administrator would write it."""
         entry = [{"name": NAMES[key], "address": SERVERS[key]} for key in self.servers]
         lines = [
             {"match": {"address": phone.script.address}, "entry": "sbc", "label": phone.label,
@@ -103,7 +103,7 @@ class Scene:
         return sum(phone.lines for phone in self.phones) + len(self.softphones)
 
     def breaches(self) -> list[tuple[str, str]]:
-        """AOR and rule of all that is done wrong on purpose."""
+        """AOR and rule of every deliberate breach."""
         return [(aor(phone.script.user), breach.rule) for phone in self.phones for breach in phone.script.breaches]
 
 

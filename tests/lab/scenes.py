@@ -1,4 +1,4 @@
-"""The scenes of the lab by name. Each is a function that writes one; seconds are those of the scene."""
+"""The scenes of the lab by name: each is a function that makes one. Seconds count from the scene's beginning."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A phone's life in the phone's own terms: what it sends when and to whom, and which rules it breaks by that.
+"""A phone's life as a script: what the phone sends, when and to which server, and which rules it breaks by that.
 
-Times are seconds after the scene began.
+Times are seconds after the beginning of the scene.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from tests.lab.ground import BUSY, CALLEE, DOMAIN, GATEWAY, PASSWORD, SERVERS
 from tests.lab.scenario import Scenario
 
-GIVES_UP = (0.5, 1.0, 2.0)   # seconds from one sending to the next, and to the end: retryMaxCount=2
+GIVES_UP = (0.5, 1.0, 2.0)   # seconds between transmissions, the last until the phone gives up: retryMaxCount=2
 TIMER_B = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 1.0)
 VVX = "PolycomVVX-VVX_500-UA/4.0.1.13681"
 
 
 @dataclass(frozen=True)
 class Breach:
-    """A rule that this life breaks, and the message that breaks it: the number of its CSeq, and its method, or status
-    and method.
+    """A rule that this phone breaks, and the message that breaks it: its CSeq number, and its method, or status and
+    method.
 
-    `maybe`: saying it or not are both right.
+    `maybe`: both a finding and none are right.
     """
 
     rule: str
@@ -32,7 +32,7 @@ class Breach:
 
 @dataclass
 class Call:
-    """A call of the phone that was answered: the how manieth, through which server, and its last CSeq."""
+    """An answered call of the phone: its ordinal (`count`), its server, and its last CSeq number."""
 
     count: int
     server: str
@@ -41,7 +41,7 @@ class Call:
 
 @dataclass
 class Script:
-    """Writes a phone's scenario, step by step. Server names are P, S and T."""
+    """Writes the scenario of a phone step by step. Servers are called P, S and T."""
 
     user: str
     address: str
@@ -54,43 +54,43 @@ class Script:
     branches: int = 0
     registration: str = "reg"          # Call-ID of its REGISTERs
     options: int = 0
-    sent: tuple[int, str] = (0, "")    # the CSeq of the last new request
-    sent_of_call: int = 0              # the number of the last INVITE's
-    wanted: bool = False               # a call failed at one server and goes to another next
+    sent: tuple[int, str] = (0, "")    # CSeq (number and method) of the last new request
+    sent_of_call: int = 0              # CSeq number of the last INVITE
+    wanted: bool = False               # a call failed at one server and is tried at another next
 
-    # -- what phones do
+    # -- actions of the phone
 
     def at(self, time: float) -> Script:
-        """Wait until this second of the scene; go on at once when it has passed."""
+        """Wait until this second of the scene; go on at once if it has passed."""
         self.scenario.wait_until(time)
         return self
 
     def register(self, server: str, *, expires: int | None = None) -> Script:
-        """REGISTER until it is answered with 200, with credentials if the servers ask for them."""
+        """REGISTER until the answer is 200, with credentials if the servers challenge."""
         if self.challenged:
             self._ask(server, self._register(expires), (401,))
         return self._ask(server, self._register(expires, credentials=self.challenged), (200,))
 
     def register_for_nothing(self, server: str) -> Script:
-        """REGISTER, to which the server says yes without a Contact or an expiry (kamailio.cfg knows the header)."""
+        """REGISTER, answered by a 200 without Contact or expiry (because of a header that kamailio.cfg knows)."""
         return self._ask(server, self._register(None, extra=("X-Lab-Grants-Nothing: 1",)), (200,))
 
     def send_register(self, server: str, *, expires: int | None = None) -> Script:
-        """One REGISTER, whose answer nobody waits for."""
+        """Send one REGISTER without waiting for the answer."""
         return self._send(server, self._register(expires))
 
     def answered_elsewhere(self, challenger: str, server: str) -> Script:
-        """REGISTER, challenged by one server; the credentials go to another one, which does not know them."""
+        """REGISTER, challenged by one server; the credentials go to another, which rejects them with 401."""
         self._ask(challenger, self._register(None), (401,))
         return self._ask(server, self._register(None, credentials=True), (401,))
 
     def unanswered(self, server: str, method: str = "INVITE", *, gaps: Sequence[float] = GIVES_UP) -> Script:
-        """A request that nobody answers, sent again after each of these seconds but the last; then the phone gives up.
-        What it wanted to call it calls elsewhere with the next `call`."""
+        """A request that nobody answers, retransmitted after each of these gaps (seconds) but the last; then the phone
+        gives up. The next `call` tries a failed call again at its server."""
         return self._ask_in_vain(server, self._wanted(method), gaps)
 
     def unreachable(self, server: str, method: str = "INVITE") -> Script:
-        """A request that ICMP refuses; the phone knows it a moment later."""
+        """A request that is refused by ICMP, which the phone knows a moment later."""
         return self._ask_in_vain(server, self._wanted(method), (0.05,))
 
     def overloaded(self, server: str) -> Script:
@@ -98,33 +98,33 @@ class Script:
         return self._refused(server, self._wanted("INVITE"), 503)
 
     def busy(self, server: str) -> Script:
-        """A call to somebody who is busy."""
+        """A call to a busy number."""
         return self._refused(server, self._invite(BUSY), 486)
 
     def _refused(self, server: str, message: str, status: int) -> Script:
         self._ask(server, message, (status,))
-        self.branches -= 1   # of the same transaction (RFC 3261 17.1.1.3)
+        self.branches -= 1   # the ACK belongs to the same transaction (RFC 3261 17.1.1.3)
         callee = BUSY if status == 486 else CALLEE
         message = self._of_call("ACK", self.calls, self.sent[0], tag="[peer_tag_param]", callees=callee)
         return self._send(server, message)
 
     def ask_options(self, server: str) -> Script:
-        """OPTIONS, whose answer nobody waits for."""
+        """Send OPTIONS without waiting for the answer."""
         self.options += 1
         return self._send(server, self._request("OPTIONS", f"sip:{DOMAIN}", "options", self.options, to=self.user))
 
     def forget(self) -> Script:
-        """The call that failed is over: the next one has a Call-ID of its own."""
+        """The failed call is over: the next one has a new Call-ID."""
         self.wanted = False
         return self
 
     def boot(self) -> Script:
-        """The phone starts anew: it registers under another Call-ID."""
+        """The phone restarts: it registers with another Call-ID."""
         self.registration += "-anew"
         return self
 
     def another_line(self, user: str) -> Script:
-        """The same phone's line of another user; its steps come in the order in which both are written."""
+        """Another line of the same phone; the steps of both happen in the order in which they are written."""
         return replace(self, user=user, breaches=[], registers=0, calls=0, branches=0, options=0)
 
     def call(self, server: str, seconds: float = 1.0) -> Script:
@@ -132,7 +132,7 @@ class Script:
         return self.hang_up(self.dial(server), seconds)
 
     def dial(self, server: str) -> Call:
-        """A call that is up: INVITE, 100, 180, 200, ACK."""
+        """Set up a call: INVITE, 100, 180, 200, ACK."""
         message = self._invite()
         self.wanted = False
         call = Call(self.calls, server, self.sent[0])
@@ -143,14 +143,14 @@ class Script:
         return call
 
     def hang_up(self, call: Call, seconds: float = 0.0) -> Script:
-        """BYE after so many seconds, answered."""
+        """Send BYE after so many seconds; it is answered."""
         if seconds:
             self.scenario.wait(seconds)
         call.number += 1
         return self._within(call, "BYE", (200,))
 
     def breaks(self, rule: str, *, maybe: bool = False, by: tuple[int, str] | None = None) -> Script:
-        """The request that was sent last breaks this rule, or the message that `by` names."""
+        """The last request, or the message `by`, breaks this rule."""
         number, method = by or self.sent
         self.breaches.append(Breach(rule, number, method, maybe))
         return self
@@ -171,7 +171,7 @@ class Script:
         return self._request("REGISTER", f"sip:{DOMAIN}", self.registration, self.registers, headers, to=self.user)
 
     def _invite(self, callees: int = CALLEE) -> str:
-        """A new call, or the one that failed elsewhere once more: the same Call-ID, the next CSeq."""
+        """A new call, or another attempt of the one that failed elsewhere: the same Call-ID, the next CSeq."""
         if not self.wanted:
             self.calls += 1
         number = self.sent_of_call + 1 if self.wanted else 100 * self.calls
@@ -180,7 +180,7 @@ class Script:
 
     def _of_call(self, method: str, call: int, number: int, target: str = "", headers: Sequence[str] = (),
                  tag: str = "", callees: int = CALLEE) -> str:
-        """A request of the phone's how manieth call; each goes to another number."""
+        """A request of the phone's call with this ordinal; each call goes to another number."""
         callee = f"{callees + call}"
         return self._request(method, target or f"sip:{callee}@{DOMAIN}", f"call{call}", number, headers, to=callee,
                              tag=tag)
@@ -198,13 +198,13 @@ class Script:
         ])
 
     def _within(self, call: Call, method: str, answers: Sequence[int] = ()) -> Script:
-        """A request inside a call: to the Contact of its far end, by way of its server (RFC 3261 12.2.1.1)."""
+        """A request in a call's dialog: to the Contact of the far end, routed by its server (RFC 3261 12.2.1.1)."""
         route = f"Route: <sip:{SERVERS[call.server]};lr>"
         message = self._of_call(method, call.count, call.number, f"sip:{GATEWAY}:5060", [route],
                                 f";tag=[$tag{call.count}]")
         return self._ask(call.server, message, answers) if answers else self._send(call.server, message)
 
-    # -- their sending
+    # -- sending
 
     def _send(self, server: str, message: str) -> Script:
         self.scenario.send(SERVERS[server], message)

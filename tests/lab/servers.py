@@ -1,4 +1,4 @@
-"""The servers of the lab: Kamailio as registrars, SIPp as the gateway behind them, dnsmasq for their names."""
+"""The servers of the lab: Kamailio as registrars, SIPp as the gateway behind them, dnsmasq for DNS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.lab.network import Network
 CONFIGURATION = Path(__file__).with_name("kamailio.cfg")
 CALLING = Path(__file__).with_name("calling.xml")
 SIP_PORT = f"{5060:04X}"
-STOPS_WITHIN = 1.5   # seconds; two later the phones find it gone
+STOPS_WITHIN = 1.5   # seconds; two seconds later the phones find the server gone
 DNSMASQ = f"""no-resolv
 no-hosts
 no-daemon
@@ -26,11 +26,11 @@ naptr-record={DOMAIN},50,50,s,SIP+D2U,,_sip._udp.{DOMAIN}
 
 
 class TooBusy(Exception):
-    """The machine is so busy that the scene is not played as it is written."""
+    """The machine is too busy to play the scene as written."""
 
 
 class Registrar:
-    """One Kamailio. It forgets its registrations when it is stopped."""
+    """One Kamailio. It loses its registrations when it is stopped."""
 
     def __init__(self, network: Network, key: str) -> None:
         self.network = network
@@ -51,7 +51,7 @@ class Registrar:
         )
 
     def stop(self) -> None:
-        """Raises TooBusy when it does not end soon: it would still take in what phones send, and answer nothing."""
+        """Stop it. Raises TooBusy if it does not end soon, as it would still receive requests but answer none."""
         assert self.process is not None
         self.process.terminate()
         try:
@@ -61,7 +61,7 @@ class Registrar:
 
 
 def wait_for_sip(sockets: int, seconds: float) -> None:
-    """Until so many UDP sockets of the servers' side have SIP's port. Raises TooBusy after these seconds."""
+    """Wait until so many UDP sockets on the servers' side have the SIP port. Raises TooBusy after these seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         table = subprocess.run(["ip", "netns", "exec", "core", "cat", "/proc/net/udp"], capture_output=True, text=True,
@@ -73,13 +73,13 @@ def wait_for_sip(sockets: int, seconds: float) -> None:
 
 
 def start_gateway(network: Network) -> subprocess.Popen[bytes]:
-    """It answers every call, and ends none."""
+    """Start the gateway, which answers every call and ends none."""
     return network.start("core", "sipp", "-sn", "uas", "-i", GATEWAY, "-p", "5060", "-callid_slash_ign", "-l",
                          "1000", "-nostdin", log="gateway")
 
 
 def call_phone(network: Network, server: str, user: str) -> subprocess.Popen[bytes]:
-    """Somebody calls a phone by way of a server."""
+    """Start a call from the gateway's address to a phone through a server."""
     return network.start(
         "core", "sipp", SERVERS[server], "-sf", str(CALLING), "-s", user, "-i", GATEWAY, "-p", str(7000 + int(user)),
         "-m", "1", "-nostdin", log=f"caller-{user}",
@@ -87,7 +87,7 @@ def call_phone(network: Network, server: str, user: str) -> subprocess.Popen[byt
 
 
 def start_names(network: Network, keys: str) -> subprocess.Popen[bytes]:
-    """A name server that knows these servers, by priority."""
+    """Start a DNS server with SRV records of these servers, in order of priority."""
     lines = [DNSMASQ]
     for number, key in enumerate(keys, 1):
         lines.append(f"host-record={NAMES[key]},{SERVERS[key]},{TTL}\n")

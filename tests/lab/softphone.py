@@ -1,5 +1,5 @@
-"""baresip: a phone that nobody scripted. It fails over by DNS SRV and keeps no state: each request starts
-at the head of the list."""
+"""baresip, an unscripted phone. It fails over by DNS SRV and keeps no state: each request starts at the head of
+the list."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MODULES = "/usr/lib/baresip/modules"
 
 @dataclass
 class Softphone:
-    """One baresip with one account, that registers every so many seconds."""
+    """One baresip with one account, which registers every `interval` seconds."""
 
     user: str
     address: str
@@ -50,7 +50,7 @@ class Softphone:
         return network.start("phones", "baresip", "-f", str(folder), log=f"baresip-{self.user}")
 
     def command(self, network: Network, name: str) -> None:
-        """`dial` or `hangup`, as a netstring of JSON."""
+        """Send it `dial` or `hangup`, as JSON in a netstring."""
         words = {"command": name} | ({"params": f"sip:{CALLEE}@{DOMAIN};transport={self.transport}"}
                                      if name == "dial" else {})
         text = json.dumps(words)

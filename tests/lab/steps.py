@@ -1,4 +1,4 @@
-"""What scenes have in common: settings, and the steps of a phone that finds its first server away and comes back."""
+"""Settings that scenes share, and the steps of a phone that finds its first server away and later returns."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ MINUTE = {"failBack.mode": "duration", "failBack.timeout": 60}
 
 
 def settle(script: Script) -> Script:
-    """Registered and, for a moment, in a call: P works."""
+    """The phone registers at P and makes a short call: P works."""
     return script.at(1).register("P").at(4).call("P")
 
 
 def use(script: Script, regime: str, server: str = "S") -> Script:
-    """The rest of a failover: what failed elsewhere is done here."""
+    """The rest of a failover: the phone does here what failed elsewhere."""
     return (script if regime == "R0" else script.register(server)).call(server)
 
 
 def go_back(script: Script, regime: str, time: float) -> Script:
-    """The return to P, as the regime has it, with a call."""
+    """The return to P as the regime requires, with a call."""
     script.at(time)
     return (script.register("P") if regime in INVALIDATING else script).call("P")
 
 
 def go_back_wrongly(script: Script, regime: str, time: float, rule: str) -> Script:
-    """The same return, which breaks this rule: by its first request."""
+    """The same return, whose first request breaks this rule."""
     script.at(time)
     if regime in INVALIDATING:
         return script.register("P").breaks(rule).call("P")
@@ -38,6 +38,6 @@ def go_back_wrongly(script: Script, regime: str, time: float, rule: str) -> Scri
 
 
 def dial_wrongly(script: Script, server: str, rule: str, *, maybe: bool = False) -> Script:
-    """A call, whose INVITE breaks this rule."""
+    """A call whose INVITE breaks this rule."""
     call = script.dial(server)
     return script.breaks(rule, maybe=maybe).hang_up(call, 1.0)

@@ -1,7 +1,7 @@
-"""All scenes at once, live: sipaudit finds what the scripts did, and nothing is left behind.
+"""All scenes are played at once: sipaudit finds what the scripts did, and nothing is left behind.
 
-Run where root and the programs are (ability.PROGRAMS); two minutes, most of
-them spent waiting for real timers.
+Runs only as root and with the programs of ability.PROGRAMS. Takes two minutes,
+most of them waiting for real timers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST = 240.0    # seconds that the whole lab may take
 
 @pytest.fixture(scope="module")
 def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Path, subprocess.Popen[bytes]]]]:
-    """All scenes on their way; what is still running at the end is ended."""
+    """Start all scenes; those that still run at the end are killed."""
     top = tmp_path_factory.mktemp("lab")
     scenes: dict[str, tuple[Path, subprocess.Popen[bytes]]] = {}
     try:
@@ -60,10 +60,10 @@ def test_what_is_found_is_what_was_done(
     assert scene.cause in moved_because(report)
 
 
-# What the lab leaves behind
+# What an interrupted lab leaves behind
 
 def descendants(parent: int) -> dict[int, str]:
-    """The processes below one, by id, with their network namespaces."""
+    """The descendants of a process: their ids with their network namespaces."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -80,7 +80,7 @@ def _network(process: int) -> str:
     try:
         return str(Path(f"/proc/{process}/ns/net").readlink())
     except OSError:
-        return ""   # it has ended, or is none of ours
+        return ""   # the process has ended, or is not ours
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -100,7 +100,7 @@ ENDS: dict[str, Callable[[int], None]] = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_an_interrupted_lab_leaves_nothing_behind(tmp_path: Path, end: str) -> None:
-    """Its processes end with the one that was started, and their namespaces with them."""
+    """When the starting process ends, all its processes end, and their namespaces with them."""
     starter = subprocess.Popen(
         [sys.executable, "-m", "tests.lab.play", "names", str(tmp_path)], cwd=ROOT, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=hears_ctrl_c,

@@ -1,4 +1,4 @@
-"""The recorded lab, `samples/lab/`: what was captured once is judged as it was played, on any machine."""
+"""The recordings of the lab in `samples/lab/` are judged according to the scripts, on any machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_is_found_is_what_was_done(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_recording_is_of_the_scene_as_it_is_written(name: str) -> None:
-    """Else: `make lab`."""
+    """If not, run `make lab`."""
     folder, scene = RECORDINGS / name, SCENES[name]()
     truth = json.loads((folder / "truth.json").read_text())["truth"]
     assert [(entry["line"], entry["rule"]) for entry in truth] == scene.breaches()

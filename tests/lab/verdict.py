@@ -1,4 +1,4 @@
-"""What sipaudit says of a scene, beside what its script did."""
+"""Compares what sipaudit finds in a scene with what its script did."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def analyzed(folder: Path) -> Report:
 
 
 def differences(report: Report, folder: Path) -> list[str]:
-    """Findings, of any severity, that nobody meant, and breaches that were not found; one sentence each."""
+    """Findings of any severity that are no deliberate breach, and breaches that were not found; one sentence each."""
     left = list(report.findings)
     said: list[str] = []
     for entry in json.loads((folder / "truth.json").read_text())["truth"]:
@@ -30,5 +30,5 @@ def differences(report: Report, folder: Path) -> list[str]:
 
 
 def moved_because(report: Report) -> set[str]:
-    """Why lines failed over first; empty for those that never did."""
+    """The causes of the lines' first failovers; empty text for a line that never failed over."""
     return {next((move.cause for move in line.moves if move.kind == "failover"), "") for line in report.lines}
