@@ -49,7 +49,7 @@ def shown(messages: list[Datagram]) -> list[tuple[str, str, str, bytes]]:
 
 @contextmanager
 def sngrep(path: Path, port: int) -> Iterator[Callable[[], bool]]:
-    """`sngrep -H` ships a capture; gives a function that is true once all is shipped."""
+    """`sngrep -H` ships a capture; gives a function that is true once sngrep has ended, or after PATIENCE seconds."""
     agent = subprocess.Popen(
         ["sngrep", "-N", "-q", "-l", "1000000", "-I", str(path), "-H", f"udp:127.0.0.1:{port}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -47,7 +47,7 @@ def test_what_is_told_of_incidents_that_are_over_is_what_would_be_worked_out_ane
 
 
 def _outline(told: list[Any]) -> list[Any]:
-    """All but the durations per phone, which the state of the lines gives only for a while."""
+    """All but the metrics of how long phones took, which the state of the lines gives only for a while."""
     return [(one.id, one.kind, one.server, one.state, one.start, one.end, one.lines, one.phones, one.timeline,
              one.evidence, [one.metrics[name] for name in STEADY]) for one in told]
 
