@@ -1,4 +1,4 @@
-"""Messages as Wireshark exports them, each with tags that say where it comes from."""
+"""Messages as Wireshark exports them (exported PDUs), each with tags that name its endpoints and frame."""
 
 from __future__ import annotations
 

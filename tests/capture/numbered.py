@@ -1,4 +1,4 @@
-"""Captures of messages that have numbers, as bytes, and the numbers that were read of them."""
+"""Captures of numbered messages, as bytes, and the numbers read back from them."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def pcap(times: Sequence[float], first: int = 1, **options: Any) -> bytes:
 
 
 def numbers(of: Captures) -> list[int]:
-    """The user parts of the requests: the messages' own numbers."""
+    """The user parts of the requests, which are the messages' numbers."""
     return [int(item.payload.split(b"@")[0][12:]) for item in of if isinstance(item, Datagram)]

@@ -67,7 +67,7 @@ def ethernet(payload: bytes, ethertype: int = 0x0800, source: bytes = PHONE_MAC)
 
 
 def tagged(payload: bytes, ethertype: int = 0x0800) -> bytes:
-    """What is behind the EtherType of a VLAN tag: its priority and number, then the next EtherType."""
+    """A VLAN tag without its own EtherType: priority and VLAN ID, then the next EtherType."""
     return struct.pack(">HH", 0x6064, ethertype) + payload
 
 

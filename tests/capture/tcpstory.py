@@ -28,7 +28,7 @@ def answer(number: int) -> bytes:
 
 @dataclass
 class Tap:
-    """Feeds `Streams` and keeps all items; the frame counts up with every segment, the time by 1 ms."""
+    """Feeds `Streams` and collects all items; each segment advances the frame number by 1 and the time by 1 ms."""
 
     streams: Streams = field(init=False)
     options: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Tap:
 
 
 def read(items: list[Item]) -> list[Datagram]:
-    """What came, of which all are messages."""
+    """The items, all of which must be messages."""
     messages = [item for item in items if isinstance(item, Datagram)]
     assert messages == items
     return messages
@@ -103,7 +103,7 @@ class Side:
         self.next += len(payload)
 
     def again(self, back: int, payload: bytes) -> list[Item]:
-        """A segment that begins `back` bytes before the next one."""
+        """A segment that begins `back` bytes before the next sequence number."""
         return self.tap.see(self.way, self.next - back, self.peer.next, PSH | ACK, payload)
 
 

@@ -1,4 +1,4 @@
-"""Media that went on while nothing was captured prove that the capture was away."""
+"""RTP streams that continue after a pause prove that the capture itself was interrupted."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ WRAPS: dict[str, Wrap] = {
 
 
 def talk(seconds: Iterable[tuple[float, float]], *, every: float = 0.02, wrap: Wrap = plain, **said: int) -> Frames:
-    """A stream of which only these seconds are captured."""
+    """An RTP stream of which only these spans (begin and end, in seconds) are captured."""
     return [(begin + count * every, wrap(rtp(round((begin + count * every) / every), **said)))
             for begin, end in seconds for count in range(round((end - begin) / every))]
 
 
 def away(tmp_path: Path, frames: Frames) -> list[Away]:
-    """What reading a capture of these frames tells, times after its first second."""
+    """The interruptions found in a capture of these frames, in seconds after `TIME`."""
     path = write_pcap(tmp_path / "media.pcap", [
         (TIME + time, frame) for time, frame in sorted(frames, key=lambda one: one[0])])
     captures = Captures(resolve([str(path)]).files)
@@ -111,6 +111,6 @@ def test_what_tells_nothing(tmp_path: Path, frames: Frames) -> None:
 
 @pytest.mark.parametrize("goes_on", [250, 255, 60_000])
 def test_who_rested_or_began_anew(tmp_path: Path, goes_on: int) -> None:
-    """250 is the number after the last."""
+    """A sender that paused, or restarted its sequence numbers: 250 is the number after the last one captured."""
     later = [(30 + count * 0.02, plain(rtp(goes_on + count))) for count in range(50)]
     assert away(tmp_path, talk([(0.0, 5.0)]) + later) == []

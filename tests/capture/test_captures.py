@@ -1,4 +1,4 @@
-"""Captures as a whole: what comes out does not depend on how, or in how many files, the packets were stored."""
+"""Whole captures: the result does not depend on how, or in how many files, the packets were stored."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def test_what_wireshark_numbers_beside_packets_is_numbered_in_a_plain_file_too(
     assert frames(captures(tmp_path / "a")) == [(time, capture, 2 * frame - 1) for time, capture, frame in PLAIN]
 
 
-# Where we find SIP and Wireshark does not: SIP in HEP, which it shows as HEP, and requests of which only the method
-# is damaged, or whose start line only the port betrays (a matter of the parser, not of frame numbers).
+# Where we find SIP and Wireshark does not: SIP in HEP (shown as HEP), requests with only the method damaged, and
+# start lines that only the port gives away (a matter of the parser, not of frame numbers).
 _MORE_THAN_WIRESHARK = {
     "sipcapture+hep-wireshark/hep.pcap": {1, 2, 3, 4, 6, 7},
     "sipcapture+hep-wireshark/hep3_compressed.pcap.pcapng": {1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20},
@@ -118,7 +118,7 @@ _MORE_THAN_WIRESHARK = {
 
 
 class Wireshark:
-    """One sharkd for all captures: starting tshark costs more than what it is asked."""
+    """One sharkd for all captures: starting tshark takes longer than the query."""
 
     def __init__(self) -> None:
         self._loaded = 0
@@ -136,7 +136,7 @@ class Wireshark:
 
     def frames(self, path: Path, display_filter: str) -> set[int]:
         self._ask("load", file=str(path))
-        self._loaded += 1  # sharkd remembers what a filter found, in the capture before too: no filter comes twice
+        self._loaded += 1  # sharkd caches filter results, even across captures: no filter may repeat
         found = self._ask("frames", filter=f"{display_filter} and frame.number < {1_000_000_000 + self._loaded}")
         return {frame["num"] for frame in found}
 
@@ -173,7 +173,7 @@ def test_frame_numbers_are_those_of_wireshark(entry: dict[str, Any], wireshark: 
 def test_a_capture_cut_off_at_any_byte_of_its_last_record_keeps_all_before_it(
     make: Callable[[Sequence[float]], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BATCH", 16)  # the last one begins at 33
+    monkeypatch.setattr(engine, "BATCH", 16)  # the last batch begins at 33
     whole = make(TIMES)
     last = len(whole) - len(make(TIMES[:-1]))
     for missing in range(1, last):
@@ -257,7 +257,7 @@ def test_what_the_interfaces_lost_is_known_although_libpcap_does_not_tell(tmp_pa
 
 
 def _open_below(path: Path) -> int:
-    """How many files below a folder this process has open."""
+    """The number of files below a folder that this process has open."""
     links = (entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
     return sum(str(path) in str(link.readlink()) for link in links if link.exists())
 

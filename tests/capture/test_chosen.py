@@ -1,4 +1,4 @@
-"""A packet that is understood alone says what it says among all others of its capture."""
+"""A packet decoded alone gives the same message as it does among all others of its capture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one packet to what it says: SIP by content, what is counted instead, and two roads that agree."""
+"""Decoding one packet: SIP is found by content, everything else is counted, and both roads agree."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_bad_tcp_headers_are_counted(segment: bytes, kind: str) -> None:
 
 
 def test_kinds_that_packets_make_up_are_counted_together_beyond_a_bound() -> None:
-    """Each has an EtherType of its own: there are 65,000 of them, and health is told every ten seconds."""
+    """65,000 EtherTypes are possible, and health is reported every ten seconds."""
     wire = Wire()
     for number in range(0x9000, 0x9000 + 4 * KINDS_KEPT):
         wire.see(b"\x02" * 12 + number.to_bytes(2, "big") + b"payload of what nobody knows" * 2)
@@ -198,7 +198,7 @@ def test_the_end_of_the_captures_ends_the_streams() -> None:
 
 
 class TestSnapLength:
-    """A message whose end the snap length removed says so, and counts once."""
+    """A message whose end was cut off by the snap length is reported as such, and counted once."""
 
     @pytest.mark.parametrize("keep", [60, 100, 150, 200])
     def test_over_udp(self, keep: int) -> None:
@@ -252,7 +252,7 @@ def test_clocks_that_leap_do_no_harm(time: float) -> None:
 
 
 def _long_way_round(data: bytes) -> tuple[int, bytes]:
-    """The same frame under a link type that only the long road knows."""
+    """The same frame under a link type that only the long road handles."""
     return SLL2, data[12:14] + b"\0\0\0\0\0\1\0\1\0\6" + data[6:12] + b"\0\0" + data[14:]
 
 

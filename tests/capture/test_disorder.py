@@ -25,7 +25,7 @@ MANY = 5_000   # more than one batch
 
 
 def written(folder: Path, times: Sequence[float]) -> Captures:
-    """Messages 1, 2, 3 ... so many seconds after the start."""
+    """Messages 1, 2, 3 ... at these times, in seconds after the start."""
     (folder / "a.pcap").write_bytes(pcap([START + time for time in times]))
     return Captures(resolve([str(folder / "a.pcap")]).files)
 
@@ -33,11 +33,11 @@ def written(folder: Path, times: Sequence[float]) -> Captures:
 @pytest.mark.parametrize(("times", "order"), [
     ([0, 0.002, 0.001, 0.003], [1, 3, 2, 4]),
     ([0, 0.4, 0.1, 0.2, 0.5], [1, 3, 4, 2, 5]),
-    ([0, 0.001, 0.001, 0.0005], [1, 4, 2, 3]),          # what is of the same time stays as it was
+    ([0, 0.001, 0.001, 0.0005], [1, 4, 2, 3]),          # equal times keep their order
     ([0.3, 0.2, 0.1], [3, 2, 1]),
     ([0, 5, 1, 2, 3], [1, 2, 3, 4, 5]),                 # a clock that was set back
-    ([0, 5, 4.4, 4.6, 4.5, 5.1], [1, 2, 3, 5, 4, 6]),   # and more than can be told from one
-    ([0, 3600, 1, 1.2, 1.1, 2], [1, 2, 3, 5, 4, 6]),    # one time that cannot be true disturbs no other
+    ([0, 5, 4.4, 4.6, 4.5, 5.1], [1, 2, 3, 5, 4, 6]),   # too late to be told from such a clock
+    ([0, 3600, 1, 1.2, 1.1, 2], [1, 2, 3, 5, 4, 6]),    # one impossible time does not disturb the others
 ])
 def test_packets_that_come_a_little_late_are_put_in_order(
         tmp_path: Path, times: Sequence[float], order: list[int]) -> None:
@@ -56,7 +56,7 @@ def test_what_is_late_is_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_late_is_counted_across_batches(tmp_path: Path) -> None:
-    """The packets behind one that stands too early are in order among themselves."""
+    """Behind a packet that stands too early in the file, the others count as late, though in order among themselves."""
     times = [number * 0.001 for number in range(2 * FIRST_BATCH)]
     times[FIRST_BATCH - 2] += 0.3005
     read = written(tmp_path, times)
@@ -75,7 +75,7 @@ def test_the_order_does_not_depend_on_where_the_file_is_cut_into_batches(tmp_pat
 
 @pytest.mark.parametrize(("held", "in_order"), [(disorder.PACKETS_HELD, True), (3, False)])
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, in_order: bool) -> None:
-    """Wherever one batch ends, there is a packet of the next that belongs into it."""
+    """At every end of a batch, a packet of the next batch belongs before it."""
     monkeypatch.setattr(disorder, "PACKETS_HELD", held)
     times = [number / 1000 for number in range(4 * MANY)]
     for at in range(600, len(times), 10):
@@ -86,7 +86,7 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_packets_of_other_link_types_are_put_in_order_too(tmp_path: Path) -> None:
-    """Each is a batch of its own: what stood before the first that is late has gone on."""
+    """Each link type makes a batch of its own: packets before the first late one have already been passed on."""
     stream = io.BytesIO()
     writer = PcapngWriter(stream)
     ethernet, raw = writer.interface(), writer.interface(linktypes.RAW)
@@ -98,7 +98,7 @@ def test_packets_of_other_link_types_are_put_in_order_too(tmp_path: Path) -> Non
 
 
 def test_what_is_in_order_is_handed_on_as_it_is() -> None:
-    """It costs nothing: not even a copy is made."""
+    """Packets in order cost nothing: they are not even copied."""
     intake = Intake(CaptureHealth("a"), Prefilter())
     given: list[Run] = []
 

@@ -1,4 +1,4 @@
-"""Name lookups as values."""
+"""DNS messages parsed into values."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_no_bytes_raise(tail: bytes) -> None:
     parse(HEADER + b"\0\0\1\0\1" + tail)
 
 
-# -- the same as dnspython reads, and in no more time than the message is long
+# -- the same as dnspython reads, in time linear in the length of the message
 
 READ: dict[str, Any] = {
     "A": lambda data: data.address, "AAAA": lambda data: host(dns.inet.inet_pton(dns.inet.AF_INET6, data.address)),
@@ -193,7 +193,7 @@ def word(value: bytes) -> str:
 
 
 def as_dnspython_reads(wire: bytes) -> tuple[int, str, tuple[DnsRecord, ...]] | None:
-    """Response code, name, and records; None where it reads nothing."""
+    """Response code, name, and records; None where dnspython reads nothing."""
     try:
         message = dns.message.from_wire(wire, ignore_trailing=True, one_rr_per_rrset=True)
         if message.opcode() or not message.question or message.flags & dns.flags.TC:
@@ -207,9 +207,9 @@ def as_dnspython_reads(wire: bytes) -> tuple[int, str, tuple[DnsRecord, ...]] | 
 
 
 def damaged(chance: Random) -> bytes:
-    """An answer with bytes changed, put in, or turned into a pointer."""
+    """An answer with bytes changed, inserted, or turned into a pointer."""
     wire = bytearray(chance.choice(ANSWERS))
-    wire[:2] = bytes(2)   # the identification, which we leave out, and at which a name may point now
+    wire[:2] = bytes(2)   # the transaction ID, which we ignore: a damaged name may now point at it
     for _ in range(chance.randint(0, 3)):
         at = chance.randrange(2, len(wire))
         match chance.randrange(4):
@@ -226,7 +226,7 @@ def damaged(chance: Random) -> bytes:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_what_dnspython_reads_is_read_the_same(seed: int) -> None:
-    """It reads records of all types, and nothing of a message in which one of them is damaged."""
+    """dnspython reads records of all types, and rejects a message if one of them is damaged."""
     chance, same = Random(seed), 0
     for _ in range(500):
         wire = damaged(chance)
@@ -243,13 +243,13 @@ TO_IT = struct.pack(">H", 0xC00C)
 
 
 def targets(count: int) -> bytes:
-    """So many records whose names, and targets, are one long name."""
+    """`count` records whose names and targets are all one long name."""
     record = TO_IT + struct.pack(">HHIH3H", 33, 1, 60, 8, 1, 1, 5060) + TO_IT
     return struct.pack(">HHHHHH", 1, 0x8180, 1, count, 0, 0) + LONG_NAME + b"\0\1\0\1" + record * count
 
 
 def pointers(count: int) -> bytes:
-    """A chain of so many pointers, and as many records that are called by its end."""
+    """A chain of `count` compression pointers, and as many records whose name is its last pointer."""
     head = struct.pack(">HHHHHH", 1, 0x8180, 1, 1 + count, 0, 0) + b"\0\0\1\0\1"
     first = len(head) + 11
     chain = b"\0" + b"".join(struct.pack(">H", 0xC000 | (first + 2 * number - 1 if number else first))
@@ -270,7 +270,7 @@ def seconds(wire: bytes) -> float:
 
 @pytest.mark.parametrize("made", [targets, pointers])
 def test_work_is_linear_in_the_bytes(made: Any) -> None:
-    """Sixteen times the records take about sixteen times as long; of 64 kB all names may be one of 120 labels."""
+    """Sixteen times the records take about sixteen times as long, even if every name in 64 kB has 120 labels."""
     few, many = (min(seconds(made(count) + bytes(number)) for number in range(3)) for count in (200, 3_200))
     assert many < 16 * few * 4 + 0.01
     plain = struct.pack(">HHHHHH", 1, 0x8180, 1, 3_200, 0, 0) + b"\0\0\1\0\1" + (

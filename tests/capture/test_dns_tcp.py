@@ -1,4 +1,4 @@
-"""Name lookups by TCP."""
+"""DNS lookups over TCP."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def priorities(messages: list[DnsMessage]) -> list[object]:
 @given(cuts=st.sets(st.integers(1, len(framed(MESSAGES)) - 1)))
 def test_however_segments_cut_them_the_messages_are_the_same(cuts: set[int]) -> None:
     stream, lookups, places = framed(MESSAGES), Lookups(), [0, *sorted(cuts), len(framed(MESSAGES))]
-    first = 2 ** 32 - 40    # the numbers begin anew on the way
+    first = 2 ** 32 - 40    # the sequence numbers wrap on the way
     found = [message for begin, end in pairwise(places)
              for message in read(lookups, (first + begin) % 2 ** 32, stream[begin:end])]
     assert priorities(found) == [0, 1, 2]
@@ -72,7 +72,7 @@ def test_parts_are_kept_of_few_connections(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def asked(transport: str, folder: Path) -> Report:
-    """A phone that finds its servers by DNS, and moves."""
+    """The report on a phone that finds its servers by DNS over this transport, and fails over."""
     story = Story()
     owner = "_sip._udp.pbx.example.com."
     story.lookup(-9, ("10.1.0.5", 5060), owner, "SRV", f"{owner} 300 IN SRV 10 1 5060 sbc1.example.com.",

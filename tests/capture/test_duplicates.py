@@ -126,7 +126,7 @@ def test_no_packet_is_forgotten_only_because_a_clock_leaps_to_and_fro() -> None:
 
 @pytest.mark.parametrize("step", [-3600.0, -0.5, 3600.0])
 def test_a_clock_that_steps(step: float) -> None:
-    """The pairs on either side of the step are found, and nothing is found across it."""
+    """Duplicates are found on either side of the step, and none across it."""
     duplicates = Duplicates()
     for at in (TIME, TIME + step):
         for number in range(50):
@@ -142,7 +142,7 @@ def test_a_mirror_whose_second_copy_has_the_earlier_time() -> None:
 
 @given(st.integers(0, 2**32), st.integers(1, 40))
 def test_every_second_copy_is_found_and_no_first_one(seed: int, count: int) -> None:
-    """Whatever order a mirror gives them, within the window."""
+    """Whatever the order in which a mirror delivers them, within the window."""
     random = Random(seed)
     copies = [(at * 0.001 + copy * random.random() * 0.019, at) for at in range(count) for copy in (0, 1)]
     duplicates = Duplicates()

@@ -1,4 +1,4 @@
-"""Who reads a capture: we, tshark, or both, and when."""
+"""Which engine reads a capture, and when: ours, tshark, or both."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_plain_messages_are_the_same_by_every_engine(engine: str, plain: Path) -
 @needs_tshark
 @pytest.mark.parametrize("engine", ["libpcap", "tshark"])
 def test_a_packet_that_is_mirrored_twice_counts_once_by_every_engine(engine: str, tmp_path: Path) -> None:
-    sent = (0.0, 0.001, 0.5, 0.519)   # once more after half a second
+    sent = (0.0, 0.001, 0.5, 0.519)   # retransmitted after half a second
     path = write_pcap(tmp_path / "twice.pcap", [(START + time, udp_frame(PHONE, SERVER, MESSAGE)) for time in sent])
     messages, captures = read(path, engine=engine)
     assert (messages, captures.health[0].duplicates) == ([("udp", 1), ("udp", 3)], 2)

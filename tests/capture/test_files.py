@@ -1,4 +1,4 @@
-"""Which captures are meant, and what is said about what is none (contract.md 1)."""
+"""Which captures the arguments name, and the errors for files that are no captures (contract.md 1)."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_of_all_that_was_named_and_is_no_capture_each_is_explained(tmp_path: Pat
 
 
 def test_one_without_a_packet_is_passed_over_beside_others(tmp_path: Path) -> None:
-    """The shell names the last file of a ring as it names the others, before a packet is in it."""
+    """A shell pattern includes the newest file of a ring, even before a packet has been written to it."""
     (tmp_path / "ring1.pcap").write_bytes(capture(1))
     (tmp_path / "ring2.pcap").write_bytes(capture())
     found = resolve([str(tmp_path / "ring1.pcap"), str(tmp_path / "ring2.pcap")])
@@ -215,7 +215,7 @@ def test_secrets_in_a_file_are_noticed(tmp_path: Path) -> None:
 
 
 def _pipe(content: bytes, monkeypatch: pytest.MonkeyPatch) -> threading.Thread:
-    """Standard input that is a pipe, written to by a thread."""
+    """Standard input as a pipe that a thread writes to."""
     reading, writing = os.pipe()
 
     def write() -> None:

@@ -187,8 +187,7 @@ def test_a_flood_of_datagrams_is_bounded_in_number_and_in_bytes() -> None:
 
 @VERSIONS
 def test_any_fragments_in_any_order_never_raise_and_never_invent(fragment: Fragment) -> None:
-    """Pieces that fit, and pieces that lie anyhow: now and then some that came whole make a message, the one there is.
-    """
+    """Fragments that fit, and some cut at random: when a datagram is complete now and then, its message is right."""
     noise = random.Random(4)
     wire = Wire()
     complete = 0

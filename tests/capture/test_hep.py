@@ -132,4 +132,4 @@ def test_hep_in_hep_is_not_followed() -> None:
     for _ in range(50):
         payload = hep3(payload)
     got = Wire().message(shipped(payload))
-    assert got.payload[:4] == b"HEP3"  # a SIP payload by its chunk: the parser says malformed
+    assert got.payload[:4] == b"HEP3"  # its chunk declares a SIP payload: the parser reports it as malformed

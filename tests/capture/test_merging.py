@@ -1,4 +1,4 @@
-"""Captures in the order of their packets, also where a coarse clock gives packets of several the same time."""
+"""Captures are merged in the order of their packets, even where a coarse clock gives several packets the same time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_captures_that_overlap_are_merged_packet_by_packet() -> None:
 
 @pytest.mark.parametrize("older", [0, 1])
 def test_of_one_time_the_packets_of_the_capture_that_began_first_come_first(older: int) -> None:
-    """The next file of a ring begins in the tick in which the one before it ends, in a run of its own."""
+    """The next file of a ring may begin in the clock tick in which the one before it ends, in a run of its own."""
     newer = 1 - older
     assert merged(source(older, [1, 2], [2, 2], [2]), source(newer, [2, 2, 3])) == [
         (older, time) for time in (1, 2, 2, 2, 2)] + [(newer, time) for time in (2, 2, 3)]

@@ -1,4 +1,4 @@
-"""All shared captures: as many SIP messages, methods and statuses as tshark counts, or the reason why not."""
+"""All shared captures have as many SIP messages, methods and statuses as tshark counts, or a reason why not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START = re.compile(rb"\s*(?:SIP/2\.0 (?P<status>\d{3})|(?P<method>[A-Za-z]+) +[^
 
 
 class Difference(NamedTuple):
-    """Why our count is another one than tshark's, and by how much (ours less tshark's)."""
+    """Why our count differs from tshark's, and by how much (ours minus tshark's)."""
 
     reason: str
     messages: int = 0
@@ -56,7 +56,7 @@ DIFFERENCES = {
 
 
 def counts(path: str) -> tuple[int, Counter[str], Counter[str], Captures]:
-    """Messages handed on (damaged ones on port 5060 among them), and what their start lines say."""
+    """The number of messages (with damaged ones on port 5060), their methods and statuses, and the captures."""
     captures = Captures(resolve([path]).files, engine="libpcap")
     payloads = [item.payload for item in captures if isinstance(item, Datagram)]
     starts = [found for found in map(START.match, payloads) if found]

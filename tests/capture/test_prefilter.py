@@ -1,4 +1,4 @@
-"""RTP is passed over; nothing else is, and the decoder never notices the difference."""
+"""RTP is skipped and nothing else is, and the decoder never notices the difference."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MESSAGE = b"OPTIONS sip:a@example.com SIP/2.0\r\nCSeq: 1 OPTIONS\r\n\r\n"
 
 
 def kept(*frames: bytes, link_type: int = linktypes.ETHERNET) -> list[int]:
-    """Numbers of the packets that are left."""
+    """The numbers of the packets that pass the filter."""
     return [packet[1] for packet in mask.sift(batch(list(frames), link_type)).packets]
 
 

@@ -172,7 +172,7 @@ def test_what_the_interfaces_lost_is_their_last_word_summed_over_interfaces_and_
 
 
 def test_what_interfaces_of_former_sections_lost_is_remembered_as_one_number() -> None:
-    """A file of nothing but sections and statistics is as long as its writer likes."""
+    """A file may consist of any number of sections and statistics, so only the sum of their drops is stored."""
     health = CaptureHealth("a.pcapng")
     reader = PcapngRecords(health)
     for _ in range(50):
@@ -230,7 +230,7 @@ def test_reading_stops_at_a_record_that_cannot_be_true_and_says_so(broken: bytes
 
 @pytest.mark.parametrize("piece", [16, 1 << 20])
 def test_a_capture_that_was_put_behind_another_is_no_packet(piece: int) -> None:
-    """`cat a.pcap b.pcap`: taken for a record, the header of b.pcap is an empty packet of the year 2055."""
+    """After `cat a.pcap b.pcap`, the header of b.pcap read as a record would be an empty packet of the year 2055."""
     packets, reader = read(pcap() + pcap(), piece)
     assert packets == WANTED
     assert reader.damaged

@@ -1,4 +1,4 @@
-"""What the short road takes shortcuts with makes no difference to what comes out."""
+"""The shortcuts of the short road do not change the result."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_bytes_behind_a_short_payload_are_not_taken_for_its_own() -> None:
 
 
 def test_a_copy_that_came_another_way_counts_once() -> None:
-    """Plain and tagged it goes the short road, behind an MPLS label the long one."""
+    """Plain or tagged, it takes the short road; behind an MPLS label, the long one."""
     health = CaptureHealth("a")
     decoder = Decoder([health])
     plain, in_vlan = ethernet(ip4(udp(), identification=9)), ethernet(tagged(ip4(udp(), identification=9)), 0x8100)

@@ -1,4 +1,4 @@
-"""A segment says the same whichever way it goes: plain and in order it goes the short one."""
+"""A segment gives the same result on either road; plain and in order, it takes the short one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BYTES = st.one_of(
 
 @dataclass(frozen=True)
 class Step:
-    """One segment: who sends it and what, how far from where it should begin, what is odd about it, and when."""
+    """One segment: sender, payload, offset from the expected sequence number, irregularities, and delay in seconds."""
 
     by_phone: bool
     payload: bytes
@@ -63,7 +63,7 @@ STEPS = st.one_of(
 
 
 def frames_of(steps: list[Step]) -> list[tuple[float, bytes, int]]:
-    """Time, the IP packet, and how many bytes the snap length took, of each segment that the tap sees."""
+    """Time, IP packet, and number of bytes removed by the snap length, for each segment that the tap sees."""
     time, frames = TIME, []
     places = {(port, by_phone): first for port in (5060, 8080) for by_phone, first in ((True, 1), (False, 2**32 - 100))}
     for number, step in enumerate(steps):
@@ -86,7 +86,7 @@ def frames_of(steps: list[Step]) -> list[tuple[float, bytes, int]]:
 def told(
     steps: list[Step], *, in_vlan: bool, labelled: bool = False
 ) -> tuple[list[Item], list[Item], CaptureHealth]:
-    """What comes of the packets, what at their end, and what is counted."""
+    """The items of the packets, those at the end of the capture, and the counters."""
     health = CaptureHealth("test.pcap")
     decoder, items = Decoder([health]), []
     for number, (time, packet, snapped) in enumerate(frames_of(steps)):
@@ -106,7 +106,7 @@ def test_segments_say_the_same_on_both_roads(steps: list[Step], in_vlan: bool) -
 
 
 def test_a_conversation_goes_the_short_road(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is peeled, put into order or copied."""
+    """No layer is peeled, and no bytes are reordered or copied."""
     steps = [Step(True, message(1)), Step(False, answer(1)), Step(True, message(2)), Step(False, answer(2))]
     monkeypatch.setattr(Decoder, "_otherwise", lambda *_: pytest.fail("the long road"))
     monkeypatch.setattr(Framer, "feed", lambda *_: pytest.fail("bytes that are not a message"))
@@ -116,7 +116,7 @@ def test_a_conversation_goes_the_short_road(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_mirrored_segment_counts_once_whichever_way_it_comes() -> None:
-    """Plain it goes the short road, behind an MPLS label the long one."""
+    """Plain, it takes the short road; behind an MPLS label, the long one."""
     health = CaptureHealth("test.pcap")
     decoder = Decoder([health])
     segment = ip4(tcp(message(1)), 6, identification=9)
@@ -129,7 +129,7 @@ def test_a_mirrored_segment_counts_once_whichever_way_it_comes() -> None:
 
 @pytest.mark.parametrize("changed", ["DF", "protocol"])
 def test_packets_that_differ_are_no_copies(changed: str) -> None:
-    """All that the key of a plain packet leaves out tells two of them apart: here DF, and UDP of the same bytes."""
+    """What the key of a plain packet leaves out must tell two apart as well: here DF, and UDP with the same bytes."""
     health = CaptureHealth("test.pcap")
     decoder = Decoder([health])
     first = ip4(tcp(message(1)), 6, identification=9)

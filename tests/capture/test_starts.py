@@ -1,4 +1,4 @@
-"""Signs that a device starts: DHCP, TFTP, HTTP and FTP, told from what works."""
+"""Signs that a device starts (DHCP, TFTP, HTTP and FTP), told apart from the traffic of a running one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the clocks of two taps are apart is known by the packets that both show."""
+"""The offset between the clocks of two taps is measured by the packets that both captured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.frames import write_pcap
 
 START = 1_700_000_000.0
 PHONE, SERVER = ("10.1.0.5", 5060), ("10.0.0.1", 5060)
-Sent = tuple[float, int]   # when, and which message
+Sent = tuple[float, int]   # time, and number of the message
 
 
 def request(number: int) -> bytes:
@@ -25,8 +25,8 @@ def request(number: int) -> bytes:
 
 
 def tap(path: Path, sent: Iterable[Sent], ahead: float = 0.0, vlans: tuple[int, ...] = ()) -> Path:
-    """What a tap writes down whose clock is ahead: each time another identification, for a message that is sent again
-    is another packet."""
+    """The capture of a tap whose clock is `ahead` by so many seconds. Each sending has its own IP identification, since
+    a retransmission is another packet."""
     def frame(time: float, number: int) -> bytes:
         packet = udp_packet(PHONE, SERVER, request(number), identification=int(time * 2) % 65_000 + 1)
         return ethernet_frame(packet, vlans=vlans)
@@ -61,7 +61,7 @@ def test_taps_that_share_nothing_tell_nothing(tmp_path: Path) -> None:
 
 
 def test_taps_that_share_the_packets_of_one_link_tell_nothing(tmp_path: Path) -> None:
-    """Odd packets in one capture and even ones in the other: both sendings of a message, one in each, and no clock."""
+    """Odd packets in one capture, even ones in the other: one sending of a message in each, which gives no offset."""
     sent = sorted((number + again, number) for number in range(60) for again in ((0.0, 0.5) if number % 4 else (0.0,)))
     assert apart(tap(tmp_path / "a", sent[::2]), tap(tmp_path / "b", sent[1::2])) == [{}, {}]
 
@@ -76,7 +76,7 @@ def test_nor_do_those_that_follow_each_other_in_the_middle_of_what_is_sent_again
 
 
 def test_a_tap_that_begins_while_all_is_sent_again_shows_the_rest_at_the_same_time(tmp_path: Path) -> None:
-    """Ten requests to a server that is out, at 0, 0.5, 1.5 and 3.5 s: of each the second tap has the last two alone."""
+    """Ten requests to a dead server, sent at 0, 0.5, 1.5 and 3.5 s: the second tap has only the last two of each."""
     sent = sorted((number / 20 + wait, number) for number in range(10) for wait in (0.0, 0.5, 1.5, 3.5))
     found = apart(tap(tmp_path / "a", sent), tap(tmp_path / "b", [one for one in sent if one[0] > 1.0]))
     assert found[1] == {0: pytest.approx([0.0] * 20, abs=2e-6)}
@@ -90,7 +90,7 @@ def test_nor_does_what_both_show_then_make_it_a_clock_that_drifts(tmp_path: Path
 
 
 def test_few_that_are_far_apart_tell_only_if_each_shows_them_once(tmp_path: Path) -> None:
-    """Who keeps a NAT open in the same words every minute is shown by each tap as often as it is there."""
+    """A NAT keep-alive with the same text every minute appears in each capture as often as it was sent there."""
     said = [(float(second), 7) for second in range(0, 300, 60)]
     alone = [(second + 5.0, second) for second in range(100, 190)]
     one, other = tap(tmp_path / "a", sorted([*said[:2], *alone])), tap(tmp_path / "b", said[3:])
@@ -111,7 +111,7 @@ def test_of_three_taps_each_is_compared_with_those_before_it(tmp_path: Path) -> 
 
 
 def test_a_long_capture_is_compared_by_some_of_its_packets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that drifts is seen to: the first that both show are kept, and the last."""
+    """The first packets that both captures share are sampled, and the last, so that a drifting clock is noticed."""
     monkeypatch.setattr(taps, "PACKETS_KEPT", 500)
     sent = [(number / 2, number) for number in range(20_000)]
     drifting = tap(tmp_path / "b", [(time * 1.00005, number) for time, number in sent], 3.0)

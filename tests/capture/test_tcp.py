@@ -123,7 +123,7 @@ class TestMessages:
         assert 15060 in tap.streams.sip_ports
 
     def test_a_message_over_two_captures_names_the_frames_of_the_second(self) -> None:
-        """A rotating capture cuts where it likes."""
+        """A rotating capture may cut anywhere."""
         tap = Tap()
         phone, _ = connected(tap)
         whole = message(1)
@@ -204,7 +204,7 @@ class TestDisorder:
             if covered.issuperset(range(at, at + len(one))):
                 whole.append(one)
             at += len(one)
-        # what is left of a broken body may pass for the start line that reading goes on at
+        # the rest of a broken body may look like a start line, where framing would resume
         assume(all(b"INVITE sip:" not in one for one in messages if one not in whole))
         assert [got for got in tap.messages() if got in messages] == whole
         assert tap.messages()[-1] == message(99)
@@ -212,7 +212,7 @@ class TestDisorder:
     @given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=40), st.booleans())))
     @settings(deadline=None)
     def test_any_segments_at_all(self, segments: list[tuple[int, int, bytes, bool]]) -> None:
-        """Nothing raises, and nothing is kept but what the limits allow."""
+        """Nothing raises, and nothing is stored beyond the limits."""
         tap = Tap()
         phone, server = sides(tap)
         for at, (seq, flags, payload, cut) in enumerate(segments):
@@ -250,7 +250,7 @@ class TestHoles:
         assert [got.payload for got in phone.sends(message(2)) if isinstance(got, Datagram)] == [message(2)]
 
     def test_while_the_peer_misses_the_bytes_too_they_are_waited_for(self) -> None:
-        """Lost before the tap: the phone will send them again, after seconds."""
+        """The bytes were lost before the tap: the phone will retransmit them, seconds later."""
         tap = Tap()
         phone, server = connected(tap)
         phone.loses(message(1))
@@ -356,7 +356,7 @@ class TestForeignConnections:
         assert [type(item) for item in tap.items] == [Datagram, Connection, TransportError]
 
     def test_the_first_segments_may_come_in_any_order_and_size(self) -> None:
-        """On an unknown port, too, SIP is known by its first line."""
+        """On an unknown port, too, SIP is recognised by its first line."""
         tap = Tap()
         phone, _ = connected(tap, port=15060)
         whole = message(1)

@@ -1,4 +1,4 @@
-"""Connections of which nothing is open: they say what they would if they were followed like any other."""
+"""Calm connections, which have nothing pending: they give the same items as if they were followed like any other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STRANGE = b"PING sip:a;REGISTER sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n"   # 
 
 
 def asked_and_answered(phone: Side, server: Side, number: int) -> list[Item]:
-    """A request, its answer, and the acknowledgement of both, on a connection whose beginning nobody saw."""
+    """A request, its answer, and the acknowledgement of both, on a connection whose handshake was not captured."""
     return [*phone.sends(message(number)), *server.sends(answer(number)), *phone.sends(flags=ACK)]
 
 
@@ -62,7 +62,7 @@ class TestAnHourlyWord:
         assert (len(tap.streams), len(tap.streams.calm), tap.streams.held) == (0, 0, 0)
 
     def test_a_lost_message_is_a_gap(self) -> None:
-        """Which the answer to the next shows: it comes after what it answers."""
+        """The answer to the next request shows the gap: it acknowledges the lost message too."""
         tap = Tap()
         phone, server = sides(tap)
         asked_and_answered(phone, server, 1)
@@ -91,7 +91,7 @@ class TestAnHourlyWord:
         assert (error.kind, error.flow) == (ErrorKind.RESET, phone.way)
 
     def test_an_old_acknowledgement_takes_nothing_back(self) -> None:
-        """All was acknowledged, and answered, when the reset came: it is no failure."""
+        """Everything was acknowledged and answered before the reset, so it is no failure."""
         tap = Tap()
         phone, server = sides(tap)
         phone.sends(message(1))
@@ -119,7 +119,7 @@ def tell(streams: Streams, segments: list[tuple[float, Flow, int, int, int, byte
 
 
 def odd(chance: random.Random, payload: bytes, seq: int, ack: int) -> tuple[int, int, int, bytes, bool]:
-    """A segment as it should not be: its number, what it acknowledges, its flags, its bytes, whether it was cut."""
+    """An irregular segment: sequence number, acknowledgement number, flags, payload, whether it was cut off."""
     somewhere = chance.randrange(1 << 32)
     return chance.choice([
         (seq, ack, SYN, b"", False), (seq, ack, SYN | ACK, b"", False), (seq, ack, RST, b"", False),
@@ -135,7 +135,7 @@ def odd(chance: random.Random, payload: bytes, seq: int, ack: int) -> tuple[int,
 
 
 def story(chance: random.Random) -> list[tuple[float, Flow, int, int, int, bytes, bool]]:
-    """A few connections on which SIP is spoken, one segment in eight odd, with pauses of seconds and of hours."""
+    """A few SIP connections, with one segment in eight irregular, and pauses from 1 ms to 700 s."""
     port, time, told = chance.choice([5060, 5061, 8080]), 1e6, []
     ways = [(flow("tcp", f"10.1.0.{number}", 40_000, "10.0.0.1", port, "0004f2000001"),
              flow("tcp", "10.0.0.1", port, f"10.1.0.{number}", 40_000)) for number in range(3)]
@@ -146,7 +146,7 @@ def story(chance: random.Random) -> list[tuple[float, Flow, int, int, int, bytes
         if chance.random() < 0.4:
             there, back = back, there
         payload = chance.choice([message(number), answer(number), b"", STRANGE])
-        if payload and chance.random() < 0.3:   # in two pieces, most of the time with nothing between them
+        if payload and chance.random() < 0.3:   # in two segments, mostly with no pause between them
             cut = chance.choice([chance.randrange(1, len(payload)), len(payload) - chance.randrange(1, 5)])
             told.append((time, there, wanted[there], wanted[back], ACK, payload[:cut], False))
             wanted[there] = (wanted[there] + cut) % (1 << 32)
@@ -175,4 +175,4 @@ def test_calm_or_not_a_connection_says_the_same(most: int, most_bytes: int) -> N
             results.append((said, vars(health[0]).copy(), streams.sip_ports, streams.evicted, streams.held,
                             len(streams)))
         assert results[0] == results[1], seed
-    assert taken > EVERY / 4   # some were calm to the end
+    assert taken > EVERY / 4   # many were calm to the end

@@ -1,4 +1,4 @@
-"""How TCP connections of SIP begin, fail, close and are reset, and what of that is said."""
+"""How TCP connections for SIP begin, fail, close and are reset, and which of that is reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestConnections:
     @pytest.mark.parametrize("flags", [FIN | ACK, RST])
     @pytest.mark.parametrize("who", ["phone", "server"])
     def test_a_connection_at_rest_that_is_dropped(self, flags: int, who: str) -> None:
-        """Who opened it may close it; else it may have failed."""
+        """The side that opened it may close it; any other end may be a failure."""
         tap = Tap()
         phone, server = connected(tap)
         phone.sends(message(1))
@@ -57,7 +57,7 @@ class TestConnections:
     def test_what_is_sent_again_in_vain_for_seconds_ends_a_connection(
         self, what: str, pauses: tuple[float, ...], hears: bool, told: int
     ) -> None:
-        """A server that died at rest acknowledges nothing; nobody need tell that by a RST."""
+        """A server that died while the connection was at rest acknowledges nothing; no RST is needed to tell."""
         tap = Tap()
         phone, server = connected(tap)
         phone.sends(message(1))
@@ -123,7 +123,7 @@ class TestConnections:
     @pytest.mark.parametrize("flags", [FIN, FIN | ACK])
     @pytest.mark.parametrize("repeats", [0, 2])
     def test_a_fin_after_a_syn_that_was_repeated_gives_it_up(self, flags: int, repeats: int) -> None:
-        """Of one that was not repeated the tap may have missed the answer."""
+        """If the SYN was sent only once, the tap may have missed its answer."""
         tap = Tap()
         phone, server = sides(tap)
         start = tap.time + 0.001
@@ -180,7 +180,7 @@ class TestConnections:
         assert [type(item) for item in standing.sends(message(2))] == [Datagram]
 
     def test_the_same_ports_used_again(self) -> None:
-        """A phone that restarts: new numbers, and the old stream is over."""
+        """A phone that restarts uses new sequence numbers, and the old stream is over."""
         tap = Tap()
         phone, _ = connected(tap)
         phone.sends(message(1)[:40])

@@ -133,7 +133,7 @@ def test_messages_and_records_need_not_agree(tmp_path: Path, cert: Path) -> None
 
 
 def test_segments_in_disorder_and_seen_twice(tmp_path: Path, cert: Path) -> None:
-    """A mirror port swaps neighbours and sees packets on two ports."""
+    """A mirror port swaps neighbouring packets and shows each packet twice."""
     talk = Talk(tmp_path, cert)
     for number in range(1, 6):
         talk.say(True, register(number))
@@ -154,7 +154,7 @@ def test_a_message_larger_than_a_record(tmp_path: Path, cert: Path) -> None:
 
 
 def test_other_traffic_costs_nothing_and_keeps_its_numbers(tmp_path: Path, cert: Path) -> None:
-    """UDP is not even shown to tshark, and yet frames are numbered as in the file."""
+    """tshark is not even given the UDP packets, and yet frames are numbered as in the file."""
     talk = Talk(tmp_path, cert).register(1)
     noise = udp_frame(("10.1.0.5", 5060), ("10.0.0.1", 5060), register(9, transport="UDP"))
     talk.tcp.packets = [(at, each) for at, frame in talk.tcp.packets for each in (noise, frame)]
@@ -213,7 +213,7 @@ def serve_once(listener: socket.socket, cert: Path) -> None:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    """The sniffer writes when it likes; what never comes is told by the assertion behind."""
+    """The sniffer writes in its own time; if it never does, the caller's next assertion fails."""
     for _ in range(50):
         with contextlib.suppress(InputError):
             if done():

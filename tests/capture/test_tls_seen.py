@@ -34,7 +34,7 @@ def alert(level: int, description: int) -> bytes:
 
 
 def secured(tap: Tap, **options: int) -> tuple[Side, Side]:
-    """A connection behind a TLS 1.2 handshake."""
+    """A connection after a TLS 1.2 handshake."""
     phone, server = connected(tap, **{"port": 5061, **options})
     phone.sends(HELLO)
     server.sends(SERVER_HELLO)
@@ -76,7 +76,7 @@ class TestRecognition:
 
     @pytest.mark.parametrize("size", [1, 4, 5, 6, 7])
     def test_a_hello_in_pieces(self, size: int) -> None:
-        """The header of its record is five bytes, and does not tell yet that it is one."""
+        """A record header has five bytes, and a part of it does not yet show that it is one."""
         tap = Tap()
         phone, server = connected(tap, port=5061)
         for at in range(0, len(HELLO), size):
@@ -138,7 +138,7 @@ class TestEncrypted:
         replay(tap, pipe)
         tap.wait(60)
         assert kinds(tap) == ["syn", "encrypted"]
-        assert tap.health[0].encrypted["tls"] in range(5, 8)  # 1.3 sends its session tickets alike
+        assert tap.health[0].encrypted["tls"] in range(5, 8)  # TLS 1.3 session tickets look the same
 
 
 def replay(tap: Tap, pipe: RealConnection) -> None:
@@ -243,7 +243,7 @@ class TestFailedHandshakes:
         assert tap.of(TransportError) == []
 
     def test_a_reset_behind_the_handshake(self) -> None:
-        """A request that nobody answered is a failure, a farewell that nobody read is none."""
+        """A reset is a failure after an unanswered request, but not after a closing alert that nobody read."""
         for last, expected in ((DATA, ["reset"]), (record(21, bytes(26)), [])):
             tap = Tap()
             phone, server = secured(tap)

@@ -1,4 +1,4 @@
-"""The tshark engine: what it exports, what goes wrong, and how its messages are put beside ours."""
+"""The tshark engine: what it exports, what goes wrong, and how its messages are merged with ours."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def message(frame: int, *, capture: int = 0, port: int = 5061, payload: bytes = 
 
 
 def encrypted(frame: int, *, port: int = 5061) -> Connection:
-    """From the server, while the messages come from the phone: the connection is the same."""
+    """Sent by the server, whereas the messages come from the phone: the connection is the same."""
     return Connection(
         float(frame), 0, frame, ConnectionKind.ENCRYPTED, flow("tls", "10.0.0.1", port, "10.1.0.5", 49152)
     )

@@ -1,4 +1,4 @@
-"""A host that turns from TCP to UDP has given up the connection that it could not open."""
+"""A host that turns from TCP to UDP has given up on the connection that it could not open."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ either_road = pytest.mark.parametrize("wrap", [ethernet, lambda packet: ethernet
 
 
 def after_a_syn(packet: bytes, wrap: Wrap = ethernet, wait: float = 2.0) -> list[Item]:
-    """What this packet says, so long after a SYN without answer."""
+    """The items of a packet that comes `wait` seconds after an unanswered SYN."""
     wire = Wire()
     wire.see(ethernet(ip4(tcp(flags=SYN), 6)), time=TIME)
     return wire.see(wrap(packet), time=TIME + wait)

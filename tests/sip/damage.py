@@ -1,4 +1,4 @@
-"""Messages damaged by chance, and the lines and bytes they are damaged with."""
+"""Messages damaged at random, and the lines and bytes that damage them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 from hypothesis import strategies as st
 
-# Pieces of messages: enough grammar to come far, enough noise to go wrong.
+# Pieces of messages: enough grammar to get far into the parser, enough noise to go wrong there.
 NOISE = st.binary(max_size=12) | st.sampled_from([
     b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b'"', b"\\", b"<", b">", b";", b",", b":", b"=", b"@", b"[", b"]",
     b"\0", b"\xff", b"sip:", b";tag=", b";branch=", b'nonce="', b"z9hG4bK", b"*", b"%00", b"?", b" ",
@@ -22,7 +22,7 @@ LINES = st.sampled_from([
 
 
 def damaged(usual: list[bytes]) -> st.SearchStrategy[bytes]:
-    """One of these, with one to three places changed."""
+    """One of the `usual` messages, with one to three places changed."""
     def changed(data: bytes, chance: random.Random) -> bytes:
         made = bytearray(data)
         for _ in range(chance.randint(1, 3)):

@@ -1,4 +1,4 @@
-"""Messages read by their forms, each held against the parser's word."""
+"""Messages read by their forms, each checked against the parser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VARIABLES = {b"2b4fae2e": b"99ac5", b"A1B2-C3": b"7.7", b"f00": b"b+/=", b"beef"
 
 
 class Reading:
-    """Forms with a parser that counts; each form knows what it was learnt from."""
+    """`Forms` with a parser that counts its calls; each form stores the message from which it was learnt."""
 
     def __init__(self, limit: int = 1000) -> None:
         self.parsed = 0
@@ -32,7 +32,7 @@ class Reading:
         return self
 
     def follow(self, items: Iterable[Datagram]) -> None:
-        """Read, and hold what is said of messages of known forms against the parser's word."""
+        """Read, and check what is reported of messages of known forms against the parser."""
         for item in items:
             self._forms.turn()
             ((came, message, form),) = self._forms.read([item])
@@ -55,7 +55,7 @@ def proof(message: Request | Response) -> tuple[Challenge, ...]:
 
 
 def lasting(message: Message) -> Message:
-    """A message without what is new in each of its form; whether it has a tag, and a nonce, lasts."""
+    """The message without the values that are new in each of its form; whether it has a To tag and a nonce is kept."""
     assert not isinstance(message, Malformed)
     tag = None if message.to.tag is None else "tag"
     parts = {"via": replace(message.via, branch=""), "from_": replace(message.from_, tag="tag"),

@@ -1,4 +1,4 @@
-"""A message of a known form is what the parser would have read, whatever was changed in it; usual ones are known."""
+"""A message of a known form is what the parser would have read, however it was changed; usual messages match one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_count_that_grows_by_a_digit_is_no_other_form(name: str) -> None:
     counted = [USUAL[name].replace(b"CSeq: 7", b"CSeq: %d" % number) for number in (9, 10, 99, 100, 99999, 999999999)]
     reading = Reading().read(counted[:4])
     assert (reading.parsed, reading.repeats) == (1, 3)
-    assert reading.read(counted[3:]).parsed == 1 + 2   # by more than a digit it does not grow
+    assert reading.read(counted[3:]).parsed == 1 + 2   # growth by more than one digit makes another form
     assert Reading().read([counted[-1], counted[-1].replace(b"CSeq: ", b"CSeq: 9")]).repeats == 0
 
 
@@ -109,12 +109,12 @@ def test_all_forms_are_forgotten_when_there_are_too_many() -> None:
     for phone in range(5):
         reading.read([USUAL["REGISTER"], USUAL["401"]], flow("udp", f"10.1.0.{phone}", 5060, "10.0.0.1", 5060))
     assert len(reading._forms._forms) <= 4
-    assert reading.read([USUAL["200"]] * 2).repeats == 0   # five phones were learnt for nothing: a rest
+    assert reading.read([USUAL["200"]] * 2).repeats == 0   # five phones were learnt in vain, so learning pauses
 
 
 def test_layouts_and_shapes_are_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever writes names of ever other lengths makes a layout with each; and a shape even where two names make up for
-    each other, and all that changes stands where it did."""
+    """Names of ever-changing lengths make a layout each, and also a shape each, even where the lengths of two names add
+    up to the same and every variable stays at its place."""
     monkeypatch.setattr(forms, "LAYOUTS_KEPT", 20)
     reading = Reading()
     for server, host in [*((size, 30 - size) for size in range(1, 30)), *((5, size) for size in range(1, 30))]:
@@ -130,4 +130,4 @@ def test_who_repeats_is_known_again_soon_after_all_was_forgotten() -> None:
     for phone in range(4):
         on = flow("udp", f"10.1.0.{phone}", 5060, "10.0.0.1", 5060)
         reading.read([USUAL["REGISTER"]] * 3, on)
-    assert (reading.parsed, reading.repeats) == (4 + 1, 8 - 1)   # the fourth was one too many
+    assert (reading.parsed, reading.repeats) == (4 + 1, 8 - 1)   # the fourth exceeded the limit

@@ -1,4 +1,4 @@
-"""Of a phone's flow there are two forms; where many phones share one there are as many as they like."""
+"""A phone's own flow has two forms; a flow shared by many phones may have any number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REGISTER = USUAL["REGISTER"]
 
 
 def of(user: int, message: bytes = REGISTER) -> bytes:
-    """The same of another user, whose name is as long as its number."""
+    """The same message from another user, whose name is `user` letters long."""
     return message.replace(b"1001", b"u" * user)
 
 
@@ -27,7 +27,7 @@ def test_each_is_known_again(users: int) -> None:
 
 @pytest.mark.parametrize("users", [1, 2, FEW, FEW + 1, 3 * FEW])
 def test_each_is_known_when_its_count_has_got_another_digit(users: int) -> None:
-    """Users of which one's messages are one longer than the next one's would be taken for each other then."""
+    """Users whose messages differ in length by one could then be mistaken for each other."""
     every = [of(3 * user) for user in range(1, users + 1)]
     reading = Reading().read(every)
     for count in (9, 10, 99, 100):

@@ -1,4 +1,4 @@
-"""Where messages begin and end, by content alone."""
+"""Where messages begin and end in a stream, by content alone."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class TestFraming:
          b"Content-Length: %s\r\n" % (b"9" * 400), b"X-Content-Length: 5\r\n", b"Content-Length: 1_0\r\n"],
     )
     def test_without_a_usable_length_the_message_ends_with_its_head(self, line: bytes) -> None:
-        """And its body is passed over as far as the next start line."""
+        """Its body is skipped up to the next start line."""
         framer = Framer()
         head = message(1, b"body", line)[:-4]
         assert framer.feed(head + b"v=0\r\ns=-\r\n" + OK) == [head, OK]
@@ -150,7 +150,7 @@ class TestFraming:
         assert framer.skipped == len(message(1, b"v=0\r\n")) - 30
 
     def test_behind_what_is_no_message_only_what_is_certain_begins_one(self) -> None:
-        """Whether the bytes come at once or one by one."""
+        """Whether the bytes arrive at once or one by one."""
         junk = b"0 0 SIP\r\n" + OK.replace(b"200", b"4294967301") + b"V:\r\n"
         framer = Framer()
         assert [got for byte in junk + OK for got in framer.feed(bytes([byte]))] == Framer().feed(junk + OK) == [OK]
@@ -197,7 +197,7 @@ HOSTILE = [
 
 
 def work(unit: bytes, size: int, step: int) -> float:
-    """Seconds of processor time to feed so many bytes in such steps; what is held stays within bounds."""
+    """Processor time in seconds to feed `size` bytes in steps of `step`; the buffer must stay within bounds."""
     stream = unit * (size // len(unit))
     framer = Framer()
     start = process_time()

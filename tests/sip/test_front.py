@@ -1,4 +1,4 @@
-"""What a line's front and its new part say is what the whole line says, or nothing."""
+"""A line read by its front and its new part gives what the whole line gives, or nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USUAL = [
     b'Proxy-Authorization: Digest realm="pbx",username="1001",nonce="f00==",uri="sip:pbx"',
     b'WWW-Authenticate: Digest realm="a, b", nonce="1;2"',
 ]
-# Pieces of lines that a front might take for something else.
+# Pieces of lines that could be mistaken for something else when read by a front.
 PIECES = st.sampled_from([
     b"Via: SIP/2.0/UDP h:5060", b"From: <sip:a@b>", b'From: "x', b"To: sip:a@b", b"Call-ID: ", b"CSeq: ", b"7 INVITE",
     b"Authorization: Digest ", b"WWW-Authenticate: Digest ", b'realm="r"', b'username="u"', b'nonce="n"', b"nonce=n",

@@ -1,4 +1,4 @@
-"""The memory of header lines can be held within so many bytes, which changes no message."""
+"""The memory of header lines can be limited to a number of bytes, which changes no message."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MESSAGES = st.lists(st.one_of(LINES, LINES, LINES, NOISE), max_size=20).map(b"\r
 
 
 def check(data: bytes) -> Message:
-    """A message of one of the three kinds, its defects from the closed list, its values fit to be written."""
+    """Parse and check: a message of one of the three kinds, its defects from the closed list, its values printable."""
     message = parse(data)
     assert isinstance(message, Request | Response | Malformed)
     assert set(message.defects) <= WORDS
@@ -47,7 +47,7 @@ def test_anything_like_a_message_is_one_or_malformed(data: bytes) -> None:
 @settings(max_examples=500)
 @given(st.lists(MESSAGES, max_size=4), st.integers(1, 8))
 def test_the_memory_changes_no_message(datas: list[bytes], limit: int) -> None:
-    """The same with none, with one that is always full, and with one that knows every line."""
+    """The result is the same without memory, with one that is always full, and with one that knows every line."""
     small, large, none = Parser(limit), Parser(), Parser(0)
     for data in datas:
         expected = none.parse(data)
@@ -89,7 +89,7 @@ def written(lines: list[str]) -> Message:
 
 
 def spelling(change: Callable[[str, str, random.Random], str]) -> Callable[..., None]:
-    """The property that a change of every header's spelling, by a seeded generator, changes no value."""
+    """A test that changing the spelling of every header, by a seeded generator, changes no value."""
 
     @given(HEADERS, st.randoms(use_true_random=False))
     def test(headers: dict[str, str], chance: random.Random) -> None:
@@ -101,11 +101,11 @@ def spelling(change: Callable[[str, str, random.Random], str]) -> Callable[..., 
     return test
 
 
-APART = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|\[[^]]*\]|[;,=/:]| ')   # separators, and what holds some that are none
+APART = re.compile(r'"(?:[^"\\]|\\.)*"|<[^>]*>|\[[^]]*\]|[;,=/:]| ')   # separators, and text that may hold some
 
 
 def spaced(value: str, chance: random.Random) -> str:
-    """White space round separators, and another kind of it where there is some (RFC 3261 25.1: SEMI, COMMA, EQUAL,
+    """White space added round separators, and other white space where there is some (RFC 3261 25.1: SEMI, COMMA, EQUAL,
     SLASH, COLON, LWS)."""
     def blank(*least: str) -> str:
         return chance.choice((*least, " ", "\t", "  ", "\r\n ", " \r\n\t"))
@@ -160,7 +160,7 @@ def test_contacts_in_one_header_or_in_several_are_the_same(contacts: list[str], 
 
 @needs_captures
 def test_mutated_messages_of_all_corpora_are_messages_or_malformed() -> None:
-    """Bits flipped, pieces cut out, pieces of other messages put in; the memory full of what came before."""
+    """Bits flipped, pieces cut out, pieces of other messages inserted; the memory is full of earlier messages."""
     chance = random.Random(4475)
     datas = list(corpus().values())
     for _ in range(6000):

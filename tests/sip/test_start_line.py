@@ -1,4 +1,4 @@
-"""A request line that is read in one step says what the general way says of it."""
+"""A request line that is read in one step gives the same as the general parser."""
 
 from __future__ import annotations
 

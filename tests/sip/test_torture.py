@@ -46,7 +46,7 @@ def test_what_the_rfc_calls_invalid_has_a_defect(name: str) -> None:
 
 
 def test_the_table_leaves_no_message_out() -> None:
-    """A file that is a copy of one in the table needs no section; zeek's long capture is checked below."""
+    """A file that is a copy of one in the table needs no section; zeek's long capture has a test of its own below."""
     known = {MESSAGES[name] for name in SECTIONS}
     assert [name for name, data in MESSAGES.items() if data not in known and "sip-wireshark" not in name] == []
 
@@ -59,7 +59,7 @@ def test_a_real_trace_is_read_without_a_defect_but_for_bodies_that_lie_in_anothe
 
 
 def test_the_memory_changes_nothing() -> None:
-    """A parser that remembers all, one whose memory is always full, and one that has none."""
+    """The same without memory, with one that is always full, and with one that stores everything."""
     large, small, none = Parser(), Parser(2), Parser(0)
     for data in MESSAGES.values():
         assert large.parse(data) == large.parse(data) == small.parse(data) == none.parse(data)

@@ -1,4 +1,4 @@
-"""The way of usual messages ends where the general one does, whatever was changed in them, and usual ones go it."""
+"""The fast way for usual messages gives the same as the general one, whatever was changed, and usual ones take it."""
 
 from __future__ import annotations
 

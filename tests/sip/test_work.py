@@ -1,5 +1,5 @@
-"""A message never costs more than its length: calls are counted, and where a single call could hide the work, times
-of growing inputs are compared."""
+"""The cost of a message is at most linear in its length: calls are counted, and where a single call could hide the
+work, times of growing inputs are compared."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def calls(data: bytes) -> int:
 
 
 def seconds(data: bytes) -> float:
-    """The best of several times; a parser without memory, so that every time is the same work."""
+    """The best of five times; the parser has no memory, so that every run does the same work."""
     parser = Parser(0)
     best = 1e9
     for _ in range(5):
@@ -92,8 +92,8 @@ def test_a_hostile_message_of_64_kb_needs_a_bounded_number_of_calls(kind: str) -
 @pytest.mark.parametrize("size", [1_000, 8_000])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_message_eight_times_as_long_takes_about_eight_times_as_long(kind: str, size: int) -> None:
-    """8,000 is below the bound of a header, 64,000 is a datagram.  Square growth would be 64; 24 leaves room for a
-    busy machine, and a millisecond for what is too short to time."""
+    """8,000 bytes are below the limit of a header, 64,000 are a datagram. Quadratic growth would be 64; 24 leaves room
+    for a busy machine, and a millisecond for what is too short to time."""
     short, long = seconds(HOSTILE[kind](size)), seconds(HOSTILE[kind](8 * size))
     assert long < 24 * short + 0.001
 
@@ -101,7 +101,7 @@ def test_a_hostile_message_eight_times_as_long_takes_about_eight_times_as_long(k
 @needs_captures
 @pytest.mark.parametrize(("lines", "is_read"), [(7, True), (8, False), (400, False)])
 def test_behind_so_many_lines_of_junk_no_message_is_looked_for(lines: int, is_read: bool) -> None:
-    """Each of them may be as long as all, and is searched for a start line."""
+    """Each line may be as long as the whole message, and is searched for a start line."""
     read = LineParser(0).parse_lines(b"junk\r\n" * lines + HEAD + b"\r\n")
     assert isinstance(read, Malformed) is not is_read
     assert ("no-start-line" in read.defects) is not is_read

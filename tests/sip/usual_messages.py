@@ -1,4 +1,4 @@
-"""Messages as phones and servers usually write them, and changes to them by chance."""
+"""Messages as phones and servers usually write them, and random changes to them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PIECES = [
 
 
 def changed(data: bytes, chance: random.Random) -> bytes:
-    """A usual message with two lines changed over, a line or a piece of one more, or a few bytes changed."""
+    """A usual message with two lines swapped, a line or a piece inserted, or a few bytes changed."""
     made = bytearray(data)
     if chance.random() < 0.3:
         lines = data.split(b"\r\n")
