@@ -24,7 +24,7 @@ FAR = "sip:2002@pbx.example.com"
 
 
 class Knowledge:
-    """A site file in the tests' hands; by default it knows nothing."""
+    """A site file as a test sets it; empty by default."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Knowledge:
 
 
 def entry(*servers: str, name: str = "sbc", names: tuple[str | None, ...] = ()) -> ServerEntry:
-    """An entry of `host:port` servers in priority order; a name in the place of an address leaves it to DNS."""
+    """An entry of `host:port` servers in priority order; a name instead of an address is left to DNS."""
     made = []
     for index, server in enumerate(servers):
         host, _, port = server.partition(":")
@@ -52,7 +52,7 @@ def entry(*servers: str, name: str = "sbc", names: tuple[str | None, ...] = ()) 
 
 
 class Seen(NamedTuple):
-    """A message, and whose it is."""
+    """A message with its phone, line and server."""
 
     item: Datagram
     message: Message
@@ -64,7 +64,7 @@ class Seen(NamedTuple):
 
 
 class Desk:
-    """One reconstruction, every event it ever made, and every message it ever saw."""
+    """A reconstruction with every event it made and every message it read."""
 
     def __init__(self, knowledge: Knowledge | None = None, bounds: Bounds | None = None, **known: Any) -> None:
         self.seen: list[Seen] = []
@@ -83,7 +83,7 @@ class Desk:
 
     def send(self, time: float, source: str, destination: str, payload: bytes, transport: str = "udp",
              **more: Any) -> Sequence[ModelEvent]:
-        """A packet from `host:port` to `host:port`, over the same flow as ever."""
+        """A packet from `host:port` to `host:port`; the same pair always has the same flow."""
         key = (source, destination, transport)
         return self.feed(datagram(time, self.flows.setdefault(key, path(*key)), payload, **more))
 
@@ -104,7 +104,7 @@ class Desk:
 
 
 class Handset:
-    """A phone of the tests: it counts its own CSeq and branches, and writes what phones write."""
+    """A phone for the tests: it counts its own CSeq and branches, and writes what phones write."""
 
     def __init__(self, desk: Desk, user: str = "1001", at: str = PHONE, *, contact: str | None = None,
                  params: str = "", user_agent: str | None = None, domain: str = DOMAIN, call_id: str | None = None,
@@ -125,7 +125,7 @@ class Handset:
         return f"z9hG4bK-{self.user}-{self.desk.branches}"
 
     def compose(self, method: str, to: str | None = None, **more: Any) -> bytes:
-        """A request of this phone, with a new branch and the next CSeq unless it is told others."""
+        """A request of this phone, with a new branch and the next CSeq unless others are given."""
         if "cseq" not in more:
             self.cseq += 1
         defaults: dict[str, Any] = {
@@ -156,7 +156,7 @@ class Handset:
 
     def invite(self, time: float, server: str = P, *, to: str = "sip:2002@pbx.example.com", call_id: str = "call-1",
                cseq: int = 1, **more: Any) -> bytes:
-        """An INVITE, sent; returned are its bytes, for what answers it."""
+        """Send an INVITE and return its bytes, to be answered."""
         asked = self.compose("INVITE", to, call_id=call_id, cseq=cseq, from_tag="me", **more)
         self.send(time, server, asked)
         return asked

@@ -1,4 +1,4 @@
-"""Floods, and clocks that step: memory stays bounded, and a real phone is followed all the same."""
+"""Floods, and clocks that step: memory stays bounded, and a real phone is still followed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SMALL = Bounds(transactions=200, strange_transactions=100, legs=100, strange_leg
 
 
 def followed(desk: Desk, phone: Handset, time: float) -> None:
-    """The phone renews its registration, and every bit of it is seen."""
+    """The phone renews its registration, and both its events are reported."""
     before = len(desk.events)
     phone.register(time)
     assert [type(event) for event in desk.events[before:]] == [Sent, Answered]
@@ -72,7 +72,7 @@ def test_a_new_phone_is_found_in_the_middle_of_a_flood() -> None:
 
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS", "SUBSCRIBE", "BYE"])
 def test_a_flood_in_a_phones_name(method: str) -> None:
-    """Random AORs, Call-IDs, branches, from the address of a phone."""
+    """Random AORs, Call-IDs and branches, sent from the address of a phone."""
     desk = Desk(bounds=SMALL)
     phone = Handset(desk)
     phone.register(0)
@@ -173,7 +173,7 @@ def test_a_line_that_was_forgotten_comes_back_under_another_number() -> None:
 
 
 def test_names_that_lead_to_servers_of_nobody_make_room() -> None:
-    """Each phone of a flood uses a server of which DNS tells a list of two."""
+    """Each phone of a flood uses a server of its own, for which DNS gives a list of two."""
     desk = Desk(bounds=Bounds(lines=30, chains=20, names=60))
     for index in range(200):
         server = f"203.0.{index}.1"
@@ -206,7 +206,7 @@ def test_a_clock_that_is_set_back() -> None:
     assert not desk.of(Lost)
     for time in range(410, 700, 20):
         phone.register(time)
-    assert desk.rec.open["transactions"] <= 5  # and time passes on
+    assert desk.rec.open["transactions"] <= 5  # and time still passes
 
 
 def test_a_clock_that_leaps() -> None:

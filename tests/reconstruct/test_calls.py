@@ -81,7 +81,7 @@ def test_a_cancelled_call() -> None:
 
 @pytest.mark.parametrize("after", [28, 75])
 def test_a_call_that_had_rung_for_long_is_cancelled(after: int) -> None:
-    """From the CANCEL on the phone waits for its answer for 32 s (RFC 3261 9.1), and takes one that comes in time."""
+    """After its CANCEL a phone waits 32 s for the final response (RFC 3261 9.1), and accepts one that comes in time."""
     desk, phone = registered()
     invite = phone.invite(10, branch="z9hG4bK-x")
     phone.hear(10.5, P, response(180, invite))
@@ -93,7 +93,7 @@ def test_a_call_that_had_rung_for_long_is_cancelled(after: int) -> None:
     assert states(desk) == (["ringing"] if in_time else ["ringing", "over"])
     phone.hear(100 + after, P, response(487, invite))
     assert states(desk) == ["ringing", "over"]
-    assert not desk.of(Lost)   # that it comes late does not make it an answer to something unseen
+    assert not desk.of(Lost)   # though late, it is no answer to an unseen request
 
 
 def test_two_forks_answer_and_one_is_let_go() -> None:
@@ -105,7 +105,7 @@ def test_two_forks_answer_and_one_is_let_go() -> None:
     phone.hear(12.1, P, response(200, invite, to_tag="b"))
     assert states(desk) == ["ringing", "up"]
     phone.send(12.2, P, in_dialog(phone, "BYE", 2, far="b"))
-    phone.hear(12.3, P, response(200, invite, to_tag="b"))  # sent again before our BYE arrived
+    phone.hear(12.3, P, response(200, invite, to_tag="b"))  # retransmitted before our BYE arrived
     assert states(desk) == ["ringing", "up"]
     phone.send(40, P, in_dialog(phone, "BYE", 3, far="a"))
     assert states(desk) == ["ringing", "up", "over"]
@@ -116,7 +116,7 @@ def test_an_unanswered_invite_goes_to_the_next_server() -> None:
     phone.invite(10)
     moved = phone.invite(13.5, server=S)
     phone.hear(14, S, response(200, moved))
-    desk.feed(desk.seen[0].item)  # time goes on below: an old packet does no harm
+    desk.feed(desk.seen[0].item)  # an old packet does no harm: time goes on below
     phone.register(60)
     assert states(desk) == ["ringing", "up"]
     up = desk.of(CallChanged)[-1]
@@ -234,7 +234,7 @@ def test_a_response_first_is_the_middle_of_something() -> None:
 
 
 def test_what_came_after_something_that_was_seen_did_not_begin_before_the_capture() -> None:
-    """However new a phone is, what its CSeq shows to be younger than what was seen is lost, and is lost once."""
+    """However new the phone: a request whose CSeq is higher than one that was captured is lost, and is counted once."""
     desk, phone = registered()
     unseen = phone.compose("REGISTER", expires=60)
     lost, answered = phone.hear(2, P, response(200, unseen, contact=f"{phone.contact};expires=60"))
@@ -251,7 +251,7 @@ def test_what_came_after_something_that_was_seen_did_not_begin_before_the_captur
     bye = phone.compose("BYE", FAR, call_id="call", cseq=2, from_tag="me", to_tag="far")
     phone.hear(6, P, response(200, bye))  # its BYE is lost
     other = phone.compose("INVITE", FAR, call_id="other", cseq=1, from_tag="me")
-    phone.hear(7, P, response(100, other))  # what is tried was asked for just now
+    phone.hear(7, P, response(100, other))  # a 100 means that its INVITE was sent just now
     traffic = desk.rec.traffic[0]
     assert (traffic.missing_halves, traffic.mid_life) == (4, 0)
 
@@ -298,12 +298,12 @@ def test_an_ack_without_its_final_response_is_a_loss() -> None:
     phone.send(51, P, phone.compose("ACK", FAR, call_id="call-1", cseq=1, from_tag="me", to_tag="t",
                                     branch="z9hG4bK-y"))
     phone.send(51.5, P, phone.compose("ACK", FAR, call_id="call-1", cseq=1, from_tag="me", to_tag="t",
-                                      branch="z9hG4bK-y"))   # the response came twice: that is one loss
+                                      branch="z9hG4bK-y"))   # the response was retransmitted: still one loss
     assert [event.why for event in desk.of(Lost)] == ["an ACK without its final response"]
     phone.invite(60, call_id="call-2")
     phone.send(61, P, phone.compose("ACK", FAR, call_id="call-2", cseq=1, from_tag="me", to_tag="t"))
     assert len(desk.of(Lost)) == 2
-    assert states(desk)[-1] == "up"  # only a 2xx is acknowledged so
+    assert states(desk)[-1] == "up"  # only the ACK of a 2xx has a branch of its own
 
 
 def test_subscriptions_are_dialogs_but_no_calls() -> None:
@@ -343,7 +343,7 @@ def test_emergency_numbers() -> None:
 
 
 def test_a_phone_known_only_by_the_call_it_answers() -> None:
-    """From a server of an entry: a phone that registered long ago."""
+    """The call comes from a server of an entry, so this is a phone that registered long ago."""
     desk = Desk(entries={"sbc": entry(P, S)})
     invite = incoming()
     desk.send(0, P, PHONE, invite)
@@ -370,12 +370,12 @@ def test_a_server_taken_for_a_phone_is_withdrawn() -> None:
     invite = incoming()
     desk.send(0, P, PHONE, invite)
     desk.send(0.1, PHONE, P, response(200, invite, to_tag="mine"))
-    assert [phone.host for phone in desk.rec.phones.values()] == ["10.0.0.1"]  # nothing speaks against it yet
+    assert [phone.host for phone in desk.rec.phones.values()] == ["10.0.0.1"]  # no evidence against it yet
     Handset(desk).register(30)
     assert desk.phone.host == "10.1.0.5"
     assert desk.line.aor == "sip:1001@pbx.example.com"
     before = len(desk.events)
-    desk.send(30.2, PHONE, P, response(603, invite, to_tag="other"))  # for what was a line
+    desk.send(30.2, PHONE, P, response(603, invite, to_tag="other"))  # to what was taken for a line
     assert len(desk.events) == before
 
 

@@ -1,4 +1,4 @@
-"""REGISTER as the model sees it: asked, granted, challenged, refreshed, removed."""
+"""REGISTER as the model sees it: requested, granted, challenged, refreshed, removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.reconstruct.desk import PHONE, Desk, Handset, P, S
 
 
 def granted_to(phone: Handset, contacts: str | None, expires: int | None = None) -> Answered:
-    """What a 200 with these Contacts says to its REGISTER for an hour."""
+    """The answer to a REGISTER for an hour whose 200 has these Contacts."""
     asked = phone.compose("REGISTER", expires=3600)
     phone.send(0, P, asked)
     phone.hear(0.1, P, response(200, asked, contact=contacts, expires=expires))
@@ -21,13 +21,13 @@ def test_registration_with_a_challenge() -> None:
     desk = Desk()
     phone = Handset(desk)
     first = phone.compose("REGISTER", expires=3600)
-    assert phone.send(0, P, first) == []  # who knows whether it is a phone
+    assert phone.send(0, P, first) == []  # not yet known to be a phone
     assert phone.hear(0.02, P, response(401, first)) == []
     again = phone.compose("REGISTER", expires=3600)
     phone.send(0.03, P, again)
     events = phone.hear(0.05, P, response(200, again, contact=f"{phone.contact};expires=1800"))
 
-    one, challenge, two, success = events  # what was held back comes in order
+    one, challenge, two, success = events  # the events held back come in order
     assert isinstance(one, Sent)
     assert isinstance(challenge, Answered)
     assert isinstance(two, Sent)
@@ -79,9 +79,9 @@ def test_a_retransmission_is_no_new_event() -> None:
     ("contacts", "expires", "granted", "own"),
     [
         ("<sip:1001@10.1.0.5:5060>;expires=120", None, 120, True),
-        ("<sip:1001@10.1.0.5>;expires=120", 900, 120, True),           # the default port equals none
-        ("<sip:1001@10.1.0.5:5060>", 900, 900, True),                  # the header serves a Contact that says nothing
-        ("<sip:1001@10.1.0.5:5060>", None, None, True),                # nothing said
+        ("<sip:1001@10.1.0.5>;expires=120", 900, 120, True),           # no port means the default port
+        ("<sip:1001@10.1.0.5:5060>", 900, 900, True),                  # the header applies to a Contact without expires
+        ("<sip:1001@10.1.0.5:5060>", None, None, True),                # no expiry given
         ("<sip:1001@10.9.9.9:5060>;expires=50, <sip:1001@10.1.0.5:5060>;expires=120", None, 120, True),
         ("<sip:1001@10.9.9.9:5060>;expires=50, <sip:1001@10.8.8.8:5060>;expires=60", None, None, False),
         ("<sip:1001@198.51.100.7:41000>;expires=50", None, 50, True),  # rewritten on the way, but the only one
@@ -110,7 +110,7 @@ def test_of_two_contacts_at_one_address_the_instance_tells_the_own() -> None:
 
 @pytest.mark.parametrize(("own", "granted"), [("", 300), (";transport=tcp", 3600)])
 def test_of_two_contacts_at_one_address_the_transport_tells_the_own(own: str, granted: int) -> None:
-    """TCPpreferred went from TCP to UDP: the registrar still has both."""
+    """With TCPpreferred, the phone fell back from TCP to UDP: the registrar still has both."""
     phone = Handset(Desk(), contact=f"sip:1001@10.1.0.5{own}")
     answered = granted_to(phone, (
         "<sip:1001@10.1.0.5:5060;transport=tcp>;expires=3600, <sip:1001@10.1.0.5:5060>;expires=300"))
@@ -118,7 +118,7 @@ def test_of_two_contacts_at_one_address_the_transport_tells_the_own(own: str, gr
 
 
 def test_of_two_contacts_that_nothing_parts_nobody_knows_which_is_the_own() -> None:
-    """A registrar that tells bindings apart by Call-ID still has the one of before the phone's last start."""
+    """A registrar that tells bindings apart by Call-ID still has the one from before the phone's last start."""
     phone = Handset(Desk())
     answered = granted_to(phone, (
         "<sip:1001@10.1.0.5:5060>;expires=3412, <sip:1001@10.1.0.5:5060>;expires=300"))
@@ -141,7 +141,7 @@ def test_an_instance_is_known_again_at_a_rewritten_address() -> None:
         ("<sip:1001@10.1.0.5>", None, None),
         ("<sip:1001@10.1.0.5>", 0, 0),
         ("*", 0, 0),
-        ("<sip:1001@10.7.7.7>;expires=0, <sip:1001@10.1.0.5>;expires=60", None, 60),  # the old one out, the new one in
+        ("<sip:1001@10.7.7.7>;expires=0, <sip:1001@10.1.0.5>;expires=60", None, 60),  # old binding out, new one in
     ],
 )
 def test_what_a_register_asks_for(contact: str, expires: int | None, asked: int | None) -> None:

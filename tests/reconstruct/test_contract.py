@@ -1,5 +1,5 @@
-"""What the model is told of requests and answers (`model/events.py`): a story in the scenario language, put on the
-wire, comes back from the wire as the same story."""
+"""Requests and answers as events of the model (`model/events.py`): a story in the scenario language, written as
+packets, comes back from them as the same story."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ SUBSCRIBED = """
 
 
 def told(text: str, folder: Path) -> list[str]:
-    """What comes back, without what reconstruction adds of its own (the state of calls)."""
+    """The events that come back, without those that reconstruction adds of its own (the state of calls)."""
     capture, site = put_on_wire(parse(text), folder, VVX)
     lines = pipeline.events(pipeline.Job(paths=(str(capture),), site=str(site), zone="utc"), line="1001")
     return [" ".join(line.split()) for line in lines
@@ -88,7 +88,7 @@ def test_a_story_comes_back_from_the_wire(story: str, tmp_path: Path) -> None:
 
 
 def challenged(credentials: str, header: str = "WWW-Authenticate") -> bool:
-    """Whether a REGISTER with this header field proves itself to the challenge with nonce `one`."""
+    """Whether a REGISTER with this header field counts as the answer to the challenge with nonce `one`."""
     desk = Desk()
     phone = Handset(desk)
     phone.register(0)

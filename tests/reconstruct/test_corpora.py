@@ -43,7 +43,7 @@ def test_every_capture_goes_through(name: str) -> None:
 
 @needs_captures
 def test_the_lines_of_a_known_capture() -> None:
-    """One phone calls another through a PBX that challenges it; the other was never seen to register."""
+    """One phone calls another through a PBX that challenges it; the other one never registers in the capture."""
     rec, events, _ = read("MichalCab+ISA/real_sip_call@3a2583fe.pcap")
     (line,) = rec.lines.values()
     assert (line.aor, line.contact, line.owner.address) == (

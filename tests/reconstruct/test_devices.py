@@ -1,4 +1,4 @@
-"""A phone's MAC: from the segment where that shows the phone's own, else from what the phone says of itself."""
+"""A phone's MAC: the source address of its frames where that is the phone's own, otherwise the one that it states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AGENT = "PolycomVVX-VVX_500-UA/5.9.0.9373"
 
 
 def on_segment(desk: Desk, mac: str, at: str = PHONE, server: str = P) -> None:
-    """What `at` sends comes from this link address."""
+    """Frames from `at` have this source MAC."""
     desk.flows[at, server, "udp"] = replace(path(at, server), source_mac=mac)
 
 

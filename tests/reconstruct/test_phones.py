@@ -1,4 +1,4 @@
-"""Who is a phone, what is its line, and who is not to be heard of."""
+"""Which sources are phones, which lines they have, and which sources produce no events."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def test_a_proxy_that_passes_a_call_on_is_no_phone_though_it_is_answered_first()
 
 
 def test_who_challenges_calls_is_a_server() -> None:
-    """A back-to-back user agent whose own call is answered before it answers the phone's."""
+    """A back-to-back user agent: its own outgoing call is answered before it answers the phone's."""
     desk = Desk()
     caller = Handset(desk)
     first = caller.invite(0)
@@ -323,7 +323,7 @@ def test_a_proxy_that_passes_registers_on_is_no_phone() -> None:
 
 
 def test_phone_and_server_on_one_host() -> None:
-    """As in a laboratory on the loopback."""
+    """As in a lab on the loopback interface."""
     desk = Desk(entries={"sbc": entry("127.0.0.1:5060", "127.0.0.1:5070")})
     one, two = Handset(desk, "1001", "127.0.0.1:6001"), Handset(desk, "1002", "127.0.0.1:6002")
     one.register(0, "127.0.0.1:5060")
@@ -339,7 +339,7 @@ def test_phone_and_server_on_one_host() -> None:
 def test_a_possible_boot() -> None:
     desk = Desk(Knowledge(entries={"sbc": entry(P, S)}))
     Handset(desk, call_id="first").register(0)
-    assert not desk.of(Booted)                                     # nothing was known before
+    assert not desk.of(Booted)                                     # there was no Call-ID before
     Handset(desk, call_id="second").register(10)
     assert not desk.of(Booted)                                     # too soon
     Handset(desk, call_id="third").register(40, S)
@@ -347,7 +347,7 @@ def test_a_possible_boot() -> None:
     old = Handset(desk, call_id="third")
     old.cseq = 5
     old.register(100)
-    assert not desk.of(Booted)                                     # the Call-ID of old excludes it
+    assert not desk.of(Booted)                                     # an old Call-ID rules it out
     (boot, *_) = Handset(desk, call_id="fourth").register(140)
     assert isinstance(boot, Booted)
     assert boot.possible

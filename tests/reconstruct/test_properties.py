@@ -1,4 +1,4 @@
-"""What holds whatever is sent by whomever to whom."""
+"""Properties that hold whatever is sent by whomever to whom."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def play(desk: Desk, plan: list[dict[str, Any]]) -> None:
 
 
 class Checked(Desk):
-    """A desk that looks at every event as it comes."""
+    """A desk that checks every event as it comes."""
 
     def feed(self, item: Any) -> list[ModelEvent]:
         events = list(super().feed(item))

@@ -1,5 +1,5 @@
-"""Legs that surely live on are passed over many at a time (`rounds`): those are forgotten, in that order, that would be
-if each were looked at."""
+"""Legs that surely live on are skipped many at a time (`rounds`): the same legs are forgotten, in the same order, as if
+each were checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOINGS = (*["add"] * 4, *["sweep"] * 3, "heard", "heard", "call", "up", "over", 
 
 
 class OneByOne:
-    """As legs are looked at without anything that spares it."""
+    """Legs checked one by one, without any shortcut."""
 
     def __init__(self) -> None:
         self.ring: deque[tuple[Leg, list[float]]] = deque()
@@ -90,7 +90,7 @@ def test_the_same_legs_go_as_one_by_one(data: st.DataObject) -> None:
 
 
 def _happens(doing: str, leg: Leg, clock: float, legs: Legs) -> None:
-    """What may become of a leg, as `Calls` and `Requests` have it."""
+    """What can happen to a leg through `Calls` and `Requests`."""
     if doing == "given up":
         if leg.state is CallState.RINGING:
             leg.state, leg.life = CallState.OVER, DIALOG_LIFE
@@ -125,7 +125,7 @@ def test_subscriptions_of_which_nothing_is_heard_are_not_walked(monkeypatch: pyt
     while clock < 3000.0:
         clock += SWEEP
         assert legs.sweep(clock) == []
-    assert sum(walked) <= 2 * 500   # once each, and some beside others that were looked at for the first time
+    assert sum(walked) <= 2 * 500   # each once, and some again beside legs checked for the first time
     assert len(legs) == 500
     while clock < 4000.0:
         clock += SWEEP

@@ -1,4 +1,4 @@
-"""Server entries: declared, named, learnt from DNS; and what is seen of servers beside SIP."""
+"""Server entries: declared, named, learnt from DNS; and what is seen of servers outside SIP."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def declared(*servers: str, names: tuple[str, ...] = ()) -> tuple[Desk, Handset]
 def srv_answer(
     desk: Desk, time: float, *servers: tuple[int, str, str], ttl: int = 300, client: str = "10.1.0.5",
 ) -> None:
-    """NAPTR, SRV and addresses in one answer; servers are (priority, name, address)."""
+    """SRV records and addresses in one answer; servers are (priority, name, address)."""
     desk.feed(dns_answer(
         time, client, SRV, "SRV",
         *((SRV, "SRV", ttl, (priority, 10, 5060, name)) for priority, name, _ in servers),
@@ -106,7 +106,7 @@ def test_names_resolved_later_are_noticed() -> None:
     phone.register(0)
     assert keys(desk) == [[("sbc1.example.com:5060", 1), (S, 2)]]
     desk.feed(dns_answer(10, "10.9.9.9", "sbc1.example.com", "A", ("sbc1.example.com", "A", 60, "10.0.0.1")))
-    assert not desk.of(EntryChanged)  # somebody else's answer: noticed when the line is seen again
+    assert not desk.of(EntryChanged)  # an answer to somebody else: noticed when the line is seen again
     phone.register(20)
     assert keys(desk) == [[(P, 1), (S, 2)]]
     assert [event.time - START for event in desk.of(EntryChanged)] == [10]
@@ -168,7 +168,7 @@ def test_a_changed_answer_reorders_the_entry() -> None:
     assert [event.reordered for event in desk.of(EntryChanged)] == [False, False, True]
     assert keys(desk) == [[(S, 1), (P, 2)]]
     phone.register(130)
-    assert len(desk.of(EntryChanged)) == 3  # told once
+    assert len(desk.of(EntryChanged)) == 3  # reported once
 
 
 def test_round_robin_is_no_change() -> None:
@@ -225,7 +225,7 @@ def test_a_chain_whose_names_fail() -> None:
 
 @pytest.mark.parametrize(("later", "until"), [(59.0, 60.0), (61.0, LONG_AGO)])
 def test_another_answer_is_in_dispute_while_the_one_before_lives(later: float, until: float) -> None:
-    """Whoever was told the first may go by it until it has run out."""
+    """Clients that received the first answer may use it until it expires."""
     before = RecordSet(("10.0.0.1",), 60, 60, 0.0, "10.1.0.5")
     after = RecordSet(("10.0.0.2",), 60, 60, later, "10.1.0.6").after(before)
     assert (after.disputed_until, after.known_to) == (until, "")
@@ -292,9 +292,9 @@ def test_icmp_that_quotes_too_little_is_placed_by_its_addresses() -> None:
 
 def test_icmp_of_others_is_nothing() -> None:
     desk, phone = declared()
-    assert desk.feed(icmp(10, b"SIP/2.0 200 OK\r\n")) == []                      # a response of the phone
-    assert desk.feed(icmp(10, b"REGIS", source="10.7.7.7:5060")) == []           # no phone
-    assert desk.feed(icmp(10, b"GET /", destination="10.0.0.200:80")) == []      # no server
+    assert desk.feed(icmp(10, b"SIP/2.0 200 OK\r\n")) == []                      # quotes a response of the phone
+    assert desk.feed(icmp(10, b"REGIS", source="10.7.7.7:5060")) == []           # not to a phone
+    assert desk.feed(icmp(10, b"GET /", destination="10.0.0.200:80")) == []      # not about a server
     assert phone.register(20)
 
 

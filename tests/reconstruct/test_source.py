@@ -1,4 +1,4 @@
-"""Phones behind one address: among thousands each is found as among few, at once."""
+"""Phones behind one address: each of thousands is found at once, with the same result as among few."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ registers = st.fixed_dictionaries({
 
 
 def outcome(plan: list[dict[str, Any]], few: int, bounds: Bounds) -> tuple[list[Any], list[ModelEvent]]:
-    """Who is there in the end, and all that was told, where so many are searched one by one."""
+    """The phones at the end, and all events, if up to `few` are searched one by one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "FEW", few)
         desk = Desk(bounds=bounds)

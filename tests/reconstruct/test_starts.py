@@ -17,7 +17,7 @@ TWO = {"sbc": entry(P, S)}
 
 
 def desk_with(*registered: str, agent: str | None = None) -> Desk:
-    """A phone that registered at these servers, 100 s apart, from 0 on."""
+    """A phone that registered at these servers in turn, every 100 s from 0 on."""
     desk = Desk(Knowledge(TWO))
     for number, server in enumerate(registered):
         Handset(desk, call_id="old", user_agent=agent).register(100 * number, server, cseq=number + 1)
@@ -49,7 +49,7 @@ def test_address_files_and_a_new_call_id_are_one_boot() -> None:
     assert events[0].time == START + 260
     Handset(desk, "1002", call_id="other").register(261)
     Handset(desk, call_id="newer").register(400)
-    assert boots(desk) == ["seen", "possible"]  # the signs are used up
+    assert boots(desk) == ["seen", "possible"]  # the signs have been used
 
 
 @pytest.mark.parametrize("kind", [ADDRESS, FILE, UPDATER])
@@ -164,7 +164,7 @@ def test_a_phone_at_another_address_may_have_started() -> None:
     moved.register(200, S)
     Handset(desk, at="10.1.0.77:5060", call_id="new", user_agent=AGENT).register(300, S)
     Handset(desk, at="10.1.0.78:5060", call_id="stranger").register(300)
-    assert boots(desk) == ["possible"]  # once, and of the one that was known
+    assert boots(desk) == ["possible"]  # once, and only of the known phone
     Handset(desk, call_id="back", user_agent=AGENT).register(400, S)
     assert boots(desk) == ["possible", "possible"]
     Handset(desk, call_id="again", user_agent=AGENT).register(500, S)
@@ -173,7 +173,7 @@ def test_a_phone_at_another_address_may_have_started() -> None:
 
 @pytest.mark.parametrize(("silence", "said"), [(1, ["possible"]), (40, [])])
 def test_the_head_of_the_list_may_not_resolve(silence: int, said: list[str]) -> None:
-    """A phone that starts then goes to the next; a name that failed long before explains nothing."""
+    """Then a starting phone goes to the next server; a name that failed to resolve long before explains nothing."""
     desk = Desk(Knowledge(entries={"sbc": entry(P, S, names=("sbc1.example.com",))}))
     Handset(desk, call_id="old").register(0, P)
     desk.feed(dns_answer(200, HOST, "sbc1.example.com", "A", rcode=3))
@@ -183,7 +183,7 @@ def test_the_head_of_the_list_may_not_resolve(silence: int, said: list[str]) -> 
 
 @pytest.mark.parametrize(("later", "said"), [(8, ["possible"]), (14, [])])
 def test_who_starts_may_answer_before_it_registers(later: int, said: list[str]) -> None:
-    """What is asked after a silence, and answered a few seconds before, is asked of one that has just started."""
+    """A phone that answers a request after a silence, a few seconds before it registers, has just started."""
     desk = desk_with(P)
     asked = request("OPTIONS", f"sip:1001@{PHONE}", source=P, branch="z9hG4bK-o", call_id="o", cseq=1,
                     from_="sip:ping@pbx.example.com", to="sip:1001@pbx.example.com")

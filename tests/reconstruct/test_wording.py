@@ -1,4 +1,4 @@
-"""What is the same in many messages is one object, also where another process has read them."""
+"""Values that many messages have in common are one object, even if another process has parsed them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLEET = replace(SIP, phones=5, rounds=2)
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Line], list[Form]]:
-    """The lines of a small fleet of which another process has read the messages, and their forms."""
+    """The lines of a small fleet whose messages were packed as by another process, and their forms."""
     capture = tmp_path_factory.mktemp("fleet") / "capture.pcap"
     FLEET.write(capture)
     run = Run(Job((str(capture),), site=str(FLEET.site), jobs=1), print)
