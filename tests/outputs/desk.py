@@ -1,4 +1,4 @@
-"""A capture of a fault, and the directory that `-o` makes of it."""
+"""A capture of a fault, and the directory that `-o` writes for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EARLY = "premature-failback"
 
 
 def early_return(transport: str = "udp", story: Story | None = None, **known: Any) -> Story:
-    """A phone that goes back to the first server after half a minute instead of a whole one."""
+    """A phone that goes back to the first server after about half a minute instead of a whole one."""
     story = story or Story()
     phone = Handset(story, transport=transport, **known)
     phone.register(0)
@@ -31,7 +31,7 @@ def early_return(transport: str = "udp", story: Story | None = None, **known: An
 
 
 def written(story: Story, path: Path, *, snaplen: int | None = None, first: float = -7200.0) -> Path:
-    """The story as a capture that begins two hours before it, as `first` says."""
+    """The story as a capture whose first packet is at `first` seconds, by default two hours before it."""
     return write_pcap(path, [(ORIGIN + first, bytes(60)), *story.frames()], snaplen=snaplen)
 
 

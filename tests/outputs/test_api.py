@@ -1,4 +1,4 @@
-"""The Python interface: what a notebook asks, and what it costs to import."""
+"""The Python interface: what a notebook calls, and what the import costs."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_no_capture_is_an_error_of_its_own() -> None:
 
 
 def test_a_suppression_that_suppresses_nothing_is_warned_of_at_the_line_that_asked(tmp_path: Path) -> None:
-    """It is known when the report is made, at the end of all that was opened for it."""
+    """The warning comes only when the report is made, after everything that was opened for it has ended."""
     (tmp_path / "known.yaml").write_text("- {rule: flapping, reason: known}")
     with pytest.warns(UserWarning, match="suppresses nothing") as said:
         sipaudit.analyze(SAMPLE / "capture.pcap", suppress=tmp_path / "known.yaml")

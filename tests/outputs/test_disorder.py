@@ -1,4 +1,4 @@
-"""A capture whose packets do not stand in the order of their times: judged as if they did, or said not to be."""
+"""A capture whose packets are not in the order of their times: judged as if they were, or reported as out of order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.frames import write_pcap
 from tests.outputs.desk import early_return, site_file
 from tests.stories import Packet, Story
 
-OTHER = ("10.1.0.9", 40_053)   # who asks for names
+OTHER = ("10.1.0.9", 40_053)   # another host, which sends DNS queries
 ENGINES = ["libpcap", *(["tshark"] if tshark_available() else [])]
 
 
 def told() -> list[Packet]:
-    """What happens at the same time happens in this order."""
+    """The packets of a story, with those of the same time 0.1 ms apart to fix their order."""
     story = early_return(story=Story())
     for number in range(10):
         story.lookup(400 + number * 0.3, OTHER, "pbx.example.com.", "A",

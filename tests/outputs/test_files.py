@@ -1,4 +1,4 @@
-"""The files of `-o`, each as its reader finds it."""
+"""The files that `-o` writes, each as its reader finds it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.wire import ORIGIN
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path, Path]:
-    """The report of two early returns, its directory and the capture."""
+    """The report on two early returns, its directory, and the capture."""
     folder = tmp_path_factory.mktemp("files")
     story = early_return(story=Story(vlans=(7,)))
     early_return(story=story, user="1002", place=("10.1.0.6", 5062))
@@ -174,7 +174,7 @@ def test_no_file_is_left_open(made: tuple[Report, Path, Path], tmp_path: Path, r
 
 
 def test_the_same_input_makes_the_same_files(made: tuple[Report, Path, Path], tmp_path: Path) -> None:
-    """But for the place of the site file, which findings name."""
+    """Except for the path of the site file, which findings name."""
     _, out, capture = made
     _, again = judged(tmp_path, capture)
     assert (again / "messages.parquet").read_bytes() == (out / "messages.parquet").read_bytes()

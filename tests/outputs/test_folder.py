@@ -1,4 +1,4 @@
-"""The directory of `-o`: ours are replaced together or not at all, others are left alone."""
+"""The directory of `-o`: our files are replaced together or not at all, and others are left alone."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_end_in_the_middle_changes_nothing(earlier: Path, tmp_path: Path, err
 
 @pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
 def stop(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
-    """A signal that interrupts; a shell's jobs in the background ignore Ctrl-C."""
+    """A signal that interrupts this process; the handler is set here, as a shell's background jobs ignore Ctrl-C."""
     before = signal.signal(request.param, signal.default_int_handler)
     yield request.param
     signal.signal(request.param, before)
@@ -99,7 +99,7 @@ def test_a_place_that_cannot_be_ours_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_run_left_that_was_killed_comes_into_no_other(tmp_path: Path) -> None:
-    """In a container each run may have the same number."""
+    """In containers, runs may all have the same process number."""
     left = tmp_path / f".sipaudit-{os.getpid()}"
     (left / "evidence").mkdir(parents=True)
     (left / "evidence" / "f-000009.pcapng").write_text("of another capture")

@@ -1,4 +1,4 @@
-"""What phones and people may write, in every output: it is shown, and it does nothing."""
+"""Hostile names from phones and people in every output: they are shown, and they do nothing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def printed(place: Path, name: str, *options: str) -> str:
 
 
 def is_inert(text: str) -> bool:
-    """No character in it moves a cursor, sets a title or turns the reading direction round."""
+    """Whether no character moves the cursor, sets a title or changes the reading direction."""
     return all(char.isprintable() or char in HARMLESS_CONTROLS for char in text)
 
 
@@ -148,7 +148,7 @@ def test_a_real_terminal_shows_it_and_keeps_its_title(place: Path) -> None:
         title = subprocess.run([*tmux, "display", "-p", "#{pane_title}"], check=True, capture_output=True, text=True)
     finally:
         subprocess.run([*tmux, "kill-server"], check=False)
-    assert "\x1b[31mf-" in screen or "\x1b[1;31mf-" in screen  # ours: an error is red
+    assert "\x1b[31mf-" in screen or "\x1b[1;31mf-" in screen  # our own: errors are red
     assert is_inert(COLOUR.sub("", screen))
-    assert r"a\x1b[2J\x1b]0" in COLOUR.sub("", screen)  # the rest stands below it in its column
+    assert r"a\x1b[2J\x1b]0" in COLOUR.sub("", screen)  # the rest continues below in its column
     assert "owned" not in title.stdout

@@ -34,7 +34,7 @@ def test_it_has_a_row_a_line_as_things_stood_then(sipaudit_command: Command) -> 
     assert then[0]["registered"] == "10.0.0.2:5060/udp 2026-11-22T12:10:17.513173Z"
     at_last = [one["registered"].split(";") for one in rows(sipaudit_command(*WORDS).out)]
     assert [len(each) for each in at_last] == [2, 2, 2, 1]
-    assert {each[0].split()[0] for each in at_last} == {"10.0.0.1:5060/udp"}   # with which they work
+    assert {each[0].split()[0] for each in at_last} == {"10.0.0.1:5060/udp"}   # the server with which they work
 
 
 def test_other_commands_go_on_to_print_findings(sipaudit_command: Command) -> None:

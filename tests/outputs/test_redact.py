@@ -1,4 +1,4 @@
-"""`--redact`: who it was about cannot be read from any output, and all of it still tells the same story."""
+"""`--redact`: no output shows whom it was about, and all of them still tell the same story."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def run(folder: Path, *options: str, name: str = "analyze") -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a capture of a fault, `plain` and `hidden` files of it, and the key."""
+    """A folder with a capture of a fault, its outputs in `plain` and `hidden`, and the key."""
     folder = tmp_path_factory.mktemp("redact")
     story = Story()
     phone = Handset(story, user=USER, place=PHONE, domain=DOMAIN, agent=AGENT)
@@ -111,7 +111,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hidden_outputs(place: Path) -> dict[str, bytes]:
-    """Every output but the packed table, as bytes."""
+    """Every output as bytes, with the table of messages unpacked."""
     files = {str(path): path.read_bytes() for path in (place / "hidden").rglob("*")
              if path.is_file() and path.suffix != ".parquet"}
     page = pages.unpacked((place / "hidden" / "report.html").read_bytes())
@@ -126,7 +126,7 @@ def hidden_outputs(place: Path) -> dict[str, bytes]:
 
 
 def test_no_original_is_left_anywhere(place: Path) -> None:
-    assert "Geheimrat" in run(place)  # they would be found
+    assert "Geheimrat" in run(place)  # without --redact they are found
     assert any(b"geheim" in path.read_bytes() for path in (place / "plain").rglob("*.pcapng"))
     outputs = hidden_outputs(place)
     assert len(outputs) > 10
@@ -146,7 +146,7 @@ HIDDEN = {"path", "capture", "server", "name", "entry", "entries", "line", "phon
 
 
 class Fields:
-    """Walks two documents side by side and remembers which value became which."""
+    """Walks two documents side by side and records which value replaced which."""
 
     def __init__(self) -> None:
         self.became: dict[str, str] = {}
@@ -181,7 +181,7 @@ def mapped(place: Path) -> dict[str, str]:
 
 
 def test_every_output_says_that_it_is_under_pseudonyms_and_once(place: Path) -> None:
-    """Whoever gets it did not write it."""
+    """Its reader is usually not the one who wrote it."""
     report = from_json((place / "hidden" / "report.json").read_bytes())
     assert Redaction(Pseudonyms(bytes(32))).report(report).notes.count(UNDER_PSEUDONYMS) == 1
     assert "are pseudonyms here (--redact)" in text.render(report, UTC, 400, False)
@@ -378,7 +378,7 @@ def test_whatever_the_wire_holds_is_hidden_without_a_fault(payload: bytes) -> No
 @few
 @given(odd_text, odd_text)
 def test_odd_values_of_headers_are_hidden_without_a_fault(name: str, value: str) -> None:
-    """But for a product and its version, as `Unmistakable/Unmistakable` is."""
+    """Except for a product and its version, such as `Unmistakable/Unmistakable`."""
     for header in ("From", "Via", "Contact", "Authorization", "User-Agent", "Call-ID", "Retry-After", name):
         if header.lower() in ("user-agent", "server") and value[:1] in ("/", ":"):
             continue

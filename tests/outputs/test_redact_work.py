@@ -1,4 +1,4 @@
-"""Hiding a message costs no more than its length: times of growing inputs are compared."""
+"""The cost of redacting a message is linear in its length: times of growing inputs are compared."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ WORDS: dict[str, str] = {
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_sentence_eight_times_as_long_takes_about_eight_times_as_long(word: str) -> None:
-    """Though all of it is one word: looked for a file from each of its letters on, it would take 64 times as long."""
+    """All of it is one word: a search for a file name from each of its letters would take 64 times as long."""
     hiding = Redaction(Pseudonyms(bytes(32)))
 
     def seconds_of(size: int) -> float:

@@ -1,4 +1,4 @@
-"""`sipaudit report`: an earlier run rendered again, and two runs compared."""
+"""`sipaudit report`: an earlier run is rendered again, and two runs are compared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(folder: Path, *users: str, host: str = "10.1.0") -> tuple[Report, Path]:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """Before: phones 11 and 12 are at fault. After: 12, which has another address now, and 13."""
+    """Before: phones 11 and 12 are at fault. After: 12, now at another address, and 13."""
     folder = tmp_path_factory.mktemp("runs")
     _, before = run(folder / "before", "11", "12")
     _, after = run(folder / "after", "12", "13", host="10.1.7")
@@ -66,7 +66,7 @@ def test_o_writes_what_the_report_allows_and_says_what_it_lacks(
     shutil.copytree(before, tmp_path / "same")
     assert "left as they are" in sipaudit_command("report", str(tmp_path / "same"), "-o", str(tmp_path / "same")).err
     assert {path.name for path in (tmp_path / "same").iterdir()} == {path.name for path in before.iterdir()}
-    sipaudit_command("report", str(after), "-o", str(tmp_path / "same"))  # the messages there are of another run
+    sipaudit_command("report", str(after), "-o", str(tmp_path / "same"))  # its messages are those of another run
     assert {path.name for path in (tmp_path / "same").iterdir()} == {
         "report.html", "report.json", "report.md", "findings.csv"}
 
@@ -129,13 +129,13 @@ def compare(before: list[Finding], after: list[Finding], report: Report) -> tupl
 def test_what_is_suppressed_counts_in_no_comparison(runs: Runs) -> None:
     report = document.read(str(runs[0]))
     counts, hushed = [one(report)], [one(report, suppressed="known")]
-    assert compare(counts, hushed, report) == (0, 0, 0)     # it is still there, and accepted
-    assert compare(hushed, counts, report) == (1, 0, 0)     # accepted no longer
+    assert compare(counts, hushed, report) == (0, 0, 0)     # still there, but accepted
+    assert compare(hushed, counts, report) == (1, 0, 0)     # no longer accepted
     assert compare(hushed, hushed, report) == (0, 0, 0)
     assert compare(hushed, [], report) == (0, 0, 0)
     after = replace(report, findings=hushed)
     rows = b"".join(comparison.to_csv(comparison.compare(after, after), after)).decode().splitlines()
-    assert [row.partition(",")[0] for row in rows] == ["change", "suppressed"]   # marked, in every output
+    assert [row.partition(",")[0] for row in rows] == ["change", "suppressed"]   # marked as suppressed in every output
 
 
 def test_what_makes_a_finding_the_same(runs: Runs) -> None:
@@ -147,7 +147,7 @@ def test_what_makes_a_finding_the_same(runs: Runs) -> None:
     for change in ({"rule": "flapping"}, {"line": "sip:99@pbx.example.com"}, {"server": "10.0.0.9:5060/udp"},
                    {"facts": {"kind": "other"}}):
         assert compare([was], [one(report, **change)], report) == (1, 1, 0)
-    # of no line: earlier versions wrote an empty text where there is none
+    # without a line: earlier versions wrote an empty string there
     assert compare([one(report, line="")], [one(report, line=None)], report) == (0, 0, 1)
 
 
@@ -156,12 +156,12 @@ def test_findings_that_look_alike_are_counted(runs: Runs) -> None:
     alike = [one(report, id=f"f-{number}", phone=f"10.1.0.{number}:5060") for number in (1, 2, 3)]
     assert compare(alike, alike[1:], report) == (0, 1, 2)
     found = comparison.compare(replace(report, findings=alike), replace(report, findings=alike[1:]))
-    assert [finding.id for finding in found.gone] == ["f-1"]  # the phone decides among equals
+    assert [finding.id for finding in found.gone] == ["f-1"]  # among equals, the phone decides
 
 
 def test_reports_that_have_nothing_in_common_are_warned_of(
         runs: Runs, sipaudit_command: Command, tmp_path: Path) -> None:
-    """What two keys made different would all be new."""
+    """Findings under the pseudonyms of two different keys would all be new."""
     before, after = runs
     assert sipaudit_command("report", str(after), "--compare", str(before)).err == ""
     for name in ("one", "other"):
@@ -175,7 +175,7 @@ def test_reports_that_have_nothing_in_common_are_warned_of(
 
 
 def test_incidents_of_both_runs_stand_side_by_side(sipaudit_command: Command) -> None:
-    """Whether phones move sooner after a change, and what an outage costs."""
+    """They show whether phones move sooner after a change, and what an outage costs."""
     before, after = ROOT / "samples" / "clean-outage", ROOT / "samples" / "flapping"
     words = ("report", str(after), "--compare", str(before))
     compared = json.loads(sipaudit_command(*words, "--format", "json").out)["incidents"]

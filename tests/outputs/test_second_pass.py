@@ -45,13 +45,13 @@ def driven(folder: Path, *captures: Path) -> tuple[Run, Report]:
 
 
 def asked(report: Report) -> list[Frame]:
-    """The evidence of the early return."""
+    """The frames that prove the early return."""
     (finding,) = (one for one in report.findings if one.rule == EARLY)
     return list(frames_of(finding))
 
 
 def exhibits(run: Run, report: Report, worst: int) -> Exhibits:
-    """The messages behind the evidence of the `worst` findings."""
+    """The messages behind the evidence of the `worst` gravest findings."""
     with closing(Spool()) as spool:
         second = Gathering(run, set(places_of(worst_first(report.findings)[:worst])), set(), spool)
         second.gather()
@@ -112,7 +112,7 @@ def test_pcapng_has_lengths_too(tmp_path: Path, order: str) -> None:
 
 
 def evidence_messages(out: Path) -> list[bytes]:
-    """What the messages of the evidence files are, by our own reading of them."""
+    """The messages in the evidence files, as our own reader reads them."""
     return [item.payload for path in sorted((out / "evidence").iterdir()) for item in messages(path)]
 
 
@@ -183,7 +183,7 @@ def test_of_two_taps_each_frame_is_fetched_from_its_own_capture(tmp_path: Path) 
     story = early_return()
 
     def sent(packet: Packet) -> bool:
-        """By the phone."""
+        """Whether the phone sent it."""
         return packet.source == ("10.1.0.5", 5060)
 
     sides = [written(story.without(sent), tmp_path / "answers.pcap"),
@@ -259,7 +259,7 @@ def counting(step: Callable[..., bool], taken: Counter[bool]) -> Callable[..., b
 
 
 def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]:
-    """The rows as they are noted in the first pass, and as a second one finds them."""
+    """The rows as noted in the first pass, and as found by a second pass."""
     rows = FirstRows(Span(None, None))
     run = Run(Job((str(capture),), site=site, jobs=1), print, note=rows.note, reread=True)
     run.drive()
@@ -269,7 +269,7 @@ def both_passes(capture: Path, site: str | None, folder: Path) -> list[pa.Table]
 
 
 def test_who_proves_to_be_no_phone_is_none_in_either_pass(tmp_path: Path) -> None:
-    """A stranger calls, and nobody answers."""
+    """A stranger sends an INVITE that nobody answers."""
     story = early_return()
     stranger = Handset(story, "9900", ("10.9.9.9", 5060))
     stranger.ask(40, P, "INVITE")

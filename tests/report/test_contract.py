@@ -1,5 +1,5 @@
 """The JSON report as contract.md 3 fixes it, on the reports of all samples: names and their order, closed lists, ids,
-and what refers to what."""
+and references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.shared import ROOT
 
 REPORTS = {path.parent.name: json.loads(path.read_text()) for path in sorted((ROOT / "samples").glob("*/report.json"))}
 
-KEYS = {   # fields may be added; those of the contract stand in its order
+KEYS = {   # fields may be added; those of the contract come in its order
     "report": "schema generator captures servers lines findings inconclusive reached incidents",
     "captures": "path packets sip_messages first last truncated link_types undecoded duplicates snaplen_cut "
                 "clock_steps malformed one_way mid_life encrypted loss",
@@ -55,7 +55,7 @@ every_sample = pytest.mark.parametrize("report", REPORTS.values(), ids=list(REPO
 
 
 def objects(value: Any, key: str = "report") -> list[tuple[str, dict[str, Any]]]:
-    """All objects with the key that they, or their list, stand under."""
+    """All objects, each with the key under which it, or its list, stands."""
     if isinstance(value, list):
         return [found for item in value for found in objects(item, key)]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The JSON document: its schema, its bytes, and the way back."""
+"""The JSON document: its schema, its bytes, and reading it back."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_what_is_no_report_is_refused() -> None:
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_document_of_another_kind_or_version_is_called_so(
         report: Report, schema: str, said: str, whole: bool) -> None:
-    """Another version's may lack what ours must have: that tells a reader nothing."""
+    """A document of another version may lack required fields; an error about those would not help the reader."""
     content = json.loads(document.to_json(report)) if whole else {"incidents": [{}]}
     with pytest.raises(InputError) as refused:
         document.from_json(json.dumps({**content, "schema": schema}).encode())
@@ -62,7 +62,7 @@ def test_a_document_of_another_kind_or_version_is_called_so(
 
 
 def test_json_lines_say_one_thing_each_in_the_order_of_the_contract() -> None:
-    sample = ROOT / "samples" / "bye-to-a-dead-server"  # in which a check is left open
+    sample = ROOT / "samples" / "bye-to-a-dead-server"  # in which a check stays undecided
     report = pipeline.analyze(pipeline.Job(paths=(str(sample / "capture.pcap"),), site=str(sample / "site.yaml")))
     lines = [json.loads(line) for line in document.to_jsonl(report)]
     kinds = list(dict.fromkeys(line["type"] for line in lines))

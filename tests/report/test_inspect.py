@@ -1,4 +1,4 @@
-"""`sipaudit inspect`: Wireshark's dissection beside our reading, and Wireshark as the oracle of our reading."""
+"""`sipaudit inspect`: Wireshark's dissection beside ours, and Wireshark as the oracle of our parser."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ KNOWN = {
     ("ntop+nDPI/fuzz-2006-06-26-2594.pcap", "Contact"): "fuzzed: Wireshark finds no end of this Contact",
     ("ntop+nDPI/fuzz-2006-06-26-2594.pcap", "CSeq number"): "fuzzed: a CSeq that is no number, which Wireshark calls 0",
 }
-"""Where Wireshark and we differ on a message that we do read, and why."""
+"""Where Wireshark and we differ on a message that we can parse, and why."""
 
 
 # Wireshark as the oracle of our parser
@@ -52,7 +52,7 @@ UNCLEAR = "?"
 
 
 def in_bulk(path: Path) -> list[Dissection]:
-    """The fields that we compare of every SIP frame, by one run of tshark."""
+    """The fields that we compare, of every SIP frame, from one run of tshark."""
     words = ["tshark", "-n", "-r", str(path), "-Y", "sip and not icmp and not icmpv6", "-T", "fields"]
     words += ["-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1e"]
     for name in ("frame.number", *FIELDS):
@@ -65,7 +65,7 @@ def _dissection(columns: list[str]) -> Dissection:
     values = {name: column.split("\x1e") for name, column in zip(FIELDS, columns[1:], strict=True) if column}
     ports = values.get("sip.Via.sent-by.port", [])
     if ports and len(ports) != len(values.get("sip.Via.sent-by.address", [])):
-        values["sip.Via.sent-by.port"] = [UNCLEAR]  # which of the Vias have one?
+        values["sip.Via.sent-by.port"] = [UNCLEAR]  # unclear which of the Vias has a port
     fields = [
         Field(name, value, value)
         for name, found in values.items()
@@ -91,9 +91,9 @@ def test_our_reading_of_every_shared_capture_is_wiresharks(name: str) -> None:
     ours = our_messages(path)
     compared = 0
     for dissection in in_bulk(path):
-        messages = ours[dissection.frame][:1]  # tshark's columns cannot tell two messages of a frame apart
+        messages = ours[dissection.frame][:1]  # tshark's columns do not separate two messages of a frame
         if not messages:
-            continue  # which frames are SIP is another test's matter
+            continue  # another test checks which frames are SIP
         compared += 1
         for difference in compare(dissection, messages):
             if isinstance(messages[0], Malformed):
@@ -188,7 +188,7 @@ def test_nothing_is_said_on_stderr_and_no_process_stays(tmp_path: Path) -> None:
 
 @needs_tshark
 def test_tshark_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its start takes longer than all frames of a report."""
+    """Starting it takes longer than dissecting all frames of a report."""
     calls, program = tmp_path / "calls", tmp_path / "tshark"
     program.write_text(f'#!/bin/sh\necho started >> {calls}\nexec {tshark_available()} "$@"\n')
     program.chmod(0o755)
@@ -245,7 +245,7 @@ def test_without_pyshark_it_is_said_that_the_python_is_not_supported(
 
 @needs_tshark
 def test_a_python_without_child_watchers_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python 3.14 has none; pyshark asks for one unless it is given its event loop."""
+    """Python 3.14 has none; pyshark asks for one unless it is given an event loop."""
     for name in ("SafeChildWatcher", "set_child_watcher"):
         monkeypatch.delattr(asyncio, name, raising=False)
     assert len(dissect(capture(tmp_path, register(1)), [1])) == 1
@@ -292,7 +292,7 @@ def test_equal_readings_have_no_difference() -> None:
 
 
 def test_an_ipv6_address_may_be_written_in_any_way() -> None:
-    """We keep one form of each address."""
+    """We keep one normal form of each address."""
     (message,) = parsed(register(1).replace(b"10.1.0.5", b"[2001:db8::5]"))
     names = ("sip.Via", "sip.Via.sent-by.address", "sip.Via.sent-by.port", "sip.contact.uri")
     values = ("", "[2001:0db8:0:0::5]", "49152", "sip:1001@[2001:DB8:0::5]:49152")
@@ -302,7 +302,7 @@ def test_an_ipv6_address_may_be_written_in_any_way() -> None:
 
 
 def test_of_several_vias_the_topmost_counts() -> None:
-    """Also for what it does not have: no branch here, as of old."""
+    """This includes what it lacks: here the branch, as in old implementations."""
     names = ("sip.Via", "sip.Via.sent-by.address", "sip.Via", "sip.Via.sent-by.address", "sip.Via.branch")
     values = ("SIP/2.0/UDP proxy", "proxy.example.com", "SIP/2.0/UDP phone", "10.1.0.5", "z9hG4bK-1")
     layer = Layer("sip", tuple(Field(name, value, value) for name, value in zip(names, values, strict=True)))
@@ -335,7 +335,7 @@ def test_nothing_from_the_wire_commands_the_terminal() -> None:
 def test_the_width_is_kept(width: int) -> None:
     text = render(sip(Call_ID="x" * 300, From="y" * 50_000), parsed(register(1)), width=width)
     assert max(len(line) for line in text.splitlines()) <= max(width, 40)
-    assert "(50006" in text  # characters, it says
+    assert "(50006" in text  # the number of characters cut is shown
 
 
 @needs_tshark

@@ -1,4 +1,4 @@
-"""How numbers are written in the JSON report (contract.md 3): times with 6 decimals at most, durations with 3."""
+"""How numbers are written in the JSON report (contract.md 3): times with up to 6 decimals, durations with up to 3."""
 
 from __future__ import annotations
 

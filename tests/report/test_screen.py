@@ -1,4 +1,4 @@
-"""Tables on terminals of every width: no word is broken, and what has no room is named."""
+"""Tables on terminals of any width: no word is broken, and what does not fit is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The draft of a site file: what it declares is what the captures show, and nothing of it accuses by itself."""
+"""The draft of a site file: it declares what the captures show, and accuses nobody by itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def judged(capture: str, site_file: Path) -> Report:
 
 
 def drafted(capture: str, folder: Path) -> Path:
-    """The draft, as a file."""
+    """The draft for a capture, as a file."""
     report = pipeline.phones(pipeline.Job(paths=(capture,), zone="utc"))
     file = folder / "site.yaml"
     file.write_text(site_draft.draft(report, capture))
@@ -65,7 +65,7 @@ def test_filled_in_it_judges_as_the_site_file_of_the_sample_does(tmp_path: Path)
 
 
 def test_a_server_that_lines_turn_to_is_not_the_first_where_the_capture_begins_in_an_outage(tmp_path: Path) -> None:
-    """The phone is seen at the second server first, comes back, and leaves the first one again."""
+    """The phone is first seen at the second server, comes back, and leaves the first one again."""
     story, first, second = Story(), ("10.0.0.9", 5060), ("10.0.0.2", 5060)
     phone = Handset(story)
     phone.register(0, second)
@@ -77,7 +77,7 @@ def test_a_server_that_lines_turn_to_is_not_the_first_where_the_capture_begins_i
 
 
 def test_lines_of_other_servers_get_items_of_their_own(tmp_path: Path) -> None:
-    """Of two offices in one domain each has its pair of servers, and its network; one phone knows a single server."""
+    """Two offices in one domain, each with its own network and pair of servers; one phone uses a single server."""
     story = Story()
     for number in (1, 2, 3):
         moved("R2", story, user=f"100{number}", place=(f"10.1.0.{number}", 5060))
@@ -99,7 +99,7 @@ def test_lines_of_other_servers_get_items_of_their_own(tmp_path: Path) -> None:
 
 
 def test_it_says_what_is_known_of_servers_and_of_the_phones_that_use_them(tmp_path: Path) -> None:
-    """The names of servers, and in comments how many lines, of which models, are behind each entry and item."""
+    """The names of servers, and comments with the number and models of the lines behind each entry and item."""
     story = Story()
     for number in (1, 2):
         moved("R2", story, user=f"100{number}", place=(f"10.1.0.{number}", 5060))
@@ -181,7 +181,7 @@ def test_settings_that_were_filled_in_are_those_of_the_lines(tmp_path: Path) -> 
 
 
 def test_settings_that_nobody_filled_in_are_refused(tmp_path: Path) -> None:
-    """Taken as they stand, values of an example would accuse phones that are set otherwise."""
+    """Taken unchanged, example values would accuse phones that are set otherwise."""
     capture = str(SAMPLES / "premature-failback" / "capture.pcap")
     file = drafted(capture, tmp_path)
     file.write_text(uncommented(file.read_text()))

@@ -1,4 +1,4 @@
-"""What a person reads."""
+"""The text that a person reads."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_report_that_begins_later_than_its_captures_says_what_counts_from_wher
 
 
 def test_the_calls_of_a_line_are_those_of_the_time_that_is_reported(tmp_path: Path) -> None:
-    """One that began before it is among them, and one that goes on after it, of which the end is not looked at."""
+    """A call that began before it is included, and so is one that goes on after it, whose end is not read."""
     phone = Handset(Story())
     phone.register(0)
     for began, seconds in ((20, 10), (90, 20), (140, 10), (190, 30), (300, 10)):
@@ -152,7 +152,7 @@ def test_a_ticket_has_the_timeline_of_the_incident_and_the_servers_name() -> Non
 
 
 def test_what_could_not_be_judged_is_told_by_reason() -> None:
-    """What would decide it is the same for all rules that lack the same."""
+    """Rules that lack the same thing are decided by the same thing."""
     open_ = [Undecided("premature-failback", Reason.SETTINGS_UNKNOWN, 4),
              Undecided("flapping", Reason.BUSY_UNPROVEN, 1),
              *(Undecided(f"rule-{number}", Reason.SETTINGS_UNKNOWN, 1) for number in range(4))]
@@ -196,7 +196,7 @@ def test_what_the_capturing_machine_dropped_is_counted(drops: int, said: str) ->
 
 
 def test_known_events_of_another_day_are_shown_with_it() -> None:
-    """A site file is kept from one incident to the next: what was done a month ago explains nothing today."""
+    """A site file is kept from one incident to the next; an event of a month ago explains nothing today."""
     shown = text.render(pipeline.analyze(job(events=("2026-10-15 12:05:00 sbc1 stopped",))), UTC, 120, False)
     assert "2026-10-15 12:05:00.000  sbc1 stopped" in shown
 
@@ -269,7 +269,7 @@ def test_what_is_too_much_to_be_shown_is_counted_and_what_is_shown_is_not() -> N
     def with_findings(count: int) -> Report:
         return replace(report, findings=[replace(report.findings[0], id=f"f-{n:06d}") for n in range(count)])
 
-    def with_incidents(count: int) -> Report:   # an hour apart each: several that follow each other are told as one
+    def with_incidents(count: int) -> Report:   # an hour apart: closer ones would be told as one
         first = report.incidents[0]
         return replace(report, incidents=[replace(first, id=f"i-{n:04d}", start=first.start + 3600 * n,
                                                   end=first.start + 3600 * n + 9) for n in range(count)])
@@ -292,11 +292,11 @@ def test_what_is_too_much_to_be_shown_is_counted_and_what_is_shown_is_not() -> N
         (compared, with_findings, comparison.FINDINGS_SHOWN, "\n2 more findings: see --format json."),
     ):
         assert more in render(told(shown + 2))
-        assert more.partition("2")[2] not in render(told(shown))   # as ` more are in findings.csv.`
+        assert more.partition("2")[2] not in render(told(shown))   # such as ` more are in findings.csv.`
 
 
 def test_where_nobody_is_a_phone_nothing_is_called_right() -> None:
-    """Messages that nobody answered, or a period in which no line was seen, are no proof of anything."""
+    """Unanswered messages, or a period without any line, prove nothing."""
     report = replace(pipeline.analyze(job(site=None)), lines=[], findings=[], incidents=[])
     shown, listed = text.render(report, UTC, 200, False), phones.render(report, UTC, 200, False)
     assert "No deviation was found" not in shown
@@ -331,7 +331,7 @@ def test_phones_says_of_which_moment_and_puts_the_working_server_first() -> None
 
 
 def test_what_has_run_out_by_then_is_not_shown_although_no_packet_tells_it(tmp_path: Path) -> None:
-    """Nobody said anything between that moment and the last packet before it; the capture goes on."""
+    """There is no packet between the last one and that moment, and the capture goes on."""
     story = Story()
     Handset(story).register(0)
     Handset(story, "1002", ("10.1.0.12", 5060)).register(9000)
@@ -389,7 +389,7 @@ def test_what_a_provisioning_file_says_of_no_line_names_none_in_any_output() -> 
                *(cell for one in told.findings[:3] for cell in table.cells(one)),
                comparison.render(comparison.compare(report, told), 400, False)]
     assert not any(re.search(r"\bNone\b", output) for output in outputs)
-    assert 'name="f-000002"' in outputs[2]   # the first is a remark, and fails nothing
+    assert 'name="f-000002"' in outputs[2]   # the first is only a remark, not a failure
     assert html.render(told, UTC, {}, {}, 0)
 
 
@@ -434,7 +434,7 @@ def test_a_message_that_cannot_be_read_is_drawn_where_all_are_and_is_of_no_line_
 
 
 def test_of_two_captures_the_evidence_is_marked_and_filtered_where_it_is(tmp_path: Path) -> None:
-    """Each counts its frames from 1."""
+    """Each capture counts its frames from 1."""
     story = Story()
     phone = Handset(story)
     phone.register(0)

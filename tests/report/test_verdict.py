@@ -1,4 +1,4 @@
-"""The verdict in words: what every output says first."""
+"""The verdict in words, with which every output begins."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_rule_that_was_decided_once_has_passed_for_a_build_server(report: Repo
 
 
 def test_a_name_that_begins_with_a_number_is_not_cut(report: Report) -> None:
-    """`1` would be no name to anybody."""
+    """`1` alone would be a name to nobody."""
     servers = [replace(report.servers[0], server=f"10.0.0.{number}:5060/udp", name=name)
                for number, name in enumerate(("1.sbc.example.com", "sbc2.example.com"))]
     assert list(short_names(servers).values()) == ["1.sbc.example.com", "sbc2"]
@@ -103,7 +103,7 @@ CANNOT_TELL = ("Whether there was an outage cannot be told: 40 requests to sbc1,
      "sbc1 granted nothing of what was asked: 15 requests, answers 14 4xx, 1 5xx."),
     ([minute(P, 10, _4=10), minute(P, 10, _2=1, _4=9)], "No outage or other incident was seen."),
     ([minute(P, 1, _4=1)], "No outage or other incident was seen."),
-    ([minute(P, 1)], "No outage or other incident was seen."),  # asked as the capture ended
+    ([minute(P, 1)], "No outage or other incident was seen."),  # sent just before the capture ended
 ])
 def test_a_server_that_gave_nobody_anything_is_told_where_no_incident_tells_of_it(
     report: Report, minutes: list[ServerMinute], said: str,
@@ -134,7 +134,7 @@ def test_how_a_server_failed(report: Report, summaries: list[str], said: str) ->
 
 
 def test_of_several_times_that_a_server_was_slow_the_median_is_told_as_of_each_of_them(report: Report) -> None:
-    """By nearest rank: the second of four."""
+    """The median by nearest rank: the second of four values."""
     slow = [incident("server-outage", id=f"i-000{number}", start=1795349112.0 + number * 100,
                      end=1795349178.0 + number * 100,
                      timeline=[Happening(0.0, too_late("10.0.0.1:5060/udp", float(late)))])
@@ -146,7 +146,7 @@ def test_of_several_times_that_a_server_was_slow_the_median_is_told_as_of_each_o
 @pytest.mark.parametrize(("starts", "ends", "said"), [
     ((100, 130), (200, 180), "12:00:30 to 12:01:20"), ((130, 100), (None, None), "12:00:30 on"),
     ((100, 100), (None, 140), "12:00:00 to 12:00:40"), ((100, 200), (150, 250), None),
-    ((100, 200), (210, 250), None),   # who turns from the second finds the first, that nobody had asked since
+    ((100, 200), (210, 250), None),   # a phone that leaves the second finds the first, which nobody had tried since
     ((100, None), (200, None), None)])
 def test_where_no_server_of_an_entry_was_left_they_share_something(
     report: Report, starts: tuple[int, int | None], ends: tuple[int | None, int | None], said: str | None
@@ -216,7 +216,7 @@ def test_lines_may_be_forgotten_of_a_storm_and_one_that_goes_on_has_no_end(repor
 
 
 def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report: Report) -> None:
-    """The verdict says sbc1, findings and Wireshark 10.0.0.1: somewhere it must stand which is which."""
+    """The verdict says sbc1, findings and Wireshark say 10.0.0.1: the reader must learn that they are the same."""
     assert ("Seen: 117 SIP messages of 4 phones with 4 lines at 2 servers: sbc1 (10.0.0.1:5060/udp), sbc2 "
             "(10.0.0.2:5060/udp). Moves between servers: 3 failovers, 3 failbacks.") in sentences(report, UTC)
     nameless = [replace(row, name=None) for row in report.servers]
@@ -230,7 +230,7 @@ def test_servers_are_named_with_their_addresses_and_moves_in_plain_words(report:
 
 
 def test_lines_that_all_begin_below_the_head_of_their_list_are_told(report: Report, tmp_path: Path) -> None:
-    """A site file with the servers the wrong way round reads like phones that never go where they should."""
+    """With the servers swapped in the site file, phones seem never to go where they should."""
     right = (SAMPLE / "site.yaml").read_text()
     wrong = tmp_path / "site.yaml"
     wrong.write_text(right.replace("10.0.0.1", "S").replace("10.0.0.2", "10.0.0.1").replace('"S"', "10.0.0.2"))
@@ -252,11 +252,11 @@ def test_without_incidents_and_findings_it_says_so(report: Report) -> None:
     left = replace(report, incidents=[], findings=[], inconclusive=[Undecided("flapping", Reason.LOSS_NEARBY, 2)])
     assert sentences(left, UTC)[1] == (
         "No deviation was found, but 2 of 8 checks could not be decided; the reasons are below.")
-    assert not any(sentence.startswith("Checks: ") for sentence in sentences(left, UTC))   # the same again
+    assert not any(sentence.startswith("Checks: ") for sentence in sentences(left, UTC))   # no repetition
 
 
 def test_where_nothing_could_be_judged_that_comes_first(report: Report) -> None:
-    """That no outage was seen would be taken for good news."""
+    """"No outage was seen" alone would be taken for good news."""
     said = sentences(replace(report, incidents=[], findings=[], lines=[], servers=[]), UTC)
     assert said[0].startswith("Nothing was judged: no line of a phone was seen in the time that is reported.")
     assert said[1].startswith("Seen: 117 SIP messages of 0 phones")
@@ -286,7 +286,7 @@ def test_a_capture_without_sip_is_told_by_what_it_holds(report: Report, held: di
 
 
 def test_where_a_part_is_encrypted_the_verdict_ends_with_it(report: Report) -> None:
-    """Half of the phones speak TLS, or keys were given for some connections: no outage is seen of the others."""
+    """If half of the phones use TLS, or only some connections have keys, no outage is seen of the others."""
     capture = replace(report.captures[0], encrypted={"tls": 18, "esp": 4})
     said = sentences(replace(report, captures=[capture]), UTC)[-1]
     assert said.startswith("18 records of TLS, where SIP is expected, could not be read: nothing that was said in them")
@@ -295,7 +295,7 @@ def test_where_a_part_is_encrypted_the_verdict_ends_with_it(report: Report) -> N
 
 
 def test_how_much_was_checked_stands_beside_what_was_found(report: Report) -> None:
-    """That nothing was found means little where nothing was checked."""
+    """That nothing was found means little if nothing was checked."""
     assert "Checks: 8, all decided." in sentences(report, UTC)
     left = replace(report, inconclusive=[Undecided("premature-failback", Reason.LOSS_NEARBY, 2)])
     assert "Checks: 8, of which 2 could not be decided; the reasons are below." in sentences(left, UTC)
@@ -341,7 +341,7 @@ def test_through_which_server_the_calls_were_that_are_lost_is_said_once(
 
 
 def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
-    """Kind before size, size before time; what is shown stands in order of time within its kind."""
+    """By kind, then by size, then by time; within a kind, those shown are in order of time."""
     lines = [f"sip:{number}@pbx.example.com" for number in range(9)]
     storm = incident("register-storm", id="i-0001", start=1.0, lines=lines)
     small = [incident("server-outage", id=f"i-000{number}", start=float(number)) for number in range(2, 8)]
@@ -353,7 +353,7 @@ def test_every_output_begins_with_the_gravest_incidents(report: Report) -> None:
     assert re.findall("^(i-000.) ", shown, re.MULTILINE) == ["i-0002", "i-0003", "i-0004", "i-0008", "i-0001"]
     assert re.findall("^- `(i-000.)`", markdown.render(told, UTC), re.MULTILINE)[-2:] == ["i-0008", "i-0001"]
     page = html.render(told, UTC, {}, {}, 0).decode()
-    cards = re.findall('<article class="incident" id="(i-000.)"', page)   # those that the verdict tells, and the others
+    cards = re.findall('<article class="incident" id="(i-000.)"', page)   # those in the verdict, then the others
     assert cards == ["i-0002", "i-0003", "i-0008", "i-0001", "i-0004", "i-0005", "i-0006", "i-0007"]
 
 
@@ -367,7 +367,7 @@ def test_phones_are_counted_once_by_rule_and_what_is_suppressed_or_weak_is_not(r
 
 
 def test_phones_whose_findings_weigh_less_are_counted_too(report: Report) -> None:
-    """The first of several lines that leave a server for nothing is an info."""
+    """When several lines leave a server without cause, the first of them is only an info."""
     rule = "failover-without-failure"
     findings = [finding(rule, f"10.1.0.{number}:5060", Severity.INFO if number < 2 else Severity.WARNING)
                 for number in range(5)]
@@ -385,13 +385,13 @@ def test_few_phones_are_named_by_their_lines(report: Report) -> None:
 
     assert told("sip:1003@a.com", "sip:1002@a.com", "sip:1001@a.com") == "3 phones (1001, 1002, 1003)"
     assert told("sip:4@a.com", "sip:3@a.com", "sip:2@a.com", "sip:1@a.com") == "4 phones"
-    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name tells neither
+    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name tells them not apart
     assert told(f"sip:{'x' * 60}@a.com") == f"1 phone ({'x' * 39}…)"
     assert told("sip:a.com") == "1 phone (a.com)"
 
 
 def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
-    """A mere remark that is certain makes none of them so."""
+    """A certain finding that is a mere remark does not make the others certain."""
     here, there = finding("premature-failback", "a"), finding("premature-failback", "b")
     doubtful = [*(replace(one, confidence=Confidence.LIKELY) for one in (here, there)),
                 finding("premature-failback", "c", Severity.INFO)]
@@ -402,7 +402,7 @@ def test_what_is_likely_of_all_phones_is_said_so(report: Report) -> None:
 
 
 def test_hostile_names_are_harmless_on_the_screen(report: Report) -> None:
-    """The words hold what was seen; the screen shows it as escapes."""
+    """The sentences keep the original text; the screen shows it with escapes."""
     servers = [replace(row, name="sbc\x1b[2J\u202e") for row in report.servers[:1]]
     shown = text.render(replace(report, servers=servers), UTC, 100, False)
     assert "\x1b" not in shown
@@ -422,7 +422,7 @@ def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
     assert "\n- What the incident means, and what to do: sipaudit explain server-outage\n" in shown
     worst = "sipaudit explain signalling-to-unregistered-server"
     assert f"\n- What the worst finding means, and what to do: {worst}\n" in shown
-    narrow = text.render(report, UTC, 80, False)   # a command is never broken
+    narrow = text.render(report, UTC, 80, False)   # commands are never broken
     assert f"\n- What the worst finding means, and what to do:\n    {worst}\n" in narrow
     mixed = replace(report, findings=[replace(report.findings[0], severity=Severity.INFO), report.findings[1]])
     assert "sipaudit explain premature-failback" in text.render(mixed, UTC, 120, False)
@@ -431,7 +431,7 @@ def test_it_says_what_to_do_next(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("median", "told"), [
     (5.5, "5.5 s"), (59.96, "1 min 00 s"), (68.0, "1 min 08 s"), (3_541.0, "59 min 01 s"), (7_500.0, "2 h 05 min")])
 def test_how_long_phones_took_is_told_as_people_say_it(report: Report, median: float, told: str) -> None:
-    """An idle phone notices only when it renews its registration, after an hour."""
+    """An idle phone notices an outage only when it renews its registration, perhaps after an hour."""
     (outage,) = report.incidents
     slow = replace(outage, metrics={**outage.metrics, "time_to_recover_p50": median})
     assert f"3 of 4 phones moved in {told} (median)" in sentences(replace(report, incidents=[slow]), UTC)[0]

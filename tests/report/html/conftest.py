@@ -1,6 +1,6 @@
 """A browser as a person has it: Debian's chromium, driven by playwright.
 
-Every page that a test opens must stay silent: no error on its console, no request but for itself.
+Every page that a test opens must stay silent: nothing on its console, and no request except for the page itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import pytest
 from bench.browser import CHROMIUM, chromium
 from tests.report.html import pages
 
-PATIENCE = 180_000  # ms: a machine that runs other tests besides is slow, and slowness is measured in bench/
+PATIENCE = 180_000  # ms: a machine that also runs other tests is slow; speed is measured in bench/
 
 Open = Callable[..., Any]
 
 
-@pytest.fixture(scope="module")  # it runs an event loop in the tests' thread: others shall not meet it
+@pytest.fixture(scope="module")  # it runs an event loop in the tests' thread, which other modules must not meet
 def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not opened")
@@ -30,7 +30,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The pages as files, each made once."""
+    """The pages as files, each written once."""
     folder = tmp_path_factory.mktemp("pages")
     made = {"sample": pages.sample_page, "fleet": lambda: pages.fleet_page(1_000, 3_000),
             "storms": pages.storms_page, "days": pages.days_page, "hostile": pages.hostile_page,
@@ -44,8 +44,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def open_page(browser: Any, written: dict[str, Path]) -> Iterator[Open]:
-    """`open_page(name, hash, ...)`: the page once it can be used, or with its pictures when `drawn`; its silence is
-    checked at the end."""
+    """`open_page(name, hash, ...)` returns the page once it is ready, or its pictures are drawn if `drawn`; at the end,
+    its silence is checked."""
     noise: list[str] = []
     contexts = []
 

@@ -1,4 +1,4 @@
-"""Reports to make pages of: the sample's, and one in which every name is an attack."""
+"""Reports to render as pages: the sample's, and one in which every name is an attack."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def fleet_page(lines: int, findings: int, embed: int = 20) -> bytes:
 
 
 def labels_page() -> bytes:
-    """Two lines of one label, as the site file gives it to a range of numbers, and one of its own."""
+    """Two lines with one label, as the site file gives it to a range of numbers, and one with its own."""
     report, _ = sample()
     labels = ["Reception", "Reception", "Lift", None]
     lines = [replace(line, label=label) for line, label in zip(report.lines, labels, strict=True)]
@@ -72,7 +72,7 @@ def labels_page() -> bytes:
 
 
 def days_page() -> bytes:
-    """The outage of an hour in captures of two days."""
+    """An outage of an hour in captures of two days."""
     report = Fleet(10, 0).report()
     days = [replace(capture, first=START - 26 * 3600) for capture in report.captures]
     return render(replace(report, captures=days), ZoneInfo("Europe/Berlin"), {}, {}, 0)
@@ -88,7 +88,7 @@ def storms_page() -> bytes:
 
 
 def broken_clock_page() -> bytes:
-    """A capture whose last packet has a time that no calendar holds, as pcapng allows."""
+    """A capture whose last packet has a time beyond every calendar, as pcapng allows."""
     report, exhibits = sample()
     capture = replace(report.captures[0], last=2.0**64)
     line = replace(report.lines[0], last=2.0**64)
@@ -96,7 +96,7 @@ def broken_clock_page() -> bytes:
 
 
 def unpacked(page: bytes) -> dict[str, bytes]:
-    """The data blocks of a page by name, as the browser has them."""
+    """The data blocks of a page by name, decompressed as in the browser."""
     blocks = re.findall(rb'<script type="text/plain" id="data-([^"]*)">([^<]*)</script>', page)
     return {name.decode(): gzip.decompress(base64.b64decode(text)) for name, text in blocks}
 
@@ -110,7 +110,7 @@ BAD = OWNED + ENDING + TERMINAL + TURNED
 
 
 def hostile_page() -> bytes:
-    """Markup, script ends, escapes, controls of direction and 8 kB of name wherever something from the wire stands."""
+    """Markup, script ends, escapes, direction controls and names of 8 kB, wherever something from the wire is shown."""
     report, exhibits = sample()
     lines = [replace(line, line=f"sip:{number}{BAD}{LONG}@pbx", label=BAD if number else LONG, group=BAD, contact=BAD,
                      user_agent=BAD, model=BAD, firmware=BAD, mac=BAD, entry=BAD, declare=[BAD])

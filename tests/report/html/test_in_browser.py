@@ -11,7 +11,7 @@ import pytest
 
 from tests.report.html.conftest import Open
 
-LEFT = 190  # width of the lanes' names
+LEFT = 190  # px: width of the lanes' names
 
 
 def test_it_opens_from_disk_with_the_verdict_first(open_page: Open) -> None:
@@ -26,7 +26,7 @@ def test_it_opens_from_disk_with_the_verdict_first(open_page: Open) -> None:
 def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> None:
     page = open_page()
     page.click("#finding-list >> text=f-000001")
-    page.wait_for_selector("#sheet-title >> text=f-000001")  # what it shows is unpacked only then
+    page.wait_for_selector("#sheet-title >> text=f-000001")  # its contents are unpacked only now
     sheet = page.inner_text("#sheet")
     assert page.url.endswith("#f-000001")
     for part in ("signalling-to-unregistered-server", "After 10.0.0.1:5060/udp failed, nothing but REGISTER",
@@ -49,7 +49,7 @@ def test_a_finding_that_is_clicked_shows_all_that_proves_it(open_page: Open) -> 
     page.wait_for_selector("#sheet-title >> text=f-000002")
     page.keyboard.press("Escape")
     page.wait_for_selector("#sheet", state="hidden")
-    # A condition in JavaScript that does not hold at once is asked again by the page, whose policy forbids `eval`.
+    # A JavaScript condition that does not hold at once is evaluated again by the page, whose policy forbids `eval`.
     page.wait_for_url(re.compile("#findings$"))
 
 
@@ -95,7 +95,7 @@ def test_lanes_zoom_and_pan(open_page: Open) -> None:
     assert len({whole, zoomed, later}) == 3
     page.locator("#lane-box").hover()
     page.keyboard.down("Control")
-    changed(page, lambda: page.mouse.wheel(0, -300), "#shown-span")  # nobody waits for a wheel
+    changed(page, lambda: page.mouse.wheel(0, -300), "#shown-span")  # a wheel event is not awaited
     page.keyboard.up("Control")
     page.click("#zoom-all")
     assert page.inner_text("#shown-span") == whole
@@ -132,7 +132,7 @@ def test_what_lies_under_the_pointer_is_told_and_a_mark_opens_its_finding(open_p
 
 
 def test_a_label_stands_for_a_line_only_where_no_other_has_it(open_page: Open) -> None:
-    """1002 and 1003 are at fault, and 1001 is called as 1002 is."""
+    """1002 and 1003 are at fault, and 1001 has the same label as 1002."""
     page = open_page("labels")
     rows = page.inner_text("#finding-list tbody")
     assert "1002 Reception" in rows
@@ -155,11 +155,11 @@ def test_filters_narrow_lanes_and_findings_together(open_page: Open) -> None:
     assert changed(page, lambda: page.fill("input[name=text]", "f-000007")) == "1 line, 1 finding"
     assert changed(page, lambda: page.click("text=Clear")) == everything
     changed(page, lambda: page.click("text=Show its lines"))
-    assert page.inner_text("#shown-span").startswith("13:2")  # Berlin: the outage began at 13:30
+    assert page.inner_text("#shown-span").startswith("13:2")  # Berlin time: the outage began at 13:30
 
 
 def changed(page: Any, act: Callable[[], object], place: str = "#fitting") -> str:
-    """What stands there, how many lines and findings fit, once it is other than before the act."""
+    """The text of `place`, by default the count of matching lines and findings, once `act` has changed it."""
     before = page.inner_text(place)
     act()
     page.wait_for_selector(f"{place}:not(:text-is('{before}'))")
@@ -181,7 +181,7 @@ def test_where_every_line_was(open_page: Open) -> None:
     page = open_page()
     page.locator("#whereabouts").scroll_into_view_if_needed()
     page.wait_for_selector("#at-lines table")
-    assert page.input_value("#at-text") == "12:05:41.759"  # amid the outage
+    assert page.input_value("#at-text") == "12:05:41.759"  # in the middle of the outage
     page.fill("#at-text", "12:06:00")
     page.press("#at-text", "Enter")
     page.wait_for_selector("#at-servers tr:has-text('sbc2') >> text=3")
@@ -194,7 +194,7 @@ def test_where_every_line_was(open_page: Open) -> None:
 
 @pytest.mark.parametrize("width", [1000, 1280])
 def test_where_it_was_a_line_s_number_is_not_broken(open_page: Open, width: int) -> None:
-    """However long what stands beside it is."""
+    """However long the text beside it is."""
     page = open_page(width=width)
     page.locator("#whereabouts").scroll_into_view_if_needed()
     page.wait_for_selector("#at-lines table")
@@ -218,7 +218,7 @@ def test_it_is_readable_for_everyone(open_page: Open, width: int, dark: bool) ->
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(width=width, dark=dark, drawn=True)
     assert page.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
-    assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing hangs over the edge
+    assert page.evaluate("document.documentElement.scrollWidth") == width  # nothing extends beyond the edge
     page.locator("#whereabouts").scroll_into_view_if_needed()
     page.wait_for_selector("#at-lines table")
     assert faults(axe, page) == []
@@ -250,7 +250,7 @@ def test_the_button_changes_light_and_dark(open_page: Open) -> None:
     light = page.evaluate(ground)
     assert page.inner_text("#theme") == "Dark"
     page.click("#theme")
-    assert page.inner_text("#theme") == "Light"   # what a press makes of it
+    assert page.inner_text("#theme") == "Light"   # the theme after the next press
     assert page.evaluate(ground) != light
 
 
@@ -284,9 +284,9 @@ def test_it_prints(open_page: Open) -> None:
     printed = page.pdf(format="A4", print_background=True)
     assert printed.startswith(b"%PDF")
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 8
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"  # as it was before
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"  # unchanged
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 688, "height": 900})  # what A4 leaves between its margins
+    page.set_viewport_size({"width": 688, "height": 900})  # the width of A4 between its margins
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate("document.documentElement.scrollWidth") == 688
     assert not page.is_visible("#filters")
@@ -305,7 +305,7 @@ def test_without_a_script_the_words_are_there(open_page: Open) -> None:
 
 def test_a_broken_clock_breaks_nothing(open_page: Open) -> None:
     page = open_page("broken clock", drawn=True)
-    assert "to @9" in page.inner_text("#shown-span")  # seconds, where no calendar holds the time
+    assert "to @9" in page.inner_text("#shown-span")  # in seconds, where no calendar can express the time
     page.click("#zoom-in")
     page.click("#finding-list >> text=f-000001")
     page.wait_for_selector("#sheet >> text=In Wireshark")

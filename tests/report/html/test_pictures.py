@@ -8,7 +8,7 @@ import pytest
 
 from tests.report.html.conftest import Open
 
-TIMED = ("p-servers", "p-requests", "p-answers", "p-delays", "p-failures")  # pictures over time
+TIMED = ("p-servers", "p-requests", "p-answers", "p-delays", "p-failures")  # pictures with a time axis
 
 
 def test_pictures_follow_the_chosen_server(open_page: Open) -> None:
@@ -22,8 +22,8 @@ def test_pictures_follow_the_chosen_server(open_page: Open) -> None:
 
 @pytest.mark.parametrize("width", [1400, 400])
 def test_what_happened_at_once_stands_at_one_place_in_all_pictures(open_page: Open, width: int) -> None:
-    """They show the span of the captures, as the lanes do, and no minute that begins before it or ends after it makes
-    one of them longer."""
+    """They show the span of the captures, as the lanes do; a minute that begins before it or ends after it makes none
+    of them longer."""
     page = open_page(width=width, drawn=True)
     for name in TIMED:
         shown = page.evaluate(f"document.getElementById('{name}').layout.xaxis.range")
@@ -66,7 +66,7 @@ def hue(color: str) -> tuple[int, ...]:
 
 
 def contrast(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """As WCAG reckons it."""
+    """The contrast ratio as WCAG defines it."""
     dark, light = sorted(0.2126 * red + 0.7152 * green + 0.0722 * blue for red, green, blue in (
         [(part / 255 + 0.055) ** 2.4 / 1.055 ** 2.4 if part > 10 else part / 255 / 12.92 for part in color]
         for color in (one, other)))

@@ -1,4 +1,4 @@
-"""What the page's words and numbers look like to its reader."""
+"""How the page's words and numbers look to its reader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_name_from_right_to_left_turns_nothing_else_round() -> None:
     groups = [GroupShare("סניף חיפה", 50, 1_200), GroupShare("<b>فرع عمّان</b>", 3, 9)]
     page = render(replace(report, incidents=[replace(outage, groups=groups)]), UTC, {}, {}, 0).decode()
     assert "<bdi>סניף חיפה</bdi>: 50 of 1,200; &lt;b&gt;<bdi>فرع عمّان</bdi>&lt;/b&gt;: 3 of 9" in page
-    assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # in the verdict
+    assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # in the verdict as well
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "samples").glob("*/report.json")), ids=lambda path: path.parent.name)
@@ -39,4 +39,4 @@ def test_what_would_decide_checks_is_said_once_for_each_reason() -> None:
     assert told.count("<code>settings-unknown</code>") == told.count("Declare the line&#39;s settings") == 1
     assert "1,200 <code>overdue-failback</code>, 2 <code>premature-failback</code>" in told
     assert told.index("1,202") < told.index("loss-nearby")
-    assert "<code>sipaudit config check</code> shows" in told   # what is to be typed is no sentence
+    assert "<code>sipaudit config check</code> shows" in told   # commands are not punctuated as sentences

@@ -1,4 +1,4 @@
-"""What the page is made of, seen without a browser."""
+"""The contents of the page, checked without a browser."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_messages_come_with_the_worst_findings_alone() -> None:
     assert [len(each["messages"]) for each in block(page, "messages-0")] == [2]
     assert b'id="data-messages-0"' not in render(report, UTC, exhibits, {}, 0)
     details = block(page, "details-0")
-    assert [row[-1] for row in details] == [True, False]  # a link to its evidence file
+    assert [row[-1] for row in details] == [True, False]  # whether there is a link to an evidence file
     told = render(report, UTC, exhibits, {}, 1, evidence={"f-000002"})
     assert [row[-1] for row in block(told, "details-0")] == [False, True]
 
@@ -84,7 +84,7 @@ def test_an_empty_report_is_a_page() -> None:
     page = render(empty, UTC, {}, {}, 500).decode()
     assert "No deviation was found." not in page
     assert "Nothing was judged." in page
-    for name in ("pictures", "lanes", "whereabouts"):   # of which there is nothing to show
+    for name in ("pictures", "lanes", "whereabouts"):   # there is nothing to show
         assert f'<section id="{name}" class="scripted" hidden' in page
         assert f'href="#{name}"' not in page
 
@@ -98,7 +98,7 @@ def test_where_no_rule_had_anything_to_check_nothing_is_called_decided() -> None
 
 
 def test_parts_of_a_millisecond_are_left_out_as_in_every_other_output() -> None:
-    """12:06:11.512781 is 12:06:11.512 in the text, in Markdown and in Wireshark."""
+    """12:06:11.512781 is shown as 12:06:11.512 in the text, in Markdown and in Wireshark."""
     report, _ = pages.sample()
     index = block(render(report, UTC, {}, {}, 0), "index")
     assert (index["start"] + index["findings"]["time"][1]) % 1000 == 512
@@ -110,7 +110,7 @@ def test_parts_of_a_millisecond_are_left_out_as_in_every_other_output() -> None:
 
 def test_the_page_knows_when_its_zone_changes_the_clocks() -> None:
     report, _ = pages.sample()
-    back = 1_792_890_000.0  # 2026-10-25 01:00:00 UTC, when Berlin goes from +2 to +1
+    back = 1_792_890_000.0  # 2026-10-25 01:00:00 UTC, when Berlin changes from UTC+2 to UTC+1
     capture = replace(report.captures[0], first=back - 7_200, last=back + 90_000)
     clock = PageClock(replace(report, captures=[capture]))
     assert clock.offsets(ZoneInfo("Europe/Berlin")) == [(0, 7_200), (7_200_000, 3_600)]
@@ -118,7 +118,7 @@ def test_the_page_knows_when_its_zone_changes_the_clocks() -> None:
 
 @pytest.mark.parametrize("time", [1e20, -1e20, 1e308, -1e308])
 def test_a_report_whose_times_somebody_changed_is_a_page_all_the_same(time: float) -> None:
-    """The page counts milliseconds, and looks hour by hour for when the clocks were changed."""
+    """The page counts milliseconds, and looks for clock changes hour by hour."""
     report, exhibits = pages.sample()
     finding = report.findings[0]
     proof = replace(next(frames_of(finding)), time=time)
@@ -140,13 +140,13 @@ def test_a_line_stays_where_its_moves_led() -> None:
     rows = list(stays(line, END))
     assert [row.server for row in rows] == [away.from_, away.to, back.to]
     assert [row.since for row in rows] == [line.first, away.time, back.time]
-    assert rows[0].leaving == away.evidence[0].time  # the first packet without answer
-    assert rows[1].leaving is None                     # it works there until the first server has it back
+    assert rows[0].leaving == away.evidence[0].time  # the first packet that got no answer
+    assert rows[1].leaving is None                     # it works there until it is back at the first server
     assert rows[-1].until == END  # registered to the end
 
 
 def test_a_line_that_tries_its_first_server_in_vain_looks_for_no_other() -> None:
-    """It works with the second one all the while, though its tries may take minutes."""
+    """It keeps working with the second server, though its tries at the first may take minutes."""
     report = Fleet(1, 0).report()
     (line,) = report.lines
     away, back = line.moves
@@ -157,8 +157,8 @@ def test_a_line_that_tries_its_first_server_in_vain_looks_for_no_other() -> None
 
 
 def test_what_ran_out_before_a_line_came_back_is_not_when_it_began_to_look() -> None:
-    """A server that registers and lets calls run out: that of the first stay speaks against it as before (section 1,
-    *failure*), and yet the line has worked with it in between."""
+    """A server that answers REGISTER and lets calls time out: the timeout of the first stay is still evidence of
+    failure (section 1, *failure*), although the line has worked with it since."""
     report = Fleet(1, 0).report()
     (line,) = report.lines
     away, back = line.moves
@@ -169,7 +169,7 @@ def test_what_ran_out_before_a_line_came_back_is_not_when_it_began_to_look() -> 
     drawn = pictures(Index(told))["recovery"]
     longest = max(place for place, count in enumerate(drawn["recovered"]) if count) * drawn["width"]
     assert longest <= max(away.time - away.evidence[0].time, 6.0)
-    unseen = replace(again, evidence=away.evidence)   # nothing of this time is seen but where it turned
+    unseen = replace(again, evidence=away.evidence)   # of this time, only the turn itself was captured
     assert list(stays(replace(line, moves=[away, back, unseen]), END))[2].leaving == unseen.first_packet
 
 
@@ -247,7 +247,7 @@ def test_o_writes_the_page_with_messages_evidence_and_dissections(tmp_path: Path
     pipeline.render_files(report, str(again), UTC)
     assert [row[-1] for row in block((again / "report.html").read_bytes(), "details-0")] == [False, False]
     pipeline.render_files(report, str(tmp_path / "out"), UTC)
-    assert (tmp_path / "out" / "report.html").read_bytes() == page  # it has the messages: a new one would lack them
+    assert (tmp_path / "out" / "report.html").read_bytes() == page  # kept: a new one would lack the messages
 
 
 def test_messages_cannot_blow_up_the_page() -> None:
@@ -260,7 +260,7 @@ def test_messages_cannot_blow_up_the_page() -> None:
     texts = [message[6] for name, content in pages.unpacked(page).items() if name.startswith("messages-")
              for each in json.loads(content) for message in each["messages"]]
     assert len(texts) == 1_000
-    assert len(texts[0]) > 16_000 > 700 > len(texts[-1])  # whole enough, then the head alone
+    assert len(texts[0]) > 16_000 > 700 > len(texts[-1])  # nearly whole at first, later only the head
     assert sum(map(len, texts)) < 8_000_000
     assert texts[-1].startswith("INVITE\n")
 
