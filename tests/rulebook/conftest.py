@@ -1,4 +1,4 @@
-"""What several stories of the rulebook begin with."""
+"""What several tests of the rulebook start from."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from tests.rulebook.stories import rule_text, rules
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Rule:
-    """A rule of which nothing but its expectation matters."""
+    """A rule in which only the expectation matters."""
     return rules(tmp_path, rule_text())["mine"]

@@ -1,4 +1,4 @@
-"""Rules made for a story, and the pieces that stories share."""
+"""Rules made for a test, and the pieces that tests share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rule_text(name: str = "mine", takes: str = "failback-before-due", more: str 
 
 
 def pack_in(folder: Path, *over: Path) -> RulePack:
-    """The rules of a folder in the place of those that ship, with every condition checked, and what lies over them."""
+    """The rules of a folder instead of those that ship, with every condition checked, plus the rules of `over`."""
     loader = Loader(read_pack(folder, check=True))
     for path in over:
         loader.add(path)
@@ -64,7 +64,7 @@ def rules(tmp_path: Path, *texts: str) -> dict[str, Rule]:
 
 @dataclass(frozen=True)
 class Who:
-    """Whose step it is."""
+    """The line, phone and entry whose step it is."""
 
     line: str = "sip:1001@example.com"
     phone: str = "10.1.0.5:5060"
@@ -105,7 +105,7 @@ def only(faults: Faults) -> Finding:
 
 
 def frames(finding: Finding) -> list[Frame]:
-    """The packets that are its evidence, and nothing else is."""
+    """The packets that are its evidence, which must hold nothing else."""
     found = [proof for proof in finding.evidence if isinstance(proof, Frame)]
     assert len(found) == len(finding.evidence)
     return found

@@ -1,4 +1,4 @@
-"""One fault brings another: the finding says which."""
+"""When one fault brings another, the finding names its cause."""
 
 from __future__ import annotations
 

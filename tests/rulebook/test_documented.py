@@ -1,4 +1,4 @@
-"""docs/rules.md names every key, fact and threshold, and its examples can be used."""
+"""docs/rules.md names every key, fact and threshold, and its examples work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that a report or a provisioning file may name is explained."""
+"""Every name that a report or a provisioning file may contain is explained."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sipaudit.settings.catalogue import DNS_CACHE, SETTINGS
 PACK = load_pack()
 TERMS = load_terms()
 GLOSSARY = Glossary((*pack_terms(PACK), *TERMS))
-# The ids are stable (reference-model.md 5), so a text may name a rule before it is there.
+# The ids are stable (reference-model.md 5), so a text may name a rule that does not exist yet.
 RULE_IDS = {
     "signalling-to-unregistered-server", "registration-without-expiry", "signalling-after-expiry",
     "deregistration-at-failover", "unexpected-re-registration", "signalling-to-failed-server",
@@ -43,7 +43,7 @@ WORDS = [
     "sources_away", "emergency call", "forking", "Lync", "PRACK", "provisioning", "Request-URI", "shared line", "tag",
 ]
 COLUMNS = ["phone", "line", "firmware", "entry", "works with", "calls", "moves", "regime", "mode", "group", "kind",
-           "cause", "server", "priority"]   # of the tables of `phones`
+           "cause", "server", "priority"]   # of the tables that `phones` prints
 MEASURED = sorted(set(FACTS) - {"clause"})   # the requirement is in `basis`
 LINE = ["working", "tries", "registrations", "call_spans", "settings"]
 FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]

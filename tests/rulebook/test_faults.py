@@ -1,4 +1,4 @@
-"""One fault, one finding: what joins it, what arms it again, what puts it in doubt."""
+"""One fault makes one finding: what joins it, what arms its rule again, and what puts it in doubt."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_condition_that_cannot_be_worked_out_does_not_hold(text: str) -> None:
 
 
 def test_conditions_hold_with_an_engine_that_lies_elsewhere_in_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another version of it: then the package is imported whole."""
+    """As in another version of the library: then the whole package is imported."""
     whole = {"cel": conditions._engine()}
     monkeypatch.setattr(conditions, "_ENGINE", "cel.elsewhere")
     monkeypatch.setattr(conditions, "import_module", whole.__getitem__)

@@ -22,7 +22,7 @@ def test_every_kind_of_the_reference_model_has_its_thresholds() -> None:
         "split-brain": {"share": 0.2, "lasting": 300},
         "stuck-on-secondary": {"factor": 2},
         "registration-gap": {"lasting": 60},
-        "calls-lost": {"phones": 2, "responses": 5},   # of those without an outage (docs/decisions.md)
+        "calls-lost": {"phones": 2, "responses": 5},   # only those without an outage (docs/decisions.md)
         "ghost-calls": {},
         "dead-subscriptions": {},
         "stale-dns": {},

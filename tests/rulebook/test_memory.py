@@ -1,4 +1,4 @@
-"""A probe runs for months: what is forgotten, what is pushed out, and what a late packet takes back."""
+"""A probe runs for months: what is forgotten, what is evicted, and what a late packet takes back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def whose(*known: Who) -> set[tuple[str, str]]:
 
 
 def live(faults: Faults, who: Who, text: str) -> None:
-    """The line lives as this scenario has it."""
+    """Takes the line through this scenario."""
     scenario = parse(text)
     for step in replay(scenario.events, scenario.profile):
         faults.take(step, replace_settings(who, scenario.profile.settings))
@@ -36,15 +36,15 @@ def replace_settings(who: Who, settings: LineSettings) -> Who:
     return Who(who.line, who.phone, who.entry, settings)
 
 
-# -- what is over ----------------------------------------------------------------------------------------------------
+# -- faults that are over --------------------------------------------------------------------------------------------
 
 def test_a_fault_is_forgotten_when_it_is_over_and_told_and_not_while_something_may_join_it() -> None:
-    """The first line has registered at S since: what it does next is a fault of its own. The second has not."""
+    """The first line has since registered at S, so its next breach is a fault of its own; the second has not."""
     faults = Faults(load_pack().rules)
     live(faults, FIRST, CALLS_TOO_SOON + REGISTERS_THEN)
     live(faults, SECOND, CALLS_TOO_SOON)
     faults.forget(303.0, whose(FIRST, SECOND))
-    assert len(faults.findings()) == 2  # not over long enough
+    assert len(faults.findings()) == 2  # not over for long enough
     faults.forget(1000.0, whose(FIRST, SECOND))
     (kept,) = faults.findings()
     assert kept.line == SECOND.line
@@ -75,7 +75,7 @@ def test_of_a_line_that_is_known_no_more_only_the_sum_of_its_checks_is_kept(mine
     assert list(faults.checks) == [(SECOND.line, SECOND.phone)]
     assert faults.checks.totals().reached == {"mine": 4}
     assert faults.checks.totals().open == {("mine", Reason.TTL_UNKNOWN): 2}
-    faults.judge([seen(30)], FIRST)  # it comes back: a line like any new one
+    faults.judge([seen(30)], FIRST)  # it comes back as a new line
     faults.judge([seen(30)], SECOND)
     assert [(one.line, one.facts["times"]) for one in faults.findings()] == [
         (FIRST.line, 1), (SECOND.line, 2), (FIRST.line, 1)]
@@ -103,7 +103,7 @@ def test_where_all_begins_anew_nothing_joins_what_was(mine: Rule) -> None:
 
 
 def test_a_phone_that_is_released_is_put_in_doubt_no_more(mine: Rule) -> None:
-    """Its number may be another phone's by then."""
+    """Its number may then belong to another phone."""
     faults = Faults([mine])
     faults.judge([seen(10)], FIRST)
     assert 0 in faults.of_phone
@@ -112,20 +112,20 @@ def test_a_phone_that_is_released_is_put_in_doubt_no_more(mine: Rule) -> None:
     assert [one.confidence for one in faults.findings()] == ["certain"]
 
 
-# -- what is too much ------------------------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------------------------------------------
 
 def test_too_many_faults_push_out_the_older_half_those_first_that_are_over(mine: Rule) -> None:
     faults = Faults([mine])
     lines = [Who(line=f"sip:{number}@example.com") for number in range(6)]
     for number, who in enumerate(lines):
         faults.judge([seen(10.0 + number)], who)
-    del faults.open[lines[4].line, lines[4].phone]   # it has moved since: nothing joins that fault any more
+    del faults.open[lines[4].line, lines[4].phone]   # it has moved since: nothing joins that fault now
     faults.tighten(5)
     assert faults.evicted == 4
     assert [one.line for one in faults.findings()] == [lines[3].line, lines[5].line]
     assert [fault.number for fault in faults.since(4)] == [5]
     assert set(faults.open) == whose(lines[3], lines[5])
-    faults.judge([seen(30)], lines[0])               # pushed out, so it is said anew
+    faults.judge([seen(30)], lines[0])               # evicted, so it is reported anew
     assert [one.time for one in faults.findings()] == [13, 15, 30]
 
 
@@ -150,7 +150,7 @@ def test_checks_of_too_many_lines_are_summed_up(mine: Rule) -> None:
     assert faults.checks.totals().reached == {"mine": 7}
 
 
-# -- what a late packet shows ----------------------------------------------------------------------------------------
+# -- late packets ----------------------------------------------------------------------------------------------------
 
 def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path: Path) -> None:
     graver = "severities: [{when: regime == 'R2', severity: error}]"
@@ -160,17 +160,17 @@ def test_what_was_said_for_want_of_a_packet_is_taken_back_when_it_comes(tmp_path
     faults.judge([seen(10)], SECOND)
     before, checked = found(faults), dict(faults.checks[FIRST.line, FIRST.phone].reached)
     held = faults.held(FIRST, 0, 15.0)
-    faults.judge([seen(20, regime="R2")], FIRST)                                  # joins, and makes an error of it
-    faults.judge([seen(21, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # one of its own
-    faults.judge([seen(22)], SECOND)                                              # another line's
+    faults.judge([seen(20, regime="R2")], FIRST)                                  # joins, and makes it an error
+    faults.judge([seen(21, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # a fault of its own
+    faults.judge([seen(22)], SECOND)                                              # of another line
     assert [(time, severity) for time, _, severity, _ in found(faults)] == [(10, "info"), (20, "error"), (21, "info")]
     faults.take_back(FIRST, 0, held)
     assert found(faults) == before
     assert dict(faults.checks[FIRST.line, FIRST.phone].reached) == checked
     assert {one.line: one.facts["times"] for one in faults.findings()} == {FIRST.line: 1, SECOND.line: 2}
-    faults.judge([seen(40, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # what comes then is said
+    faults.judge([seen(40, "silence-to-failed", Verdict.FORBIDDEN)], FIRST)       # later ones are reported
     assert (40, "beside", "info", []) in found(faults)
-    faults.judge([seen(41)], FIRST)                                               # what was open is open still
+    faults.judge([seen(41)], FIRST)                                               # the open fault is still open
     assert [one.facts["times"] for one in faults.findings() if one.line == FIRST.line] == [2, 1]
 
 
@@ -220,7 +220,7 @@ def test_a_breach_that_no_longer_counts_is_forgotten(worse_when_repeated: Faults
     faults = worse_when_repeated
     faults.judge([seen(10)], FIRST)
     faults.forget(71.0, whose(FIRST))
-    faults.judge([seen(69.5)], FIRST)  # a packet that came late
+    faults.judge([seen(69.5)], FIRST)  # a late packet
     assert only(faults).severity == "info"
 
 
@@ -241,5 +241,5 @@ def test_a_line_that_is_forgotten_takes_its_own_series_along_and_not_its_entry_s
     faults.release([(FIRST.line, FIRST.phone)], [0])
     faults.judge([seen(20)], FIRST)
     assert [one.severity for one in faults.findings()] == ["info", "info"]
-    faults.judge([seen(30)], SECOND)  # the second line of the entry within a minute
+    faults.judge([seen(30)], SECOND)  # the entry's second line within a minute
     assert [one.severity for one in faults.findings()] == ["info", "info", "warning"]

@@ -1,4 +1,4 @@
-"""--rules: what lies over what, and what is refused."""
+"""--rules: which rules override which, and what is refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ override:
     assert rule(pack, "signalling-to-unregistered-server") == rule(shipped, "signalling-to-unregistered-server")
     outage = next(kind for kind in pack.incidents if kind.id == "server-outage")
     assert outage.thresholds == {"phones": 5, "share": 0.25, "within": 60, "quiet": 10}
-    assert pack.notes == (  # a severity below that of the pack is nobody's surprise
+    assert pack.notes == (  # a severity below the pack's needs no note
         "Thresholds changed by --rules: server-outage.", "Tolerances changed by --rules: premature-failback.")
 
 
@@ -134,13 +134,13 @@ def test_a_severity_above_the_pack_s_is_noted_with_its_place(tmp_path: Path) -> 
 
 
 def test_what_is_switched_off_is_noted(tmp_path: Path) -> None:
-    """Else a report in which it is not found looks like one in which it is not there."""
+    """Otherwise the report would look as if it had been looked for and not found."""
     over = file(tmp_path, "override:\n  server-outage: {enabled: false}\n  flapping: {enabled: false}\n", "over.yaml")
     assert load_pack([over]).notes == ("Switched off by --rules: flapping, server-outage.",)
 
 
 def test_other_limits_than_those_that_ship_are_noted(tmp_path: Path) -> None:
-    """An outage of fewer phones than are asked for is none; what is no other limit, and what is off, is not noted."""
+    """With a higher threshold, a smaller outage is none. Unchanged limits, and limits of what is off, are not noted."""
     over = file(tmp_path, "override:\n  server-outage: {phones: 40}\n  register-storm: {enabled: false, factor: 9}\n"
                           "  premature-failback: {tolerance: {timer: 9}}\n  flapping: {severity: info}\n", "over.yaml")
     assert load_pack([over]).notes == (

@@ -1,4 +1,4 @@
-"""How severe a finding is: by its facts, by repetition; and what joins what."""
+"""The severity of a finding, by its facts and by repetition; and which observations join a fault."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_error_that_joins_an_info_is_what_the_finding_tells(tmp_path: Path) -
 
 
 def rearmed(faults: Faults) -> None:
-    """As after a move of every line."""
+    """Closes all faults, as a move of every line does."""
     faults.open.clear()
 
 

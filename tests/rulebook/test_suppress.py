@@ -1,4 +1,4 @@
-"""--suppress: what someone has looked at stays in view and does not count."""
+"""--suppress: findings that someone has looked at are still shown, but not counted."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_ipv6_phone_is_found(tmp_path: Path) -> None:
 
 
 def test_a_server_or_line_of_ipv6_is_found_as_a_report_writes_it(tmp_path: Path) -> None:
-    """Brackets are a choice of characters in a glob."""
+    """In a glob, brackets are a set of characters."""
     finding = replace(FINDING, server="[2001:db8::1]:5060/udp", line="sip:1001@[2001:db8::9]")
     assert reasons(tmp_path, "rule: '*', server: '[2001:db8::1]:5060/udp'", finding)
     assert reasons(tmp_path, "rule: '*', server: '2001:db8::1'", finding)

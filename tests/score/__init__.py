@@ -1,1 +1,1 @@
-"""How well the analysis does on captures whose truth is known: recall, precision, what was left open."""
+"""Recall, precision and open checks of the analysis on captures whose truth is known."""

@@ -1,7 +1,7 @@
 """`python -m tests.score`: recall and precision over generated plans and over all samples, also with losses.
 
-Plans are simulated and analysed again at each loss: the same story, and a tap that loses packets. What was missed at no
-loss, and what was said falsely at any, is listed below the table.
+Each plan is simulated and analysed at each loss: the same story, but the tap loses packets. Below the table are listed
+the deviations missed at no loss, and the false findings at any loss.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
 
 
 def one(kind: str, seed: int, loss: float) -> Verdict:
-    """One plan at one loss."""
+    """The verdict on one plan at one loss."""
     plan = {"deviant": plans.deviant, "obedient": plans.obedient}[kind](seed)
     if loss:
         plan["tap"] = {"loss": loss}
@@ -45,7 +45,7 @@ def one(kind: str, seed: int, loss: float) -> Verdict:
 
 
 def samples() -> Verdict:
-    """All samples, and what was recorded in the lab."""
+    """The verdict on all samples and the recordings of the lab."""
     total = Verdict()
     for known in sorted((ROOT / "samples").glob("**/truth.json")):
         folder = known.parent
@@ -55,7 +55,7 @@ def samples() -> Verdict:
 
 
 def write(pages: Mapping[str, str], where: Path) -> None:
-    """Each text into the part `score` of its page; all pages or none."""
+    """Write each text into the part `score` of its page; all pages or none."""
     new = {where / name: replaced((where / name).read_text(), "score", text) for name, text in pages.items()}
     for page, whole in new.items():
         page.write_text(whole)

@@ -1,4 +1,4 @@
-"""Findings against truth, as contract.md 5 says: the same line and rule, within the slack of the entry."""
+"""Findings compared with the truth, as contract.md 5 says: the same line and rule, within the slack of the entry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Truth = list[dict[str, Any]]
 
 @dataclass
 class Verdict:
-    """Counts by rule; `false` and `missed` are also listed, to be looked at."""
+    """Counts by rule; `false` and `missed` also list the cases, for inspection."""
 
     true: Counter[str] = field(default_factory=Counter)      # entries that must be found
     hit: Counter[str] = field(default_factory=Counter)       # of those, found
@@ -32,7 +32,7 @@ class Verdict:
 
 
 def hits(finding: Finding, entry: dict[str, Any]) -> bool:
-    """Whether the finding names this entry."""
+    """Whether the finding matches this entry of the truth."""
     return (
         finding.rule == entry["rule"] and finding.line == entry["line"] and finding.time is not None
         and abs(finding.time - entry["time"]) <= entry["slack"]

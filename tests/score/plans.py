@@ -1,4 +1,4 @@
-"""Plans that nobody wrote: fleets of phones in all regimes and modes, servers that fail in all ways, by a seed."""
+"""Plans generated from a seed: fleets of phones in all regimes and modes, and servers that fail in all ways."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def wild(seed: int, phones: int = 20) -> dict[str, Any]:
             group["shared"] = True
         if chance.random() < 0.2:
             group["agent"] = chance.choice(AGENTS)
-            # half of what was granted: right of firmware of which it is not known that it is newer
+            # renewal at half of the time granted is right unless firmware is known to be newer
             group["habits"] = {"half-renewal": group["agent"] == "unknown" and chance.random() < 0.5}
     plan["entries"]["sbc"]["balanced"] = chance.random() < 0.1
     if chance.random() < 0.2:
@@ -170,7 +170,7 @@ SCENES: dict[str, Scene] = {
 
 
 def deviant(seed: int, phones: int = 20) -> dict[str, Any]:
-    """A plan of scenes, each with its own servers, in which phones commit one deviation each."""
+    """A plan of scenes, each with its own servers, whose phones commit one deviation each."""
     chance = random.Random(f"deviant {seed}")
     order = list(SCENES)
     rules = [order[(seed * GROUPS + place) % len(order)] for place in range(GROUPS)]

@@ -29,7 +29,7 @@ class Judged(NamedTuple):
 
     @property
     def moves(self) -> list[tuple[str, str, str, str]]:
-        """Line, kind and servers of the moves that were found, line by line."""
+        """Line, kind and servers of each move that was found, sorted."""
         return sorted((line.line, move.kind, move.from_ or "", move.to or "")
                       for line in self.report.lines for move in line.moves)
 

@@ -1,4 +1,4 @@
-"""The score as two tables: one row a loss for the README, one row a rule for docs/testing.md."""
+"""The score as two tables: one row per loss for the README, one row per rule for docs/testing.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def share(part: int, whole: int) -> str:
 
 
 def summary(verdicts: Mapping[float, Verdict]) -> str:
-    """Markdown: at each loss all rules together, and what was said falsely with certainty."""
+    """Markdown: for each loss, the figures of all rules together, and the number of false findings called certain."""
     lines = ["| packets lost | deviations | recall | precision | open | false findings called certain |",
              "|---|--:|--:|--:|--:|--:|"]
     for loss, verdict in verdicts.items():
@@ -25,8 +25,8 @@ def summary(verdicts: Mapping[float, Verdict]) -> str:
 
 
 def table(verdicts: Mapping[float, Verdict]) -> str:
-    """Markdown: of each rule how many deviations there were, and at each loss recall, precision (warnings and errors)
-    and how many checks were left open."""
+    """Markdown: for each rule the number of deviations, and for each loss recall, precision (warnings and errors) and
+    the number of open checks."""
     losses = list(verdicts)
     counted = [counts for verdict in verdicts.values() for counts in (verdict.true, verdict.wrong)]
     rules = sorted({rule for counts in counted for rule in counts})
@@ -42,7 +42,7 @@ def table(verdicts: Mapping[float, Verdict]) -> str:
 
 
 def _figures(verdict: Verdict, rule: str) -> list[str]:
-    """Recall, precision and open checks."""
+    """Recall, precision and number of open checks."""
     right, wrong = _total(verdict.right, rule), _total(verdict.wrong, rule)
     return [share(_total(verdict.hit, rule), _total(verdict.true, rule)), share(right, right + wrong),
             str(_total(verdict.inconclusive, rule))]

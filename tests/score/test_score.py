@@ -1,4 +1,4 @@
-"""A small score: all that deviates is found, nobody else is accused, and losses make nobody guilty."""
+"""A small score: all deviations are found, nobody else is accused, and losses make nobody guilty."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_both_pages_are_written_or_none(tmp_path: Path) -> None:
 
 
 def rows(page: str) -> list[list[str]]:
-    """What the table between the marks of a page has in its rows, without its head."""
+    """The rows of the table between the marks of a page, without its head."""
     part = (ROOT / page).read_text().partition("<!-- begin score -->")[2].partition("<!-- end score -->")[0]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"][2:]
 

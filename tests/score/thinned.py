@@ -1,6 +1,6 @@
 """`python -m tests.score.thinned`: all samples and recordings of the lab with packets taken out at random.
 
-They are small: what they lack may leave few traces. No certain finding may be false all the same.
+The captures are small, so that missing packets may leave few traces. Even so, no certain finding may be false.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILE_HEAD, RECORD_HEAD = 24, struct.Struct("<8xI4x")
 
 
 def thin(capture: Path, into: Path, lost: Callable[[int], bool]) -> None:
-    """The capture (pcap, little-endian) without the frames that are lost; they count from 1."""
+    """Copy the capture (pcap, little-endian) without the frames that are lost; frames count from 1."""
     whole = capture.read_bytes()
     kept, place, frame = [whole[:FILE_HEAD]], FILE_HEAD, 0
     while place < len(whole):
@@ -38,7 +38,7 @@ def thin(capture: Path, into: Path, lost: Callable[[int], bool]) -> None:
 
 
 def judged(sample: Path, lost: Callable[[int], bool], name: str) -> Verdict:
-    """What is said of a sample without the frames that are lost, against its truth."""
+    """The verdict on a sample without the frames that are lost."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder) / "capture.pcap"
         thin(sample / "capture.pcap", capture, lost)
@@ -49,7 +49,7 @@ def judged(sample: Path, lost: Callable[[int], bool], name: str) -> Verdict:
 
 
 def at_random(sample: Path, share: float, seed: int) -> Verdict:
-    """A sample at a share of loss."""
+    """The verdict on a sample that lost a random share of its frames."""
     chance = random.Random(seed)
     return judged(sample, lambda _: chance.random() < share, f"{sample.name} {share:g} {seed}")
 

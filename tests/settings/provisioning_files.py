@@ -1,4 +1,4 @@
-"""Provisioning files for the tests: written to a folder, read, and the lines they are asked about."""
+"""Provisioning files for the tests: written to a folder and read, and the lines to look up in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAC = "0004f2000001"
 
 
 def lay(folder: Path, **files: str | bytes) -> Path:
-    """Files in a folder; in their names `__` stands for `/`, and every one ends in .cfg."""
+    """Write files to a folder; in their names `__` stands for `/`, and every one ends in .cfg."""
     for name, content in files.items():
         path = folder / f"{name.lstrip('_').replace('__', '/')}.cfg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,13 +42,13 @@ def only_line(folder: Path, **attributes: object) -> LineBlock:
 
 
 def stated(folder: Path, name: str, /, **attributes: object) -> Setting:
-    """What a single file states of one setting at the first server of its line."""
+    """One setting as a single file states it, at the first server of its line."""
     return only_line(folder, **attributes).servers[0].settings[name]
 
 
 def declare(config: list[str], site: Path | None = None, /, *, entry: str | None = None, user: str = "1001",
             **known: str) -> LineSettings:
-    """The settings of a line at an entry."""
+    """The declared settings of a line at an entry."""
     return declared(config, site, user=user, **known).at(entry)
 
 

@@ -1,7 +1,7 @@
 """The cases beside the rules about provisioning files: files in, findings out.
 
-A case has `files` (name: content), may have a `device` that was seen (model, firmware), and says what is `found`, one
-`file:line attribute severity` each.  A master file among the files makes their folder a provisioning directory.
+A case has `files` (name: content), optionally a `device` (model, firmware), and the findings expected in `found`, each
+as `file:line attribute severity`. A master file among the files makes their folder a provisioning directory.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CASES = [pytest.param(rule, case, id=f"{rule}: {case['case']}") for rule in RULE
 
 
 def write(folder: Path, files: dict[str, str]) -> list[str]:
-    """The files in a folder; returned is what to name on the command line."""
+    """Write the files to a folder; returns what to name on the command line."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def write(folder: Path, files: dict[str, str]) -> list[str]:
 
 
 def findings_of(folder: Path, files: dict[str, str], device: dict[str, str] | None = None) -> list[Finding]:
-    """What is found in the files, for phones of this model and firmware where they are given."""
+    """The findings about the files, for phones of this model and firmware if given."""
     provisioning = Provisioning(write(folder, files))
     issues = provisioning.issues()
     if device is not None:
@@ -54,7 +54,7 @@ def findings_of(folder: Path, files: dict[str, str], device: dict[str, str] | No
 
 
 def said(finding: Finding, folder: Path) -> str:
-    """`site.cfg:3 reg.1.server.1.port error`."""
+    """The finding as cases write it: `site.cfg:3 reg.1.server.1.port error`."""
     place = finding.evidence[0]
     assert isinstance(place, Place)
     return f"{Path(place.file).relative_to(folder)}:{place.line} {place.attribute} {finding.severity}"

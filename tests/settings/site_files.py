@@ -1,4 +1,4 @@
-"""Site files for the tests of settings: written to a folder, loaded, and the lines they are asked about."""
+"""Site files for the tests of settings: written to a folder and loaded, and the lines to look up in them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def load(folder: Path, text: str) -> Site:
 
 
 def errors_of(folder: Path, text: str) -> list[InputError]:
-    """The errors of a site file that must not load, each in the file itself."""
+    """The errors of a site file that must not load, all of them in that file."""
     path = write(folder, text)
     with pytest.raises(InputErrors) as raised:
         load_site(path)
@@ -60,7 +60,7 @@ def errors_of(folder: Path, text: str) -> list[InputError]:
 
 
 def present(value: T | None) -> T:
-    """What may be None elsewhere, and is there in this test."""
+    """The value, which must not be None in this test."""
     assert value is not None
     return value
 

@@ -1,4 +1,4 @@
-"""A site file may come from anyone: it is refused with an error, whatever it holds, in bounded time and memory."""
+"""A site file may come from anyone: whatever is wrong with it, an error is reported, in bounded time and memory."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_device_that_never_ends_is_read_only_so_far() -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 @given(st.data())
 def test_any_damage_gives_a_site_or_an_input_error(tmp_path: Path, data: st.DataObject) -> None:
-    """The whole example, with any piece replaced by anything: never another exception."""
+    """The full example, with any piece replaced by anything, never raises another exception."""
     raw = FULL.encode()
     start = data.draw(st.integers(0, len(raw)))
     end = data.draw(st.integers(start, min(len(raw), start + 40)))

@@ -1,4 +1,4 @@
-"""Provisioning files in an analysis: the whole route, from packets and files to findings."""
+"""Provisioning files in an analysis: all the way from packets and files to findings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_settings_and_servers_come_from_the_files_alone(court: Court, tmp_path: 
 
 @pytest.mark.parametrize("agent", ["PolycomVVX-VVX_500-UA/4.0.1.13681", "PolycomVVX-VVX_500-UA/4.0.1_0004f2000001"])
 def test_a_user_that_is_escaped_on_the_wire_is_plain_in_the_files(court: Court, tmp_path: Path, agent: str) -> None:
-    """RFC 3261 19.1.2, 25.1: "#" and what is no ASCII cannot stand in a URI as they are."""
+    """In a URI, "#" and non-ASCII characters must be escaped (RFC 3261 19.1.2, 25.1)."""
     said = {**DURATION, f"{F}failBack__timeout": 60, "reg__1__address": "büro#1"}
     found = court(faulty(user="b%c3%bcro%231", agent=agent), None, **config(tmp_path, **said))
     assert [line for line in found if not line.startswith("?")] == [
@@ -73,7 +73,7 @@ def test_what_no_source_orders_convicts_nobody(court: Court, tmp_path: Path) -> 
 
 
 def test_values_that_all_condemn_do(court: Court, tmp_path: Path) -> None:
-    """Whether failRegistrationOn is 1 or the default 0: the line has to register first."""
+    """Whether failRegistrationOn is 1 or the default 0, the line has to register first."""
     said = {f"{F}failRegistrationOn": 1, "reg__1__server__1__address": "pbx.example.com",
             "reg__1__server__1__failOver__reRegisterOn": 1}
     found = court(faulty(), None, **config(tmp_path, **said))
@@ -87,7 +87,7 @@ def test_an_invalid_value_leaves_the_line_open(court: Court, tmp_path: Path) -> 
 
 
 class TestAFileThatIsNotHere:
-    """What none of the files states may stand in the one that was not copied."""
+    """A setting that no file states may be in the one that was not copied."""
 
     def files(self, tmp_path: Path, listed: str, **more: object) -> dict[str, Any]:
         lay(tmp_path, _000000000000=f'<APPLICATION CONFIG_FILES="{listed}"/>',
@@ -95,7 +95,7 @@ class TestAFileThatIsNotHere:
         return {"config": (str(tmp_path),)}
 
     def test_accuses_nobody_by_a_default(self, court: Court, tmp_path: Path) -> None:
-        """A call at the secondary breaks newRequests, the default, and no other mode."""
+        """A call at the secondary violates newRequests, the default, but no other mode."""
         phone = Handset(Story())
         phone.register(0)
         phone.fail_over(300)
@@ -114,7 +114,7 @@ class TestAFileThatIsNotHere:
         assert f"336.000 {PREMATURE} 1001 10.0.0.1 certain" in found
 
     def test_makes_an_assumption_of_what_is_stated_behind_it(self, court: Court, tmp_path: Path) -> None:
-        """Of two statements the phone takes the first (C7), which may stand in the file that was not copied."""
+        """Of two statements the phone takes the first (C7), which may be in the file that was not copied."""
         files = self.files(tmp_path, "line.cfg, gone.cfg, failover.cfg", **{f"{F}failBack__timeout": 60})
         found = court(faulty(), None, **files)
         assert f"336.000 {PREMATURE} 1001 10.0.0.1 likely settings-in-force" in found

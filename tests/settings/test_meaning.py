@@ -1,4 +1,4 @@
-"""What `config show` says of settings, and what it predicts."""
+"""What `config show` says about settings, and what it predicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a phone reads, and what of them counts (C3, C7)."""
+"""Which files a phone reads, and which of their values count (C3, C7)."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ class TestWhatIsSaid:
             voIpProt__server__1__failOver__failRegistrationOn=1), **{f"_{MAC}-reg": flat(
                 reg__1__address="1001", voIpProt__server__1__address="a.b",
                 voIpProt__server__1__failOver__reRegisterOn=1, voIpProt__server__1__failOver__failBack__timeout=90)})
-        assert self.issues(tmp_path) == [("config-no-effect", "sip:1001@a.b")]  # the timeout
+        assert self.issues(tmp_path) == [("config-no-effect", "sip:1001@a.b")]  # about the timeout
 
     def test_models_that_agree_on_a_line_are_one_line(self, tmp_path: Path) -> None:
         lay(tmp_path, _000000000000=master("line.cfg", CONFIG_FILES_VVX500="line.cfg"), line=LINE)

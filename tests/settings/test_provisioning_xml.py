@@ -1,4 +1,4 @@
-"""Provisioning files as text: every shape and encoding is read, everything hostile refused."""
+"""Provisioning files as text: all forms and encodings are read, hostile ones refused."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_what_was_meant_is_guessed_for_so_many_names_and_no_more(
 
 
 @pytest.mark.parametrize(("written", "meant"), [
-    ("reg.1.server.1.reRegisterOn", "reg.1.server.1.failOver.reRegisterOn"),     # register is nearer by its letters
+    ("reg.1.server.1.reRegisterOn", "reg.1.server.1.failOver.reRegisterOn"),     # "register" is nearer by spelling
     ("voIpProt.server.1.failBack.mode", "voIpProt.server.1.failOver.failBack.mode"),
     ("voIpProt.server.1.failback.mode", "voIpProt.server.1.failOver.failBack.mode"),
     ("reg.1.outboundProxy.failBack.timeout", "reg.1.outboundProxy.failOver.failBack.timeout"),

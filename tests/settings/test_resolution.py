@@ -1,4 +1,4 @@
-"""Which of the prefixes holds for a line, suffix by suffix (C1-C4, C6), and which entry its server is."""
+"""Which prefix holds for a line, suffix by suffix (C1-C4, C6), and which entry its server is."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class TestStaticCache:
     def test_with_a_port_only_addresses_are_asked_for_and_share_a_priority(self, tmp_path: Path) -> None:
         entry = self.entry(tmp_path, **SRV, **A, reg__1__server__1__port=5070)
         assert [(one.key, one.priority) for one in entry.servers] == [("10.0.0.8:5070", 1), ("10.0.0.9:5070", 1)]
-        assert entry.dns_ttl is None  # 300 or 600
+        assert entry.dns_ttl is None  # two values disagree: 300 or 600
 
     def test_a_pointer_leads_to_the_transport_it_names(self, tmp_path: Path) -> None:
         pointers = cached("NAPTR", {"name": "sbc.example.com", "order": 2, "service": "SIP+D2U",

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a site file is said at once, each with its line and what to do."""
+"""All errors in a site file are reported at once, each with its line and what to do."""
 
 from __future__ import annotations
 

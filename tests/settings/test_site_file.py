@@ -1,4 +1,4 @@
-"""A good site file: what it says of servers, lines and phones."""
+"""A good site file: what it declares about servers, lines and phones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PHONE = line(user_agent="PolycomVVX-VVX_500-UA/4.0.1.13681")
 
 def settings_of(tmp_path: Path, item: str, *overrides: str, identity: LineIdentity = PHONE,
                 entry: str = "sbc") -> LineSettings:
-    """The settings that one item of `lines:` gives a line, with `--set` options over them."""
+    """The settings that one item of `lines:` gives a line, with `--set` options on top."""
     site = load(tmp_path, f"entries: {{sbc: [{{address: 10.0.0.1}}], two: [{{address: 10.0.0.2}}]}}\nlines: [{item}]")
     return Declarations(site, (), parse_set(overrides)).declare(identity).at(entry)
 
@@ -72,11 +72,11 @@ class TestLines:
         [
             ("{}", line(), True),
             ('{user: "10??"}', line("1001"), True),
-            ('{user: "10??"}', line("10011"), False),  # the whole value, not a part of it
+            ('{user: "10??"}', line("10011"), False),  # the whole value must match
             ('{user: "[ab]*"}', line("alice"), True),
-            ("{user: alice}", line("Alice"), False),  # users mind their case
+            ("{user: alice}", line("Alice"), False),  # users are case-sensitive
             ('{user: "ali*"}', line("Alice"), False),
-            ("{user: 010}", line("010"), True),  # a number is the text that was written
+            ("{user: 010}", line("010"), True),  # a number is matched as it was written
             ("{user: 010}", line("8"), False),
             ('{user: "0123"}', line("0123"), True),
             ("{user: 1e3}", line("1e3"), True),
@@ -88,7 +88,7 @@ class TestLines:
             ("{address: 10.0.0.0/8}", line(address="2001:db8::7"), False),
             ("{address: 0.0.0.0/0}", line(address="not an address"), False),
             ('{user_agent: "polycom*"}', PHONE, True),
-            ('{user_agent: "*"}', line(), False),  # not known: does not match
+            ('{user_agent: "*"}', line(), False),  # unknown: does not match
             ('{model: "vvx_*"}', line(model="VVX_500"), True),
             ('{mac: "00:04:F2:*"}', line(mac="0004f2aabbcc"), True),
             ('{mac: "00-04-f2-aa-bb-cc"}', line(mac="0004F2AABBCC"), True),
@@ -223,7 +223,7 @@ class TestSettings:
 
 
 class TestProvisioning:
-    """`config` names provisioning files; what they say is told in test_declaring.py."""
+    """`config` names provisioning files; test_declaring.py covers their contents."""
 
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "phone.cfg")

@@ -1,4 +1,4 @@
-"""Times as users write them, the zones they mean, and how we show them."""
+"""Times as users write them, the zones they mean, and how we display them."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class TestZones:
         monkeypatch.setenv("TZ", name)
         time.tzset()
         try:
-            zone = pickle.loads(pickle.dumps(parse_zone("local")))  # workers get it so
+            zone = pickle.loads(pickle.dumps(parse_zone("local")))  # as workers receive it
             oracle = {"CET-1CEST,M3.5.0,M10.5.0/3": BERLIN, "UTC0": UTC}.get(name) or ZoneInfo(name)
             for moment in range(int(epoch("2026-10-24T22:00Z")), int(epoch("2026-10-25T05:00Z")), 900):
                 assert format_time(moment, zone) == format_time(moment, oracle)

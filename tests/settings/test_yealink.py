@@ -94,7 +94,7 @@ def test_a_directory_holds_each_phone_s_file_and_one_for_all(tmp_path: Path) -> 
     assert (phone.mac, line.servers[0].settings["expires"].value, line.aor) == ("001565000001", 90, "sip:1001@a.b")
     lay(tmp_path, y000000000029="account.1.sip_server.1.expires = 60\n")
     ((_, line),) = Provisioning([str(tmp_path)]).lines()
-    assert line.aor == "sip:1001"  # which of the two is this model's is not known
+    assert line.aor == "sip:1001"  # it is unknown which of the two is for this model
 
 
 def test_a_phone_s_own_file_may_be_empty(tmp_path: Path) -> None:

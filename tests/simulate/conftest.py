@@ -1,4 +1,4 @@
-"""The desk at which plans are simulated and what comes of them is analysed."""
+"""A fixture that simulates plans and analyses the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.score.runs import Judged, judged
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Any:
-    """Simulates a plan, analyses the capture, and answers with report, truth and how the two agree."""
+    """Simulates a plan, analyses the capture, and returns the report, the truth, and how the two agree."""
 
     def run(plan: dict[str, Any]) -> Judged:
         return judged(plan, tmp_path, "plan")

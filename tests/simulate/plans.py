@@ -1,4 +1,4 @@
-"""Plans for the tests: two servers, an outage of the first, a few phones; tests say what is different."""
+"""Plans for the tests: two servers, an outage of the first, a few phones; tests state what is different."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Plan = dict[str, Any]
 
 
 def plan(group: Plan | None = None, *, faults: list[Plan] | None = None, servers: int = 2, **more: Any) -> Plan:
-    """Three phones of regime R2 that come home after a minute, and a first server that is silent from 200 to 260."""
+    """Three phones of regime R2 that return after a minute; the first server is silent from 200 to 260 s."""
     listed = {f"sbc{number}": {"address": f"10.0.0.{number}", "expires": 300} for number in range(1, servers + 1)}
     listed["sbc1"]["faults"] = [{"kind": "silent", "from": 200, "to": 260}] if faults is None else faults
     phones = {

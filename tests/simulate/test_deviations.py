@@ -1,4 +1,4 @@
-"""Each rule broken on purpose is found, at its line and time, and nothing else is said of anybody."""
+"""Each rule broken on purpose is found, at its line and time, and there is no other finding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_deviation_that_was_committed_is_found_and_nothing_else(judge: Judge, 
 
 @pytest.mark.parametrize("rule", plans.SCENES)
 def test_nothing_is_missed_nor_made_up_where_phones_look_up_their_servers(judge: Judge, rule: str) -> None:
-    """Answers that live a minute or two: a look-up is a contact with the primary, and comes before the request."""
+    """DNS answers live a minute or two: a lookup is a contact with the primary, and comes before the request."""
     told = plans.scene(rule, random.Random(rule))
     for entry in told["entries"].values():
         entry |= {"name": "sip.example.com", "ttl": entry.pop("dns-ttl")}
@@ -45,7 +45,7 @@ def test_every_rule_about_phones_can_be_broken_on_purpose() -> None:
 
 @pytest.mark.parametrize(("back", "surely"), [(260, False), (245, True)])
 def test_a_try_for_which_no_connection_opens_is_on_no_wire(judge: Judge, back: int, surely: bool) -> None:
-    """The phone wants to return at 250; by TCP its REGISTER is only seen if the server takes the connection."""
+    """The phone wants to return at 250 s; over TCP, its REGISTER is only seen if the server accepts the connection."""
     slow = settings("R2", "duration") | {"failBack.timeout": 120}
     told = plan({"count": 1, "transport": "tcp", "settings": slow, "deviates": "premature-failback"},
                 faults=[{"kind": "silent", "from": 200, "to": back}])
@@ -57,8 +57,8 @@ def test_a_try_for_which_no_connection_opens_is_on_no_wire(judge: Judge, back: i
 
 @pytest.mark.parametrize(("ttl", "surely"), [(30, False), (3600, True)])
 def test_a_name_that_is_looked_up_for_a_call_excuses_it(judge: Judge, ttl: int, surely: bool) -> None:
-    """Who asks for the servers' addresses has a contact with the first of them, in the wide sense that acquits: with
-    answers that live half a minute each call has one, so that nothing is committed."""
+    """A lookup of the servers' addresses is a contact with the first of them, in the wide sense that acquits. With a
+    TTL of 30 s each call has one, so that no deviation is committed."""
     told = plan({"settings": settings("R0", "newRequests"), "deviates": "primary-not-tried-first",
                  "calls": [{"at": [100, 205, 300, 400, 500], "seconds": 8}]},
                 faults=[{"kind": "silent", "from": 200, "to": 450}],

@@ -1,4 +1,4 @@
-"""Phones that do as their settings say: what is analysed of them is what they did, and nobody is accused."""
+"""Phones that follow their settings: the analysis reports what they did, and accuses nobody."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_calls_for_help_go_anywhere_and_move_nobody(judge: Judge, regime: str) -
                        "calls": [{"every": 40, "seconds": 6}, {"every": 50, "seconds": 7, "kind": "emergency"}]}))
     assert seen.found == []
     assert seen.moves == seen.true_moves != []
-    assert sum(line.calls for line in seen.report.lines) > 45   # 3 phones, 600 s: some 45 ordinary ones at the most
+    assert sum(line.calls for line in seen.report.lines) > 45   # 3 phones in 600 s make some 45 ordinary ones at most
 
 
 @pytest.mark.parametrize("regime", REGIMES)

@@ -1,4 +1,4 @@
-"""Servers that fail in every way: phones cope as they may, and none is accused."""
+"""Servers that fail in every way: phones cope as they can, and none is accused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same story however it is captured: dressed in tags and tunnels, doubled, lossy, from one side, too late."""
+"""The same story however it is captured: with tags or tunnels, duplicated, with losses, one-sided, begun too late."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_story_is_the_same_whatever_the_tap_loses(judge: Judge) -> None:
 
 @needs_tshark
 def test_wireshark_finds_nothing_to_object_to(judge: Judge, tmp_path: Path) -> None:
-    """Checksums, lengths, sequence numbers, dissectors: what a reader made by others thinks of the bytes."""
+    """Checksums, lengths, sequence numbers and dissection, checked by a reader that is not ours."""
     groups = [
         plan({"user": 1001 + 100 * place, "transport": transport, "boot-traffic": True, "subscribe": True,
               "calls": [{"every": 50, "kind": "hold", "rtp": transport == "udp"}]})["phones"][0]
@@ -72,7 +72,7 @@ def test_wireshark_finds_nothing_to_object_to(judge: Judge, tmp_path: Path) -> N
 
 @needs_tshark
 def test_with_the_keys_tls_is_read_as_if_it_were_tcp(judge: Judge, tmp_path: Path) -> None:
-    slow = settings("R2", "duration") | {"failBack.timeout": 180}   # the try finds the server back
+    slow = settings("R2", "duration") | {"failBack.timeout": 180}   # at the time of the try, the server is back
     told = plan({"transport": "tls", "settings": slow, "deviates": "premature-failback"}, tap={"keys": True})
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
     capture, site, _, keylog = simulate(str(tmp_path / "plan.yaml"), str(tmp_path / "out.pcap"))
