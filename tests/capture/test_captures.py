@@ -96,7 +96,7 @@ def test_libpcap_and_our_own_reader_give_the_same_packets(name: str, tmp_path: P
 def test_what_wireshark_numbers_beside_packets_is_numbered_in_a_plain_file_too(
     order: str, kind: int, tmp_path: Path
 ) -> None:
-    """libpcap passes over custom blocks and journal entries (draft-ietf-opsawg-pcapng 4.7, 4.8)."""
+    """libpcap skips custom blocks and journal entries, Wireshark numbers them (draft-ietf-opsawg-pcapng 4.7, 4.8)."""
     stream = io.BytesIO()
     writer = PcapngWriter(stream, order=order)
     writer.interface()
@@ -349,7 +349,7 @@ def test_a_filter_works_on_raw_ip_as_well(tmp_path: Path) -> None:
 
 
 def test_labels_may_come_without_a_link(tmp_path: Path) -> None:
-    """As a router captures that puts labels on packets (MPLS)."""
+    """A router that labels packets (MPLS) may capture them without a link header."""
     label = bytes.fromhex("000141ff")
     read = captures(write_pcap(tmp_path / "a", [(START, label + message(1)[14:])], linktypes.MPLS))
     assert (numbers(read), read.health[0].link_types) == ([1], ["MPLS"])

@@ -1,4 +1,4 @@
-"""Packets that stand out of order in a file."""
+"""Packets that are out of order in a file."""
 
 from __future__ import annotations
 

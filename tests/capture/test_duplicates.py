@@ -1,4 +1,4 @@
-"""The same packet seen twice is counted once; what a phone sends again is not."""
+"""A packet captured twice counts once; a retransmission is another packet."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_retransmissions_every_half_second_all_survive() -> None:
 
 @pytest.mark.parametrize("bound", [15, 4096])
 def test_packets_that_differ_only_behind_their_first_bytes_are_all_told_apart(bound: int) -> None:
-    """Without UDP checksum and identification nothing cheap tells them apart."""
+    """Without UDP checksum and IP identification, only their last bytes tell them apart."""
     duplicates = Duplicates(bound=bound)
     packets = [ip4(b"A" * 400 + b"%04d" % number, udp_checksum=0, identification=0) for number in range(20)]
     assert [duplicates.seen(TIME + 0.0001, packet) for packet in packets] == [False] * 20

@@ -26,7 +26,7 @@ MESSAGE = b"OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4
 
 
 def read(path: Path, **options: Any) -> tuple[list[tuple[str, int]], Captures]:
-    """Transport and frame of each message."""
+    """Transport and frame of each message; and the captures."""
     captures = Captures(resolve([str(path)]).files, **options)
     return [(item.flow.transport, item.frame) for item in captures if isinstance(item, Datagram)], captures
 

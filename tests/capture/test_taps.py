@@ -70,7 +70,7 @@ def test_nor_do_those_that_follow_each_other_in_the_middle_of_what_is_sent_again
     sent = [(number * 2.0, number) for number in range(50)]
     again = [(100.0 + wait, 100 + number) for number in range(5) for wait in (number / 100, 0.5 + number / 100)]
     one, other = [*sent, *again[::2]], again[1::2]
-    whole = tap(tmp_path / "c", sorted([*one, *other]), 3.0)   # what is read at the same time: so all is looked at
+    whole = tap(tmp_path / "c", sorted([*one, *other]), 3.0)   # read along with both, so that all is examined
     found = apart(tap(tmp_path / "a", one), tap(tmp_path / "b", other), whole)
     assert [[*one] for one in found] == [[], [], [0, 1]]
 

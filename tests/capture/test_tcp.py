@@ -39,7 +39,7 @@ class TestMessages:
         assert (second.frame, second.frames) == (7, ())
 
     def test_the_message_belongs_to_the_packet_that_completed_it(self) -> None:
-        """Here the middle one, which came last."""
+        """Here the middle segment, which came last."""
         tap = Tap()
         phone, _ = connected(tap)
         whole = message(1)
@@ -134,7 +134,7 @@ class TestMessages:
         assert (got.capture, got.frame, got.frames) == (1, 2, (1, 2))
 
     def test_data_on_a_syn(self) -> None:
-        """RFC 7413."""
+        """TCP Fast Open (RFC 7413)."""
         tap = Tap()
         phone, _ = sides(tap)
         whole = message(1)

@@ -13,7 +13,7 @@ from tests.capture.tcpstory import ACK, FIN, RST, SYN, Side, Tap, answer, messag
 
 HOUR = 3600.0
 EVERY = 1_000   # stories of each kind
-STRANGE = b"PING sip:a;REGISTER sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n"   # begins a message where one must begin
+STRANGE = b"PING sip:a;REGISTER sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n"   # a message only where one must begin
 
 
 def asked_and_answered(phone: Side, server: Side, number: int) -> list[Item]:

@@ -188,7 +188,7 @@ class TestFailedHandshakes:
         assert [error.code for error in tap.of(TransportError)] == ["bad_certificate"]
 
     def test_a_warning_is_no_failure(self) -> None:
-        """RFC 6066 3: unrecognized_name may be a warning."""
+        """RFC 6066 3: unrecognized_name may be sent as a warning."""
         tap = Tap()
         phone, server = connected(tap, port=5061)
         phone.sends(HELLO)

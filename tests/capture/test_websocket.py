@@ -34,7 +34,7 @@ def read(path: Path, keylog: Path | None = None) -> list[Datagram]:
 
 
 def talk(pipe: Connection | Tls, transport: str) -> list[bytes]:
-    """An upgrade and two registrations; what was said."""
+    """Send an upgrade and two registrations; returns the SIP messages."""
     upgrade(pipe)
     said = []
     for number in (1, 2):

@@ -184,7 +184,7 @@ def test_no_capture_is_an_error_of_its_own() -> None:
 
 
 def test_a_suppression_that_suppresses_nothing_is_warned_of_at_the_line_that_asked(tmp_path: Path) -> None:
-    """The warning comes only when the report is made, after everything that was opened for it has ended."""
+    """It is issued when the report is made and all that was opened for it is closed, yet names the caller."""
     (tmp_path / "known.yaml").write_text("- {rule: flapping, reason: known}")
     with pytest.warns(UserWarning, match="suppresses nothing") as said:
         sipaudit.analyze(SAMPLE / "capture.pcap", suppress=tmp_path / "known.yaml")

@@ -71,7 +71,7 @@ def test_a_retransmission_is_no_new_event() -> None:
         assert again.transaction == first.transaction
     answer = response(200, renewal, contact=f"{phone.contact};expires=60")
     assert len(phone.hear(101.6, P, answer)) == 1
-    assert phone.hear(101.7, P, answer) == []  # the same answer again
+    assert phone.hear(101.7, P, answer) == []  # the same answer, retransmitted
     assert [seen.retransmission for seen in desk.seen[-5:]] == [False, True, True, False, True]
 
 

@@ -97,7 +97,7 @@ def test_two_phones_behind_a_nat_are_parted_by_mac() -> None:
 def test_with_nothing_to_part_them_the_identity_is_unsure(
     contacts: tuple[str, str], agents: tuple[str, str], times: tuple[int, ...]
 ) -> None:
-    """At once, by a look that a line has which never had the other."""
+    """At once, as soon as a line shows a guise (Contact, User-Agent) that the other line never had."""
     desk = Desk()
     handsets = [
         Handset(desk, f"100{index + 1}", f"203.0.113.1:4000{index}", contact=contacts[index], user_agent=agents[index])

@@ -293,8 +293,8 @@ def test_icmp_that_quotes_too_little_is_placed_by_its_addresses() -> None:
 def test_icmp_of_others_is_nothing() -> None:
     desk, phone = declared()
     assert desk.feed(icmp(10, b"SIP/2.0 200 OK\r\n")) == []                      # quotes a response of the phone
-    assert desk.feed(icmp(10, b"REGIS", source="10.7.7.7:5060")) == []           # not to a phone
-    assert desk.feed(icmp(10, b"GET /", destination="10.0.0.200:80")) == []      # not about a server
+    assert desk.feed(icmp(10, b"REGIS", source="10.7.7.7:5060")) == []           # about a packet that no phone sent
+    assert desk.feed(icmp(10, b"GET /", destination="10.0.0.200:80")) == []      # about a packet to no server
     assert phone.register(20)
 
 

@@ -13,8 +13,8 @@ def transaction(number: int = 1, key: tuple[str, ...] = ("z9hG4bKa", "h", "0", "
 
 
 def test_a_transaction_is_kept_for_32_s_after_its_answer_and_four_times_as_long_without_one() -> None:
-    """A server that recovers may answer a request given up long ago, which must not pass for an answer to anything
-    else."""
+    """A server that recovers may answer a request given up long ago: that must not pass for an answer to another
+    one."""
     store = Transactions(10, 10, lambda _: None)
     answered, waiting = transaction(1), transaction(2, ("z9hG4bKb", "h", "0", "REGISTER"))
     answered.status = 200

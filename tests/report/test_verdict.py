@@ -385,7 +385,7 @@ def test_few_phones_are_named_by_their_lines(report: Report) -> None:
 
     assert told("sip:1003@a.com", "sip:1002@a.com", "sip:1001@a.com") == "3 phones (1001, 1002, 1003)"
     assert told("sip:4@a.com", "sip:3@a.com", "sip:2@a.com", "sip:1@a.com") == "4 phones"
-    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name tells them not apart
+    assert told("sip:1@a.com", "sip:1@a.com") == "2 phones"    # the name does not tell them apart
     assert told(f"sip:{'x' * 60}@a.com") == f"1 phone ({'x' * 39}…)"
     assert told("sip:a.com") == "1 phone (a.com)"
 

@@ -25,7 +25,7 @@ def test_the_rules_that_ship_pass() -> None:
     files = check([str(PREMATURE.parent.parent)])
     assert not any(file.failures for file in files)
     assert {file.what for file in files} >= {"rule premature-failback", "incident kind flapping"}
-    replayed = [file for file in files if Path(file.file).parent.name != "settings"]  # those have files for cases
+    replayed = [file for file in files if Path(file.file).parent.name != "settings"]  # those have files as cases
     assert all(file.cases for file in replayed if Path(file.file).with_suffix(".test.yaml").exists())
 
 

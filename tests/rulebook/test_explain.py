@@ -44,7 +44,7 @@ WORDS = [
 ]
 COLUMNS = ["phone", "line", "firmware", "entry", "works with", "calls", "moves", "regime", "mode", "group", "kind",
            "cause", "server", "priority"]   # of the tables that `phones` prints
-MEASURED = sorted(set(FACTS) - {"clause"})   # the requirement is in `basis`
+MEASURED = sorted(set(FACTS) - {"clause"})   # not `clause`: the requirement is in `basis`
 LINE = ["working", "tries", "registrations", "call_spans", "settings"]
 FIELDS = ["basis", "also", "declare", "confidence", "facts", "assumptions", "reached", "origin", "expected", "observed"]
 

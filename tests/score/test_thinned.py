@@ -10,7 +10,7 @@ from tests.shared import ROOT
 
 @pytest.mark.parametrize(("recording", "seed"), [
     ("everyday", 11),   # lost: the REGISTER of a failback, and its 200
-    ("names", 28),      # the same in R2
+    ("names", 28),      # lost: the same in R2
     ("refused", 84),    # lost: an INVITE, and the ICMP error about it
     ("names", 121),     # lost: the 200 to the REGISTER at the new server
 ])

@@ -1,4 +1,4 @@
-"""The JSON Schema that editors use says the same as the loader."""
+"""The JSON Schema that editors use agrees with the loader."""
 
 from __future__ import annotations
 

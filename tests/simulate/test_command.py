@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_work(tmp_path: Path, t
 
 
 def test_what_simulate_has_not_written_it_does_not_replace(tmp_path: Path) -> None:
-    """Neither a capture or site file of the user's, nor a device or link; but its own output it writes anew."""
+    """A user's own capture or site file, a device and a link stay; simulate replaces only its own output."""
     written = tmp_path / "plan.yaml"
     written.write_text(yaml.safe_dump(plan()))
     site, pipe, link = tmp_path / "own.site.yaml", tmp_path / "pipe.pcap", tmp_path / "link.pcap"

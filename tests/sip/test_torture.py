@@ -1,9 +1,8 @@
 """Every message of the torture tests (RFC 4475, RFC 5118) and of other projects' fixtures, read as torture.txt says.
 
-torture.txt has a section a message: its name, the RFC's verdict, then every
-value that must be read and every defect.  The values were written out by the
-parser and then checked by eye against the messages and the RFCs.  Where a valid
-message has a defect all the same, the verdict says EXCEPTION and why.
+torture.txt has one section per message: its name, the RFC's verdict, then every value that must be read and every
+defect. The values were written out by the parser and then checked by eye against the messages and the RFCs. Where a
+valid message has a defect all the same, the verdict says EXCEPTION and why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""URIs as text and as address of record, and the reading of a message in Wireshark's words."""
+"""URIs as text and as addresses of record, and a message described in Wireshark's terms."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def open_page(browser: Any, written: dict[str, Path]) -> Iterator[Open]:
-    """`open_page(name, hash, ...)` returns the page once it is ready, or its pictures are drawn if `drawn`; at the end,
-    its silence is checked."""
+    """`open_page(name, hash, ...)` returns the page once it is ready, with `drawn` once its pictures are drawn as well.
+    At the end, its silence is checked."""
     noise: list[str] = []
     contexts = []
 

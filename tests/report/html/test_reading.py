@@ -22,7 +22,7 @@ def test_a_name_from_right_to_left_turns_nothing_else_round() -> None:
     groups = [GroupShare("סניף חיפה", 50, 1_200), GroupShare("<b>فرع عمّان</b>", 3, 9)]
     page = render(replace(report, incidents=[replace(outage, groups=groups)]), UTC, {}, {}, 0).decode()
     assert "<bdi>סניף חיפה</bdi>: 50 of 1,200; &lt;b&gt;<bdi>فرع عمّان</bdi>&lt;/b&gt;: 3 of 9" in page
-    assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # in the verdict as well
+    assert "50 of 1,200 phones of <bdi>סניף חיפה</bdi>, 3 of 9 of &lt;b&gt;<bdi>" in page   # as the verdict says
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "samples").glob("*/report.json")), ids=lambda path: path.parent.name)
