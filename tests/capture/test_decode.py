@@ -174,7 +174,7 @@ def test_bad_tcp_headers_are_counted(segment: bytes, kind: str) -> None:
 
 
 def test_kinds_that_packets_make_up_are_counted_together_beyond_a_bound() -> None:
-    """65,000 EtherTypes are possible, and health is reported every ten seconds."""
+    """Each packet has another EtherType, of which there are 65,000; and health is reported every ten seconds."""
     wire = Wire()
     for number in range(0x9000, 0x9000 + 4 * KINDS_KEPT):
         wire.see(b"\x02" * 12 + number.to_bytes(2, "big") + b"payload of what nobody knows" * 2)

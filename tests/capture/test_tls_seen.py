@@ -76,7 +76,7 @@ class TestRecognition:
 
     @pytest.mark.parametrize("size", [1, 4, 5, 6, 7])
     def test_a_hello_in_pieces(self, size: int) -> None:
-        """A record header has five bytes, and a part of it does not yet show that it is one."""
+        """The record header has five bytes, which do not show yet that the record is a hello."""
         tap = Tap()
         phone, server = connected(tap, port=5061)
         for at in range(0, len(HELLO), size):
