@@ -1,1 +1,1 @@
-"""How fast sipaudit is and how much memory it takes, beside its neighbours: `python -m bench`."""
+"""Speed and memory of sipaudit, compared with its neighbours: `python -m bench`."""

@@ -1,6 +1,6 @@
 """`bench/run [NAME...]`: times sipaudit and its neighbours on the same captures, in turn; median of several runs.
 
-What was measured before of other captures stays in the results.
+Earlier results of other captures are kept.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
 
 
 def one(capture: Capture, chosen: argparse.Namespace) -> None:
-    """Measure one capture, and keep the results beside those of the others. Raises Failed."""
+    """Measure one capture, and store its results with those of the others. Raises Failed."""
     say(f"{capture.path.name}: {capture}")
     there = capture.path.exists()
     made(capture.name)
@@ -61,7 +61,7 @@ def one(capture: Capture, chosen: argparse.Namespace) -> None:
 
 
 def runs(measured: Measured) -> str:
-    """What every program took for each capture."""
+    """The tables of all runs, one for each capture."""
     parts: list[str] = []
     for results in measured.values():
         parts += [*table(results), ""]
@@ -69,7 +69,7 @@ def runs(measured: Measured) -> str:
 
 
 def _absent() -> list[str]:
-    """What is not measured, in sentences."""
+    """A sentence that names the neighbours that are not installed; no sentence if there are none."""
     absent = [name for name, program in NEIGHBOURS.items() if not program.installed]
     return [f"Not installed here, hence not measured: {', '.join(absent)}."] if absent else []
 
@@ -93,8 +93,9 @@ def main() -> int:
 
 
 def show(measured: Measured, *, write: bool) -> None:
-    """Marks and runs, and the picture as a page; (`write`) all of it, the picture as SVG, and the JSON into bench/."""
-    from bench.picture import as_svg, draw  # with plotly, which else would weigh on every program that is measured
+    """Print marks and runs, and draw the picture as a page. `write`: also write all of it, with the picture as SVG and
+    the JSON, into bench/."""
+    from bench.picture import as_svg, draw  # imported here: plotly would add to the memory of every program measured
 
     reached, taken = "\n".join(marks.table(measured)), runs(measured)
     print(f"{reached}\n\n{taken}")

@@ -1,8 +1,8 @@
-"""`python -m bench.away [--seconds N] [--write]`: the PostgreSQL of a probe that listens stops for a minute, and more.
+"""`python -m bench.away [--seconds N] [--write]`: the PostgreSQL of a listening probe stops for more than a minute.
 
-On a cable of its own one phone after the other loses its server, a real `sipaudit live` listens and writes into a
-PostgreSQL that is killed in the middle and started again. What the probe said is compared with what the store holds at
-the end. Needs root, tcpreplay and PostgreSQL.
+On a cable of its own one phone after the other loses its server; a real `sipaudit live` listens and writes into a
+PostgreSQL that is killed midway and started again. The sayings of the probe are compared with the contents of the store
+at the end. Needs root, tcpreplay and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tests.live.mirror import SIPAUDIT, Listener, Mirror, mirror, wait_until
 from tests.store.postgres import Postgres
 from tests.stories import MINUTE, R2, Handset, P, S, Story, site
 
-AROUND = 3   # seconds before and after in which the store is there
-WITHIN = 30.0   # seconds in which it must be said that the store went, and that it is back
+AROUND = 3   # seconds with the store before and after it is away
+WITHIN = 30.0   # seconds within which the probe must report that the store is away, and that it is back
 
 
 @dataclass
 class Away:
-    """What came of a run: seconds without the store, sayings of each kind and how many of them the store lacked at the
-    end, the largest lag of the probe, what the kernel dropped, and what the log said of the store."""
+    """The result of a run: seconds without the store, sayings of each kind and how many of them the store lacked at the
+    end, the largest lag of the probe in seconds, packets dropped by the kernel, and the log lines about the store."""
 
     seconds: float
     said: dict[str, int]
@@ -42,7 +42,7 @@ class Away:
 
 
 def one_after_the_other(path: Path, count: int) -> None:
-    """So many phones register, and one a second finds P silent and goes to S."""
+    """Write a capture in which `count` phones register, and one a second finds P silent and moves to S."""
     story = Story()
     phones = [Handset(story, f"{1000 + number}", (f"10.1.{number // 200}.{number % 200 + 1}", 5060))
               for number in range(count)]
@@ -56,7 +56,7 @@ def one_after_the_other(path: Path, count: int) -> None:
 
 
 def measured(seconds: int) -> Away:
-    """A run in which the store is away for so long."""
+    """Run with the store away for `seconds`."""
     with tempfile.TemporaryDirectory() as name, mirror(Path(name)) as port:
         folder = Path(name)
         port.ip("link", "set", "lo", "up")
@@ -103,7 +103,7 @@ def _told(listener: Listener, store: str, port: Mirror, away: float) -> Away:
 
 
 def _said(sayings: list[dict[str, Any]]) -> dict[str, set[Any]]:
-    """What was said of each kind, by what names it."""
+    """The identities of all that was said, by kind, without withdrawn incidents and findings."""
     withdrawn = {one["id"] for one in sayings if one["type"] == "withdrawn"}
     said: dict[str, set[Any]] = {kind: set() for kind in ("line", "move", "registration", "incident", "finding")}
     for one in sayings:

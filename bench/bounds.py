@@ -1,7 +1,7 @@
-"""`python -m bench.bounds [--write]`: what one thing of each table takes, which `sipaudit/run/budget.py` counts with.
+"""`python -m bench.bounds [--write]`: the memory of one entry of each table, as used in `sipaudit/run/budget.py`.
 
-Each flood is followed without limits; the bytes that Python has allocated meanwhile are divided by how many things the
-table holds then that the flood fills first.
+Each flood is followed without limits; the bytes that Python allocates meanwhile are divided by the number of entries in
+the table that the flood fills first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sipaudit.run.budget import SHARES
 
 COUNT = 1_500
 START = 1_700_000_000.0
-FILLS = {  # the table that each flood is to be divided by, and the share of the budget that this is
+FILLS = {  # for each flood: the table by whose entries its bytes are divided, and that table's share of the budget
     "call_ids": ("hidden", "hidden"), "branches": ("transactions", "strange_transactions"),
     "aors": ("hidden", "hidden"), "granted": ("lines", "lines"), "accomplices": ("lines", "lines"),
     "calls": ("dialogs", "lines"), "connections": ("streams", "streams"), "names": ("names", "names"),
@@ -26,7 +26,7 @@ FILLS = {  # the table that each flood is to be divided by, and the share of the
 
 
 def grown(kind: str) -> tuple[int, dict[str, int]]:
-    """Bytes that a flood makes a listener take, and how full its tables are then."""
+    """The bytes that a listener allocates in a flood, and the number of entries in each of its tables at the end."""
     frames = list(FLOODS[kind](COUNT))
     listener = Listener(str(SITE), Limits(None))
     listener.hear(START, frames[0])

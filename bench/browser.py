@@ -1,4 +1,4 @@
-"""Debian's chromium without a window, driven by playwright."""
+"""Debian's chromium, headless, driven by playwright."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-CHROMIUM = shutil.which("chromium")   # None: it is not installed
+CHROMIUM = shutil.which("chromium")   # None: not installed
 
 
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A browser that runs until the end of the block. Raises SystemExit where it is not installed."""
-    from playwright.sync_api import sync_playwright  # it is slow to load, and a bench without pictures goes without
+    from playwright.sync_api import sync_playwright  # imported here: slow to load, and not needed without pictures
 
     if CHROMIUM is None:
         raise SystemExit("chromium is not installed: apt-get install chromium")

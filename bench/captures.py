@@ -1,4 +1,4 @@
-"""The captures that are measured, made in bench/data/ when they are not there."""
+"""The captures that the bench measures; missing ones are made in bench/data/."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ORIGIN = 1795348800.0    # 2026-11-22 12:00:00 UTC
 REFRESH = 3540.0         # seconds: an expiry of 3600 less Polycom's expires.overlap of 60
 CALL_AFTER = 10.0        # seconds between a phone's registration and its call
 IN_A_STREAM = 500        # RTP packets
-SPARE = 2_000_000_000    # bytes that are left free on the disk
+SPARE = 2_000_000_000    # bytes to leave free on the disk
 NEIGHBOURS = ("sngrep", "sipgrep", "tshark", "sip-doctor", "tcpdump")
 REGISTERS, CALLS, SUBSCRIBES, NOTIFIED = range(4)
-STATES = ("early", "confirmed", "terminated")   # what is notified of a call
+STATES = ("early", "confirmed", "terminated")   # the states of a call that NOTIFYs report
 
 
 class Capture(Protocol):
-    """What is measured."""
+    """A capture that is measured."""
 
     @property
     def name(self) -> str: ...
@@ -44,13 +44,12 @@ class Capture(Protocol):
 
 @dataclass(frozen=True)
 class Workload:
-    """`phones` register `rounds` times, evenly spread over `spread` seconds. In each round there are `calls` calls, one
-    a phone and half a round later the next of each, with `media` RTP packets in all and `talk` seconds without; and
-    `streams` of media whose calls are signalled elsewhere. Where they `watch`, each phone subscribes to its neighbour's
-    state; two are neighbours, and call at the same time.
+    """`phones` register `rounds` times, evenly spread over `spread` seconds. Each round has `calls` calls (one for each
+    phone, then half a round later the next of each), each with `media` RTP packets and then `talk` seconds without; and
+    `streams` media streams whose calls are signalled elsewhere. With `watch`, each phone subscribes to the state of its
+    neighbour; phones are neighbours in pairs, and both call at the same time.
 
-    `large`: made only when it is asked for by name. `beside`: the only neighbours that are run on it, where the others
-    would take an hour.
+    `large`: made only when named explicitly. `beside`: the neighbours run on it; the others would take an hour.
     """
 
     name: str
@@ -72,7 +71,7 @@ class Workload:
 
     @property
     def site(self) -> Path:
-        """What is declared of its phones."""
+        """The site file that declares its phones."""
         return SITE if self.transport == "udp" else HERE / f"site-{self.transport}.yaml"
 
     @property
@@ -87,7 +86,7 @@ class Workload:
 
     @property
     def packets(self) -> int:
-        """All packets; of TCP only those that hold messages, were each in one."""
+        """The number of packets; over TCP of those with messages only, counting one packet a message."""
         return self.messages + self.media_packets
 
     @property
@@ -97,18 +96,18 @@ class Workload:
 
     @property
     def dialogs(self) -> int:
-        """How many dialogs are open at once: calls and subscriptions."""
+        """The average number of dialogs open at once: calls and subscriptions."""
         calls = self.calls * self.rounds * ended(self.media, self.talk) / self.seconds
         return round(calls) + (self.phones if self.watch else 0)
 
     @property
     def size(self) -> int:
-        """About how many bytes it has, rather more than less."""
+        """The approximate size in bytes, an upper estimate."""
         return self.messages * 650 + self.media_packets * 230
 
     def write(self, path: Path) -> None:
-        """Make the capture there."""
-        from bench.media import Media  # with numpy, which else would weigh on every program that is measured
+        """Write the capture to `path`."""
+        from bench.media import Media  # imported here: numpy would add to the memory of every program measured
 
         with path.open("wb") as stream:
             writer = PcapWriter(stream)
@@ -141,7 +140,7 @@ WORKLOADS = {workload.name: workload for workload in (
 
 
 def packets(workload: Workload) -> Iterator[Packet]:
-    """All packets but those of streams, by time."""
+    """All packets except those of `streams`, in order of time."""
     phones = [Phone(number, workload.transport) for number in range(workload.phones)]
     gap = workload.spread / workload.phones
     plan = [(ORIGIN + round_ * REFRESH + number * gap, number, REGISTERS)
@@ -174,9 +173,9 @@ def _conversation(workload: Workload, phones: list[Phone], number: int, what: in
 
 
 def in_order(conversations: Iterable[Iterator[Packet]]) -> Iterator[Packet]:
-    """The packets of conversations that overlap, by time.
+    """The packets of overlapping conversations, in order of time.
 
-    The conversations come by the time of their first packet, and each is begun only then.
+    The conversations must be ordered by their first packets; each is started only when its turn comes.
     """
     open_: list[tuple[float, int, bytes, Iterator[Packet]]] = []
     for number, conversation in enumerate(conversations):
@@ -199,9 +198,9 @@ def _earliest(open_: list[tuple[float, int, bytes, Iterator[Packet]]]) -> Packet
 
 
 def ensure(workload: Capture) -> Path:
-    """The path of a workload's capture, which is made when it is not there, and appears once it is whole.
+    """The path of a workload's capture, which is made if missing, and appears only when complete.
 
-    Raises Failed when the disk has no room for it and for a copy, which tcpdump makes.
+    Raises Failed if the disk has no room for it, for the copy that tcpdump makes, and `SPARE` bytes.
     """
     path = workload.path
     if not path.exists():

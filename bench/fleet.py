@@ -1,6 +1,6 @@
 """A large report made without a capture: a fleet in an outage, with as many findings as asked for.
 
-What a page is measured and looked at with. Chance has a seed, so that the same numbers give the same report.
+Used to measure and to look at the page. The random generator is seeded, so the same numbers give the same report.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SETTINGS = {
 
 
 class Fleet:
-    """`lines` lines of as many phones, and `findings` findings spread over them, some lines having many."""
+    """`lines` lines of as many phones, and `findings` findings, unevenly spread over the lines that moved."""
 
     def __init__(self, lines: int, findings: int) -> None:
         self._chance = random.Random(1)

@@ -1,4 +1,4 @@
-"""Floods of every kind, as frames: what a hostile sender can put on a wire to fill the tables of a probe."""
+"""Floods of every kind, as frames that a hostile sender can put on the wire to fill the tables of a probe."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sipaudit.capture.write import (
 
 Flood = Callable[[int], Iterator[bytes]]
 
-VICTIM = ("10.0.0.1", 5060)        # a server that is there
-ACCOMPLICE = ("203.0.113.9", 5060)  # one that grants everything
+VICTIM = ("10.0.0.1", 5060)        # a real server
+ACCOMPLICE = ("203.0.113.9", 5060)  # the attacker's server, which accepts everything
 PHONE = "10.1.0.7"                 # the address of a real phone
 
 
 def stranger(number: int) -> Endpoint:
-    """An address of which nothing is known; there are sixteen million."""
+    """An unknown endpoint, one of sixteen million."""
     return f"11.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 5060
 
 
@@ -34,7 +34,7 @@ def udp(source: Endpoint, destination: Endpoint, payload: str, number: int) -> b
 
 def request(method: str, number: int, source: Endpoint, *, call_id: str = "", user: str = "", cseq: int = 1,
             more: str = "") -> str:
-    """A request of which all that identifies it is new, but for what is given."""
+    """A request whose identifiers are all new, except those given as arguments."""
     user = user or f"u{number}"
     return (
         f"{method} sip:{user}@flood.example SIP/2.0\r\n"
@@ -46,7 +46,7 @@ def request(method: str, number: int, source: Endpoint, *, call_id: str = "", us
 
 
 def answer(text: str, status: int, more: str = "") -> str:
-    """A response to it."""
+    """A response to the request `text`, with the header line `more`."""
     kept = [line for line in text.split("\r\n") if line.startswith(("Via:", "From:", "Call-ID:", "CSeq:", "Contact:"))]
     to = next(line for line in text.split("\r\n") if line.startswith("To:"))
     return "\r\n".join([f"SIP/2.0 {status} Any", *kept, f"{to};tag=far", *([more] if more else []),
@@ -75,7 +75,7 @@ def aors(count: int) -> Iterator[bytes]:
 
 
 def aors_of_a_phone(count: int) -> Iterator[bytes]:
-    """The same in a phone's name."""
+    """REGISTERs for random AORs, from random ports of a real phone's address, unanswered."""
     for number in range(count):
         source = (PHONE, 1024 + number % 60_000)
         yield udp(source, VICTIM, request("REGISTER", number, source, more="Expires: 3600\r\n"), number)
@@ -91,7 +91,7 @@ def granted(count: int) -> Iterator[bytes]:
 
 
 def accomplices(count: int) -> Iterator[bytes]:
-    """The same, each by another accomplice."""
+    """REGISTERs for random AORs, each granted by a different accomplice."""
     for number in range(count // 2):
         source, server = stranger(number), stranger(1 << 23 | number)
         text = request("REGISTER", number, source, more="Expires: 3600\r\n")
@@ -100,7 +100,7 @@ def accomplices(count: int) -> Iterator[bytes]:
 
 
 def calls(count: int) -> Iterator[bytes]:
-    """Calls that an accomplice takes, and that never end."""
+    """Calls that an accomplice answers, and that never end."""
     for number in range(count // 2):
         source = stranger(number)
         text = request("INVITE", number, source)
@@ -109,21 +109,21 @@ def calls(count: int) -> Iterator[bytes]:
 
 
 def responses(count: int) -> Iterator[bytes]:
-    """Responses to what nobody asked, and to a phone."""
+    """Responses without requests, half of them to a phone."""
     for number in range(count):
         text = answer(request("INVITE", number, stranger(number)), 180)
         yield udp(VICTIM, (PHONE, 5060) if number % 2 else stranger(number), text, number)
 
 
 def fragments(count: int) -> Iterator[bytes]:
-    """First fragments of datagrams of which nothing more comes."""
+    """First fragments of datagrams whose other fragments never come."""
     for number in range(count):
         whole = ip_packet(stranger(number)[0], VICTIM[0], 17, bytes(1400), identification=number & 0xFFFF)
         yield ethernet_frame(whole[:6] + b"\x20\x00" + whole[8:])
 
 
 def connections(count: int) -> Iterator[bytes]:
-    """SYNs of random ports, and connections on which half a message comes."""
+    """SYNs from random addresses, and connections that carry only half a message."""
     for number in range(count // 3):
         source = (stranger(number)[0], 1024 + number % 60_000)
         begun = request("INVITE", number, source)[:300].encode()
@@ -135,7 +135,7 @@ def connections(count: int) -> Iterator[bytes]:
 
 
 def names(count: int) -> Iterator[bytes]:
-    """DNS answers for random names, of two addresses each."""
+    """DNS answers for random names, with two addresses each."""
     for number in range(count):
         name = b"\x08" + b"n%07d" % number + b"\x05flood\x07example\0"
         record = b"\xc0\x0c\0\1\0\1\0\0\x0e\x10\0\4"

@@ -1,8 +1,8 @@
-"""`python -m bench.following [--write]`: what a capture takes when reading it costs nothing, beside the marks that are
-missed.
+"""`python -m bench.following [--write]`: the time of a capture when reading costs nothing, compared with the marks that
+are missed.
 
-What the reading process hands over is kept in a file. Then a process starts, follows that, and writes the report: no
-reader, in whatever language, lets the whole take less than this. In turn with the neighbour that the mark is about.
+The output of the reading process is stored in a file. Then a process starts, follows that file, and writes the report:
+with no reader, in whatever language, can the whole take less. Runs alternate with those of the mark's neighbour.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ HEAD = ("| capture | `--jobs 2`, s | reading costs nothing, s | of the neighbour
 
 
 class Read(Reading):
-    """What a job reads, where another process has done so before."""
+    """The reading of a job from the file in which an earlier process stored its output."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job, print, payloads=False, reread=False)
         self._kept = _kept(Path(job.paths[0]))
 
     def keep(self) -> None:
-        """Read the capture, and keep what the other process would hand over."""
+        """Read the capture, and store what the reading process would hand over."""
         packer, [health] = Packer(payloads=False), self.captures.health
         with self._kept.open("wb") as kept:
             for each in batches_of(self.captures):
@@ -63,7 +63,7 @@ def _kept(capture: Path) -> Path:
 
 
 def follow(capture: str, site: str) -> None:
-    """From what was kept to the report, as the command does it."""
+    """From the stored file to the report on stdout, in the way of the command."""
     with rare_collections():
         result = analyzed(Read(Job((capture,), site=site)), None, None, None, print)
     sys.stdout.buffer.write(document.to_json(result[1]))
@@ -71,7 +71,7 @@ def follow(capture: str, site: str) -> None:
 
 
 def measured(workload: Workload, neighbour: str, bound: float) -> str:
-    """A row: seconds, medians; and the ratio, that of the pairs."""
+    """One row of the table: median seconds, and the median ratio of the pairs of runs."""
     capture, site = str(ensure(workload)), str(workload.site)
     Read(Job((capture,), site=site, jobs=1)).keep()
     call = f"from bench.following import follow; follow({capture!r}, {site!r})"

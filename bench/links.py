@@ -9,7 +9,7 @@ from tests.frames import udp_frame
 
 SBC = ("10.0.0.1", 5060)
 MSS, SMALL_MSS = 1460, 536   # bytes in a segment; on small links a REGISTER with credentials needs two
-SMALL_LINKS = 10             # one phone in so many sits behind one
+SMALL_LINKS = 10             # one phone in ten is behind a small link
 LATER = 0.0001               # seconds between the segments of a message
 
 Packet = tuple[float, bytes]
@@ -17,7 +17,7 @@ Packet = tuple[float, bytes]
 
 
 class Udp:
-    """A message is a datagram; nothing is opened, nothing is acknowledged."""
+    """Each message is a datagram; nothing is opened or acknowledged."""
 
     name, parameter = "UDP", ""
 
@@ -38,8 +38,8 @@ class Udp:
 
 
 class Tcp:
-    """One connection: opened before the first message, never closed. A message is one segment or more; what a message
-    that follows at once does not acknowledge is acknowledged by a segment without data."""
+    """One connection: opened before the first message, never closed. A message is one or more segments; if no message
+    follows that acknowledges it, a segment without data does (`settled`)."""
 
     name, parameter = "TCP", ";transport=tcp"
 
@@ -50,7 +50,7 @@ class Tcp:
         self._open = False
 
     def opened(self, time: float) -> Iterator[Packet]:
-        """SYN, SYN and ACK, ACK - before the first message alone."""
+        """SYN, SYN-ACK, ACK, before the first message only."""
         if self._open:
             return
         self._open = True
@@ -72,7 +72,7 @@ class Tcp:
             time += LATER
 
     def _segment(self, ours: bool, time: float, data: bytes, flags: int) -> Packet:
-        """One segment of the phone's (`ours`) or of the server's."""
+        """One segment, from the phone (`ours`) or from the server."""
         ends = (self._address, SBC) if ours else (SBC, self._address)
         acknowledged = self._next[ours] if flags & TCP_ACK else 0
         packet = tcp_packet(*ends, data, sequence=self._next[not ours], acknowledgement=acknowledged, flags=flags)

@@ -1,4 +1,4 @@
-"""What speed and memory are to be at most (issue "Speed", marks 1 to 5), as data, and what became of it."""
+"""The limits of time and memory (issue "Speed", marks 1 to 5), as data, and whether they are reached."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from bench.programs import ALL, JOBS, JSON, ROUTE, name_of
 from bench.results import MEGABYTE, Measured, Results
 
-# What one process may hold, in bytes (mark 4)
+# Memory that one process may hold, in bytes (mark 4)
 AT_ALL, A_LINE, A_DIALOG = 100_000_000, 3_000, 4_000
 A_TRANSACTION, KEPT = 1_500, 32.0   # bytes, as sipaudit/run/budget.py counts them; seconds
 MISSED = {"calls": ("sngrep", 1 / 2), "mixed": ("tshark", 1 / 25)}   # out of reach (bench/following.py)
-TEN = 10                            # times the messages: sip and sip10, mixed and mixed10
+TEN = 10                            # times as many messages in sip10 as in sip, in mixed10 as in mixed
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is held against a bound, and how it is shown."""
+    """A measured value to compare with a bound, and its text."""
 
     value: float
     shown: str
@@ -29,7 +29,8 @@ Figure = Callable[[Measured], Found | None]
 
 @dataclass(frozen=True)
 class Mark:
-    """One row: at most `bound`, better `aim`; `figure` finds what was measured, None where it was not."""
+    """One row: at most `bound`, preferably at most `aim`; `figure` computes the measured value, None if there is none.
+    """
 
     number: int
     said: str
@@ -51,7 +52,7 @@ class Mark:
 
 
 def beside(capture: str, jobs: int, neighbour: str, *, fraction: bool = False) -> Figure:
-    """What sipaudit took of what a neighbour took, the median of the pairs."""
+    """The time of sipaudit divided by that of a neighbour, the median of the pairs."""
     def figure(measured: Measured) -> Found | None:
         ratios = measured[capture].ratios(name_of(jobs), neighbour) if capture in measured else []
         if not ratios:
@@ -62,17 +63,17 @@ def beside(capture: str, jobs: int, neighbour: str, *, fraction: bool = False) -
 
 
 def tenfold(small: str, large: str, jobs: int) -> Figure:
-    """How many times the seconds ten times the messages take."""
+    """The seconds of a capture with ten times the messages, divided by those of the small one."""
     return _compared(small, large, jobs, lambda results, name: results.seconds(name))
 
 
 def tenfold_memory(small: str, large: str, jobs: int) -> Figure:
-    """How many times the memory, less what the report holds."""
+    """The memory without the report of a capture with ten times the messages, divided by that of the small one."""
     return _compared(small, large, jobs, lambda results, name: float(results.peak(name) - results.report))
 
 
 def of_a_message(small: str, large: str, jobs: int) -> Figure:
-    """How many times the seconds a message takes in the larger one."""
+    """The seconds for each message of the larger capture, divided by those of the smaller one."""
     return _compared(small, large, jobs, lambda results, name: results.seconds(name) / results.messages)
 
 
@@ -89,7 +90,7 @@ def _compared(small: str, large: str, jobs: int, of: Callable[[Results, str], fl
 
 
 def held(capture: str, jobs: int) -> Figure:
-    """The largest process, of what it may hold."""
+    """The memory of the largest process, as a share of what it may hold."""
     def figure(measured: Measured) -> Found | None:
         results, name = measured.get(capture), name_of(jobs)
         if results is None or name not in results.runs:
@@ -102,14 +103,14 @@ def held(capture: str, jobs: int) -> Figure:
 
 
 def allowed(results: Results) -> float:
-    """Bytes that a process may hold; of transactions those of the last 32 s."""
+    """The bytes that a process may hold; transactions are counted for the last 32 s."""
     transactions = results.rate / 2 * KEPT
     return (AT_ALL + A_LINE * results.lines + A_DIALOG * results.dialogs + A_TRANSACTION * transactions
             + results.report)
 
 
 def on_top(capture: str, report: str) -> Figure:
-    """The seconds that a report takes beyond what the route takes without, the median of the pairs."""
+    """The seconds that a report takes in addition to the route without it, the median of the pairs."""
     def figure(measured: Measured) -> Found | None:
         pairs = measured[capture].pairs(report, ROUTE) if capture in measured else []
         if not pairs:
@@ -150,5 +151,5 @@ MARKS = tuple(_marks())
 
 
 def table(measured: Measured) -> list[str]:
-    """All marks and what became of them."""
+    """A Markdown table of all marks with values and verdicts."""
     return ["| | mark | measured | |", "|--:|---|--:|---|", *(mark.row(measured) for mark in MARKS)]

@@ -12,21 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-EVERY = 0.05  # seconds between two looks at a program's processes
+EVERY = 0.05  # seconds between two samples of a program's processes
 
 
 class Failed(Exception):
-    """The program ended with an error; the message is what it said last."""
+    """A program failed or did not end in time, or a capture could not be made; the message says why."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took: seconds by the clock, seconds of processor time (user and system), bytes of memory at most,
-    bytes written to stdout.
+    """The cost of one run: wall-clock seconds, seconds of processor time (user and system), peak memory in bytes, bytes
+    written to stdout.
 
-    `peak` is that of the largest process. A child is charged with what its parent held when it was started, so a
-    figure below `floor()` cannot be told from it. `together` adds up the peaks of all processes of the program (pages
-    that they share count in each); 0 when it was not asked for.
+    `peak` is that of the largest process. The kernel charges a child with its parent's memory at the start, so a figure
+    up to `floor()` says nothing of the child. `together` adds up the peaks of all processes of the program (shared
+    pages count in each); 0 if not requested.
     """
 
     seconds: float
@@ -37,16 +37,16 @@ class Cost:
 
 
 def floor() -> int:
-    """The memory of this program itself at most, in bytes."""
+    """The peak memory of this process itself, in bytes."""
     return _bytes(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def run(command: Sequence[str], output: Path, *, core: int | None = None, limit: float | None = None,
         together: bool = False) -> Cost:
-    """Run `command` with its stdout in the file `output`, on one `core` if given, for `limit` seconds at most. With
-    `together` its processes are looked at meanwhile. Raises Failed.
+    """Run `command` with its stdout in the file `output`, on one `core` if given, for at most `limit` seconds. With
+    `together` the memory of all its processes is sampled meanwhile. Raises Failed.
 
-    Python programs find their modules compiled, as an installation leaves them, whatever the environment says here.
+    Python programs find their bytecode cached, as in an installation, even with PYTHONDONTWRITEBYTECODE set here.
     """
     said = output.with_suffix(".stderr")
     with output.open("wb") as stdout, said.open("wb") as stderr:
@@ -73,7 +73,7 @@ def run(command: Sequence[str], output: Path, *, core: int | None = None, limit:
 
 
 class _Watch:
-    """Looks at a process and its descendants until the end of the `with`: the peak of each."""
+    """Samples the peak memory of a process and each of its descendants until the end of the `with`."""
 
     def __init__(self, pid: int | None) -> None:
         self._pid, self._peaks, self._over = pid, dict[int, int](), threading.Event()
@@ -101,19 +101,19 @@ class _Watch:
 
 
 def family(pid: int) -> list[int]:
-    """A process and its descendants that live now."""
+    """The ids of a process and its living descendants."""
     found = [pid]
     for one in found:
         for children in Path(f"/proc/{one}/task").glob("*/children"):
             try:
                 found += [int(word) for word in children.read_text().split()]
-            except OSError:   # it ended while we looked
+            except OSError:   # it has just ended
                 continue
     return found
 
 
 def peak_of(pid: int) -> int:
-    """The most memory that a process has held until now, in bytes; 0 when it is gone."""
+    """The peak memory of a process so far, in bytes; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -122,7 +122,7 @@ def peak_of(pid: int) -> int:
 
 
 def _compiled(beside: Path) -> dict[str, str]:
-    """The environment, with a folder for compiled modules."""
+    """The environment, with a folder for cached bytecode."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(beside / "compiled")}
 

@@ -1,7 +1,7 @@
-"""`python -m bench.model [--write]`: what model and rules cost a message, alone and beside the stage before them.
+"""`python -m bench.model [--write]`: the processor time of model and rules a message, alone.
 
-The events of a capture are gathered first; then the same process replays them through the model, and through a replay
-that only takes them in, so that what is left is the model's.
+The events of a capture are collected first; then the same process passes them to the model, and to a function that only
+stores them: the difference is the model's time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RUNS = 5
 
 
 def spent(take: Callable[[ModelEvent], object], events: Sequence[ModelEvent]) -> float:
-    """Processor time in seconds."""
+    """The processor time in seconds that `take` needs for all events."""
     with rare_collections():
         before = time.process_time()
         for event in events:
@@ -32,7 +32,8 @@ def spent(take: Callable[[ModelEvent], object], events: Sequence[ModelEvent]) ->
 
 
 def once(capture: str) -> tuple[float, int]:
-    """Microseconds an event, and how many there were: a fresh route each time, whose lines the events belong to."""
+    """Microseconds an event, and the number of events. Each call makes a new route, since events belong to its lines.
+    """
     route = Run(Job((capture,), site=str(SITE)), print)
     events = [event for item, message, _ in chain.from_iterable(parsed_ahead(route.reading.captures))
               for event in route.reconstruction.feed(item, message)]

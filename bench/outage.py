@@ -1,4 +1,4 @@
-"""A fleet in an outage, played by the simulator: what its report costs."""
+"""A fleet in an outage, played by the simulator, to measure the cost of its report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from bench.captures import DATA
 
 @dataclass(frozen=True)
 class Outage:
-    """`phones` during an hour in which their first server is out for ten minutes; one in twenty returns too soon."""
+    """A capture of `phones` phones in an hour in which their first server is out for ten minutes; one in twenty returns
+    too soon."""
 
     name: str
     phones: int
@@ -25,12 +26,12 @@ class Outage:
 
     @property
     def size(self) -> int:
-        """About how many bytes it has, rather more than less."""
+        """The approximate size in bytes, an upper estimate."""
         return self.phones * 15_000
 
     def write(self, path: Path) -> None:
-        """Make the capture there, and its site file where it belongs."""
-        from bench.weeks import plan  # and the rest: not needed where the capture is measured alone
+        """Write the capture to `path`, and its site file to `site`."""
+        from bench.weeks import plan  # this and the rest are not needed where the capture is only measured
         from sipaudit.capture.write import PcapWriter
         from sipaudit.simulate.plan.read import read_plan
         from sipaudit.simulate.play import Play

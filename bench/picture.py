@@ -1,6 +1,6 @@
 """The picture of the results: seconds and memory of every program on every capture, by plotly.
 
-A page that opens from disk; as SVG for the README where Debian's chromium is installed, which draws it.
+A page that opens from disk; also an SVG for the README, drawn by Debian's chromium if that is installed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ ROW, WIDTH = 34, 1000   # pixels
 
 
 def figure(measured: Measured) -> go.Figure:
-    """A row a capture: seconds to the left, memory to the right. Both from 0 on, so that lengths compare."""
+    """One row for each capture: seconds on the left, memory on the right. Both axes begin at 0, so that lengths can be
+    compared."""
     titles = [text for one in measured.values() for text in (f"{one.name}: seconds", f"{one.name}: memory, MB")]
     bars = [len(_drawn(one)) for one in measured.values()]
     drawn = make_subplots(rows=len(bars), cols=2, subplot_titles=titles, row_heights=bars,
@@ -55,7 +56,7 @@ def _memory(results: Results) -> go.Bar:
 
 
 def _drawn(results: Results) -> list[str]:
-    """All programs, but not the run without a report, which is there for the report's memory alone."""
+    """All programs except the run without a report, which serves only to measure the report's memory."""
     return [name for name in results.runs if name != ROUTE or name_of(1) not in results.runs]
 
 
@@ -64,12 +65,12 @@ def _colours(names: list[str]) -> list[str]:
 
 
 def draw(measured: Measured, page: Path) -> None:
-    """The picture as a page of its own, with all that it needs."""
+    """Write the picture as a self-contained page."""
     figure(measured).write_html(page, include_plotlyjs=True, full_html=True)
 
 
 def as_svg(page: Path, svg: Path) -> bool:
-    """A page's picture as SVG; False when no chromium is installed, nothing is written then."""
+    """Write a page's picture as SVG; False, and nothing is written, if chromium is not installed."""
     if CHROMIUM is None:
         return False
     with chromium() as browser:

@@ -1,7 +1,7 @@
 """`python -m bench.port [--seconds N] [--sip N] [--rtp N] [--write]`: a probe under load, on a cable of its own.
 
-tcpreplay puts REGISTERs of 5,000 phones and media on one end of a veth pair, a real `sipaudit live` listens at the
-other; what the kernel had to drop, and how far behind the probe was, is what it says itself. Needs root.
+tcpreplay sends REGISTERs of 5,000 phones and media into one end of a veth pair, a real `sipaudit live` listens at the
+other; the kernel's drops and the probe's lag are as the probe itself reports them. Needs root.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Load:
-    """What came of a run: packets put in, and what the probe says of them."""
+    """The result of a run: packets sent, seconds, and what the probe reports: drops, lag (seconds), messages, processor
+    time (seconds), memory (bytes)."""
 
     sip: int
     rtp: int
@@ -39,7 +40,7 @@ class Load:
 
 
 def media(path: Path) -> Path:
-    """Some thousand packets of G.711 of some hundred calls."""
+    """Write 20,000 packets of G.711, of 400 calls."""
     chance = random.Random(1)
     with path.open("wb") as stream:
         writer = PcapWriter(stream)
@@ -53,14 +54,14 @@ def media(path: Path) -> Path:
 
 
 def replayed(port: Mirror, name: str, capture: Path, rate: int, seconds: int) -> subprocess.Popen[bytes]:
-    """A capture over and over, from memory, so many packets a second."""
+    """Replay a capture repeatedly, from memory, at `rate` packets a second."""
     return port.start("nice", "tcpreplay", "-q", "-K", "-i", "wire", f"--pps={rate}", f"--limit={rate * seconds}",
                       "--loop=1000000", str(capture), log=port.folder / f"{name}.log")
 
 
 def play(port: Mirror, workload: Workload, sip: int, rtp: int, seconds: int) -> None:
-    """Signalling and media at once, for so long. Elsewhere the load would come from other machines: here it yields to
-    the probe, where there is not enough of the processor for both."""
+    """Send signalling and media together for `seconds`. In practice the load comes from other machines: here it yields
+    to the probe if there is not enough processor time for both."""
     both = [replayed(port, "sip", workload.path, sip, seconds),
             replayed(port, "media", media(port.folder / "media.pcap"), rtp, seconds)]
     for process in both:
@@ -69,7 +70,7 @@ def play(port: Mirror, workload: Workload, sip: int, rtp: int, seconds: int) -> 
 
 
 def measured(workload: Workload, sip: int, rtp: int, seconds: int) -> Load:
-    """A probe under so many packets a second, those of a workload over and over."""
+    """Run a probe under `sip` and `rtp` packets a second, the SIP from a workload's capture, replayed repeatedly."""
     ensure(workload)
     with tempfile.TemporaryDirectory() as folder, mirror(Path(folder)) as port:
         listener = port.live("--site", str(SITE))
@@ -87,7 +88,7 @@ def measured(workload: Workload, sip: int, rtp: int, seconds: int) -> Load:
 
 
 def spent(listener: Listener) -> float:
-    """Seconds of processor time that the probe took so far (proc(5))."""
+    """The processor time that the probe has used so far, in seconds (proc(5))."""
     fields = Path(f"/proc/{listener.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 

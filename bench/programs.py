@@ -1,4 +1,4 @@
-"""What is run on a capture: sipaudit, and its neighbours as far as they are installed."""
+"""The programs that are run on a capture: sipaudit and its neighbours."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FIELDS = ("frame.number", "frame.time_epoch", "ip.src", "ip.dst", "sip.Method", 
 COPY = DATA / "copy.pcap"
 FILES = DATA / "files"
 JOBS = (1, 2)
-ROUTE, JSON, ALL = "without a report", "with report.json", "with all files"   # sipaudit, to know what reports cost
+ROUTE, JSON, ALL = "without a report", "with report.json", "with all files"   # sipaudit, for the cost of reports
 
 
 @dataclass(frozen=True)
 class Program:
-    """A command that reads a capture; `ours`: of sipaudit, which must not fail; `one_core`: it is held to a single
-    core, the others may use all of them; `once`: one run is enough."""
+    """A command that reads a capture. `ours`: it is sipaudit, and must not fail; `one_core`: it is pinned to one core,
+    while others may use all; `once`: one run is enough."""
 
     name: str
     command: Callable[[Capture], list[str]]
@@ -48,7 +48,7 @@ class Program:
 
 
 def name_of(jobs: int) -> str:
-    """What sipaudit is called in the results, with so many jobs."""
+    """The name of sipaudit with `jobs` jobs in the results."""
     return f"sipaudit --jobs {jobs}"
 
 
@@ -57,7 +57,7 @@ def _analyze(capture: Capture, jobs: int, *output: str) -> list[str]:
 
 
 def sipaudit(jobs: int) -> Program:
-    """sipaudit with so many jobs, which writes its complete report."""
+    """sipaudit with `jobs` jobs, writing its complete report."""
     return Program(name_of(jobs), lambda capture: _analyze(capture, jobs, "--format", "json"), ASKED, ours=True,
                    one_core=jobs == 1)
 
@@ -88,7 +88,7 @@ NEIGHBOURS = {
 
 
 def programs_for(capture: Capture) -> list[Program]:
-    """What is run on a capture, in this order: sngrep stands between the runs of sipaudit that it is compared with."""
+    """The programs to run on a capture, in order: sngrep between the runs of sipaudit with which it is compared."""
     if isinstance(capture, Outage):
         return [_route(once=False), *_REPORTING]
     assert isinstance(capture, Workload)
@@ -98,7 +98,7 @@ def programs_for(capture: Capture) -> list[Program]:
 
 
 def _route(*, once: bool) -> Program:
-    """sipaudit up to the last packet: all but the report."""
+    """sipaudit up to the last packet, without the report."""
     return Program(ROUTE, lambda capture: command(capture.path, "follow", capture.site), ASKED, ours=True,
                    one_core=True, once=once)
 

@@ -1,5 +1,5 @@
-"""The measured parts of the pages of this folder, each between two comments that name it, and the commands that write
-them."""
+"""The measured parts of this folder's pages, each between two comments that name it, and options of the commands that
+write them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from docs.parts import replaced
 
-# nothing else is loaded: some of those commands measure their memory
+# Import nothing else here: some of these commands measure their own memory.
 README = Path(__file__).with_name("README.md")
 RUNS = Path(__file__).with_name("runs.md")
 
 
 def options(module: str, about: str) -> ArgumentParser:
-    """The options of a command that measures a part: `python -m MODULE --write` puts it into the README.
-    `about` is the docstring of the module."""
+    """The option parser of a command that measures a part: `python -m MODULE --write` puts it into the README.
+    `about` is the module's docstring; its first paragraph is the description."""
     parser = ArgumentParser(prog=f"python -m {module}", description=about.partition("\n\n")[0])
     parser.add_argument("--write", action="store_true", help="put what was measured into bench/README.md")
     return parser

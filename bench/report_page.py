@@ -1,8 +1,8 @@
 """`python -m bench.report_page [--write]`: how large report.html is, and how soon a browser can use it.
 
-The reports are made without captures (`bench.fleet`). Interactive means: lanes, filters and findings answer; drawn:
-the pictures stand, too, and nothing more is to come. Times are counted from opening the file, in Debian's chromium
-without a window, on the cores that the machine has.
+The reports are made without captures (`bench.fleet`). Interactive: lanes, filters and findings respond; drawn: the
+pictures are complete, too, and nothing is left to do. Times are counted from opening the file, in Debian's chromium,
+headless, on all cores of the machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FINDING = "f-000777"
 
 
 class Page(Struct, frozen=True):
-    """One page: its fleet, how long rendering took (seconds), and its size beside the report's JSON (megabytes)."""
+    """One page: its fleet, the time of rendering (seconds), its size and that of the report's JSON (megabytes)."""
 
     lines: int
     findings: int
@@ -44,7 +44,8 @@ class Page(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """One opening, in seconds: until it is interactive, until it is drawn, until a filter and a finding answer."""
+    """One opening: seconds until the page is interactive and drawn, and until a filter and a finding respond; megabytes
+    of memory."""
 
     interactive: float
     drawn: float
@@ -65,7 +66,7 @@ def make(lines: int, findings: int, folder: Path) -> Page:
 
 
 def opened(browser: Any, page: Page) -> Opened:
-    """Opens the page in a context of its own, so that nothing is known of it."""
+    """Open the page in a new browser context, so that nothing of it is cached."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     shown = context.new_page()
     shown.goto(page.path.as_uri())
@@ -87,7 +88,7 @@ def opened(browser: Any, page: Page) -> Opened:
 
 
 def table(measured: list[tuple[Page, list[Opened]]]) -> str:
-    """A row a page, medians."""
+    """The Markdown table, one row of medians for each page, and whether the mark is reached."""
     rows = ["| lines | findings | report.json | report.html | rendered | interactive | with pictures | a filter | "
             "a finding | memory |", "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for page, runs in measured:

@@ -1,4 +1,4 @@
-"""From runs to numbers: what was measured, as JSON keeps it; medians, ratios pair by pair, and tables."""
+"""The results of runs, stored as JSON; their medians, ratios pair by pair, and tables."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ OURS = {name_of(jobs) for jobs in JOBS} | {ROUTE, JSON, ALL}
 
 @dataclass
 class Results:
-    """The runs on one capture, by program: the same place in two lists is a pair, run one after the other.
+    """The runs on one capture, by program: runs at the same index of two lists are a pair, run one after the other.
 
     `lines`, `dialogs` (open at once) and `rate` (messages a second) are those of the capture; `taken` says on which
-    machine, when and under which load, `floor` is the memory in bytes below which peaks are not known.
+    machine, when and under which load; peaks below `floor`, in bytes, cannot be measured.
     """
 
     name: str
@@ -47,17 +47,18 @@ class Results:
 
     @property
     def report(self) -> int:
-        """Bytes that the report holds: what a process that makes it has more than one that does not."""
+        """The memory of the report in bytes: the difference between a process that makes it and one that does not."""
         if ROUTE not in self.runs or name_of(1) not in self.runs:
             return 0
         return max(self.peak(name_of(1)) - self.peak(ROUTE), 0)
 
     def pairs(self, ours: str, theirs: str) -> list[tuple[Cost, Cost]]:
-        """The runs of two programs that stood side by side."""
+        """The pairs of runs of two programs."""
         return list(zip(self.runs.get(ours, []), self.runs.get(theirs, []), strict=False))
 
     def ratios(self, ours: str, theirs: str) -> list[float]:
-        """What `ours` took of what `theirs` took, pair by pair; of medians where a slow one was run only once."""
+        """The seconds of `ours` divided by those of `theirs`, pair by pair; one ratio of the medians if a slow program
+        was run only once."""
         pairs = self.pairs(ours, theirs)
         if pairs and len(self.runs[ours]) != len(self.runs[theirs]):
             return [self.seconds(ours) / self.seconds(theirs)]
@@ -65,7 +66,7 @@ class Results:
 
     @classmethod
     def of(cls, capture: Capture, taken: str, floor: int) -> Results:
-        """Those of a capture, before the first run."""
+        """The results of a capture, before the first run."""
         known: dict[str, Any] = {}
         if isinstance(capture, Workload):
             known = {"packets": capture.packets, "messages": capture.messages, "lines": capture.phones,
@@ -79,11 +80,11 @@ class Results:
 
 
 Measured = dict[str, Results]
-"""What was measured, by the name of the capture."""
+"""Results by the name of the capture."""
 
 
 def read(path: Path) -> Measured:
-    """What a JSON of results holds; nothing when there is none."""
+    """The results in a JSON file; empty if there is no file."""
     kept = json.loads(path.read_text()) if path.exists() else []
     return {one["name"]: Results.from_json(one) for one in kept}
 
@@ -130,7 +131,7 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 
 def share(ratios: list[float]) -> str:
-    """`0.86x (0.81-0.90)`: the median and how far the pairs lie apart."""
+    """`0.86x (0.81-0.90)`: the median and the range of the ratios."""
     digits = 2 if max(ratios) > 0.1 else 4
     apart = f" ({spread(ratios, digits)})" if len(ratios) > 1 else ""
     return f"{statistics.median(ratios):.{digits}f}x{apart}"

@@ -1,4 +1,4 @@
-"""The runs: all programs on one capture in turn."""
+"""Runs all programs on one capture in turn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bench.programs import COPY, FILES, Program
 from bench.results import Results, machine
 from sipaudit.compiled import in_use
 
-PATIENCE = 180.0   # seconds: a neighbour that is slower is not run again, its warm-up is its one run
-LIMIT = 3600.0     # seconds: one that is slower yet is stopped
+PATIENCE = 180.0   # seconds: a neighbour slower than this is not run again, its warm-up is its only run
+LIMIT = 3600.0     # seconds: a neighbour slower than this is stopped
 
 
 def say(text: str) -> None:
@@ -25,8 +25,8 @@ def say(text: str) -> None:
 
 
 def made(name: str) -> None:
-    """A capture, made when it is not there, in a process of its own: what this one holds weighs on what it starts.
-    Raises Failed."""
+    """Make a capture if it is missing, in a separate process, because the memory of this process is charged to the
+    programs that it starts. Raises Failed."""
     try:
         subprocess.run([sys.executable, "-m", "bench.make", name], check=True)
     except subprocess.CalledProcessError as error:
@@ -34,8 +34,8 @@ def made(name: str) -> None:
 
 
 def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results:
-    """All programs once to warm up, then in turn, `runs` times; with none the warm-up counts. Raises Failed when one
-    fails that began well."""
+    """Run all programs once to warm up, then in turn, `runs` times; if that is 0, the warm-up counts. Raises Failed if
+    sipaudit fails, or a program whose warm-up succeeded."""
     load = os.getloadavg()[0]
     warm = {program: cost for program in programs if (cost := _warm_up(program, capture)) is not None}
     once = [program for program, cost in warm.items()
@@ -56,7 +56,8 @@ def measure(capture: Capture, programs: Sequence[Program], runs: int) -> Results
 
 
 def _warm_up(program: Program, capture: Capture) -> Cost | None:
-    """One run; a neighbour that cannot do it (None) is left out with a sentence. Raises Failed when it is sipaudit."""
+    """One run; None, with a message, for a neighbour that fails, which is then left out. Raises Failed if sipaudit
+    fails."""
     try:
         cost = _once(program, capture, watched=True)
     except Failed as failure:
@@ -69,8 +70,8 @@ def _warm_up(program: Program, capture: Capture) -> Cost | None:
 
 
 def _once(program: Program, capture: Capture, *, watched: bool = False) -> Cost:
-    """One run; (`watched`) the memory of all processes of sipaudit is looked at meanwhile, which takes some time of the
-    core that one of them would have."""
+    """One run. `watched`: the memory of all processes of sipaudit is sampled meanwhile, which takes some processor time
+    from them."""
     core = max(os.sched_getaffinity(0)) if program.one_core else None
     output = DATA / f"{program.name.replace(' ', '')}.out"
     try:

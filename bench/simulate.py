@@ -1,7 +1,7 @@
 """`python -m bench.simulate [--write]`: how fast the simulator writes, in packets a second of processor time.
 
-Two plans: phones that register and call, and calls whose media is in the capture. Beside each stands what tcpdump takes
-to copy the same file, as a measure of the machine.
+Two plans: phones that register and call, and calls whose media is in the capture. Each is compared with the time that
+tcpdump takes to copy the same file, as a measure of the machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PLANS = {
 
 
 def packets(capture: Path) -> int:
-    """How many records a capture of ours holds."""
+    """The number of records in a capture that sipaudit wrote."""
     data, place, count = capture.read_bytes(), 24, 0
     while place < len(data):
         place += 16 + int.from_bytes(data[place + 8 : place + 12], "little")
@@ -46,7 +46,7 @@ def median(costs: list[Cost]) -> float:
 
 
 def row(name: str, text: str, mark: int, folder: Path) -> str:
-    """One row of the table: the plan's packets, what each run took, and the mark."""
+    """One row of the table: the plan's packets, median processor time, speed, mark, ratio to tcpdump, peak memory."""
     plan, capture = folder / f"{name}.yaml", folder / f"{name}.pcap"
     plan.write_text(text)
     ours = [run([SIPAUDIT, "-q", "simulate", str(plan), "-o", str(capture)], folder / "out") for _ in range(RUNS)]

@@ -1,6 +1,6 @@
-"""`python -m bench.stages [NAME]`: where the processor time of a capture goes, stage by stage.
+"""`python -m bench.stages [NAME] [--write]`: where the processor time of a capture goes, stage by stage.
 
-Each run is a process of its own that stops behind one stage; a stage costs what its run takes more than the one before.
+Each run is a separate process that stops after one stage; the cost of a stage is the difference to the run before.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ RUNS = 3
 
 
 def processor(workload: Workload, stage: str) -> float:
-    """Processor time in seconds, of a process that ends behind the stage."""
+    """The processor time in seconds of a process that ends after the stage."""
     return run(command(workload.path, stage, workload.site), DATA / "stages.out").processor
 
 
 def table(spent: dict[str, list[float]], messages: int) -> str:
-    """What each stage costs: the median of its runs, less that of the stage before."""
+    """The cost of each stage: the median of its runs, less that of the stage before."""
     rows = ["| stage | seconds | \u00b5s a message |", "|---|--:|--:|"]
     before = 0.0
     for stage, runs in spent.items():

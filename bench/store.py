@@ -1,7 +1,7 @@
-"""`python -m bench.store [--store URL] [--write]`: what a saying costs the capture loop, how many rows a store takes.
+"""`python -m bench.store [--store URL] [--write]`: a saying's cost in the capture loop, and a store's rows a second.
 
-Sayings as a site of 2,000 lines makes them: registrations, moves, findings and lines in equal parts. Without a URL a
-new SQLite store is written in a temporary directory.
+The sayings are those of a site of 2,000 lines: registrations, moves, findings and lines in equal parts. Without a URL
+a new SQLite store is written in a temporary directory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LINES = 2_000
 
 
 def sayings(count: int) -> list[Saying]:
-    """As many different ones of each kind, `count` in all."""
+    """`count` sayings, a quarter of each kind."""
     made: list[Saying] = []
     for number in range(count // 4):
         aor = f"sip:{number % LINES}@pbx.example.com"
@@ -33,7 +33,7 @@ def sayings(count: int) -> list[Saying]:
 
 
 def rate(url: str, told: list[Saying], name: str) -> float:
-    """Rows a second, in transactions as the sink makes them."""
+    """The rows written a second, in transactions as large as the sink's."""
     store = open_for_writing(url)
     run = RunOf(name, "bench", "live", "bench")
     began = time.perf_counter()
@@ -46,7 +46,7 @@ def rate(url: str, told: list[Saying], name: str) -> float:
 
 
 def taking(url: str, told: list[Saying], spool: Path) -> float:
-    """Microseconds that the capture loop waits for a saying to be taken, while the thread of the store writes."""
+    """The microseconds that the capture loop takes to hand over a saying while the store's thread writes."""
     sink = StoreSink(open_for_writing(url), spool)
     began = time.perf_counter()
     for saying in told:

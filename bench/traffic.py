@@ -23,7 +23,7 @@ SERVER = "Server: border controller 7.2\r\n"
 
 
 class Phone:
-    """One phone with one line. What must differ from message to message is drawn from its number and a count."""
+    """One phone with one line. Values that must differ between messages are hashed from its user and a counter."""
 
     def __init__(self, number: int, transport: str = "udp") -> None:
         self.user = str(10_000 + number)
@@ -69,8 +69,8 @@ class Phone:
         )
 
     def call(self, time: float, media: int, talk: float = 0.0) -> Iterator[Packet]:
-        """INVITE, 407, ACK, INVITE with credentials, 100, 180, 200, ACK, `media` RTP packets in all, `talk` seconds
-        without, BYE, 200."""
+        """INVITE, 407, ACK, INVITE with credentials, 100, 180, 200, ACK, `media` RTP packets in both directions
+        together, `talk` seconds without media, BYE, 200."""
         called = f"sip:0{self.user}@{DOMAIN}"
         call_id, tag, answered = f"{self._word(8)}-{self._word(8)}@{self.host}", self._word(16), self._word(12)
         nonce, port = self._word(32), 16_384 + int(self.user) % 20_000 * 2
@@ -110,7 +110,7 @@ class Phone:
         )
 
     def subscribe(self, time: float, watched: Phone) -> Iterator[Packet]:
-        """To the state of another line (RFC 4235): SUBSCRIBE, 200, the first NOTIFY, 200."""
+        """Subscribe to the state of another line (RFC 4235): SUBSCRIBE, 200, the first NOTIFY, 200."""
         end = Subscription(f"{self._word(8)}-{self._word(8)}@{self.host}", self._word(16), self._word(12))
         self._subscription, target, via = end, f"sip:{watched.user}@{DOMAIN}", self._via()
         same = f'From: "{self.user}" <sip:{self.user}@{DOMAIN}>;tag={end.tag}\r\nTo: <{target}>'
@@ -123,7 +123,7 @@ class Phone:
         yield from self.notify(time + 0.010, watched, "terminated")
 
     def notify(self, time: float, watched: Phone, state: str) -> Iterator[Packet]:
-        """What the other line does now: NOTIFY, 200."""
+        """Report the new state of the other line: NOTIFY, 200."""
         end, version = self._subscription, self._subscription.version
         end.version += 1
         via = f"Via: SIP/2.0/UDP {SBC[0]}:5060;branch=z9hG4bK{self._word(16)}\r\n"
@@ -139,7 +139,7 @@ class Phone:
                                             f"Event: dialog\r\n{self._agent()}{_body('')}")
 
     def _talk(self, time: float, port: int, packets: int) -> Iterator[Packet]:
-        """RTP (RFC 3550) either way in turn; without UDP checksums, which IPv4 allows (RFC 768)."""
+        """RTP packets (RFC 3550) in alternating directions; without UDP checksums, which IPv4 allows (RFC 768)."""
         ways = rtp_heads((self.host, 2222), (SBC[0], port), self.mac)
         sources = [int(self._word(8), 16), int(self._word(8), 16)]
         for count in range(packets):
@@ -167,7 +167,7 @@ class Phone:
 
 @dataclass
 class Subscription:
-    """A subscription as its ends know it; `version` counts what was notified."""
+    """The identifiers of a subscription; `version` counts its NOTIFYs."""
 
     call_id: str
     tag: str
@@ -176,7 +176,7 @@ class Subscription:
 
 
 def ended(media: int, talk: float) -> float:
-    """How many seconds after its INVITE a call is over."""
+    """The seconds from a call's first INVITE to its BYE."""
     return 2.1 + media // 2 * PACKETIZATION + talk
 
 
@@ -208,7 +208,8 @@ def _offer(host: str, port: int) -> str:
 
 
 def rtp_heads(here: Endpoint, there: Endpoint, mac: str = "020000000001") -> list[bytes]:
-    """The Ethernet, IPv4 and UDP headers of sound packets: sent by the phone `here` with its `mac`, and received."""
+    """The Ethernet, IPv4 and UDP headers of the RTP packets that the phone `here` sends and receives; `mac` is the
+    phone's."""
     empty = bytes(12 + len(SOUND))
     return [_without_checksum(udp_frame(here, there, empty, source_mac=mac)),
             _without_checksum(udp_frame(there, here, empty, destination_mac=mac))]

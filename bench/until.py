@@ -1,5 +1,5 @@
-"""The route as far as one stage, in a process that has loaded no more than the command has by then: what it holds is
-compared with what the command holds."""
+"""Runs the route up to one stage, in a process that has loaded no more than the command has by then, because its memory
+is compared with that of the command."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ STAGES = ("start", "capture", "parse", "follow", "report", "files")
 
 
 def command(capture: Path, stage: str, site: Path) -> list[str]:
-    """A process that goes so far."""
+    """The command of a process that runs the route up to a stage."""
     return [sys.executable, "-c", f"from bench.until import go; go({str(capture)!r}, {stage!r}, {str(site)!r})"]
 
 
 def go(capture: str, stage: str, site: str) -> None:
-    """The route on a capture, up to and with a stage. Raises ValueError for one that is none: it would measure nothing.
-    """
+    """Run the route on a capture, up to and including a stage. Raises ValueError for an unknown stage, which would
+    measure nothing."""
     if stage not in STAGES:
         raise ValueError(f"no stage: {stage}")
     if stage == "files":

@@ -1,8 +1,8 @@
-"""`python -m bench.weeks [--write]`: whether a probe that runs for long holds as much memory at the end as at first.
+"""`python -m bench.weeks [--write]`: whether a probe that runs for long uses as much memory at the end as at first.
 
-A site is simulated and followed as it comes, hour after hour, in a process of its own that the packets reach through a
-pipe; there is no file, and the simulator's memory is not counted.  Each minute what is over is forgotten, as a live run
-does.  Said is what that process holds after each hour (resident set), and how much its tables hold.
+A site is simulated and followed packet by packet, hour after hour. The follower is a separate process, which gets the
+packets through a pipe; there is no file, and the simulator's memory is not counted. Old state is dropped each minute,
+as in a live run. After each hour the process reports its resident set, and the number of entries in its tables.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ SETTINGS = "{reRegisterOn: 1, failRegistrationOn: 1, failBack.mode: duration, fa
 
 
 def plan(phones: int, hours: int, *, outages: bool = False, wayward: int | None = None) -> str:
-    """A site that has been at work for an hour when the probe begins to listen; each line calls every half an hour.
-    (`outages`) the first server is out ten minutes of every hour, and `wayward` phones (one in twenty) return to it too
-    soon."""
+    """The plan of a site that has been running for an hour when the probe begins to listen; each line calls every half
+    hour. `wayward` phones (default: one in twenty) return too soon after an outage; `outages`: the first server is out
+    for ten minutes of every hour."""
     early = phones // 20 if wayward is None else wayward
     faults = ", ".join(f"{{kind: silent, from: {start}, to: {start + 600}}}"
                        for start in range(4800, int((hours + 1) * HOUR), int(HOUR))) if outages else ""
@@ -63,7 +63,7 @@ def plan(phones: int, hours: int, *, outages: bool = False, wayward: int | None 
 
 
 class Listener:
-    """Follows frames as a live run does, by their own clock."""
+    """Follows frames like a live run, with the frames' times as the clock."""
 
     def __init__(self, site: str, limits: Limits) -> None:
         self.health = CaptureHealth("pipe")
@@ -91,12 +91,12 @@ class Listener:
 
     @property
     def open(self) -> dict[str, int]:
-        """How much is remembered now, by kind."""
+        """The number of entries now in each table."""
         return {**self.route.open, **self.decoder.open}
 
 
 def frames(stream: IO[bytes]) -> Iterator[tuple[float, bytes]]:
-    """The packets of a pcap as our writer makes it."""
+    """The packets of a pcap that `PcapWriter` wrote: seconds since the epoch, and the frame."""
     stream.read(24)
     while head := stream.read(16):
         seconds, micros, length, _ = struct.unpack("<IIII", head)
@@ -104,7 +104,7 @@ def frames(stream: IO[bytes]) -> Iterator[tuple[float, bytes]]:
 
 
 def listen(site: str) -> None:
-    """Follow standard input, and write a line of JSON for every hour of it."""
+    """Follow the pcap on standard input, and print a line of JSON for every hour of it."""
     listener = Listener(site, Limits(None))
     hour, ends = 0, float("inf")
     with steady_collections():
@@ -125,7 +125,8 @@ def _tell(listener: Listener, hour: int) -> None:
 
 
 def live(phones: int, hours: int, folder: Path, *, outages: bool = False) -> list[dict[str, Any]]:
-    """Let a site live for so long; what its probe held after each hour."""
+    """Simulate a site for `hours`, and return what its probe reported after each hour. Raises RuntimeError if the probe
+    fails."""
     written = folder / "plan.yaml"
     written.write_text(plan(phones, hours, outages=outages))
     played = read_plan(str(written))
@@ -143,7 +144,7 @@ def live(phones: int, hours: int, folder: Path, *, outages: bool = False) -> lis
 
 
 def table(told: list[dict[str, Any]]) -> str:
-    """The first hours and the last, as a table for the README."""
+    """A Markdown table of some hours, the first and the last among them, and whether the mark is reached."""
     shown = [one for one in told if one["hour"] in (1, 2, 4, 8, 12, 16, 20, told[-1]["hour"])]
     columns = ("packets", "lines", "transactions", "dialogs", "history", "findings", "findings made", "minutes")
     rows = ["| hour | memory | " + " | ".join(columns) + " |", "|--:|--:|" + "--:|" * len(columns)]
