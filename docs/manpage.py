@@ -1,4 +1,4 @@
-"""Writes docs/service/sipaudit.1, the manual page, from the help of all commands. Run it after a change to one."""
+"""Writes docs/service/sipaudit.1, the manual page, from the help of all commands. Run it after changing a help text."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ the store, and the state from which a restarted probe goes on
 
 
 def page() -> str:
-    """The whole page in the man macros of roff."""
-    context = click.Context(root, info_name="sipaudit", **root.context_settings)  # an option for help is made but once
+    """The whole page, in the man macros of roff."""
+    context = click.Context(root, info_name="sipaudit", **root.context_settings)  # the help option is made only once
     lines = [
         f'.TH SIPAUDIT 1 "" "sipaudit {__version__}" "User Commands"',
         ".SH NAME", r"sipaudit \- what SIP phones did when a server failed, and whether they should have",
@@ -119,7 +119,7 @@ def _command(name: str, command: click.Command) -> Iterator[str]:
 
 
 def _prose(command: click.Command) -> Iterator[str]:
-    """The help's paragraphs; what it has as it is typed (examples) stays so."""
+    """The paragraphs of the help; preformatted ones (examples) keep their line breaks."""
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
         if paragraph.startswith("\b\n"):
             yield from (".PP", ".nf", *(_text(line) for line in paragraph[2:].splitlines()), ".fi")
@@ -135,7 +135,7 @@ def _options(command: click.Command, besides: set[str]) -> Iterator[str]:
 
 
 def _spelled(option: click.Option) -> str:
-    """`-o, --output DIR`, `--progress/--no-progress`. Our own words: click's differ from release to release."""
+    """`-o, --output DIR`, `--progress/--no-progress`. Not click's own spelling, which differs between releases."""
     names = ", ".join(option.opts) + "".join(f"/{name}" for name in option.secondary_opts)
     return names if option.is_flag or option.count else f"{names} {_operand(option)}"
 
@@ -154,7 +154,7 @@ def _meaning(option: click.Option) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that roff prints as it is."""
+    """Text escaped so that roff prints it unchanged."""
     safe = text.translate(_ROFF)
     return rf"\&{safe}" if safe.startswith(".") else safe
 

@@ -1,5 +1,5 @@
-"""`python -m docs.model`: writes into docs/reference-model.md what is read off the model itself: the rows of its tables
-and the diagrams of its machines. A test compares."""
+"""`python -m docs.model`: writes the parts of docs/reference-model.md that are generated from the model: the rows of
+its tables and the diagrams of its machines. A test checks that the page is up to date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXPIRES = 600.0
 # -- the tables ------------------------------------------------------------------------------------------------------
 
 def rows(table: Iterable[Row]) -> str:
-    """The rows of a table, as a table."""
+    """The rows of a table of expectations, as a Markdown table."""
     lines = ["| expectation | clause | trigger | at | regimes | modes | comes into play | deviates when |",
              "|---|---|---|---|---|---|---|---|"]
     lines += [
@@ -48,7 +48,7 @@ def _names(conditions: Iterable[Callable[..., object]]) -> str:
 
 
 def conditions() -> str:
-    """Every condition of the tables, and what it says."""
+    """A list of all conditions of the tables, each with its docstring."""
     used = {condition for row in (*MUST_NOT, *MUST) for condition in (*row.reach, *row.when)}
     return "\n".join(f"- **{one.__name__.replace('_', ' ')}**: {_sentence(one)}"
                      for one in sorted(used, key=lambda condition: condition.__name__))
@@ -61,14 +61,15 @@ def _sentence(condition: Callable[..., object]) -> str:
 # -- the machines ----------------------------------------------------------------------------------------------------
 
 class World:
-    """A line that works with P and may move to S, and everything that can happen to its registration at P."""
+    """The states of a line and its phone, and the clock. The line works with P and may move to S; the methods are what
+    can happen to its registration at P."""
 
     def __init__(self) -> None:
         self.line, self.phone, self.now = LineState(), PhoneState(), 1000.0
         self.number = 0
 
     def after(self, name: str) -> World:
-        """Another world, in which that happened next."""
+        """A copy of this world in which the happening `name` came next."""
         world = World()
         world.line, world.phone, world.now, world.number = self.line, self.phone, self.now + 0.1, self.number
         HAPPENINGS[name](world)
@@ -89,7 +90,7 @@ class World:
         self.now += 0.1
 
     def move(self, here: str, there: str) -> None:
-        """The line's calls run into silence here, so it registers there."""
+        """The line's call to `here` fails (ICMP), so it registers at `there`."""
         call = self.ask(here, "INVITE")
         self._take(Failed(self.now, 0, self.number, 0, 0, here, FailureKind.ICMP, call.time, call.transaction))
         self.now += 0.1
@@ -112,7 +113,7 @@ class World:
 
 
 def _answered(status: int, granted: float | None = None, *, removal: bool = False) -> Callable[[World], None]:
-    """The answer to the REGISTER under way; `removal`: to one with expiry 0."""
+    """The answer to the pending REGISTER, if any; `removal`: only to one with expiry 0, otherwise only to others."""
     def happen(world: World) -> None:
         register = world.pending()
         if register is not None and (register.expires == 0) is removal:
@@ -150,14 +151,14 @@ def _state(world: World, machine: str) -> str:
 
 
 def _key(world: World) -> tuple[object, ...]:
-    """What tells two worlds apart for the diagrams."""
+    """The properties that distinguish two worlds in the diagrams."""
     register = world.pending()
     return (*(_state(world, machine) for machine in ("R0, R1", "R2, R3", "failed")), world.works_with,
             register is not None and register.expires)
 
 
 def transitions(machine: str) -> dict[tuple[str, str], set[str]]:
-    """(state, what happens) -> the states that may follow, for all worlds within reach."""
+    """(state, happening) -> the states that may follow, over all reachable worlds."""
     found: dict[tuple[str, str], set[str]] = {}
     seen, left = {_key(World())}, deque([World()])
     while left:
@@ -172,7 +173,7 @@ def transitions(machine: str) -> dict[tuple[str, str], set[str]]:
 
 
 def diagram(machine: str) -> str:
-    """The machine as a Mermaid diagram: one arrow for all that leads from one state to another."""
+    """The machine as a Mermaid diagram: one arrow for all happenings that lead from one state to another."""
     arrows: dict[tuple[str, str], list[str]] = {}
     for (state, name), following in sorted(transitions(machine).items()):
         for other in sorted(following - {state}):

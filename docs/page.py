@@ -1,6 +1,6 @@
 """Draws docs/report.png: the top of the sample's page, its first picture and its lanes, as chromium shows them.
 
-Run it after a change to the page. Incidents and the smaller pictures, which stand between, are left out of the image.
+Run it after changing the page. The incidents and smaller pictures in between are left out of the image.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def replaced(page: str, part: str, text: str) -> str:
-    """The page with this text in a part (`table`, `stages sip` ...). Ends the program where the page has no such part.
-    """
+    """The page with the text of a part (`table`, `stages sip` ...) replaced. Raises SystemExit if the page has no such
+    part."""
     begin, end = f"<!-- begin {part} -->\n", f"<!-- end {part} -->"
     head, found, rest = page.partition(begin)
     _, closed, tail = rest.partition(end)

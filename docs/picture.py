@@ -1,4 +1,4 @@
-"""Draws docs/first-outage.svg: what a terminal shows of the sample. Run it after a change to the text report."""
+"""Draws docs/first-outage.svg: the sample's report in a terminal. Run it after changing the text report."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> None:
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ sipaudit analyze {SAMPLE}/capture.pcap --site {SAMPLE}/site.yaml --tz utc\n"))
     console.print(Text.from_ansi("\n".join(shown.splitlines()[:SHOWN])))
-    fonts = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)  # the reader's own fixed font, fetched from nowhere
+    fonts = re.compile(r"@font-face \{\{.*?\}\}", re.DOTALL)  # no font is fetched: the reader's own fixed font
     drawing = console.export_svg(title="sipaudit", unique_id="sipaudit", code_format=fonts.sub("", CONSOLE_SVG_FORMAT))
     Path("docs/first-outage.svg").write_text(drawing)
 

@@ -1,4 +1,4 @@
-"""The sample that documents show, analysed as they say: in the top folder of a checkout."""
+"""The sample that the documents show, and its job as they give it: run in the top folder of a checkout."""
 
 from __future__ import annotations
 

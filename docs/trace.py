@@ -1,4 +1,4 @@
-"""The two tables of docs/reference-model.md that lead from requirements to rules, rows, scenarios and tests."""
+"""The two tables of docs/reference-model.md that trace requirements to rules, rows, scenarios and test cases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _rows(rule: Rule) -> str:
 
 
 def requirements() -> str:
-    """Each requirement, in short, with the rules and rows that rest on it."""
+    """A table of all requirements: short title, and the rules and rows based on each."""
     titles = {term.name: term.title for term in load_terms()}
     lines = ["| id | in short | rules | rows of the tables |", "|---|---|---|---|"]
     for name in REQUIREMENTS:
@@ -32,12 +32,12 @@ def requirements() -> str:
 
 
 def unjudged() -> list[str]:
-    """The requirements on which no rule rests: the page says why."""
+    """The requirements on which no rule is based; the page says why."""
     return [name for name in REQUIREMENTS if not any(name in rule.basis for rule in load_pack().of_lines)]
 
 
 def stories() -> dict[str, tuple[list[str], list[str]]]:
-    """For each rule the scenarios in which it fires, and those in which it is left open."""
+    """For each rule, the scenarios in which it fires, and those in which it is left open."""
     told: dict[str, tuple[list[str], list[str]]] = {}
     for path in sorted(SCENARIOS.glob("*.scenario")):
         for rule, is_open in {_said(line) for line in path.read_text().partition(f"\n{RULE}")[2].splitlines()}:
@@ -51,7 +51,7 @@ def _said(line: str) -> tuple[str, bool]:
 
 
 def rules() -> str:
-    """Each rule with its rows and the scenarios that hold it."""
+    """A table of all rules: clauses, rows, and the scenarios in which each fires or is left open."""
     told = stories()
     lines = ["| rule | rests on | rows | fires in | is left open in |", "|---|---|---|---|---|"]
     for rule in load_pack().of_lines:
