@@ -1,10 +1,10 @@
-"""Parts of all samples, disturbed at random, followed twice: with all short roads, and with none of them. Whatever is
-found must be the same.
+"""Random parts of the samples, disturbed at random, each analysed twice: with all short roads open, and with all of
+them closed. Both reports must be the same.
 
     SIPAUDIT_PURE=1 python -m tests.all_roads --first 1000 --count 500
 
-names the seeds of those that differ, and in what. Each road has tests of its own, with traffic made for it; here are
-all of them at once, and traffic that is made for none.
+prints each seed whose reports differ, and which sections differ. Each road also has tests of its own, with traffic made
+for it; here all roads are open at once, and the traffic is made for none of them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tests.frames import frames_in, write_pcap
 from tests.roads import ODD_DIALOGS, ODD_RENEWALS, disturbed, never
 from tests.shared import SAMPLES
 
-MOST = 90   # packets of a part
-SHARE = 0.1   # of them are disturbed
+MOST = 90   # packets in a part
+SHARE = 0.1   # of the packets are disturbed
 ROADS: list[tuple[Any, str]] = [
     (ShortRoad, "asks"), (ShortRoad, "answers"), (ShortRoad, "repeats"), (FourInARow, "take"), (Notified, "asks"),
     (Notified, "answers"), (registrations, "begins_to_register"), (registrations, "begins"), (Replays, "is_idle"),
@@ -42,7 +42,7 @@ ROADS: list[tuple[Any, str]] = [
 
 
 def differences(folder: Path, seed: int) -> list[str]:
-    """Which parts of the report differ, by their names."""
+    """Names of the report's sections that differ."""
     chance = random.Random(f"all roads {seed}")
     sample = chance.choice(SAMPLES)
     frames = frames_in(sample)
@@ -73,7 +73,7 @@ def no_short_roads() -> Iterator[None]:
 
 
 def main() -> None:
-    """Print what differs."""
+    """Print each seed whose reports differ."""
     options = argparse.ArgumentParser()
     options.add_argument("--first", type=int, default=0)
     options.add_argument("--count", type=int, default=200)

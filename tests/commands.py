@@ -1,4 +1,4 @@
-"""The commands of the command line with their options, as click has them."""
+"""The commands of the command line and their options, as click knows them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sipaudit.cli.root import COMMANDS, root
 
 
 def spellings(command: click.Command) -> set[str]:
-    """All ways to write its options."""
+    """All spellings of its options."""
     return {
         name
         for option in command.params if isinstance(option, click.Option)
@@ -17,7 +17,7 @@ def spellings(command: click.Command) -> set[str]:
 
 
 def all_commands() -> dict[str, click.Command]:
-    """Every command by its name; those of a group, as `rules list`, after it."""
+    """Every command by its name; subcommands with their group's name, as `rules list`."""
     found: dict[str, click.Command] = {}
     for name in COMMANDS:
         command = root.get_command(click.Context(root, **root.context_settings), name)

@@ -1,4 +1,5 @@
-"""Judges stories: writes capture and site file, runs the whole route, and tells what was found, a line of text each."""
+"""Judges stories: writes the capture and the site file, runs the whole route, and returns the findings as lines of
+text."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ Settings = dict[str, Any]
 
 def site(settings: Settings | None, *servers: Endpoint, ttl: int | None = None, priorities: tuple[int, ...] = (),
          match: Settings | None = None, **more: Any) -> dict[str, Any]:
-    """A site file with one entry, `sbc`, and one item of lines. Settings None: none are declared."""
+    """A site file with one entry, `sbc`, and one item of lines. `settings` None: no settings are declared."""
     listed = [{"address": host, "port": port} for host, port in servers or (P, S)]
     for server, priority in zip(listed, priorities, strict=False):
         server["priority"] = priority
@@ -41,8 +42,8 @@ def site(settings: Settings | None, *servers: Endpoint, ttl: int | None = None, 
 
 
 class Court:
-    """Judges stories in a folder of its own. Of rules that are not among `about` (None: all) only errors and warnings
-    are told, nothing weak and nothing that was left open."""
+    """Judges stories in a folder of its own. For rules not in `about` (None: all rules) it returns only errors and
+    warnings, no infos and no open checks."""
 
     def __init__(self, folder: Path, about: Sequence[str] | None = None) -> None:
         self.folder = folder
@@ -51,7 +52,7 @@ class Court:
 
     def __call__(self, story: Story | list[Story], declared: dict[str, Any] | None, *, covered: float = COVERED,
                  **job: Any) -> list[str]:
-        """What was found (`335.000 premature-failback 1001 10.0.0.1 certain`) and what was left open
+        """The findings (`335.000 premature-failback 1001 10.0.0.1 certain`) and the open checks
         (`? premature-failback started-later`), sorted. Several stories are the captures of several taps."""
         report = self.report(story, declared, covered=covered, **job)
         found = [
@@ -79,7 +80,7 @@ class Court:
         return pipeline.analyze(pipeline.Job(paths=tuple(paths), site=where, zone="utc", **job))
 
     def _write(self, number: int, story: Story, covered: float) -> str:
-        """A capture; the first one begins with a packet of somebody else."""
+        """Write one capture; the first begins with a packet of unrelated hosts."""
         stray = [(ORIGIN - covered, ethernet_frame(udp_packet(*STRANGERS, b"\x80stray")))]
         path = self.folder / f"{self.count}-{number}.pcap"
         return str(write_pcap(path, (stray if covered and not number else []) + story.frames(), snaplen=story.snaplen))

@@ -6,5 +6,5 @@ import signal
 
 
 def hears_ctrl_c() -> None:
-    """For `preexec_fn`: a shell starts what it puts in the background deaf to SIGINT, and that is inherited."""
+    """For `preexec_fn`: a shell starts background jobs with SIGINT ignored, and child processes inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

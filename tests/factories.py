@@ -1,11 +1,11 @@
-"""SIP messages as text, and the items that carry them: what tests feed to the route."""
+"""SIP messages as text, and the items that carry them: the input with which tests feed the route."""
 
 from __future__ import annotations
 
 from sipaudit.sip.datagram import Datagram, DnsMessage, DnsRecord, Flow, flow
 
 CRLF = "\r\n"
-START = 1_700_000_000.0  # any moment; tests count from it
+START = 1_700_000_000.0  # an arbitrary moment; tests count from it
 
 
 def address(text: str, default_port: int = 5060) -> tuple[str, int]:
@@ -40,7 +40,7 @@ def request(
     transport: str = "UDP",
     headers: tuple[str, ...] = (),
 ) -> bytes:
-    """A request as it stands on the wire; `contact` is the header's whole value."""
+    """A request as on the wire; `contact` is the whole value of the header."""
     lines = [
         f"{method} {uri} SIP/2.0",
         f"Via: SIP/2.0/{transport} {source}" + (f";branch={branch}" if branch else ""),

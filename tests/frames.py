@@ -1,4 +1,4 @@
-"""Frames as tests and benchmarks write them, in Ethernet in one go, and the captures that hold them."""
+"""Frames for tests and benchmarks, each built as Ethernet in one go, and the captures that hold them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def frames_in(path: Path) -> list[Timed]:
 
 
 def mutated(data: bytes, others: list[Timed], chance: random.Random) -> bytes:
-    """A packet with bytes flipped, cut off, or one of the `others` spliced in."""
+    """A packet with some bytes flipped, cut off, or replaced by a piece of one of the `others`."""
     if not data:
         return data
     what = chance.random()

@@ -1,4 +1,4 @@
-"""A phone with one line: it writes what it sends, and what is sent to it, into a story."""
+"""A phone with one line: it writes into a story what it sends and what is sent to it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CREDENTIALS = ('Authorization: Digest username="u", realm="pbx", nonce="n1", uri
 
 
 def at(place: Endpoint) -> str:
-    """`host:port` as a URI has it; the usual port is left out."""
+    """`host:port` as in a URI; the default port is left out."""
     host = f"[{place[0]}]" if ":" in place[0] else place[0]
     return host if place[1] == 5060 else f"{host}:{place[1]}"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request on its way, for retransmissions and answers to repeat."""
+    """A request that was sent, stored so that retransmissions and answers can repeat its fields."""
 
     text: str
     server: Endpoint
@@ -52,7 +52,7 @@ def _near(call_id: str) -> str:
 
 @dataclass
 class Handset:
-    """A phone with one line. `place` is where it speaks from, as captured; `contact` its Contact's address."""
+    """A phone with one line. `place` is its address as captured; `contact` the address in its Contact."""
 
     story: Story
     user: str = "1001"
@@ -77,7 +77,7 @@ class Handset:
     def aor(self) -> str:
         return f"sip:{self.user}@{self.domain}"
 
-    # -- one message
+    # -- single messages
 
     def ask(self, time: float, server: Endpoint, method: str, *, to: str | None = None, call_id: str | None = None,
             tag: str = "", expires: int | None = None, headers: str = "", contact: str | None = None,
@@ -106,7 +106,7 @@ class Handset:
         return replace(asked, packet=self._carry(time, self.place, server, text, method, transport))
 
     def again(self, time: float, asked: Asked) -> None:
-        """The same request once more."""
+        """Retransmit the request."""
         self._carry(time, self.place, asked.server, asked.text, asked.method)
 
     def told(self, time: float, asked: Asked, status: int, *, headers: str = "", tag: str = "far",
@@ -142,12 +142,12 @@ class Handset:
         return self.story.udp(time, source, destination, text.encode(), what)
 
     def orphan(self, time: float, server: Endpoint) -> None:
-        """An answer whose request the capture lacks."""
+        """An answer whose request is missing from the capture."""
         asked = self.ask(time, server, "OPTIONS")
         self.story.packets.pop()
         self.told(time + 0.004, asked, 200)
 
-    # -- what phones do; each returns when it was over
+    # -- what phones do; each method returns the time at which it ended
 
     def register(self, time: float, server: Endpoint = P, *, expires: int | None = None, challenged: bool | None = None,
                  listed: str | None = None, headers: str = "", call_id: str | None = None) -> float:
@@ -166,14 +166,14 @@ class Handset:
         return time + 0.007
 
     def fetch(self, time: float, server: Endpoint, granted: int = 600, **said: Any) -> float:
-        """A REGISTER without Contact, challenged, and the 200 that lists what is registered (RFC 3261 10.2.3)."""
+        """A REGISTER without Contact, challenged, and the 200 that lists the current bindings (RFC 3261 10.2.3)."""
         self.told(time + 0.004, self.ask(time, server, "REGISTER", contact="", **said), 401, headers=CHALLENGE)
         asked = self.ask(time + 0.007, server, "REGISTER", contact="", headers=CREDENTIALS, **said)
         self.told(time + 0.011, asked, 200, headers=f"Contact: <{self.contact}>;expires={granted}\r\n")
         return time + 0.014
 
     def silence(self, time: float, server: Endpoint = P, method: str = "INVITE", **said: Any) -> float:
-        """A request that nobody answers, with its retransmissions; the phone moves on when they are over."""
+        """A request without any answer, and its retransmissions; the phone moves on when they are over."""
         if method == "REGISTER":
             said.setdefault("expires", self.asks)
         asked = self.ask(time, server, method, **said)
@@ -182,7 +182,7 @@ class Handset:
         return time + GIVES_UP
 
     def call(self, time: float, server: Endpoint = P, seconds: float = 10.0, **said: Any) -> float:
-        """INVITE, 100, 180, 200, ACK, and BYE with its 200 after so many seconds."""
+        """INVITE, 100, 180, 200, ACK, and after `seconds` the BYE with its 200."""
         asked = self.ask(time, server, "INVITE", **said)
         self.told(time + 0.003, asked, 100)
         self.told(time + 0.1, asked, 180)
@@ -201,7 +201,8 @@ class Handset:
         return time + 0.01
 
     def fail_over(self, time: float, origin: Endpoint = P, to: Endpoint = S, *, registers: bool = True) -> float:
-        """A call into silence, and over again at the next server: after a REGISTER there, or at once."""
+        """A call attempt that stays unanswered, then the call at the next server: after a REGISTER there, or at
+        once."""
         time = self.silence(time, origin)
         if registers:
             time = self.register(time, to)

@@ -1,7 +1,7 @@
-"""Lives of phones that keep all rules, on the wire: several lines, challenges, late answers, old calls, keepalives.
+"""Lives of phones that keep all rules, as packets: several lines, challenges, late answers, old calls, keepalives.
 
-Where the advisory leaves a choice, chance takes it.  `Life` is written from the
-specification as behaviour, apart from the model that judges it.
+Where the advisory leaves a choice, the choice is random. `Life` implements the behaviour that the specification
+describes, independently of the model that judges it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from sipaudit.capture.write import Endpoint
 from tests.stories import CHALLENGE, CREDENTIALS, GIVES_UP, RETRANSMITTED, Asked, Handset, P, S, Settings, Story, T
 
 OVERLAP = 60
-KNOWN_DEAD = 30.0   # seconds for which a phone's other lines rely on what one of them found out
+KNOWN_DEAD = 30.0   # seconds for which a phone's other lines rely on a failure that one of them has detected
 
 
 @dataclass
 class World:
-    """When each server cannot be reached: (from, to, how), how being silence, icmp or 503."""
+    """Outages of each server: (from, to, how), where `how` is silence, icmp or 503."""
 
     outages: dict[Endpoint, list[tuple[float, float, str]]]
 
@@ -101,7 +101,7 @@ class Life:
         line.next_call = self.now + self.chance.uniform(5, 60)
 
     def boot(self) -> None:
-        """Silence, then all anew: nothing is remembered."""
+        """The phone falls silent, then starts anew and remembers nothing."""
         self.now += 25
         self.boots += 1
         self.dead.clear()
@@ -189,14 +189,14 @@ class Life:
         return well
 
     def ping(self, line: Line, index: int) -> None:
-        """A keepalive, which tells the phone nothing."""
+        """A keepalive, from which the phone learns nothing."""
         asked = line.handset.ask(self.now, self.servers[index], "OPTIONS")
         if self.world.fate(self.servers[index], self.now) == "up":
             line.handset.told(self.now + 0.01, asked, 200)
         self.now += 0.02
 
     def hang_up(self, line: Line, call: tuple[float, Asked, int]) -> None:
-        """BYE goes where the call lives; in R2 not to a server that was left."""
+        """Send BYE to the call's server; in R2 not to a server that the line has left."""
         _, asked, index = call
         if self.drops and index != line.working:
             return
@@ -214,7 +214,7 @@ class Life:
         return self.now >= line.moved + (self.settings["failBack.timeout"] if self.mode == "duration" else self.ttl)
 
     def go_back(self, line: Line) -> bool:
-        """REGISTER at the primary; a failed try is made again after the whole delay."""
+        """REGISTER at the primary; after a failed try the next follows after the whole delay."""
         line.next_try = self.now + 60
         if not self.register(line, 0):
             line.renews = max(line.renews, self.now + 0.5)
@@ -239,7 +239,7 @@ class Life:
         line.renews = max(line.renews, self.now + 0.5)
 
     def refresh(self, line: Line) -> bool:
-        """R0: the renewal may go to the primary; if the binding there lives it moves nothing."""
+        """R0: the renewal may go to the primary; while its binding lives, that does not move the line."""
         lives = self.now < line.bound.get(0, -1e9) + self.expires
         if not self.register(line, 0):
             return False
@@ -260,7 +260,8 @@ class Life:
             self.fail_over(line, "INVITE")
 
     def fail_over(self, line: Line, method: str) -> None:
-        """To the next servers in order, and around; with reRegisterOn each is registered with first."""
+        """Try the next servers in order, wrapping around; with reRegisterOn the line registers at each before anything
+        else."""
         for step in range(1, len(self.servers)):
             index = (line.working + step) % len(self.servers)
             if self.gated or method == "REGISTER":

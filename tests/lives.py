@@ -1,4 +1,4 @@
-"""Whole lives of phones that keep all rules, as stories, and the site files that know them."""
+"""Whole lives of phones that keep all rules, as stories, with the site files that declare them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVES = [({**REGIMES[regime], **MODES[mode]}, seed) for seed, regime in enumerat
 
 
 def lived(settings: Settings, seed: int) -> tuple[Story, dict[str, object]]:
-    """A life by these settings, and the site file that knows it."""
+    """A life under these settings, and the site file that declares it."""
     chance = random.Random(seed)
     servers = [P, S, T][:2 + seed % 2]
     life = Life(settings, servers, world(chance, SECONDS), chance, expires=chance.choice([40, 90, 120, 300]))
@@ -29,7 +29,7 @@ def lived(settings: Settings, seed: int) -> tuple[Story, dict[str, object]]:
 
 
 def told(history: History) -> Story:
-    """The life of a phone of a fleet (tests/model/fleet), on the wire."""
+    """The life of a phone of the fleet (tests/model/fleet), as packets."""
     wire = Wire(VVX)
     for event in history.events:
         wire.add(event)
@@ -37,7 +37,7 @@ def told(history: History) -> Story:
 
 
 def declared(habits: Habits) -> dict[str, Any]:
-    """The site file that knows a phone of a fleet."""
+    """The site file that declares a phone of the fleet."""
     re_register, fail, only = REGIMES_OF_FLEETS[habits.regime]
     settings: Settings = {
         "reRegisterOn": re_register, "failRegistrationOn": fail, "onlySignalWithRegistered": only,

@@ -1,9 +1,9 @@
-"""`python -m tests.mutation`: the model broken in one place at a time, to see whether a scenario notices.
+"""`python -m tests.mutation`: breaks the model in one place at a time, and shows whether a scenario notices.
 
-Every comparison of the conditions and of the proofs is turned into its opposite, every window (a number of seconds, or
-of times) is halved and made half as long again, and every condition of every row of both tables is dropped.  A mutant
-dies when one of the scenarios, or a case of a rule, comes out otherwise.  Run by hand (docs/testing.md holds the last
-table): it takes some minutes.
+Each mutant turns one comparison of the conditions and proofs into its opposite, halves a window (a number of seconds,
+or of times) or makes it half as long again, or drops one condition from one row of either table. A mutant dies when a
+scenario, or a case of a rule, has another outcome than it states. Run by hand: it takes some minutes (docs/testing.md
+holds the last table).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tests.shared import ROOT
 MODEL = Path("sipaudit") / "model"
 FOLDER = ROOT / "tests" / "model" / "scenarios"
 DOUBTS = sorted((ROOT / "tests" / "model").glob("test_*doubts.py"))
-LATELY = 40        # scenarios
+LATELY = 40        # scenarios that are remembered
 PATIENCE = 120     # seconds: a mutant that runs longer is dead
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -50,14 +50,14 @@ ALIVE = "alive"
 
 @dataclass(frozen=True)
 class Mutant:
-    """One file of the package, changed in one place."""
+    """One file of the package, with one change."""
 
     file: Path
     line: int
     kind: str
     what: str
     source: str
-    function: str   # its name; empty where the change concerns more than one
+    function: str   # its name; empty where the change concerns more than one function
 
 
 def mutants() -> Iterator[Mutant]:
@@ -120,12 +120,12 @@ def _drops(tree: ast.Module) -> Iterator[Change]:
 # -- on trial --------------------------------------------------------------------------------------------------------
 
 class Court:
-    """All scenarios and the rules that judge them, read once; `calls` are the functions that each comes to."""
+    """All scenarios and the rules that judge them, read once; `calls` are the functions that each scenario reaches."""
 
     def __init__(self) -> None:
         self.rules: tuple[Rule, ...] = tuple(load_pack().rules)
         paths = sorted(FOLDER.glob("*.scenario"))
-        Random(0).shuffle(paths)   # neighbours tell the same story: the next one tells another
+        Random(0).shuffle(paths)   # neighbouring scenarios tell the same story: shuffled, the next one tells another
         self.scenarios: dict[str, Scenario] = {path.name: parse(path.read_text()) for path in paths}
         self.calls = {name: self._calls_of(name) for name in self.scenarios}
         if not all(map(self.comes_out, self.scenarios)) or self.otherwise() is not None:
@@ -146,13 +146,13 @@ class Court:
         return judge_scenario(scenario, self.rules)[0] == list(scenario.expected)
 
     def otherwise(self) -> str | None:
-        """What beside the scenarios comes out otherwise than it says: cases of the rules, and what a scenario cannot
-        say of its line's profile, which stories in Python do."""
+        """The first check beside the scenarios whose outcome differs from what it states: a case of a rule, or the
+        tests in Python of what a scenario cannot say about its line's profile."""
         failed = next((file.file for file in check([str(ROOT / "rules")]) if file.failures), None)
         return failed or _in_doubt()
 
     def notices(self, mutant: Mutant, first: Sequence[str]) -> str | None:
-        """What notices the mutant, `first` asked first; None when nothing does."""
+        """The name of what notices the mutant, trying the scenarios in `first` first; None when nothing does."""
         place = str(ROOT / mutant.file), mutant.function
         able = [name for name in dict.fromkeys([*first, *self.scenarios])
                 if not mutant.function or place in self.calls[name]]
@@ -166,11 +166,11 @@ def _in_doubt() -> str | None:
 
 
 def put_in_place(mutant: Mutant) -> None:
-    """Make the mutant's functions and numbers those of the running program, wherever they have been imported."""
+    """Install the mutant's functions and numbers in the running program, in every module that has imported them."""
     name = ".".join(mutant.file.with_suffix("").parts)
     module = importlib.import_module(name)
     tree = ast.parse(mutant.source)
-    tree.body = [node for node in tree.body if not isinstance(node, ast.ClassDef)]   # the types stay what they are
+    tree.body = [node for node in tree.body if not isinstance(node, ast.ClassDef)]   # classes stay as they are
     before, after = dict(vars(module)), dict(vars(module))
     exec(compile(tree, str(mutant.file), "exec"), after)
     for key, old in before.items():
@@ -185,15 +185,15 @@ def put_in_place(mutant: Mutant) -> None:
 
 
 def dies(mutant: Mutant, court: Court, killers: list[str]) -> bool:
-    """Whether anything notices the mutant, in a process of its own.
+    """Whether anything notices the mutant, tried in a child process.
 
-    `killers` are the scenarios that noticed a mutant lately, the last one first: mutants of one function mostly die by
-    the same ones.
+    `killers` are the scenarios that noticed the latest mutants, the last one first: mutants of one function mostly die
+    by the same scenarios.
     """
     reads, writes = os.pipe()
     child = os.fork()
     if child == 0:
-        with contextlib.suppress(BaseException):   # a mutant that breaks down is dead
+        with contextlib.suppress(BaseException):   # a mutant that raises is dead
             signal.alarm(PATIENCE)
             put_in_place(mutant)
             os.write(writes, (court.notices(mutant, killers[:LATELY]) or ALIVE).encode())

@@ -1,7 +1,6 @@
-"""Places in a program at which attributes are read and set, and methods called: what is compiled remembers at each what
-it met there (sipaudit/compiled.h). Each story says what came of it, in a process of its own, for a place does not learn
-for ever; test_compiled.py compares that with what the interpreter says.
-"""
+"""Places in a program where attributes are read and set, and methods called. Compiled code caches at each such place
+what it met there (sipaudit/compiled.h). Each story prints its results, and runs in a process of its own, since a place
+stops learning after some rounds; test_compiled.py compares compiled and interpreted results."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-ROUNDS = 100   # more than a place learns
+ROUNDS = 100   # more than the rounds in which a place learns
 
 
 class Slotted:
@@ -29,7 +28,7 @@ class Slotted:
 
 
 class Turned(Slotted):
-    """Has the same slots, and one more."""
+    """Inherits the slots, adds one more, and overrides the method."""
 
     __slots__ = ("c",)
 
@@ -38,7 +37,7 @@ class Turned(Slotted):
 
 
 class Apart:
-    """Its slot lies elsewhere, behind another; what `said` is lies in one, too."""
+    """Its slot `a` lies at another offset, behind `_first`; `said` is a slot too, not a method."""
 
     __slots__ = ("_first", "a", "said")
 
@@ -49,7 +48,7 @@ class Apart:
 
 
 class Open:
-    """Has a dictionary, in which a method may be hidden by something else."""
+    """Has a `__dict__`, in which an instance attribute may hide a method."""
 
     def __init__(self) -> None:
         self.a: object = "open"
@@ -59,7 +58,7 @@ class Open:
 
 
 class Reckoned:
-    """Has a property."""
+    """`a` is a property, `said` a static method."""
 
     @property
     def a(self) -> str:
@@ -71,7 +70,7 @@ class Reckoned:
 
 
 class Guessed:
-    """Makes up whatever it is asked for, and takes nothing."""
+    """Computes every attribute with `__getattr__`, and refuses to set any."""
 
     def __getattr__(self, name: str) -> Any:
         return len if name == "said" else f"guessed {name}"
@@ -81,7 +80,7 @@ class Guessed:
 
 
 class Value(Struct, frozen=True):
-    """As messages are."""
+    """An immutable Struct, as messages are."""
 
     a: object = "value"
 
@@ -90,7 +89,7 @@ class Value(Struct, frozen=True):
 
 
 class Changing(Struct):
-    """As some records are."""
+    """A mutable Struct, as some records are."""
 
     a: object = "changing"
 
@@ -112,7 +111,7 @@ def call_with_one(thing: Any, one: object) -> Any:
 
 
 def came_of(act: Callable[..., object], *arguments: object) -> str:
-    """What an act says, or fails with."""
+    """The result of an act as text, or the exception it raises."""
     try:
         return repr(act(*arguments))
     except Exception as error:
@@ -173,7 +172,7 @@ def of_classes_that_change() -> Iterator[str]:
     yield from came()
     changed.said = lambda _self, one: ("nearer", one)
     yield from came()
-    changed.a = property(_asked_for)   # Python 3.13 says its name, which for a lambda is the compiler's
+    changed.a = property(_asked_for)   # Python 3.13 names the getter, and compilers rename lambdas
     yield from came()
     del changed.a, changed.said
     yield from came()

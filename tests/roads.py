@@ -1,5 +1,5 @@
-"""Captures of fleets, what may disturb them, and all that a run finds and knows: what goes a short road must come to
-the same as what goes the long one."""
+"""Captures of fleets, what may disturb them, and everything that a run finds and remembers: the short roads must give
+the same result as the long one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from sipaudit.run.run import Run
 from tests.frames import Timed, frames_in, write_pcap
 from tests.stories import Court, Settings, Story
 
-FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one after the other
-CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all at once
+FLEET = Workload("renewals", phones=6, rounds=8, spread=40.0)   # one phone after the other
+CROWD = replace(FLEET, phones=20, rounds=4, spread=1.0)         # all phones at once
 
-ODD_RENEWALS = [   # what is replaced by something as long; bytes of the IP header are the server's address
+ODD_RENEWALS = [   # (pattern, replacement of the same length); bytes of the IP header are the server's address
     (rb"expires=3600", b"expires=0120"), (rb"expires=3600", b"expires=0000"), (rb"Expires: 3600", b"Expires: 1800"),
     (rb"Expires: 3600", b"Expires: 0000"), (rb" 401 ", b" 503 "), (rb" 401 ", b" 100 "), (rb" 401 ", b" 200 "),
     (rb" 200 OK", b" 403 OK"), (rb" 200 OK", b" 401 OK"), (rb" 200 OK", b" 202 OK"), (rb"VVX_500", b"VVX_600"),
@@ -37,7 +37,7 @@ ODD_RENEWALS = [   # what is replaced by something as long; bytes of the IP head
     (rb"REGISTER", b"OPTIONSX"), (rb"\n\x00\x00\x01", b"\n\x00\x00\x02"),
 ]
 
-ODD_DIALOGS = [   # of NOTIFYs and calls
+ODD_DIALOGS = [   # the same, for NOTIFYs and calls
     (rb" 200 OK", b" 481 OK"), (rb" 200 OK", b" 100 OK"), (rb" 200 OK", b" 503 OK"), (rb" 407 ", b" 503 "),
     (rb"z9hG4bK", b"y9hG4bK"), (rb"=z9hG4bK.{16}", b"=z9hG4bK0000000000000000"), (rb"CSeq: \d", b"CSeq: 9"),
     (rb"CSeq: \d", b"CSeq: 1"), (rb"From: (.*);tag=....", rb"From: \1;tag=odd."),
@@ -52,7 +52,7 @@ Packets = list[Timed]
 
 
 def captured(folder: Path, fleet: Workload) -> Packets:
-    """What a fleet says and hears."""
+    """The packets that a fleet sends and receives."""
     path = folder / "capture.pcap"
     fleet.write(path)
     return frames_in(path)
@@ -60,8 +60,8 @@ def captured(folder: Path, fleet: Workload) -> Packets:
 
 def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[tuple[bytes, bytes]] = ODD_RENEWALS
               ) -> Iterator[Timed]:
-    """The packets as a tap tells them that misses some, sees others twice, late, or in another order, whose clock
-    jumps; and some are not what they were, or come beside what they were."""
+    """The packets as an imperfect tap records them: some are missing, doubled, late or out of order, and its clock
+    jumps; some are altered, and the original may follow the altered one."""
     shift = 0.0
     for time, frame in packets:
         if chance.random() >= share:
@@ -84,7 +84,7 @@ def disturbed(packets: Packets, share: float, chance: random.Random, odds: list[
 
 
 def followed(folder: Path, *captures: Iterable[Timed], site: Path = SITE) -> tuple[bytes, list[Any]]:
-    """The report of captures, and what is known at their end of every line and of what passed."""
+    """The report of captures, and the state at their end of every line and of reconstruction."""
     paths = [folder / f"capture-{number}.pcap" for number in range(len(captures))]
     for path, packets in zip(paths, captures, strict=True):
         write_pcap(path, packets)
@@ -92,7 +92,7 @@ def followed(folder: Path, *captures: Iterable[Timed], site: Path = SITE) -> tup
     run.drive()
     lines = run.reconstruction.lines.values()
     report = json.encode(run.report())
-    for phone in tuple(run.auditor.registrations.renewals):   # what is known of phones is written down then
+    for phone in tuple(run.auditor.registrations.renewals):   # this writes the remaining state of phones down
         run.auditor.registrations.end_renewals(phone)
     return report, [
         [replay.state for replay in run.auditor.replays.everyone()], sorted(run.auditor._phones.items()),
@@ -103,8 +103,8 @@ def followed(folder: Path, *captures: Iterable[Timed], site: Path = SITE) -> tup
 
 
 def judged_alike(folder: Path, story: Story, declared: Settings, where: Any, name: str) -> Report:
-    """The report of a story, which stays the same where a short road is closed: `where`, a module or class, has what
-    says under this name that the road may be taken."""
+    """The report of a story, after checking that it stays the same with a short road closed: `name` is the function of
+    `where`, a module or class, that decides whether the road may be taken."""
     at_once: Report = Court(folder).report(story, declared)
     with patch.object(where, name, never):
         assert json.encode(Court(folder).report(story, declared)) == json.encode(at_once)
@@ -112,13 +112,13 @@ def judged_alike(folder: Path, story: Story, declared: Settings, where: Any, nam
 
 
 def again_of(phone: Phone) -> list[Any]:
-    """What a phone may send again."""
+    """Which requests of the phone are remembered because it may send them again."""
     return [(call_id, one.cseq, one.method, one.transaction, one.leg and one.leg.key, one.challenges)
             for call_id, one in (phone.again or {}).items()]
 
 
 def remembered(run: Run) -> Iterator[Any]:
-    """What reconstruction knows of transactions and dialogs."""
+    """What reconstruction remembers of transactions and dialogs."""
     memory = run.reconstruction._memory
     for ring in (memory.transactions._known, memory.transactions._strange):
         yield [(one.number, one.key, one.cseq, one.method, one.flow, one.server, one.time, one.in_dialog, one.seen,
@@ -129,7 +129,7 @@ def remembered(run: Run) -> Iterator[Any]:
 
 
 def counted(folder: Path, packets: Packets, site: Path = SITE) -> tuple[Any, ...]:
-    """What is found and known of lines and phones, and what is counted of servers."""
+    """The findings, the states of lines and phones, and the counts for servers."""
     runs: list[Run] = []
     drive = Run.drive
 
@@ -146,12 +146,12 @@ def counted(folder: Path, packets: Packets, site: Path = SITE) -> tuple[Any, ...
 
 
 def never(*_: Any) -> bool:
-    """In place of what says that the short road may be taken."""
+    """Stands in for the function that says whether the short road may be taken."""
     return False
 
 
 def remembered_by(watch: Watch) -> Iterator[Any]:
-    """What those who look for incidents remember of requests, calls and servers."""
+    """What the watch for incidents remembers of requests, calls and servers."""
     calls, outages, subscriptions = watch.calls, watch.outages, watch._subscriptions
     assert outages is not None
     assert subscriptions is not None

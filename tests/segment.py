@@ -1,4 +1,4 @@
-"""What hosts of one segment ask each other: ARP (RFC 826) and neighbour discovery (RFC 4861), as frames."""
+"""Address resolution among hosts of one segment, as frames: ARP (RFC 826) and neighbour discovery (RFC 4861)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def arp(kind: int, mac: str, sender: str, target: str) -> bytes:
 
 
 def solicitation(host: str, target: str, mac: str) -> bytes:
-    """A host asks for another."""
+    """`host` asks for the hardware address of `target`."""
     return _discovery(135, host, _ALL_NODES, target, mac)
 
 
 def advertisement(target: str, host: str, mac: str) -> bytes:
-    """The other answers."""
+    """`target` answers `host`."""
     return _discovery(136, target, host, target, mac)
 
 

@@ -1,4 +1,4 @@
-"""The command, as tests run it, and where the shared public captures lie."""
+"""The command as tests run it, and the paths of the shared public captures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 CAPTURES = SHARED / "captures"
 INDEX: list[dict[str, Any]] = json.loads((CAPTURES / "index.json").read_text()) if CAPTURES.is_dir() else []
-"""What there is to know of the shared captures, as Wireshark counts it; empty where they are not."""
+"""What Wireshark counts in each of the shared captures; empty where they are not installed."""
 CORPORA = sorted(path for path in CAPTURES.glob("*+*/*") if path.is_file())
 SAMPLES = sorted(ROOT.glob("samples/*/capture.pcap*")) + sorted(ROOT.glob("samples/lab/*/*.pcap*"))
-SAMPLE = ROOT / "samples" / "first-outage"   # the one that most tests look at
+SAMPLE = ROOT / "samples" / "first-outage"   # the sample that most tests use
 COMMAND = [sys.executable, "-m", "sipaudit"]
 
 
@@ -35,8 +35,8 @@ needs_captures = pytest.mark.skipif(
 
 
 class Ran:
-    """What came of the command in a process of its own: exit code, stdout and stderr. `shell` are the redirections that
-    a shell adds to it, `home` is the checkout that it is of, `tz` the zone of its environment."""
+    """The result of the command in a process of its own: exit code, stdout and stderr. `shell` holds redirections for a
+    shell, `home` is the checkout whose code runs, `tz` the TZ of its environment."""
 
     def __init__(self, *arguments: str, folder: Path, shell: str = "", home: Path = ROOT, tz: str = "UTC") -> None:
         command = [*COMMAND, *arguments]

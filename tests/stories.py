@@ -1,7 +1,7 @@
-"""Stories told in packets: phones, servers and what lies between them, for what a scenario cannot say.
+"""Stories told in packets (phones, servers and what lies between them), for what a scenario cannot express.
 
-Times are seconds after `tests.wire.ORIGIN`. What passes the tap is a `Story` (tap.py), a `Handset` (handset.py) tells
-what its phone does, and a `Court` (court.py) judges it.
+Times are seconds after `tests.wire.ORIGIN`. A `Story` (tap.py) holds the packets that pass the tap, a `Handset`
+(handset.py) writes the packets of its phone, and a `Court` (court.py) judges the story.
 """
 
 from tests.court import COVERED, MINUTE, R0, R1, R2, R3, Court, Settings, site

@@ -1,5 +1,5 @@
-"""What passes the tap: packets of phones and servers, and what may befall a capture of them. Times are seconds after
-`tests.wire.ORIGIN`."""
+"""Packets of phones and servers that pass the tap, and what may go wrong with a capture of them. Times are seconds
+after `tests.wire.ORIGIN`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from tests.wire import ORIGIN
 
 RESOLVER = ("10.0.0.53", 53)
 STRANGERS = (("10.8.0.1", 9999), ("10.8.0.2", 9999))
-OWN_MAC, FAR_MAC = "020000000001", "0200000000fe"   # of all packets of stories; of nobody whose packets are seen
+OWN_MAC, FAR_MAC = "020000000001", "0200000000fe"   # of all packets in stories; of a host that is never captured
 
 
 @dataclass(frozen=True)
 class Packet:
-    """One frame, and what a test may choose it by: `what` is `INVITE` or `200 INVITE` (empty beside SIP)."""
+    """One frame, and `what` it is, by which a test selects it: `INVITE` or `200 INVITE` (empty if not SIP)."""
 
     time: float
     frame: bytes
@@ -45,7 +45,7 @@ class Packet:
 
 @dataclass
 class Story:
-    """What passes the tap. `vlans` and `mtu` (bytes of payload of an IP fragment) dress all packets alike."""
+    """The packets that pass the tap. `vlans` and `mtu` (bytes of payload of an IP fragment) apply to all packets."""
 
     packets: list[Packet] = field(default_factory=list)
     vlans: tuple[int, ...] = ()
@@ -53,8 +53,8 @@ class Story:
     count: int = 0
     branches: int = 0
     sequences: dict[tuple[Endpoint, Endpoint], int] = field(default_factory=dict)
-    snaplen: int | None = None   # bytes of each frame that the capture keeps
-    ordered: bool = False     # the packets stand in the order of the file, whatever their times say
+    snaplen: int | None = None   # bytes of each frame that are captured
+    ordered: bool = False     # packets keep the order in which they were added, whatever their times
 
     def put(self, time: float, packet: bytes, source: Endpoint, destination: Endpoint, what: str = "") -> None:
         for piece in _fragments(packet, self.mtu) if self.mtu else (packet,):
@@ -62,14 +62,15 @@ class Story:
             self.packets.append(Packet(time, frame, source, destination, what))
 
     def udp(self, time: float, source: Endpoint, destination: Endpoint, payload: bytes, what: str = "") -> bytes:
-        """One datagram; returned is its IP packet, for an ICMP error to quote."""
+        """Add one datagram. Returns its IP packet, for an ICMP error to quote."""
         self.count = self.count % 65_000 + 1
         packet = udp_packet(source, destination, payload, identification=self.count)
         self.put(time, packet, source, destination, what)
         return packet
 
     def tcp(self, time: float, source: Endpoint, destination: Endpoint, payload: bytes, what: str = "") -> None:
-        """One message on the connection of these ends, which is opened 3 ms before if there is none."""
+        """Add one message on the TCP connection between these two ends, which is opened 3 ms earlier if there is
+        none."""
         if (source, destination) not in self.sequences:
             self.syn(time - 0.003, source, destination)
             self._segment(time - 0.002, destination, source, TCP_SYN | TCP_ACK)
@@ -77,7 +78,7 @@ class Story:
         self._segment(time, source, destination, TCP_PSH | TCP_ACK, payload, what)
 
     def unread(self, time: float, client: Endpoint, server: Endpoint) -> None:
-        """A TLS session of which nobody has the keys."""
+        """A TLS session that cannot be decrypted: nobody has its keys."""
         hello = bytes.fromhex("160301002f0100002b0303") + bytes(32) + bytes.fromhex("00000213010100") + bytes(2)
         sealed = bytes.fromhex("1703030040") + bytes(64)
         self.tcp(time, client, server, hello)
@@ -106,11 +107,11 @@ class Story:
         self.sequences[way] += len(payload) + bool(flags & TCP_SYN)
 
     def unreachable(self, time: float, quoted: bytes, source: Endpoint, destination: Endpoint) -> None:
-        """ICMP: `source` could not be reached by `destination`'s packet."""
+        """ICMP: `destination`, which sent `quoted`, is told that `source` cannot be reached."""
         self.put(time, icmp_unreachable_packet(source[0], quoted), source, destination, "icmp")
 
     def seek(self, time: float, host: str, target: str, *, mac: str = OWN_MAC, answered: bool = False) -> None:
-        """`host` asks its segment for `target`, three times where nobody answers."""
+        """`host` asks its segment for `target`'s hardware address; three times where nobody answers."""
         version6 = ":" in target
         for second in range(1 if answered else 3):
             asked = solicitation(host, target, mac) if version6 else arp(1, mac, host, target)
@@ -135,34 +136,34 @@ class Story:
                 self.tcp(time + after, *way, len(message).to_bytes(2, "big") + message)
 
     def murmur(self, start: float, end: float) -> None:
-        """Somebody else's packets, one every second."""
+        """Unrelated packets, one every second, so that the capture shows that time passes."""
         for second in range(int(start), int(end)):
             self.udp(second + 0.5, *STRANGERS, b"\x80stray")
 
     def media(self, start: float, end: float, source: Endpoint, destination: Endpoint, *, first: int = 0) -> None:
-        """RTP, fifty packets a second, numbered from `first` on (RFC 3550 5.1)."""
+        """RTP, fifty packets a second, with sequence numbers from `first` on (RFC 3550 5.1)."""
         for number in range(round((end - start) * 50)):
             counters = struct.pack(">HI", (first + number) % 65_536, 160 * number)
             self.udp(start + number / 50, source, destination, b"\x80\x08" + counters + b"talk" + bytes(160))
 
-    # -- what may befall a capture
+    # -- defects of a capture
 
     def frames(self) -> list[Timed]:
-        """What the capture holds, in its order: that of the times, if the story is not told in another on purpose."""
+        """The frames in the order of the capture: sorted by time, unless the story is `ordered`."""
         packets = self.packets if self.ordered else sorted(self.packets, key=lambda packet: packet.time)
         return [(ORIGIN + packet.time, packet.frame) for packet in packets]
 
     def without(self, lost: Callable[[Packet], bool]) -> Story:
-        """The story as a tap tells it that missed some packets."""
+        """The story as captured by a tap that misses the packets for which `lost` is true."""
         return replace(self, packets=[packet for packet in self.packets if not lost(packet)])
 
     def thinned(self, share: float, seed: int) -> Story:
-        """The story with this share of its packets missing at random."""
+        """The story with this share of its packets removed at random."""
         chance = random.Random(seed)
         return self.without(lambda _: chance.random() < share)
 
     def retimed(self, clock: Callable[[float], float]) -> Story:
-        """The story by another clock, the packets in their old order."""
+        """The story with times by another clock, the packets in their old order."""
         ordered = sorted(self.packets, key=lambda packet: packet.time)
         return replace(self, packets=[replace(packet, time=clock(packet.time)) for packet in ordered], ordered=True)
 

@@ -1,4 +1,4 @@
-"""All short roads at once, over parts of the samples that nothing was made for: see `tests.all_roads`."""
+"""All short roads at once, over parts of the samples, traffic that was made for none of them: see `tests.all_roads`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A phone's first registration is written down once, at its end (`model.arrival`): all that is found and known must be
-what following it event by event finds and knows."""
+"""A phone's first registration is written down once, when it ends (`model.arrival`): findings and states must be the
+same as when it is followed event by event."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def packets(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_both_ways_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, lasts: float
 ) -> None:
-    """Also where the capture ends while phones register."""
+    """With disturbed packets, and where the capture ends while phones register."""
     folder = tmp_path_factory.mktemp("arrival")
     told = [packet for packet in sorted(disturbed(packets, share, random.Random(seed)))
             if packet[0] < packets[0][0] + lasts] or packets[:1]
@@ -67,7 +67,8 @@ lines:
 
 
 def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets, tmp_path: Path) -> None:
-    """The first REGISTER does not say what phone it is, the second does, and by that the site file knows the line."""
+    """The first REGISTER does not tell the phone's make, the second does; by that the site file gives the line an entry
+    that lacks its server."""
     site = tmp_path / "site.yaml"
     site.write_text(ELSEWHERE)
     first = re.compile(rb"(CSeq: 1 .*\nUser-)Agent", re.DOTALL)
@@ -77,7 +78,7 @@ def test_its_server_may_turn_out_to_be_of_no_entry_of_the_line(packets: Packets,
         assert counted(tmp_path, told, site) == at_once
     states, = at_once[1][:1]
     assert {len(state.bindings) for state in states} == {1}
-    assert len(states) == 2 * len(at_once[1][5])   # of each line one outside of its entry
+    assert len(states) == 2 * len(at_once[1][5])   # each line also has a replay for the server outside its entry
 
 
 @pytest.mark.parametrize("run", range(0, len(LIVES), 3))
@@ -122,13 +123,13 @@ def _begun(first: ModelEvent) -> tuple[Arriving, LineState, PhoneState]:
 
 
 @pytest.mark.parametrize(("before", "odd"), [
-    (1, "9 < P 401 REGISTER #1"),                 # late: the phone may have given it up
+    (1, "9 < P 401 REGISTER #1"),                 # late: the phone may have given up on it
     (1, "0.1 < P 100 REGISTER #1"),
     (1, "0.1 < P 403 REGISTER #1"),
     (1, "0.1 < P 200 REGISTER #1 expires=0"),
     (1, "0.1 < P 200 REGISTER #1 own=no"),
-    (1, "0.1 > P REGISTER #2"),                   # without having been challenged
-    (2, "0.2 > P REGISTER #2"),                   # as if it had not heard the challenge
+    (1, "0.1 > P REGISTER #2"),                   # without a challenge
+    (2, "0.2 > P REGISTER #2"),                   # as if it had not received the challenge
     (2, "0.2 > S REGISTER #2 follows=1"),
     (2, "0.2 > P REGISTER #2 follows=1 expires=0"),
     (2, "0.2 < P 200 REGISTER #1"),

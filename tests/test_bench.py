@@ -1,6 +1,6 @@
-"""The captures that `bench/run` measures are what they are said to be, and its tables say what was measured.
+"""The captures that `bench/run` measures have the contents that they claim, and its tables print the measured values.
 
-No times: those are for the bench.
+Nothing is timed here: that is the bench's job.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def test_tcpdump_copies_what_the_mark_names() -> None:
 
 
 def measured(**runs: list[Cost]) -> Measured:
-    """What was measured of `sip`: of `ours1`, `ours2`, `sngrep` and the `route`."""
+    """Measurements of workload `sip`: runs named `ours1`, `ours2`, `sngrep` and the `route`."""
     names = {"ours1": name_of(1), "ours2": name_of(2), "route": ROUTE}
     results = Results.of(SIP, "a machine", floor=0)
     results.runs = {names.get(name, name): costs for name, costs in runs.items()}
@@ -177,7 +177,7 @@ def cost(seconds: float, peak: float = 50e6, together: float = 0) -> Cost:
 
 
 def verdicts(found: Measured, number: int) -> dict[str, tuple[str, str]]:
-    """Of the marks of this number that were measured: what was, and the verdict."""
+    """For the marks with this number that were measured: the measured value and the verdict."""
     rows = [(mark.said, mark.figure(found), mark) for mark in marks.MARKS if mark.number == number]
     return {said: (figure.shown, mark.verdict(figure)) for said, figure, mark in rows if figure is not None}
 

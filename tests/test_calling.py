@@ -1,5 +1,5 @@
-"""What lines do where nothing is wrong is taken in short (`model.calling`): whatever disturbs it, all that is found and
-known must be what following it event by event finds and knows."""
+"""Events of a line with which nothing is wrong are taken by a short road (`model.calling`): whatever disturbs the
+packets, findings and states must be the same as when the line is followed event by event."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def both_ways(folder: Path, packets: Packets) -> None:
 
 
 def all_of(folder: Path, packets: Packets) -> tuple[Any, ...]:
-    """What is found and known, and what is counted and remembered of requests and calls."""
+    """All findings and states, and what is counted and remembered of requests and calls."""
     runs: list[Run] = []
     init = Run.__init__
 
@@ -65,7 +65,7 @@ def all_of(folder: Path, packets: Packets) -> tuple[Any, ...]:
 def test_both_ways_come_to_the_same(
     packets: Packets, tmp_path_factory: pytest.TempPathFactory, seed: int, share: float, lasts: float
 ) -> None:
-    """Also where the capture ends while calls are made."""
+    """With disturbed packets, and where the capture ends while calls are made."""
     odd = [packet for packet in sorted(disturbed(packets, share, random.Random(seed), ODD_DIALOGS))
            if packet[0] < packets[0][0] + lasts]
     both_ways(tmp_path_factory.mktemp("calling"), odd or packets[:1])
@@ -88,9 +88,9 @@ def test_so_are_lives_with_many_calls(tmp_path: Path, seed: int) -> None:
 def test_what_another_line_waits_for_is_judged_by_what_was_known_until_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, long: bool
 ) -> None:
-    """The phone's second call into silence should have gone to the next server. Its other line, for which that one is
-    the only one, calls there when the time for it is over: that excuses nothing. (Somebody else's packets show that
-    time has passed.)"""
+    """The phone's second unanswered call should have gone to the next server. Its other line, which has only that
+    server, calls there after the time for it is over, and that is no excuse. (Packets of another phone show that time
+    has passed.)"""
     story = Story()
     one, other = (Handset(story, user=user) for user in ("1001", "1002"))
     one.register(0, P)
@@ -109,11 +109,11 @@ def test_what_another_line_waits_for_is_judged_by_what_was_known_until_then(
     assert Court(tmp_path, ["failover-missing"])(story, two) == ["400.000 failover-missing 1001 10.0.0.1 certain"]
 
 
-# -- who is told
+# -- which events take the short road
 
 
 def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tmp_path: Path) -> None:
-    """But for what ends it, and begins it anew: a registration."""
+    """All of them but registrations, which end the short road and begin it anew."""
     asked: Counter[str] = Counter()
     hears: Counter[int] = Counter()
 
@@ -137,7 +137,7 @@ def test_an_undisturbed_fleet_is_taken_so_for_all_its_calls(packets: Packets, tm
 
 
 def test_listeners_are_told_of_each_event(packets: Packets, tmp_path: Path) -> None:
-    """Nothing is told at once where somebody else wants it: all come, in the order of their times."""
+    """Events that another listener wants do not take the short road: all arrive, in the order of their times."""
     path = write_pcap(tmp_path / "capture.pcap", packets)
     told: list[ModelEvent] = []
     run = Run(Job((str(path),), site=str(SITE), jobs=1), print, listener=told.append)
@@ -160,14 +160,15 @@ def test_what_is_told_at_once_is_told_in_its_order(
 
 @pytest.mark.parametrize("comes", ["INVITE", "200"])
 def test_what_a_packet_shows_of_others_comes_before_it(comes: str, tmp_path: Path) -> None:
-    """Whose INVITE nobody answers has no call any more when a packet of somebody else's shows that time has passed."""
+    """A phone's INVITE stays unanswered; once another phone's packet shows that enough time has passed, the end of that
+    call must be reported before the packet's own event."""
     story = Story()
     unheard, calm, idle = handsets(story, (11, 12, 13))
     for time, phone in enumerate((unheard, calm, idle)):
         phone.register(time)
     subscribe = calm.ask(10, P, "SUBSCRIBE", expires=3600)
     calm.told(10.1, subscribe, 200)
-    unheard.silence(20)   # until 23.5: it is forgotten 32 s later
+    unheard.silence(20)   # until 23.5; it is forgotten 32 s later
     for time in range(24, 50, 3):
         idle.register(time)
     calls_at = 57.0 if comes == "INVITE" else 52.0
@@ -185,7 +186,7 @@ def in_their_order(folder: Path, packets: Packets) -> None:
 
 
 def _in_order(folder: Path, packets: Packets) -> list[ModelEvent]:
-    """All events that the auditor is told of, at once or not."""
+    """All events that the auditor receives, by the short road or the long one, in order."""
     told: list[ModelEvent] = []
 
     def at_once(kind: str) -> Any:
@@ -215,8 +216,8 @@ def _in_order(folder: Path, packets: Packets) -> list[ModelEvent]:
 
 @pytest.mark.parametrize("after", range(60, 200, 7))
 def test_another_primary_ends_it(packets: Packets, tmp_path: Path, after: int) -> None:
-    """DNS may put another server first at any moment, of which no event of the line tells: its next request is judged
-    by that, and what comes of a server outside of its entry is another replay's."""
+    """DNS may put another server first at any moment, and no event of the line reports it: the next request is judged
+    by the new order, and events at a server outside the entry belong to another replay."""
     _both_ways_when_changed(tmp_path, packets, after, outside=after % 2 == 0)
 
 
@@ -224,7 +225,8 @@ def test_another_primary_ends_it(packets: Packets, tmp_path: Path, after: int) -
 def test_it_ends_with_an_answer_to_a_server_that_is_none_of_its_own_any_more(
     packets: Packets, tmp_path: Path, which: int
 ) -> None:
-    """The NOTIFY had come before; and nothing comes after it, which would show the same."""
+    """The server leaves the entry between the NOTIFY and its 200. Nothing follows that answer, since any later event
+    would show the change as well."""
     answers = [at for at, (_, frame) in enumerate(packets, 1) if frame[42:49] == b"SIP/2.0" and b" NOTIFY" in frame]
     _both_ways_when_changed(tmp_path, packets[:answers[which]], answers[which], outside=True)
 
@@ -236,7 +238,7 @@ def _both_ways_when_changed(folder: Path, packets: Packets, at: int, *, outside:
 
 
 def _when_changed(folder: Path, packets: Packets, at: int, *, outside: bool) -> tuple[Any, ...]:
-    """What is found and known where the entry changes before this message, the first is 1."""
+    """The findings and states when the entry changes just before message number `at`, counted from 1."""
     seen = 0
     feed = Reconstruction.feed
 
@@ -252,7 +254,7 @@ def _when_changed(folder: Path, packets: Packets, at: int, *, outside: bool) -> 
 
 
 def _change(view: View, *, outside: bool) -> None:
-    """Another server becomes the primary, and the old one is (`outside`) none of the entry any more."""
+    """Make another server the primary; with `outside`, the old one is no longer in the entry."""
     before = view.entries[0]
     servers = tuple(replace(one, priority=9 - one.priority) for one in before.servers)
     view.states[0].entry = ServerEntry(before.name, servers[1:] if outside else servers)

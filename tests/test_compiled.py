@@ -1,6 +1,7 @@
-"""What is compiled says what its source says, and is only used while it is made of it (hatch_build.py).
+"""Compiled modules behave as their source does, and are only used while they were built from that source
+(hatch_build.py).
 
-The whole suite runs twice, by the interpreter and with what is compiled (`make test`); these are the stories of both.
+The whole suite runs twice, interpreted and compiled (`make test`); the tests here compare the two.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ up_to_date = pytest.mark.skipif(
 
 
 def run(script: str, *arguments: str | Path, place: Path = ROOT, pure: bool = False) -> list[str]:
-    """What a Python says in which the package of `place` is imported."""
+    """The lines that a script prints, run by a Python that imports the package of `place`."""
     kept = {name: value for name, value in os.environ.items() if name != PURE}
     environment = {**kept, "PYTHONPATH": str(place), **({PURE: "1"} if pure else {})}
     return subprocess.run([sys.executable, "-c", script, *arguments], cwd=place, env=environment, check=True,
@@ -62,7 +63,7 @@ def test_every_sample_has_the_same_report() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy to be worked on."""
+    """A copy of the checkout that a test may change."""
     shutil.copytree(ROOT / "sipaudit", tmp_path / "sipaudit")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
@@ -95,7 +96,7 @@ print(places.__file__, *places.STORIES[sys.argv[1]](), sep="\\n")
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where places.py is compiled as our modules are."""
+    """A folder with places.py, compiled with the options of our modules."""
     place = tmp_path_factory.mktemp("places")
     shutil.copytree(ROOT / "sipaudit", place / "sipaudit")
     shutil.copy(ROOT / "tests" / "places.py", place / "sipaudit")
@@ -117,7 +118,7 @@ def test_places_that_remember_say_what_the_interpreter_says(places: Path, story:
 
 
 def test_nothing_that_each_message_passes_has_a_dictionary_of_its_own() -> None:
-    """Only a slot's place can be remembered (sipaudit/compiled.h)."""
+    """Compiled code can only cache the offset of a slot (sipaudit/compiled.h)."""
     classes = [(module, kind) for module in map(import_module, MODULES) for kind in vars(module).values()
                if isinstance(kind, type) and kind.__module__ == module.__name__]
     assert len(classes) > 100
@@ -132,7 +133,7 @@ def test_all_that_is_to_be_compiled_is_there() -> None:
 
 
 def misread(tree: ast.AST) -> Iterator[int]:
-    """The lines of what Cython 3.3 takes for something else: `not (a is b is c)` for `a is not b is c`."""
+    """Lines that Cython 3.3 compiles wrongly: it takes `not (a is b is c)` for `a is not b is c`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and isinstance(node.operand, ast.Compare) \
                 and len(node.operand.ops) > 1 and isinstance(node.operand.ops[0], ast.Is | ast.In):

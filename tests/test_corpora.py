@@ -1,7 +1,7 @@
-"""The shared public captures, judged: there is no failover in them, and nothing but remarks may be made.
+"""The shared public captures, judged: they contain no failover, so nothing beyond infos may be reported.
 
-Each is analysed as it comes, and as if its servers were one failover list of
-phones in every regime.
+Each is analysed as it comes, and with a site file in which its servers are one failover list of phones, in every
+regime.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def test_nobody_is_accused(name: str, tmp_path: Path) -> None:
 
 @needs_captures
 def test_there_are_phones_to_be_judged_in_them() -> None:
-    """Several lines talk to more than one server, so that the declared sites mean something."""
+    """Several lines talk to more than one server, so the declared site files can make a difference."""
     reports = [analyzed(name) for name in FILES if "8Wenders8" in name or "nDPI/sip.pcap" in name]
     assert sum(len(report.lines) for report in reports) >= 10
     assert sum(len(report.servers) > 1 for report in reports) >= 3

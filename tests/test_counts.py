@@ -1,4 +1,4 @@
-"""Every sample counted by people's tools and by us: as many messages, dialogs and calls as tshark and sngrep."""
+"""Counts of every sample compared with tshark and sngrep: messages, dialogs and calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.shared import ROOT
 
 SAMPLES = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "samples").rglob("capture.pcap"))]
 OPENING = {"REGISTER", "INVITE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "PUBLISH", "MESSAGE"}
-"""With what sngrep lets a dialog begin; one whose beginning the capture lacks it leaves out."""
+"""Methods with which sngrep lets a dialog begin; a dialog whose first message is not in the capture it leaves out."""
 
 
 def needs(tool: str) -> pytest.MarkDecorator:
@@ -35,7 +35,7 @@ def printed(*command: str) -> str:
 
 def messages(sample: str) -> Iterator[Request | Response]:
     for item in Captures(resolve([str(ROOT / sample)]).files):
-        if isinstance(item, Datagram) and item.payload.strip():   # else it keeps a connection alive
+        if isinstance(item, Datagram) and item.payload.strip():   # a blank payload keeps a connection alive
             message = parse(item.payload)
             assert not isinstance(message, Malformed)
             yield message
@@ -46,13 +46,14 @@ def report(sample: str) -> Report:
 
 
 def said(message: Request | Response) -> list[tuple[str, str]]:
-    """What is counted of a message: its Call-ID and CSeq's method, and the status of an answer."""
+    """What is counted of a message: its Call-ID with the method in its CSeq, and the status of a response."""
     of_call = [(message.call_id, message.cseq.method)]
     return of_call if isinstance(message, Request) else [*of_call, ("status", str(message.status))]
 
 
 def seen_by_tshark(sample: str) -> Counter[tuple[str, str]]:
-    """The same of every message that tshark sees; a packet may hold several. What ICMP quotes is none."""
+    """The same counts by tshark, where a packet may hold several messages. Messages quoted in ICMP errors are not
+    counted."""
     command = ["tshark", "-r", sample, "-Y", "sip && !icmp && !icmpv6", "-T", "fields", "-E", "aggregator=|"]
     fields = ["sip.Call-ID", "sip.CSeq.method", "sip.Status-Code"]
     found: Counter[tuple[str, str]] = Counter()
@@ -93,7 +94,7 @@ def test_dialogs_and_their_messages_are_as_many_as_sngrep_counts(sample: str, tm
 @needs("sngrep")
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_calls_are_as_many_as_sngrep_counts(sample: str) -> None:
-    """Ours are those of the lines; one whose INVITE the capture lacks is none for sngrep."""
+    """`line.calls` may be higher than sngrep's count, which leaves out a call whose INVITE is not in the capture."""
     opened = {message.call_id for message in messages(sample)
               if isinstance(message, Request) and message.method == "INVITE" and message.to.tag is None}
     assert dialogs(sample, "-c") == len(opened) <= sum(line.calls for line in report(sample).lines)
