@@ -239,7 +239,7 @@ class Life:
         line.renews = max(line.renews, self.now + 0.5)
 
     def refresh(self, line: Line) -> bool:
-        """R0: the renewal may go to the primary; while its binding lives, that does not move the line."""
+        """R0: the renewal may go to the primary; while the binding there lives, that does not move the line."""
         lives = self.now < line.bound.get(0, -1e9) + self.expires
         if not self.register(line, 0):
             return False

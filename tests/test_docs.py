@@ -26,7 +26,7 @@ needs_tcpdump = pytest.mark.skipif(
 
 
 def sections() -> dict[str, str]:
-    """docs/commands.md by the command of each heading."""
+    """The sections of docs/commands.md, by the command in each heading."""
     parts = re.split(r"^## (.*)$", COMMANDS_PAGE, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -47,7 +47,7 @@ def test_options_of_all_commands_are_described_once() -> None:
 
 
 def headings(page: Path) -> list[str]:
-    """What the sections of a page are called in links to them."""
+    """The anchors by which links name the sections of a page."""
     titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S), flags=re.M)
     return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
 
@@ -63,7 +63,7 @@ def test_links_lead_to_files_and_sections_that_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["code.md", "decisions.md"])
 def test_modules_that_are_named_are_there(page: str) -> None:
-    """What a path leaves out at its beginning is told beside it: `conditions/trust.py` is one of the model's."""
+    """A path may leave out its first folders, which the text around it names: `conditions/trust.py` is in the model."""
     modules = [str(path.relative_to(ROOT)) for path in (ROOT / "sipaudit").rglob("*.py")]
     named = re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / page).read_text())
     assert [name for name in named if not (ROOT / name).exists()
@@ -72,7 +72,7 @@ def test_modules_that_are_named_are_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_paths_that_are_named_are_there(page: Path) -> None:
-    """But for what is made: of the bench, by the compiler, in a wheel."""
+    """Except paths that are generated: by the bench, by the compiler, in a wheel."""
     named = re.findall(r"`((?:tests|sipaudit|docs|bench|rules|samples|\.ci)/[\w./*-]*)`", page.read_text())
     made = ("bench/data/", "sipaudit/_compiled", "sipaudit/rules")
     assert [name for name in named if not name.startswith(made) and not any(ROOT.glob(name.rstrip("/")))] == []
@@ -80,7 +80,7 @@ def test_paths_that_are_named_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["code.md", "decisions.md"])
 def test_functions_and_attributes_that_are_named_are_there(page: str) -> None:
-    """`Line.since` is an attribute of a class of ours, `failures._failure` a function of a module."""
+    """`Line.since` is an attribute of a class of ours, `failures._failure` a function of one of our modules."""
     sources: dict[str, str] = {}
     for path in (ROOT / "sipaudit").rglob("*.py"):
         sources[path.stem] = sources.get(path.stem, "") + path.read_text()
@@ -98,7 +98,8 @@ def test_the_index_of_the_decisions_names_every_section() -> None:
 
 
 def examples() -> dict[str, set[tuple[str, str]]]:
-    """By command, of every `$` line in a console block, which lines it must print, each with the page that says so."""
+    """For each command (a `$` line in a console block), the lines that it must print, each with the page that shows
+    it."""
     found: dict[str, set[tuple[str, str]]] = {}
     for page in DOCS:
         for block in re.findall(r"^```console\n(.*?)^```", page.read_text(), flags=re.MULTILINE | re.DOTALL):
@@ -126,7 +127,7 @@ def test_examples_run_and_print_what_is_shown(command: str, printed: set[tuple[s
 
 
 def shell_filter(name: str) -> str:
-    """The variable's value after the shell lines of docs/capturing.md."""
+    """The variable's value after running the shell lines of docs/capturing.md."""
     page = (ROOT / "docs" / "capturing.md").read_text()
     lines = "\n".join(re.findall(r"""^(?:WANTED|FILTER)=['"].*$""", page, flags=re.MULTILINE))
     shell = subprocess.run(["bash", "-c", f'{lines}\necho "${name}"'], capture_output=True, text=True, check=True)
@@ -164,7 +165,7 @@ def test_the_filter_keeps_fragments_tags_dns_and_icmp_and_drops_media(tmp_path: 
 
 
 def packets() -> list[Any]:
-    """One of each kind that the filter is about; the payload says which."""
+    """One packet of each kind that the filter is about; its payload names the kind."""
     from scapy.layers.inet import ICMP, IP, TCP, UDP
     from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
     from scapy.layers.l2 import Dot1Q, Ether

@@ -1,4 +1,4 @@
-"""What pages say in tables is what the code has: columns, types, days that rows are kept, settings."""
+"""The tables in docs/ state what the code has: columns, types, days for which rows are stored, settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def section(page: str, title: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """Cells of a Markdown table's rows, without its head."""
+    """The cells of each row of a Markdown table, without the header."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 

@@ -1,4 +1,4 @@
-"""A process that ends with its report does not take apart what it learnt; any other does."""
+"""A process that ends with its report does not free what it learnt of many packets; any other process does."""
 
 from __future__ import annotations
 

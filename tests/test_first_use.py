@@ -1,4 +1,4 @@
-"""What somebody gets who uses sipaudit for the first time, and slips: an error with its remedy, and nothing written."""
+"""What a first-time user of sipaudit gets after a slip: an error with its remedy, and nothing is written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_period_that_cannot_be_is_refused(tmp_path: Path, times: tuple[str, ..
 
 
 def test_all_that_is_wrong_with_options_files_and_captures_is_told_at_once(tmp_path: Path) -> None:
-    """Whoever mends one would otherwise meet the next one by one."""
+    """Otherwise a user would mend one error only to meet the next."""
     (tmp_path / "site.yaml").write_text("entires: {}\n")
     (tmp_path / "sup.yaml").write_text("- rule: flapping\n")
     (tmp_path / "key").write_text("short")
@@ -47,7 +47,7 @@ def test_all_that_is_wrong_with_options_files_and_captures_is_told_at_once(tmp_p
 
 
 def test_a_pipe_is_not_waited_for_where_an_option_is_wrong(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")   # nobody writes into it
+    os.mkfifo(tmp_path / "pipe")   # nobody writes to it
     ran = subprocess.run([sys.executable, "-m", "sipaudit", "analyze", "pipe", "no.pcap", "--tz", "X"], cwd=tmp_path,
                          env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False)
     assert [line.partition(" (")[0] for line in ran.stderr.splitlines()] == [
@@ -61,7 +61,7 @@ def test_a_moment_before_the_capture_has_no_phones(tmp_path: Path) -> None:
 
 
 def test_a_period_after_the_capture_is_told(tmp_path: Path) -> None:
-    """Its end is not known before all was read."""
+    """The end of the capture is unknown until all of it has been read."""
     ran = Ran("analyze", CAPTURE, "--from", "13:05", folder=tmp_path)
     assert ran.err == ("sipaudit: warning: --from 2026-11-22 13:05:00.000 is after the last packet, 2026-11-22 "
                        "12:07:13.568: there is nothing to report\n")
@@ -118,7 +118,7 @@ def test_all_events_that_cannot_be_read_are_told(tmp_path: Path) -> None:
 def test_what_is_wrong_in_files_and_options_is_told_together(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("entry: {}\n")
     (tmp_path / "mine.yaml").write_text("id: [")
-    (tmp_path / "known.yaml").write_text("- {rule: none-of-ours}\n")   # it may be one of mine.yaml
+    (tmp_path / "known.yaml").write_text("- {rule: none-of-ours}\n")   # a rule in mine.yaml could have this id
     ran = Ran("analyze", CAPTURE, "--site", "site.yaml", "--config", "none", "--set", "x=1", "--from", "soon",
               "--to", "later", "--tz", "Mars", "--rules", "mine.yaml", "--suppress", "known.yaml", folder=tmp_path)
     assert [line.split(" ")[1] for line in ran.err.splitlines()] == [
@@ -136,7 +136,7 @@ def test_what_is_wrong_in_rules_and_in_provisioning_is_told_together(tmp_path: P
 
 
 def test_a_finding_in_what_comes_through_a_pipe_is_drawn(tmp_path: Path) -> None:
-    """It is looked for first, and drawn in a second reading: of captures, and of files that a shell makes up."""
+    """A second reading draws it, so input from a pipe or from a shell's process substitution is needed twice."""
     words = ["ladder", CAPTURE, "--finding", "f-000001", "--site", SITE]
     drawn = Ran(*words, folder=tmp_path)
     assert "f-000001" in drawn.out
@@ -158,7 +158,7 @@ def test_a_zone_of_the_environment_that_nobody_knows_is_told_once(tmp_path: Path
 
 
 def test_files_that_cat_put_one_behind_the_other_are_told_and_read_no_further(tmp_path: Path) -> None:
-    """No program reads on there: what is behind has no frame numbers."""
+    """Other programs do not read on there either: packets of the second file have no frame numbers."""
     whole = (ROOT / CAPTURE).read_bytes()
     (tmp_path / "both.pcap").write_bytes(whole * 2)
     ran = Ran("analyze", "both.pcap", folder=tmp_path)
@@ -211,7 +211,7 @@ def test_a_site_file_that_fits_is_not_spoken_of(tmp_path: Path) -> None:
 
 
 def test_two_entries_may_have_the_same_servers(tmp_path: Path) -> None:
-    """Each site begins with its own: the servers of both are in the capture, whosever they are there."""
+    """The entries have the servers in different orders. The capture shows both servers, so there is no warning."""
     (tmp_path / "site.yaml").write_text(
         "entries:\n  east: [{address: 10.0.0.1}, {address: 10.0.0.2}]\n"
         "  west: [{address: 10.0.0.2}, {address: 10.0.0.1}]\n"
@@ -255,7 +255,7 @@ def test_a_plan_is_not_replaced_by_its_capture(tmp_path: Path) -> None:
 
 
 def test_an_empty_directory_name_is_no_directory(tmp_path: Path) -> None:
-    """`-o "$OUT"` with a variable that is not set."""
+    """As in `-o "$OUT"` with a variable that is not set."""
     ran = Ran("analyze", CAPTURE, "-o", "", folder=tmp_path)
     assert (ran.code, ran.err) == (2, "sipaudit: --output names no directory (name one, or . for this one)\n")
     assert not list(tmp_path.iterdir())
@@ -278,7 +278,7 @@ def test_folders_within_a_folder_are_not_searched_and_that_is_said(tmp_path: Pat
 
 
 def test_where_no_capture_is_left_it_is_said_why_each_was_passed_over(tmp_path: Path) -> None:
-    """The captures may lie a folder deeper, or be there and unreadable."""
+    """The captures may be in a subfolder, or be there but unreadable."""
     (tmp_path / "day" / "one").mkdir(parents=True)
     (tmp_path / "day" / "one" / "a.pcap").write_bytes(Path(CAPTURE).read_bytes())
     for number in range(30):
@@ -317,7 +317,7 @@ def test_a_master_file_in_capitals_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_user_who_may_not_read_the_program_is_an_error(tmp_path: Path) -> None:
-    """It lies in a home directory, and what is loaded later could not be."""
+    """The program is in a home directory, so modules that are imported after the change of user could not be read."""
     shutil.copytree(ROOT / "sipaudit", tmp_path / "home" / "sipaudit", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "rules", tmp_path / "home" / "rules")
     (tmp_path / "home").chmod(0o700)
@@ -327,7 +327,7 @@ def test_a_user_who_may_not_read_the_program_is_an_error(tmp_path: Path) -> None
 
 
 def test_what_to_do_next_can_be_pasted(tmp_path: Path) -> None:
-    """With the captures and options of this run, since a finding has its id by them; nothing that is redacted."""
+    """Commands repeat the run's captures and options, which decide the ids of findings; redacted ones do not appear."""
     ran = Ran("analyze", CAPTURE, "--site", SITE, "--event", "12:01 it's late", folder=tmp_path)
     asked = f"{CAPTURE} --site {SITE} --event '12:01 it'\"'\"'s late'"
     assert f"sipaudit ladder {asked} --finding f-000001\n" in ran.out
@@ -343,7 +343,7 @@ def test_what_to_do_next_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_what_to_do_next_names_the_program_as_it_was_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One in a .venv is found by its path only."""
+    """A program in a .venv is only found by its path."""
     program = tmp_path / "bin" / "sipaudit"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n")

@@ -1,4 +1,4 @@
-"""Hostile packets through the whole route: no exception, and bounded work for each packet."""
+"""Hostile packets through the whole route: they raise no exception, and the work for each packet is bounded."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.frames import Timed, mutated, packets_in, write_pcap
 from tests.shared import CAPTURES, INDEX, SAMPLE, needs_captures
 
 SEED = 20261122
-PACKETS = 400           # mutated packets a file
-LARGEST = 200_000       # bytes of a corpus file that is worth mutating
-CALLS_A_PACKET = 3_000  # Python function calls that one packet may cost, on the average of a file
+PACKETS = 400           # mutated packets for each file
+LARGEST = 200_000       # bytes; larger corpus files are not mutated
+CALLS_A_PACKET = 3_000  # Python function calls that one packet may cost, averaged over a file
 
 
 def corpora() -> list[Path]:
@@ -29,7 +29,7 @@ def corpora() -> list[Path]:
 
 
 def story(path: Path, chance: random.Random) -> tuple[int, Iterator[Timed]]:
-    """Damaged packets of a capture, those of its first link type."""
+    """Damaged packets of a capture: only those of its first link type, which is returned with them."""
     found = packets_in(path)
     link_type = found[0][2]
     packets = [(time, bytes(data)) for time, _, link, data, _ in found if link == link_type]
@@ -39,7 +39,7 @@ def story(path: Path, chance: random.Random) -> tuple[int, Iterator[Timed]]:
 
 
 class Calls:
-    """Counts Python function calls while it is entered."""
+    """Counts Python function calls inside its `with` block."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -64,7 +64,7 @@ def test_damaged_packets_make_no_exception_and_bounded_work(path: Path, tmp_path
     damaged = write_pcap(tmp_path / "damaged.pcap", packets, link_type)
     site = tmp_path / "site.yaml"
     site.write_text("lines: [{match: {}, settings: {reRegisterOn: 1, failBack.mode: duration}}]\n")
-    pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site)))  # imports and caches
+    pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site)))  # so that imports and caches are not counted
     with Calls() as calls:
         report = pipeline.analyze(pipeline.Job(paths=(str(damaged),), site=str(site), engine="libpcap"))
     assert calls.count < CALLS_A_PACKET * PACKETS

@@ -1,4 +1,4 @@
-"""`--jobs`: how many processes work changes nothing of what is found, and none is left behind."""
+"""`--jobs`: the number of processes does not change the findings, and no process is left behind."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def site_of(capture: Path) -> str | None:
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """As many processes work as the job says, though whoever runs the tests may have threads. Gives how many readers
-    there were each time that some work was done, even if one has done its work by then."""
+    """Makes the number of processes what the job says, even if the process that runs the tests has threads. Yields a
+    list with the number of reader processes for each reading, also of readers that have ended since."""
     seen: list[int] = []
     arrivals = reading_apart._arrivals
 
@@ -77,7 +77,7 @@ def test_two_processes_say_byte_for_byte_what_one_says(capture: Path, apart: lis
 
 @pytest.mark.parametrize(("kind", "seed"), [("obedient", 5006), ("wild", 5017), ("deviant", 5003)])
 def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apart: list[int]) -> None:
-    """Of phones that register every few minutes; the first two make a count grow while their forms are new."""
+    """Plans of phones that register every few minutes; in the first two a count gains a digit while its form is new."""
     plan = tmp_path / "plan.yaml"
     plan.write_text(yaml.safe_dump(getattr(plans, kind)(seed)))
     capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
@@ -88,7 +88,7 @@ def test_nor_does_it_matter_to_a_plan(kind: str, seed: int, tmp_path: Path, apar
 
 
 def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
-    """A silence is noticed by whoever follows, between two items that may have come in one run."""
+    """The following process notices a silence between two items, which may have arrived in the same batch."""
     plan = tmp_path / "plan.yaml"
     plan.write_text(yaml.safe_dump(plans.obedient(46)))
     capture, site, *_ = simulate(str(plan), str(tmp_path / "plan.pcap"))
@@ -102,7 +102,7 @@ def test_nor_that_the_tap_was_away(tmp_path: Path, apart: list[int]) -> None:
 
 
 def test_nor_that_a_flow_has_become_another_object(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no reason to ask anew which entry the line has, which DNS may have told of meanwhile."""
+    """An equal flow object is no reason to look up the line's entry again, which DNS may have changed meanwhile."""
     monkeypatch.setattr(packing, "FLOWS_KEPT", 1)
     monkeypatch.setattr(ahead, "AHEAD", 3)
     asked: list[Flow] = []
@@ -142,7 +142,7 @@ def test_ladders_and_transcripts_are_those_of_one_process(apart: list[int]) -> N
 
 
 def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[int]) -> None:
-    """A hole is known by when a capture ended, which the reading process is the one to know."""
+    """A hole is told by when the previous capture ended, and only the reading process knows that."""
     packets = frames_in(OUTAGE)
     half = len(packets) // 2
     write_pcap(tmp_path / "a.pcap", packets[:half])
@@ -155,14 +155,15 @@ def test_several_captures_with_a_hole_between_them(tmp_path: Path, apart: list[i
 
 @pytest.mark.parametrize("waits", [False, True])
 def test_it_does_not_matter_who_parses(waits: bool, apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader parses all messages, or none: usually it depends on who is the slower at the moment."""
+    """The reader parses all messages, or none: usually that depends on which process is the slower one at the
+    moment."""
     monkeypatch.setattr(sender.Sender, "_is_waited_for", lambda _sender: waits)
     storm = ROOT / "samples/register-storm/capture.pcap"
     assert analyzed(storm, 2) == analyzed(storm, 1)
 
 
 def test_a_pipe_that_may_not_be_larger_will_do(apart: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user who is not root may hold so much in pipes together, and no more."""
+    """A user who is not root has a limit for the total size of pipes."""
     resizing = fcntl.fcntl
 
     def refused(descriptor: int, command: int, size: int = 0) -> int:
@@ -195,7 +196,7 @@ def test_progress_counts_every_byte(apart: list[int]) -> None:
 
 
 def test_a_pipe_is_read_by_the_reader() -> None:
-    """Nothing of it is read before: no time in the site file waits for the first packet."""
+    """Nothing is read from it beforehand: no time in the site file needs the time of the first packet."""
     command = [*COMMAND, "analyze", "-", "--format", "json", "--jobs"]
     one, two = (subprocess.run([*command, jobs], input=OUTAGE.read_bytes(), capture_output=True, check=True).stdout
                 for jobs in ("1", "2"))
@@ -224,8 +225,8 @@ sys.exit(main())
 
 
 def test_reading_begins_before_what_follows_is_loaded() -> None:
-    """Loading it takes a fifth of a short run, in which the reader would have nothing to do. The reader itself loads
-    what it takes before the site file says what there is to read."""
+    """Loading those modules takes a fifth of a short run, in which the reader would be idle. The reader loads its own
+    modules before the site file tells what there is to read."""
     ran = subprocess.run([sys.executable, "-c", BEGINS, "analyze", str(OUTAGE), "--jobs", "2", "--format", "json"],
                          capture_output=True, text=True, check=True)
     begun, told, report = ran.stdout.split("\n", 2)
@@ -245,7 +246,7 @@ def test_what_the_site_file_gets_wrong_ends_a_reader_that_waits(tmp_path: Path) 
 
 @pytest.mark.parametrize("paths", [("{folder}",), ("{folder}/*.pcap",), ("{file}", "{folder}"), ("{file}", "-")])
 def test_what_is_not_named_file_by_file_is_read_when_it_is_known(paths: tuple[str, ...], tmp_path: Path) -> None:
-    """Nobody waits to read what may have to be spooled first."""
+    """No reader is started early for input that may have to be spooled first."""
     (tmp_path / "one.pcap").write_bytes(OUTAGE.read_bytes())
     named = [path.format(folder=tmp_path, file=OUTAGE) for path in paths]
     code = "import sys\nfrom sipaudit.run import reader\nfrom sipaudit.run.job import Job\n" \
@@ -262,7 +263,7 @@ def test_what_is_not_named_file_by_file_is_read_when_it_is_known(paths: tuple[st
 
 
 def test_an_error_of_reading_is_the_users_to_mend(apart: list[int]) -> None:
-    """What comes through a pipe is looked at by who reads it."""
+    """The reader checks the data that comes through a pipe."""
     incoming, outgoing = os.pipe()
     with open(incoming, "rb"), open(outgoing, "wb") as stream:  # noqa: PTH123 - they have no path
         stream.write(b"no capture at all, but long enough to be looked at" * 10)
@@ -275,7 +276,7 @@ def test_an_error_of_reading_is_the_users_to_mend(apart: list[int]) -> None:
 
 
 def test_what_the_user_must_mend_ends_a_reader_that_has_begun(tmp_path: Path, apart: list[int]) -> None:
-    """Rules are read while it reads."""
+    """The rules are parsed while the reader is already reading."""
     rules = tmp_path / "mine.yaml"
     rules.write_text("id: [")
     with pytest.raises(InputError):
@@ -284,7 +285,7 @@ def test_what_the_user_must_mend_ends_a_reader_that_has_begun(tmp_path: Path, ap
 
 
 class Dying(reader.Wanted):
-    """Nobody survives reading it."""
+    """The process that reads it dies."""
 
     def captures(self, progress: Callable[[int], None] | None = None) -> Captures:
         os._exit(7)
@@ -309,7 +310,7 @@ def test_who_leaves_early_leaves_nobody_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
 def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path) -> None:
-    """A pipe that never ends keeps the reader reading; it is found by what it inherits."""
+    """The reader is busy with a pipe that never ends. It is found as the command's child process."""
     command = subprocess.Popen(
         [*COMMAND, "analyze", "-", "--jobs", "2"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -325,11 +326,11 @@ def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path
         time.sleep(0.02)
     (child,) = found
     command.send_signal(ending)
-    command.stdin.close()  # the reader's next read, or its next word, ends it
+    command.stdin.close()  # the reader's next read, or its next write, ends it
     assert command.wait(timeout=60) == (130 if ending is signal.SIGINT else -signal.SIGKILL)
     while Path(f"/proc/{child}/stat").exists() and time.monotonic() < deadline:
         if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            break  # nobody is left to ask what it ended with
+            break  # a zombie: no parent is left to collect its exit status
         time.sleep(0.02)
     else:
         assert not Path(f"/proc/{child}").exists()
@@ -339,14 +340,14 @@ def test_the_reader_ends_with_the_command(ending: signal.Signals, tmp_path: Path
 
 
 @pytest.mark.parametrize(("jobs", "size", "cores", "threads", "expected"), [
-    (None, reader.WORTH - 1, 8, 1, 1),     # over before a second one has begun
+    (None, reader.WORTH - 1, 8, 1, 1),     # done before a second process would have started
     (None, reader.WORTH, 8, 1, 2),
     (None, reader.WORTH, 1, 1, 1),
-    (None, 0, 4, 1, 2),                     # a pipe: nobody knows how much comes
+    (None, 0, 4, 1, 2),                     # a pipe: its size is unknown
     (1, reader.WORTH * 100, 8, 1, 1),
-    (2, 1, 1, 1, 2),                        # the user's word
+    (2, 1, 1, 1, 2),                        # the user's choice
     (64, reader.WORTH, 8, 1, 2),
-    (2, reader.WORTH, 8, 3, 1),            # a copy of a process with threads may hang
+    (2, reader.WORTH, 8, 3, 1),            # forking a process that has threads may hang
 ])
 def test_how_many_processes_work(jobs: int | None, size: int, cores: int, threads: int, expected: int,
                                  monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +357,6 @@ def test_how_many_processes_work(jobs: int | None, size: int, cores: int, thread
 
 
 def test_runs_are_as_long_in_one_process_as_in_two() -> None:
-    """What is known of a capture while its items are followed depends on how far it was read ahead."""
+    """How far the capture was read ahead decides what is known about it while its items are followed."""
     items = Captures(resolve((str(ROOT / "samples/register-storm/capture.pcap"),)).files)
     assert [len(batch) for batch in batches_of(items)][:2] == [AHEAD, AHEAD]

@@ -1,4 +1,4 @@
-"""Captures that lack packets: what the whole capture does not say must not be said for certain."""
+"""Captures that lack packets: a deviation that the whole capture does not show must not be reported as certain."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def court(tmp_path: Path) -> Court:
 
 
 def story_of(capture: Path) -> Story:
-    """The packets of a capture, its times counted from ORIGIN as all are here."""
+    """The packets of a capture as a story, with times counted from ORIGIN as in all stories."""
     return Story([Packet(time - ORIGIN, frame, NOBODY, NOBODY) for time, frame in frames_in(capture)])
 
 
 def accused(said: list[str]) -> dict[tuple[str, ...], str]:
-    """What was found, by time, rule, line and server, with its confidence and doubts."""
+    """The findings: time, rule, line and server, mapped to confidence and assumptions."""
     return {tuple(one.split()[:4]): " ".join(one.split()[4:]) for one in said if not one.startswith("?")}
 
 
@@ -51,7 +51,8 @@ def test_a_perfect_phone_seen_with_gaps(court: Court, share: float) -> None:
 
 @pytest.mark.parametrize("share", SHARES)
 def test_a_faulty_phone_seen_with_gaps(court: Court, share: float) -> None:
-    """No fault is certain that the whole capture does not have; at least half of those it has are still found."""
+    """With gaps, no fault may be certain that the whole capture does not show, and at least half of the faults that it
+    shows must still be found."""
     wrong: Counter[str] = Counter()
     known = found = 0
     for run in range(RUNS):
@@ -84,7 +85,7 @@ def test_the_sample_seen_with_gaps(court: Court, share: float) -> None:
 
 @pytest.mark.parametrize(("seed", "begins", "lasts"), HOLES)
 def test_phones_that_obey_and_a_tap_that_was_away(court: Court, seed: int, begins: float, lasts: float) -> None:
-    """What was up when the tap went away may be down when it is back, and the phones elsewhere."""
+    """Servers that were up when the tap went away may be down when it is back, and the phones may have moved."""
     plan = court.folder / "plan.yaml"
     plan.write_text(yaml.safe_dump(plans.obedient(seed), sort_keys=False))
     capture, declared, *_ = simulate(str(plan), str(court.folder / "plan.pcap"))

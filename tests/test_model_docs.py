@@ -1,4 +1,4 @@
-"""docs/reference-model.md says what the model is: nothing is missing there, and nothing is out of date."""
+"""docs/reference-model.md describes the model: nothing is missing in it, and nothing is out of date."""
 
 from __future__ import annotations
 

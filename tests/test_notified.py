@@ -1,5 +1,5 @@
-"""What is notified in subscriptions, in short (`reconstruct.notified`): whatever disturbs it, all that is found and
-known must be what the long road finds and knows."""
+"""NOTIFYs in subscriptions take a short road (`reconstruct.notified`): whatever disturbs the packets, findings and
+states must be those of the long road."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_both_roads_come_to_the_same(
 @pytest.mark.parametrize("which", range(2), ids=["NOTIFY", "200"])
 def test_whatever_is_odd_in_one_of_both(packets: Packets, which: int, tmp_path: Path) -> None:
     asked = [place for place, (_, frame) in enumerate(packets) if frame[42:48] == b"NOTIFY"]
-    at = asked[7]   # of a call
+    at = asked[7]   # a NOTIFY of a call
     branch = re.search(rb"z9hG4bK\w+", packets[at][1])
     assert branch is not None
     if which:

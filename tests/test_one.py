@@ -1,4 +1,4 @@
-"""Values that are one for all that are equal, and that strangers may invent."""
+"""Equal values share one object, even values that strangers can make up."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def test_what_is_equal_is_one() -> None:
 
 
 def test_hosts_that_strangers_invent_are_not_kept_for_good() -> None:
-    """Python 3.12.1 keeps what was interned. Counted are objects, not bytes: a table of Python's own may grow at any
-    round, as the past of the process has it."""
+    """They must not be interned: Python 3.12.1 never frees interned strings. Objects are counted, not bytes, because
+    one of Python's own tables may grow in any round, depending on what the process did before."""
     held = []
     for number in range(4 * TEXTS):
         one_text(f"host{number}.example.com")

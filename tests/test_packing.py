@@ -1,4 +1,4 @@
-"""What one process hands to the other arrives as it was, within bounds, and without waiting."""
+"""What one process sends to the other arrives unchanged, within bounds, and without waiting."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_parts_of_messages_are_one_object_each_and_numbered_anew_within_bounds(
     packer, unpacker = Packer(payloads=True), Unpacker(payloads=True)
     shared = afresh = kept = 0
     for number, part in enumerate(batch[start:start + 8] for start in range(0, len(batch), 8)):
-        reading = number % 3 > 0   # else there are no parts, but they may be forgotten then
+        reading = number % 3 > 0   # otherwise no message has parts, but the parts may be forgotten meanwhile
         came = unpacker.unpack(packer.pack(part, reading=reading))
         assert came == parsed(part)
         said = [message.from_ for _, message, _ in came if isinstance(message, Request | Response)]
@@ -83,7 +83,7 @@ def test_a_count_that_grows_by_a_digit_in_the_batch_that_first_shows_its_form() 
 
 
 def test_messages_of_known_forms_arrive_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever reads them, and also after all forms were forgotten, within bounds."""
+    """Whichever process parses them, and also after all forms were forgotten, as their bound requires."""
     monkeypatch.setattr(packing, "Forms", partial(Forms, limit=FEW))
     batch = next(batches_of(Captures(resolve((str(OUTAGE),)).files)))
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)

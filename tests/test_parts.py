@@ -1,4 +1,5 @@
-"""What goes from process to process in parts arrives as what it says, whatever it is, and within bounds."""
+"""Messages that one process sends to another in parts arrive with the same meaning, whatever they are, and within
+bounds."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ ALL = [
     USUAL["200"].replace(b"200 OK", b"423 Interval Too Brief").replace(
         b"Contact: ", b"Server: s\r\nMin-Expires: 60\r\nRetry-After: 5\r\nContact: "),
 ]
-"""With all that a message may say which comes in parts."""
+"""Together they have everything that a message sent in parts may contain."""
 
 
 def datagrams(payloads: list[bytes]) -> list[Item]:
@@ -34,7 +35,7 @@ def datagrams(payloads: list[bytes]) -> list[Item]:
 
 
 def as_calls(payload: bytes) -> bytes:
-    """A usual message, of a method that has no forms."""
+    """A usual message, with a method for which there are no forms."""
     return payload.replace(b"REGISTER", b"OPTIONS")
 
 
@@ -63,7 +64,7 @@ def test_messages_changed_anywhere_arrive_as_they_are_read(
 
 
 def test_all_kinds_of_messages_keep_their_order() -> None:
-    """In parts, by form, whole, cut and in several packets."""
+    """Messages in parts, by form, whole, cut off and in several packets."""
     register, call = USUAL["REGISTER"], as_calls(USUAL["200"])
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
     by_form = 0
@@ -87,7 +88,7 @@ def test_all_kinds_of_messages_keep_their_order() -> None:
 
 
 def test_what_is_said_again_is_the_same_object() -> None:
-    """Whether a message is usual, or has its lines in another order."""
+    """Whether the message has the usual order of headers or another one."""
     lines = CALL.split(b"\r\n")
     lines[1:6] = lines[2:6] + lines[1:2]
     packer, unpacker = Packer(payloads=False), Unpacker(payloads=False)
@@ -114,7 +115,7 @@ def test_what_is_remembered_of_lines_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_so_are_lines_of_messages_that_are_wanted_whole_and_have_no_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is odd about a REGISTER makes it go as it is: nothing in it gets a number."""
+    """An oddity in a REGISTER makes it go whole: nothing in it gets a number."""
     monkeypatch.setattr(apart, "PARTS_KEPT", 60)
     packer, most = Packer(payloads=False), 0
     for number in range(200):
@@ -131,7 +132,7 @@ def test_a_long_front_is_not_remembered() -> None:
 
 @pytest.mark.parametrize("other", [b"m: <sip:2@h>\r\n", b"CONTACT: <sip:2@h>\r\n", b"Contact: <sip:2@h>\r\n"])
 def test_contacts_in_two_lines_are_all_read(other: bytes) -> None:
-    """However their names are written, and though each of the lines was read before."""
+    """However the header names are written, and although each line was parsed before."""
     alone = CALL.replace(b"Contact: <sip:1001@10.1.0.5>\r\n", other)
     both = CALL.replace(b"User-Agent: ", other + b"User-Agent: ")
     packer, unpacker, parser = Packer(payloads=False), Unpacker(payloads=False), Parser()
@@ -145,7 +146,8 @@ def test_contacts_in_two_lines_are_all_read(other: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 16, 1000])
 def test_a_form_is_told_by_where_it_was_learnt_though_it_changes_in_the_same_run(size: int) -> None:
-    """A CSeq with one more digit, or who is as long but stands elsewhere; who follows may read any run itself."""
+    """The CSeq gains a digit, and a message of the same length has its fields at other offsets; and some runs are
+    parsed by the following process itself."""
     one = USUAL["REGISTER"]
     other = one.replace(b"1001", b"uu").replace(b"e9f8a7-", b"e9f8a7-" + b"x" * 10)
     assert len(one) == len(other)

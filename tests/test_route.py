@@ -11,7 +11,7 @@ from sipaudit.model.scenario import parse
 from tests.wire import ORIGIN, NoWireFormError, put_on_wire
 
 FOLDER = Path(__file__).parent / "model" / "scenarios"
-# What these say cannot be said in packets, or packets say more than they do.
+# Packets cannot express what these scenarios say, or they would show more.
 NOT_ON_THE_WIRE = {
     "unregistered-answer-lost": "nothing was heard of S at all, which is one-way and not loss",
     "premature-not-when-the-answer-of-the-move-is-lost-r1":

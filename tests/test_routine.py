@@ -1,5 +1,5 @@
-"""Mere renewals are taken in one go (`model.routine`), and requests of the far end that touch nothing pass by
-(`run.replays.Replays.is_idle`): all that the report says must stay the same."""
+"""Mere renewals are taken as a whole (`model.routine`), and requests of the far end that change nothing are skipped
+(`run.replays.Replays.is_idle`): the report must stay the same."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_so_are_lives_with_many_renewals(tmp_path: Path, seed: int, road: tuple[
 
 
 def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path) -> None:
-    """The line came back while it called, as the phone's answer to the BYE shows: it does not pass by."""
+    """The line came back during its call, as the phone's answer to the BYE shows: that request must not be skipped."""
     story = Story()
     phone = Handset(story)
     phone.register(0)
@@ -58,7 +58,7 @@ def test_what_the_far_end_asks_may_prove_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path) -> None:
-    """The line registers where no entry of it has a server, and is asked by one that has."""
+    """The line registers at a server that is in none of its entries, and a server of its entry sends it a request."""
     story = Story()
     phone = Handset(story)
     phone.register(0, BRANCH)
@@ -68,7 +68,7 @@ def test_a_server_of_another_entry_does_not_pass_by(tmp_path: Path) -> None:
 
 
 def test_a_renewal_without_an_answer_is_counted_at_the_end_though_another_phone_has_asked_since(tmp_path: Path) -> None:
-    """It is followed only then, behind what was asked after it."""
+    """The renewal is only followed at the end, after the other phone's request."""
     story = Story()
     phone, other = Handset(story), Handset(story, user="1002", place=("10.1.0.6", 5060))
     for one in (phone, other):
@@ -112,12 +112,13 @@ def test_what_came_of_a_try_is_known_after_a_while_whatever_the_line_does_then(
 
 
 def _nobody(renewals: Renewals, renewal: Renewal) -> None:
-    """Who wants to know?"""
+    """Nobody needs the events of this renewal."""
 
 
 @pytest.mark.parametrize("challenged", [False, True])
 def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged: bool) -> None:
-    """Renewals of which events told, and the same told without: then something else comes, and asks for all of it."""
+    """Two series of the same renewals: in one every event is delivered, in the other none. When a different event needs
+    them afterwards, the missing ones must be made as they would have been."""
     told, silent = (_renewed(challenged, silently=silently) for silently in (False, True))
     assert silent.began == told.began
     assert silent.under_way() == told.under_way()
@@ -127,7 +128,7 @@ def test_events_that_were_never_made_are_made_as_they_would_have_been(challenged
 
 
 def _renewed(challenged: bool, *, silently: bool) -> Renewals:
-    """Two renewals, and one that has begun, or been challenged and begun again."""
+    """Two complete renewals, and a third that has begun, or been challenged and sent again."""
     ended: list[float] = []
     renewals: Renewals | None = None
     for number in range(3):
@@ -180,7 +181,7 @@ def _grant(renewals: Renewals, number: int, silently: bool) -> None:
 
 
 def test_an_answer_to_another_request_ends_the_renewal() -> None:
-    """A late answer of the one before: what follows is looked at one by one."""
+    """It is a late answer to the renewal before: what follows is looked at event by event."""
     _, register, late, answer = parse("""entry: P S
 0    > P REGISTER #1
 10   > P REGISTER #2
@@ -194,7 +195,7 @@ def test_an_answer_to_another_request_ends_the_renewal() -> None:
 
 
 def test_a_register_that_answers_no_challenge_ends_the_renewal() -> None:
-    """Challenged, the line registers once more as if it had not heard it: no mere renewal."""
+    """After the challenge the line sends a REGISTER without credentials: that is no mere renewal."""
     register, challenge, again = parse("""entry: P S
 0    > P REGISTER #1
 0.1  < P 401 REGISTER #1

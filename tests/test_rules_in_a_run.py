@@ -1,4 +1,4 @@
-"""--rules and --suppress from the command line's words to the report."""
+"""--rules and --suppress, from the command line's words to the report."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_rule_that_is_disabled_leaves_no_trace(tmp_path: Path) -> None:
     report, _ = analyze(rules=(off,))
     rows: list[Finding | Reached | Undecided] = [*report.findings, *report.reached, *report.inconclusive]
     assert "premature-failback" not in {row.rule for row in rows}
-    assert report.findings  # the other rule speaks still
+    assert report.findings  # the other rule still has findings
 
 
 def test_a_tolerance_of_a_rule_is_its_own(tmp_path: Path) -> None:

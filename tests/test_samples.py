@@ -1,4 +1,4 @@
-"""The samples: what sipaudit finds is what their truth says, and the report beside them is its own."""
+"""The samples: sipaudit finds what their truth files state, and the reports beside them are its current output."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_sample_is_made_again_byte_by_byte(sample: Path, tmp_path: Path) -> No
 
 
 def test_evidence_says_who_sent_what_to_whom_as_the_packets_do() -> None:
-    """Also of what servers ask and phones answer."""
+    """That includes requests of servers and the phones' answers."""
     job = pipeline.Job(paths=("samples/lab/silent/capture.pcap",), site="samples/lab/silent/site.yaml")
     ways = {placed.item.frame: tuple(end.rpartition(":")[0] for end in (placed.item.flow.source,
                                                                         placed.item.flow.destination))

@@ -1,5 +1,5 @@
-"""Renewals on the short road (`reconstruct.short_road`): whatever disturbs them, all that is found and known must be
-what the long road finds and knows."""
+"""Renewals on the short road (`reconstruct.short_road`): whatever disturbs them, findings and states must be those of
+the long road."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.frames import write_pcap
 from tests.roads import CROWD, FLEET, ODD_RENEWALS, Packets, captured, disturbed, followed, never
 
 OVER_TCP = replace(FLEET, phones=12, rounds=4, transport="tcp")
-SPLIT = 2   # phones of these whose segments are too small for a REGISTER
+SPLIT = 2   # phones whose segments are too small for a REGISTER
 
 
 
@@ -73,7 +73,7 @@ def test_who_notes_renewals_is_told_by_both_roads_the_same(
 
 
 def noted(capture: Path) -> list[tuple[Any, ...]]:
-    """Of each message its frame, whose it is, and whether it was sent again."""
+    """For each message: its frame, the phone it belongs to, and whether it is a retransmission."""
     told: list[tuple[Any, ...]] = []
     Run(Job((str(capture),), site=str(SITE), jobs=1), print,
         note=lambda item, _, whose, repeated: told.append((item.frame, *whose, repeated))).drive()
@@ -93,21 +93,21 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> Packets:
 def test_whatever_is_odd_in_one_message_of_a_renewal(lone: Packets, which: int, tmp_path: Path) -> None:
     at = 8 + which   # of the third registration
     time, frame = lone[at]
-    for old, new in ODD_RENEWALS:   # twice, with mere renewals between
+    for old, new in ODD_RENEWALS:   # in two renewals, with undisturbed ones between
         by_both_roads(tmp_path, [(time, re.sub(old, new, frame) if place in (at, at + 12) else frame)
                                  for place, (time, frame) in enumerate(lone)])
     for late in (0.0001, 0.3, 0.499, 0.501, 3.0, 5.0, 20.0, 40.0, 100.0, 3700.0):
         by_both_roads(tmp_path, [*lone[:at], *((time + late, frame) for time, frame in lone[at:])])
-    for early in (-40.0, -3.0, -0.05, 0.05):   # by the clock of another tap
+    for early in (-40.0, -3.0, -0.05, 0.05):   # as if stamped by the clock of another tap
         by_both_roads(tmp_path, [*lone[:at], (time + early, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:]])
     soon = [(time - 3520.0, frame) for time, frame in lone[12:16]]   # the next registration
     by_both_roads(tmp_path, [*lone[:at], *lone[at + 1:12], *soon])
     by_both_roads(tmp_path, [*lone[:at], (time, frame), (time + 0.03, frame), *lone[at + 1:]])
     by_both_roads(tmp_path, [*lone[:at], lone[at + 1], lone[at], *lone[at + 2:]])
-    for again in (0.6, 30.0, 40.0):   # it comes once more, when the renewal is long over
+    for again in (0.6, 30.0, 40.0):   # repeated, when the renewal is long over
         by_both_roads(tmp_path, [*lone[:12], (time + again, frame), *lone[12:]])
-    by_both_roads(tmp_path, [*lone[:at], (time, lone[at - 4][1]), *lone[at + 1:]])   # as it was the last time
+    by_both_roads(tmp_path, [*lone[:at], (time, lone[at - 4][1]), *lone[at + 1:]])   # the same bytes as last time
 
 
 @pytest.mark.parametrize("used", [(0, 1), (2, 3), (0, 1, 2, 3)])
@@ -119,7 +119,7 @@ def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tm
     by_both_roads(tmp_path, [*lone[:12], *again])
     alike = [(time, re.sub(rb"(?<=z9hG4bK)\w+", b"F" * 16, frame)) for time, frame in fourth]
     by_both_roads(tmp_path, [*lone[:12], *alike])
-    for resent in (again, alike):   # what came before is still known, and what is sent again as well
+    for resent in (again, alike):   # the earlier messages and those with their branches are both still remembered
         for _, frame in [*third, *resent]:
             by_both_roads(tmp_path, [*lone[:12], *resent, (resent[-1][0] + 5.0, frame)])
 
@@ -131,7 +131,7 @@ def test_branches_that_were_used_lately(lone: Packets, used: tuple[int, ...], tm
     (rb"To: (.*)<sip:1", rb"To: \1<sip:2"), (rb"CSeq: ", b"CSeq: 1"),
 ])
 def test_a_phone_of_two_habits(lone: Packets, new: tuple[bytes, bytes], tmp_path: Path) -> None:
-    """Of which each is known, when it falls back into the other."""
+    """Both habits are known by the time the phone falls back into the first one."""
     for others in ((3, 4, 6), (3,), (3, 4, 5, 6)):
         changed = [(time, re.sub(*new, frame) if place // 4 in others else frame)
                    for place, (time, frame) in enumerate(lone)]
@@ -142,9 +142,9 @@ def test_a_phone_of_two_habits(lone: Packets, new: tuple[bytes, bytes], tmp_path
 
 
 def test_renewals_of_a_capture_in_which_too_many_methods_were_seen(lone: Packets, tmp_path: Path) -> None:
-    """Of which the first REGISTER is one of a mere renewal, since the phone is known from another capture."""
+    """The first REGISTER there is a mere renewal, since the phone is known from an earlier capture."""
     soon = [(time - 3520.0, frame) for time, frame in lone[12:16]]
-    odd = lone[0][1][:26] + bytes((10, 9, 9, 9)) + lone[0][1][30:]   # somebody else's
+    odd = lone[0][1][:26] + bytes((10, 9, 9, 9)) + lone[0][1][30:]   # from another host
     methods = [(soon[0][0] - 1.0, odd.replace(b"REGISTER", b"X%07d" % number)) for number in range(WORDS)]
     by_both_roads(tmp_path, lone[:12], [*methods, *soon])
 
@@ -180,4 +180,4 @@ def test_an_undisturbed_fleet_takes_it_from_its_first_renewal_on(packets: Packet
         followed(tmp_path, packets)
     phones = len({frame[26:30] for _, frame in packets if b"\r\nContact:" in frame and b"REGISTER sip" in frame})
     assert long == {"requests": 2 * phones, "responses": 2 * phones}   # the registration
-    assert short > (phones if phones == FLEET.phones else 0)   # who speaks alone is heard in one go
+    assert short > (phones if phones == FLEET.phones else 0)   # a renewal that nothing interrupts is taken as a whole

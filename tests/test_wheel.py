@@ -1,4 +1,4 @@
-"""What is installed from the wheel works without the checkout, and brings the rules along."""
+"""A sipaudit that was installed from the wheel works without the checkout, and includes the rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Its stdout; fails with its stderr."""
+    """The command's stdout; if it fails, the test does with its stderr."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ran = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
@@ -31,7 +31,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with the wheel; libraries are those of this one, so that nothing is fetched."""
+    """A fresh environment with the wheel; it borrows the libraries of this one, so nothing is downloaded."""
     place = tmp_path_factory.mktemp("wheel")
     offline = ("--no-deps", "--no-index", "--disable-pip-version-check", "-q")
     run(sys.executable, "-m", "pip", "wheel", ROOT, "-w", place, "--no-build-isolation", *offline, cwd=place)

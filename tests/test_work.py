@@ -1,6 +1,7 @@
-"""A message makes no more work than its budget says, and no more in a long capture than in a short one (tests/work.py).
+"""The work for a message stays within its budget, and is no higher in a long capture than in a short one
+(tests/work.py).
 
-Work is counted: calls of functions and blocks of memory. How long it takes is for the bench.
+Work is counted in function calls and blocks of memory. Time is for the bench to measure.
 """
 
 from __future__ import annotations

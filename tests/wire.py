@@ -1,9 +1,9 @@
-"""A scenario put on the wire: its events as the packets that a capture would hold.
+"""A scenario as packets: its events as the frames that a capture would hold.
 
-So every story told in the scenario language can be told again through the whole
-route, from bytes to findings.  Requests of one Call-ID (`id=`, `call=`, a
-subscription's) share it, their dialogs have tags, challenges have nonces, and
-credentials repeat them (`proves`).  What no packet shows is refused.
+So every story told in the scenario language can be told again through the whole route, from bytes to findings. Requests
+with the same Call-ID (`id=`, `call=`, a subscription's) share it in the packets, their dialogs have tags, challenges
+have nonces, and credentials repeat those (`proves`). A scenario that needs what no packet shows is refused
+(NoWireFormError).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = ["AOR", "ORIGIN", "PHONE", "NoWireFormError", "Wire", "put_on_wire", "
 
 
 class CallIds:
-    """Which Call-ID a request has, and its number there."""
+    """The Call-ID of a request, and its CSeq number there."""
 
     def __init__(self) -> None:
         self.registration = 0
@@ -79,7 +79,7 @@ class CallIds:
 
 
 class Wire:
-    """Writes events as packets; remembers requests so that retransmissions and answers repeat them."""
+    """Writes events as packets; stores requests so that retransmissions and answers can repeat their fields."""
 
     def __init__(self, agent: str) -> None:
         self.agent = agent
@@ -116,15 +116,15 @@ class Wire:
     def _note(self, event: ModelEvent) -> None:
         match event:
             case CallChanged() if event.call in self.calls:
-                pass  # its own messages say so
+                pass  # the call's own messages show it
             case Booted():
                 if not event.possible:
-                    self.beside.booted(event.time)  # a merely possible one is the fresh Call-ID of the next REGISTER
+                    self.beside.booted(event.time)  # a possible one shows in the fresh Call-ID of the next REGISTER
             case EntryChanged():
                 self.beside.resolved(event)
-            case Lost(since=float()):  # the next REGISTER's number jumps
+            case Lost(since=float()):  # shown by a jump in the CSeq of the next REGISTER
                 self.ids.next(f"reg{self.ids.registration}@10.1.0.5", outward=True)
-            case Lost():  # an answer of the phone whose request is missing
+            case Lost():  # shown by an answer of the phone without its request
                 missing = Received(event.time, 0, 0, 0, 0, f"{self.beside.last}:5060", "OPTIONS", -event.frame)
                 self.requests[-event.frame] = self._incoming(missing)
                 self.add(Replied(event.time, 0, 0, 0, 0, missing.server, "OPTIONS", -event.frame, 200))
@@ -195,7 +195,7 @@ class Wire:
         return text
 
     def _cancel(self, of: tuple[str, bool]) -> str:
-        """CANCEL has its INVITE's branch, tags and number (RFC 3261 9.1)."""
+        """A CANCEL has the branch, tags and CSeq number of its INVITE (RFC 3261 9.1)."""
         if of not in self.invites:
             raise NoWireFormError("CANCEL of no INVITE")
         return self.invites[of].replace("INVITE ", "CANCEL ", 1).replace(" INVITE\r\n", " CANCEL\r\n")
@@ -212,7 +212,7 @@ class Wire:
             granted = "" if event.granted is None else f"{event.granted:g}"
             if event.own:
                 extra += f"Contact: <{CONTACT}>{granted and f';expires={granted}'}\r\n"
-            else:  # others' Contacts, or none: what is granted stands in the header (RFC 3261 10.3)
+            else:  # no own Contact: the Expires header holds what is granted (RFC 3261 10.3)
                 extra += "Contact: <sip:2002@10.9.9.9>\r\n" if event.own is False else ""
                 extra += granted and f"Expires: {granted}\r\n"
         if event.status in AGAIN:
@@ -240,13 +240,13 @@ def _endpoint(server: str) -> tuple[str, int]:
 
 
 def write_capture(path: Path, packets: Iterable[tuple[float, bytes]], covered: float) -> None:
-    """A pcap of the packets, with one packet of somebody else `covered` seconds before the origin."""
+    """A pcap of the packets, after one packet between unrelated hosts `covered` seconds before the origin."""
     stray = ethernet_frame(udp_packet(("10.8.0.1", 9999), ("10.8.0.2", 9999), b"\x80stray"))
     write_pcap(path, [(ORIGIN - covered, stray), *((ORIGIN + time, frame) for time, frame in packets)])
 
 
 def _others(entry: ServerEntry, time: float) -> Iterator[tuple[float, bytes]]:
-    """A phone at each server, of another make: the tap sees them all."""
+    """A REGISTER and its 200 at each server by a phone of another make: they show that the tap sees every server."""
     for number, server in enumerate(entry.servers):
         here, there = (f"10.9.0.{number + 1}", 5060), _endpoint(server.key)
         said = (f"Via: SIP/2.0/UDP {here[0]};branch=z9hG4bKo{number}\r\n"

@@ -1,4 +1,4 @@
-"""What a scenario says beside SIP, as packets: connections, transport failures, name lookups, a phone's start."""
+"""What a scenario says other than SIP, as packets: connections, transport failures, name lookups, a phone's start."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ def tftp(name: str) -> bytes:
 
 
 class NoWireFormError(Exception):
-    """The scenario says something that no packet shows."""
+    """The scenario contains something that no packet shows."""
 
 
 def server_name(address: str) -> str:
-    """The name that the site file and DNS give a server."""
+    """The server's name in the site file and in DNS."""
     return f"s{address.rpartition('.')[2]}.sbc.example.com"
 
 
 class Beside:
-    """Appends to `packets`. `quotable` is the last datagram to each server, `last` the host last sent to; `names`
-    whether servers must have names."""
+    """Appends to `packets`. `quotable` is the last datagram to each server, `last` the host that was last sent a
+    message; `names` whether the site file must give servers names."""
 
     def __init__(self, packets: list[tuple[float, bytes]], phone: str) -> None:
         self.packets = packets
@@ -102,11 +102,11 @@ class Beside:
                 self._lookup(event.time, host, None)
 
     def _seek(self, time: float, host: str) -> None:
-        """The phone asks its segment for a server, again and in vain."""
+        """The phone sends an ARP request for a server twice, and gets no reply."""
         self.packets += [(when, arp(REQUEST, MAC, self.phone, host)) for when in (time - 1.0, time)]
 
     def _connect(self, time: float, host: str, port: int, *then: tuple[bool, int, bytes]) -> None:
-        """A connection that is accepted, and what follows at once."""
+        """A connection that is accepted, and the segments that follow at once."""
         shaken = ((True, TCP_SYN, b""), (False, TCP_SYN | TCP_ACK, b""), (True, TCP_ACK, b""))
         self._segments(time, host, port, *shaken, *then)
 
@@ -126,7 +126,7 @@ class Beside:
     # -- names
 
     def _lookup(self, time: float, host: str, rcode: dns.rcode.Rcode | None) -> None:
-        """A query for the server's name, with an answer of this code if any."""
+        """A DNS query for the server's name; with `rcode`, also an answer with this code."""
         self.names = True
         query = dns.message.make_query(server_name(host), "A")
         self.put(time, udp_packet((self.phone, 40_001), RESOLVER, query.to_wire()))
@@ -136,7 +136,8 @@ class Beside:
             self.put(time, udp_packet(RESOLVER, (self.phone, 40_001), answer.to_wire()))
 
     def resolved(self, event: EntryChanged) -> None:
-        """The answer that gives all names of the entry their addresses again; or the query alone, that lacks one."""
+        """A DNS answer that gives all names of the entry their addresses again; or only the query, where it stays
+        unanswered."""
         if not event.own:
             raise NoWireFormError("an answer that another host got")
         if event.asked:
@@ -154,7 +155,7 @@ class Beside:
     # -- starts
 
     def booted(self, time: float) -> None:
-        """The phone asks for an address, is given its old one, and fetches its configuration."""
+        """The phone asks for an address by DHCP, is given its old one, and fetches its configuration by TFTP."""
         self.put(time - 3 * MOMENT, udp_packet(("0.0.0.0", 68), BROADCAST, dhcp(1, 1)))
         self.put(time - 2 * MOMENT, udp_packet(DHCP_SERVER, (self.phone, 68), dhcp(2, 5, given=self.phone)))
         self.put(time - MOMENT, udp_packet((self.phone, 40_002), TFTP_SERVER, tftp("000000000000.cfg")))

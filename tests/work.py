@@ -1,17 +1,18 @@
-"""How much work a message makes: counted, not timed, so that a busy machine changes nothing.
+"""How much work a message causes: counted, not timed, so that a busy machine does not matter.
 
     SIPAUDIT_PURE=1 python -m tests.work
 
-prints what is counted beside its budget. A change that makes a message dearer on purpose raises the budget here: the
-new figure, rounded up, and in the commit why it is worth it. One that makes it cheaper lowers it, else it can be lost
-again unseen. `SLACK` is for versions of Python and of libraries, not for changes of ours.
+prints each count beside its budget. A change that raises the cost of a message on purpose raises the budget here: the
+new figure, rounded up, and in the commit why it is worth it. A change that lowers the cost lowers the budget, or the
+gain could be lost again unnoticed. `SLACK` allows for versions of Python and of libraries, not for changes of ours.
 
-Counted are calls of functions (Python's and C's, as cProfile sees them) and blocks of memory that are held at the end
-and were not before (without the parser's memo), each for the messages that a capture has more than one half as long:
-what starts up, and what a line costs once, is then left out. Each capture is followed in a process of its own, so that
-no memo knows it, and by the interpreter, since calls of what is compiled are not seen.
+Two things are counted: function calls (Python's and C's, as cProfile sees them), and blocks of memory that are held at
+the end and were not before (without the parser's memo). Each figure is the difference between a capture and one half as
+long, per additional message: this leaves out the start, and what a line costs once. Each capture is followed in a
+process of its own, so that no memo knows it, and interpreted, since cProfile does not see calls of compiled code.
 
-What a line takes is counted in bytes, at the most while its capture is read: between a fleet and one twice as large.
+The memory that a line takes is counted in bytes: the difference of the peaks, while the capture is read, between a
+fleet and one twice as large.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ from sipaudit.sip.lines import MAX_LASTING
 from sipaudit.sip.parse import Parser
 
 SLACK = 1.05
-LINEAR = 1.03      # at most so many times as much for a message in a capture twice as long
+LINEAR = 1.03      # the cost of a message in a capture twice as long may be at most so many times as high
 LARGE_FLEET = 31   # calls for a renewal's message with 50,000 phones, whose lines the parser's memo cannot hold
-A_LINE = 3_810     # bytes of a line that has registered twice
-SMALLER = 125      # how much smaller fleets and the parser's memo are here than there
+A_LINE = 3_810     # bytes for a line that has registered twice
+SMALLER = 125      # fleets and the parser's memo are divided by this here
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a message may cost: calls of functions, and blocks that stay."""
+    """What a message may cost: function calls, and blocks that stay allocated."""
 
     calls: float
     blocks: float
@@ -54,7 +55,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Counted:
-    """What was counted for a message between half a capture and the whole, and between a quarter and the half."""
+    """Counts for a message: over the second half of a capture, and (calls only) over its second quarter."""
 
     calls: float
     calls_before: float
@@ -67,13 +68,13 @@ BUDGETS = {
     "mixed": Budget(calls=66, blocks=1.7),
     "tcp": Budget(calls=47, blocks=0.3),
 }
-"""With each message of `mixed` come 40 packets of media, whose work is the message's."""
+"""In `mixed`, 40 packets of media come with each message, and their work is counted for the message."""
 
 
 def sizes(name: str) -> list[Workload]:
     """A workload at a quarter, a half and its whole length."""
     dense = partial(Workload, name, phones=40, spread=60.0)
-    if name == "calls":   # longer means more phones: how often one calls in the life of a registration is limited
+    if name == "calls":   # longer means more phones: a phone cannot make more calls in the life of a registration
         one = WORKLOADS["calls"]
         return [replace(one, phones=20 * times, calls=40 * times, spread=6.0 * times) for times in (1, 2, 4)]
     made = {
@@ -85,7 +86,7 @@ def sizes(name: str) -> list[Workload]:
 
 
 def count(name: str) -> Counted:
-    """What a message of this workload costs."""
+    """The cost of a message in this workload."""
     quarter, half, whole = (_apart(partial(_calls, workload)) for workload in sizes(name))
     blocks = [_apart(partial(_blocks, workload)) for workload in sizes(name)[1:]]
     first, second, third = (workload.messages for workload in sizes(name))
@@ -94,13 +95,14 @@ def count(name: str) -> Counted:
 
 
 def fleets() -> tuple[float, float]:
-    """Calls for a message of 5,000 and of 50,000 phones, both and the memo made smaller alike."""
+    """Function calls for a message with 5,000 and with 50,000 phones; the fleets and the memo are made smaller
+    alike."""
     few, many = (_renewal(replace(SIP, phones=SIP.phones * times // SMALLER)) for times in (1, 10))
     return few, many
 
 
 def line() -> float:
-    """Bytes of a line, as Python allots them: what the allocator rounds up is not among them."""
+    """Bytes of a line, as Python requests them, without what the allocator adds by rounding up."""
     fleet = replace(SIP, phones=500, rounds=2)
     _give_names_room()
     few, many = (_apart(partial(_most, replace(fleet, phones=fleet.phones * times))) for times in (1, 2))
@@ -108,8 +110,8 @@ def line() -> float:
 
 
 def _give_names_room() -> None:
-    """Python's own table of interned names grows by a megabyte at once, when depends on what was imported, and from
-    bytecode or from source: let it grow now, and keep its room, which it does when names go."""
+    """Python's table of interned strings grows by a megabyte at a time, and when that happens depends on what was
+    imported, from bytecode or from source. So let it grow now: it keeps its size when the strings are freed."""
     names = [sys.intern(f"a name {number}") for number in range(50_000)]
     names.clear()
 
@@ -123,7 +125,7 @@ def _most(workload: Workload) -> int:
 
 
 def _renewal(fleet: Workload) -> float:
-    """Calls for a message of a fleet whose lines are known."""
+    """Function calls for a message of a fleet whose lines are known."""
     made = [_apart(partial(_calls, replace(fleet, rounds=rounds), MAX_LASTING // SMALLER)) for rounds in (2, 4)]
     return (made[1] - made[0]) / (fleet.phones * 4 * 2)
 
@@ -137,7 +139,7 @@ def _calls(workload: Workload, memo: int = MAX_LASTING) -> int:
 
 
 def _blocks(workload: Workload) -> int:
-    _remember(0)   # the memo has a bound of its own, and is not full yet
+    _remember(0)   # the memo is bounded, but would not be full yet
     with _ready(workload) as run:
         gc.collect()
         before = sys.getallocatedblocks()
@@ -147,13 +149,13 @@ def _blocks(workload: Workload) -> int:
 
 
 def _remember(lines: int) -> None:
-    """From now on the parser's memo holds so many lines."""
+    """Replace the parser by one whose memo holds so many lines."""
     vars(ahead)["parse"] = Parser(lines).parse
 
 
 @contextmanager
 def _ready(workload: Workload) -> Iterator[Run]:
-    """A run of one process over the capture of a workload, before its first packet."""
+    """A run in one process over the capture of a workload, ready for its first packet."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "capture.pcap")
         workload.write(capture)
@@ -161,7 +163,7 @@ def _ready(workload: Workload) -> Iterator[Run]:
 
 
 def _apart(counting: Callable[[], int]) -> int:
-    """What is counted in a child of this process."""
+    """The result of `counting`, called in a child of this process."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         try:
@@ -176,7 +178,7 @@ def _apart(counting: Callable[[], int]) -> int:
 
 
 def main() -> None:
-    """A table; with `--json` what the tests read."""
+    """Prints a table; with `--json`, the data that the tests read."""
     if not os.environ.get(PURE):
         sys.exit(f"what is compiled cannot be counted: {PURE}=1 python -m tests.work")
     counted, (few, many) = {name: count(name) for name in BUDGETS}, fleets()
