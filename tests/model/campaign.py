@@ -1,9 +1,10 @@
 """Many histories of phones that obey: `python -m tests.model.campaign --count 200000`.
 
-With `--late` each is seen from a moment in its middle on (`fleet/late.py`), with `--lacking` one answer is
-not in the capture, with `--unasked` one sending of a request (`fleet/lacking.py`).
+With `--late` the view of each begins at a moment in its middle (`fleet/late.py`); with `--lacking` one answer is
+missing from the capture, with `--unasked` one sending of a request (`fleet/lacking.py`).
 
-Prints how many were accused and of what; accusations of weight with their seed and a history in the scenario language.
+Prints how many histories had findings, and of which rules; findings of weight with their seed and a history in the
+scenario language.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Tally:
 
 
 def accusation(history: History, finding: Finding) -> str:
-    """The seed, what was said, and the shortest history that still has it said."""
+    """The seed, the finding, and a history cut down to what this finding needs."""
     line = int((finding.line or "").split()[1])
     mine = [event for event in history.events if event.line in (line, NO_LINE)
             and event.time <= (finding.time or 0.0) + 70.0]

@@ -1,4 +1,5 @@
-"""A history has its findings: every line replayed, with what lines of one phone share, as the auditor does it."""
+"""The findings of a history: every line is replayed, with the state that lines of one phone share, as the auditor does
+it."""
 
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ from tests.model.fleet.habits import REGIMES, Habits
 from tests.model.fleet.story import History
 
 PACK = load_pack().rules
-LONG_BEFORE = -1e5   # seconds: a view that began then shows all
+LONG_BEFORE = -1e5   # seconds: a view that begins here covers everything
 RULES = frozenset(rule.id for rule in PACK)
 NAMES = {"P": "10.0.0.1:5060", "S": "10.0.0.2:5060", "T": "10.0.0.3:5060", "U": "10.0.0.4:5060"}
 
 
 @dataclass
 class Replay:
-    """One line being replayed."""
+    """The replay of one line."""
 
     number: int
     subject: ScenarioLine
@@ -39,7 +40,7 @@ class Replay:
 
 
 class Court:
-    """Lines of phones, side by side. `profiles` are (from when, profile), the same for all."""
+    """Lines of several phones, side by side. `profiles` are (from when, profile), the same for all lines."""
 
     def __init__(self, profiles: Sequence[tuple[float, Profile]]) -> None:
         self.profiles = profiles
@@ -56,7 +57,7 @@ class Court:
                 self._take_line(event)
 
     def pass_time(self, phone: int, now: float, *, always: bool = False) -> None:
-        """What the passing of time settles; `always` also where nothing waits for it."""
+        """Settle what the passing of time decides; with `always`, even if no observation has reached its deadline."""
         for replay in self._of(phone):
             if always or next_deadline(replay.waiting) < now:
                 said, replay.waiting = pass_time(replay.waiting, now, self.phones[phone])
@@ -91,14 +92,15 @@ class Court:
 
 
 def findings(history: History) -> list[Finding]:
-    """All that is said of a history."""
+    """All findings of a history."""
     court = Court(history.profiles)
     court.take(history.events)
     return court.faults.findings()
 
 
 def scenario(habits: Habits, events: Iterable[ModelEvent], line: int, begins: float = LONG_BEFORE) -> str:
-    """One line of a history in the scenario language, to be judged again by hand; the view begins at `begins`."""
+    """One line of a history in the scenario language, so that it can be judged again by hand; the view begins at
+    `begins`."""
     shown = {name: key for name, key in NAMES.items() if key in habits.servers}
     re_register, fail, only = REGIMES[habits.regime]
     settings = {

@@ -1,7 +1,7 @@
-"""A history cut down to what an accusation needs, so that a human can read it.
+"""Reduces a history to what a finding needs, so that a human can read it.
 
-Only what cannot make the phone guilty is left out: calls it received, requests in dialogs, requests of no weight,
-and what happened before all its calls and registrations that matter.
+Only events that cannot make the phone guilty are left out: calls it received, requests in dialogs, requests of no
+weight, and registrations in the middle of a series at one server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LIGHT = frozenset({"OPTIONS", "MESSAGE", "PUBLISH", "NOTIFY", "SUBSCRIBE"})
 
 
 def shrunk(events: list[ModelEvent], accused: Callable[[list[ModelEvent]], bool]) -> list[ModelEvent]:
-    """The events without every group that the accusation does not need."""
+    """The events, without the groups that the finding does not need."""
     groups = _groups(events)
     for group in sorted({name for name in groups.values() if name is not None}, key=str):
         kept = [event for event in events if groups[id(event)] != group]
@@ -25,7 +25,7 @@ def shrunk(events: list[ModelEvent], accused: Callable[[list[ModelEvent]], bool]
 
 
 def _groups(events: list[ModelEvent]) -> dict[int, Hashable]:
-    """For each event what may be left out with it, None where it has weight."""
+    """For each event, by its id(): the group that can be left out as a whole; None if the event has weight."""
     calls_in = {event.call for event in events if isinstance(event, Received) and event.call is not None}
     calls_out = {event.call for event in events if isinstance(event, Sent) and event.method == "INVITE"
                  and not event.in_dialog}
@@ -46,7 +46,8 @@ def _groups(events: list[ModelEvent]) -> dict[int, Hashable]:
 
 
 def _steady(events: list[ModelEvent]) -> set[int]:
-    """REGISTERs (and their credentials) answered by the server that also answered the one before and the one after."""
+    """Transactions of REGISTERs (and of those that they follow) answered by the server that also answered the
+    registration before and the one after."""
     answered = [event for event in events if isinstance(event, Answered) and event.method == "REGISTER"
                 and event.status == 200]
     sent = {event.transaction: event for event in events if isinstance(event, Sent)}

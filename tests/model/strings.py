@@ -1,4 +1,4 @@
-"""Event strings that no phone need have produced: answers to nothing, failures out of the blue."""
+"""Event strings that no real phone need have produced: answers without requests, failures without cause."""
 
 from __future__ import annotations
 

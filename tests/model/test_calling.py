@@ -1,5 +1,5 @@
-"""What goes on of a line, taken in short (`model.calling`, `run.calls`), held against its events followed one by one:
-after each of them states and what is remembered must be the same."""
+"""Events of a line that takes the short road (`model.calling`, `run.calls`), compared with the same events followed one
+by one: after each event the states and what is remembered must be the same."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ONE_CALL = (
 
 
 class Replay(Told):
-    """A line as `CallFollowers` asks it, the only one of its number."""
+    """The only replay of a line, with what `CallFollowers` needs of it."""
 
     index = 0
 
@@ -61,8 +61,9 @@ class Replay(Told):
 
 
 class Beside:
-    """Follows events one by one, and beside that in short where `CallFollowers` say that it may be so: asks after each
-    whether both agree, and who looks for incidents. `taken` counts what was taken in short, by method and status."""
+    """Follows events one by one, and also by the short road where `CallFollowers` allow it: after each event it checks
+    that both have the same states and that both watches for incidents remember the same. `taken` counts the events that
+    took the short road, by method and status."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -79,7 +80,7 @@ class Beside:
     def follow(self, event: ModelEvent) -> None:
         going_on = event.phone in self.calls.followers
         if going_on and isinstance(event, Received | Replied):
-            return   # it passes by
+            return   # it is skipped
         told, before = self.replays.setdefault(event.line, Replay(self.profile, event.line)), self.phone
         in_short = self.calls.takes(event) if going_on else isinstance(event, Sent) and self.calls.begins(event)
         if not in_short:
@@ -101,7 +102,7 @@ class Beside:
 
     @property
     def going_on(self) -> tuple[Calling, LineState, PhoneState] | None:
-        """What goes on, and the states that were written before."""
+        """The line's `Calling`, and the line and phone states written before it; None without one."""
         for phone, follower in self.calls.followers.items():
             return follower.calling, follower.replay.written, self.phones[phone]
         return None
@@ -122,7 +123,7 @@ class Beside:
 
 
 def takes(calling: Calling, event: ModelEvent) -> bool:
-    """Whether it takes an event."""
+    """Whether `calling` takes an event."""
     if isinstance(event, Sent):
         return calling.asks(event)
     if isinstance(event, Answered):
@@ -155,7 +156,7 @@ def test_the_states_are_those_that_lives_leave() -> None:
 
 
 def begun(*lines: str) -> tuple[Beside, ModelEvent]:
-    """What goes on after all of these but the last, which is still to come."""
+    """Follows all of these events but the last; returns the `Beside` and the last event, which is still to come."""
     scenario = parse("\n".join([*REGISTERED, *lines, ""]))
     following = Beside(scenario.profile)
     for event in scenario.events[:-1]:
@@ -171,8 +172,8 @@ def test_a_call_is_taken_whole() -> None:
 
 @pytest.mark.parametrize(("before", "odd"), [
     (1, "10 > S INVITE #9 call=2"),
-    (1, "10.1 > P INVITE #9 call=2"),                 # while one waits
-    (1, "10.5 < P 200 INVITE #2"),                    # late: the phone may have given it up
+    (1, "10.1 > P INVITE #9 call=2"),                 # while an INVITE is unanswered
+    (1, "10.5 < P 200 INVITE #2"),                    # late: the phone may have given up on it
     (1, "10.5 < P 100 INVITE #2"),
     (1, "10.1 < P 503 INVITE #2"),
     (1, "10.1 < P 486 INVITE #2"),
@@ -183,7 +184,7 @@ def test_a_call_is_taken_whole() -> None:
     (2, "10.1 * call P ringing #2"),                  # another call
     (2, "10.1 * lost a jump"),
     (2, "10.1 > P CANCEL #9 call=1"),
-    (3, "10.2 > P INVITE #9 call=2"),                 # as if it had not heard the challenge
+    (3, "10.2 > P INVITE #9 call=2"),                 # as if it had not received the challenge
     (3, "10.2 > P INVITE #9 follows=7 call=2"),
     (3, "10.2 > P INVITE #9 follows=2 call=1 emergency"),
     (3, "10.2 > P SUBSCRIBE #9 follows=2 expires=0"),
@@ -195,8 +196,8 @@ def test_a_call_is_taken_whole() -> None:
     (8, "60 > P REGISTER #9"),
     (8, "60 > P INVITE #9 call=2 emergency"),
     (8, "60 > P SUBSCRIBE #9 expires=0"),
-    (8, "0.05 > P SUBSCRIBE #9"),                     # from before it came to its server
-    (8, "3601 > P BYE #9 dialog call=1"),             # its registration has run out
+    (8, "0.05 > P SUBSCRIBE #9"),                     # sent before the line came to its server
+    (8, "3601 > P BYE #9 dialog call=1"),             # its registration has expired
     (8, "60 * boot"),
     (8, "60 * dns ttl=60"),
     (9, "60.1 < P 481 BYE #4"),
@@ -214,15 +215,15 @@ def test_whatever_is_not_just_that_ends_it(before: int, odd: str) -> None:
     ["5 > P INVITE #9 call=1 dialog"],
     ["5 > P OPTIONS #9"],
     ["5 > S INVITE #9 call=1"],
-    ["4 > P OPTIONS #8", "5 > P INVITE #9 call=1"],                           # something waits
+    ["4 > P OPTIONS #8", "5 > P INVITE #9 call=1"],                           # a request is unanswered
     ["4 > P OPTIONS #8", "4.1 < P 503 OPTIONS #8", "5 > P INVITE #9 call=1"],
-    ["4 > S OPTIONS #8", "5 > P INVITE #9 call=1"],                           # it turned away
+    ["4 > S OPTIONS #8", "5 > P INVITE #9 call=1"],                           # it sent a request to another server
     ["4 ! P icmp", "5 > P INVITE #9 call=1"],
     ["4 > P OPTIONS #8", "4.1 < P 401 OPTIONS #8", "5 > P INVITE #9 call=1"],
     ["4 * call P ringing #7", "4 * call P ringing #8", "5 > P INVITE #9 call=1"],
     ["0 > P INVITE #9 call=1"],
     ["5 > S INVITE #7 call=1 id=a", "6 * boot seen", "7 > P REGISTER #8", "7.1 < P 200 REGISTER #8 expires=3600",
-     "8 > P INVITE #9 call=2"],                                               # nobody knows what came of its try
+     "8 > P INVITE #9 call=2"],                                               # the result of the try is unknown
     ["3590 > P OPTIONS #6", "3590.1 < P 200 OPTIONS #6", "3700 > P INVITE #7 call=1", "3700.1 < P 200 INVITE #7",
      "5 > P INVITE #9 call=2"],                                               # a gap from the future
 ])
@@ -233,7 +234,7 @@ def test_nothing_begins_where_anything_is_open(lines: list[str]) -> None:
 
 
 def test_a_call_that_runs_out_leaves_its_phone_quiet_since_then() -> None:
-    """However late it is noticed (`absorb_phone`)."""
+    """The phone counts as quiet from the expiry on, however late that is noticed (`absorb_phone`)."""
     story = parse("\n".join([*REGISTERED, "10 > P INVITE #2 call=1 id=a to=x", "10 * call P ringing #1",
                              "200 * call P over #1", "300 > P INVITE #3 call=2 id=b to=x"]))
     beside(story.events, story.profile)

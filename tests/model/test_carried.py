@@ -1,7 +1,7 @@
-"""For speed some states are made by position, field by field: each such place says here what it changes, and is held to
-carry all else. A field that is new must be added to each of them.
+"""For speed some code builds states by position, field by field. Each such place states here which fields it changes,
+and must carry over all others. A new field must be added to each of these places.
 
-What goes in differs in every field from what the field is by default, and from every other field.
+The input differs in every field from that field's default, and from every other field.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from sipaudit.model.state import Binding, LineState, PhoneState, Stay
 Made = TypeVar("Made", bound=Struct)
 
 P = "10.0.0.1:5060"
-LATER = 1e6   # after all times of what was filled
+LATER = 1e6   # later than all times that `full` makes
 CALL, REGISTER = 900, 901
 
 _number = count(1)
 
 
 def full(kind: Any) -> Any:
-    """A value of this type, made like no other."""
+    """A value of this type that differs from all others made here (but booleans and enumerations)."""
     if get_origin(kind) in (Union, UnionType):
         return full(next(one for one in get_args(kind) if one is not NoneType))
     if get_origin(kind) is tuple:
@@ -53,7 +53,7 @@ def filled(kind: type[Made], **given: Any) -> Made:
 
 
 def changed(before: Struct, after: Struct) -> set[str]:
-    """The fields in which they differ."""
+    """The names of the fields in which they differ."""
     return {field.name for field in fields(before) if getattr(before, field.name) != getattr(after, field.name)}
 
 
@@ -66,13 +66,13 @@ def answered(method: str, transaction: int, status: int = 200, **more: Any) -> A
 
 
 def a_binding(**given: Any) -> Binding:
-    """One in force, of which a REGISTER is under way."""
+    """A binding in force, with a REGISTER under way."""
     granted = filled(Answered, server=P, time=LATER - 100.0, granted=300.0)
     return filled(Binding, server=P, register=sent("REGISTER", REGISTER), granted=granted, **given)
 
 
 def a_line(**binding: Any) -> LineState:
-    """One at P, whose stay no more answer changes."""
+    """A line at P, with a stay that further answers do not change."""
     stay = filled(Stay, server=P, away=None, aside=None, unsure=False, turned=None, took=0.0)
     return filled(LineState, stays=(stay, stay, stay), bindings=(a_binding(**binding),))
 
@@ -96,7 +96,7 @@ def absorbed_by_phone(event: Sent | Answered | CallChanged) -> Callable[[], tupl
 
 
 def first_of(field: str, made: Callable[[], tuple[Struct, Struct]]) -> Callable[[], tuple[Struct, Struct]]:
-    """Of what was before and what is made of it, the first that this field has."""
+    """Like `made`, but the first element of this field before and after, instead of the whole states."""
     def before_and_after() -> tuple[Struct, Struct]:
         before, after = made()
         return getattr(before, field)[0], getattr(after, field)[0]
@@ -107,7 +107,7 @@ BINDING, REACH = partial(first_of, "bindings"), partial(first_of, "reaches")
 
 
 def renewed() -> Renewals:
-    """One renewal that went without a challenge."""
+    """Renewals after one that went without a challenge."""
     renewals = Renewals(LineState(), answered("REGISTER", REGISTER, granted=300.0), Common({}, lambda *_: None))
     renewal = Renewal(0, 3, LATER + 100.0, REGISTER + 1, 300.0, "call")
     renewals.begin(renewal)
@@ -132,7 +132,7 @@ def called_line() -> tuple[LineState, LineState]:
 
 
 ENDED = {"register", "granted", "refused", "left", "resent", "late", "removed", "missed"}
-"""Of a binding that was renewed nothing else is left (`_granted`)."""
+"""Fields of a binding that a renewal replaces or clears (`_granted`)."""
 REGISTERS = absorbed_by_line(sent("REGISTER", REGISTER + 1, expires=60.0))
 IS_GRANTED = absorbed_by_line(answered("REGISTER", REGISTER, granted=60.0, own=True, asked=60.0), left=None)
 IS_CHALLENGED = absorbed_by_line(answered("REGISTER", REGISTER, 401))
@@ -169,7 +169,7 @@ def test_what_goes_in_is_nowhere_what_it_would_be_by_default(kind: type[Struct])
 
 
 ALIKE = {"phone", "line", "server", "method", "transaction", "status", "own"}
-NEVER = {"emergency", "addressed", "target"}   # of what opens a dialog alone
+NEVER = {"emergency", "addressed", "target"}   # only requests that open a dialog have these
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Sent) if field.name not in ALIKE | NEVER])
@@ -185,13 +185,13 @@ def test_an_odd_answer_to_it_does(field: str) -> None:
 
 
 def registered() -> tuple[Sent, Answered]:
-    """A REGISTER and its 200, of which what is `ALIKE` in all need not be kept."""
+    """A REGISTER and its 200; the fields in `ALIKE` are not stored, being the same in all."""
     return (sent("REGISTER", REGISTER, expires=60.0, call_id="call"),
             answered("REGISTER", REGISTER, granted=60.0, own=True, asked=60.0))
 
 
 def lies_as_it_is(register: Sent, granted: Answered) -> None:
-    """Whether it is packed, or, being odd, is left alone."""
+    """It must come back unchanged, whether it was packed or, being odd, stored as it is."""
     whose = (register.phone, register.line, register.server)
     first = Arrived(granted, register, None, False)
     packed, ended = pack_arrival(first), pack_renewal(granted, register)

@@ -1,5 +1,5 @@
-"""Each firing story of the failback rules once more, with something in doubt that no event tells: the finding becomes
-an open check, with its reason."""
+"""Each story that breaks a failback rule once more, with a doubt that no event shows: the finding becomes an open check
+with the doubt as its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sipaudit.rulebook.trial import judge_scenario
 
 FOLDER = Path(__file__).parent / "scenarios"
 RULES = {rule.id: rule for rule in load_pack().rules}
-# One story for each row of the tables that the rules take.
+# One story for each row of the rules' tables.
 STORIES = {
     "overdue-r2-call": "overdue-failback", "overdue-r2-renewal": "overdue-failback",
     "overdue-r2-no-try": "overdue-failback", "overdue-dnsttl": "overdue-failback",
@@ -28,13 +28,13 @@ STORIES = {
     "premature-r2-register": "premature-failback", "premature-dnsttl": "premature-failback",
     "premature-registration-mode": "premature-failback",
 }
-# What rests on a packet that is not there.
+# Stories in which the finding rests on the absence of a packet.
 BY_ABSENCE = {name: rule for name, rule in STORIES.items()
               if rule in ("overdue-failback", "primary-not-tried-first")}
 
 
 def judged(story: str, change: Callable[[Profile], Profile]) -> list[str]:
-    """What the story's rule says of it when its profile is changed, without the times."""
+    """Findings and open checks of the story's rule, without their times, with the profile as `change` returns it."""
     scenario = parse((FOLDER / f"{story}.scenario").read_text())
     lines, _ = judge_scenario(replace(scenario, profile=change(scenario.profile)), [RULES[STORIES[story]]])
     said = [line.partition(" ")[2] for line in lines]
@@ -42,14 +42,14 @@ def judged(story: str, change: Callable[[Profile], Profile]) -> list[str]:
 
 
 def balanced(profile: Profile) -> Profile:
-    """All servers of the entry have the same priority."""
+    """Gives all servers of the entry the same priority."""
     assert profile.entry is not None
     servers = tuple(replace(server, priority=1) for server in profile.entry.servers)
     return replace(profile, entry=replace(profile.entry, servers=servers))
 
 
 def alone(profile: Profile) -> Profile:
-    """The entry has one server only."""
+    """Leaves the entry only its first server."""
     assert profile.entry is not None
     return replace(profile, entry=ServerEntry("sbc", profile.entry.servers[:1]))
 
@@ -61,7 +61,7 @@ DOUBTS: dict[str, Callable[[Profile], Profile]] = {
     "entry-unknown": lambda profile: replace(profile, entry=None),
     "load-balanced": balanced,
 }
-WITHOUT_A_PRIMARY = ("entry-unknown", "load-balanced")   # no server is higher than another: some rows are not reached
+WITHOUT_A_PRIMARY = ("entry-unknown", "load-balanced")   # no server is higher than another: some rows do not apply then
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -93,7 +93,7 @@ def test_what_rests_on_a_missing_packet_needs_a_whole_capture(story: str) -> Non
 def test_a_clock_that_was_set_ahead_makes_nothing_overdue(story: str) -> None:
     before_the_last = parse((FOLDER / f"{story}.scenario").read_text()).events[-2].frame
     said = judged(story, lambda profile: replace(profile, steps=((0, before_the_last, 3600.0),)))
-    if story == "overdue-renewal-r2":  # its renewal counts from the registration, not from now
+    if story == "overdue-renewal-r2":  # its renewal is due by the registration's time, not by the last event's
         return
     assert set(said) == {"? overdue-failback loss-nearby"}
 

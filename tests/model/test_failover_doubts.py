@@ -1,4 +1,5 @@
-"""What keeps the rules of the group failover silent although the story fires: the same story, known less well."""
+"""What keeps the failover rules silent, or leaves the check open, although the story breaks them: the same story, with
+less known about it."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ P, S, T = (f"10.0.0.{number}:5060" for number in (1, 2, 3))
 
 
 def story(rule: str, change: Callable[[Profile], Profile] = lambda profile: profile, name: str = "") -> list[str]:
-    """What is said of the story that breaks the rule, where the line is known as `change` has it."""
+    """Findings and open checks of the story that breaks the rule, with the profile as `change` returns it."""
     scenario = parse((FOLDER / f"{name or STORIES[rule]}.scenario").read_text())
     changed = Scenario(change(scenario.profile), scenario.events, (), scenario.names)
     lines, _ = judge_scenario(changed, [one for one in load_pack().rules if one.id == rule])
@@ -40,7 +41,7 @@ def story(rule: str, change: Callable[[Profile], Profile] = lambda profile: prof
 
 
 def entry(*servers: tuple[str | None, int]) -> Callable[[Profile], Profile]:
-    """The line's entry has these servers (address, priority)."""
+    """Gives the line's entry these servers (address, priority)."""
     listed = tuple(EntryServer(address, 5060, "udp", priority, name=f"{number}.example.com")
                    for number, (address, priority) in enumerate(servers))
     return lambda profile: replace(profile, entry=ServerEntry("sbc", listed))
@@ -97,12 +98,13 @@ def test_a_call_of_any_makers_phone_is_judged_by_f1_and_f2(rule: str) -> None:
 
 
 def test_a_registration_by_another_makers_phone_may_be_a_second_one() -> None:
-    """Concurrent registration is common among them, and their files do not say so in Polycom's words."""
+    """Other makers' phones often register at several servers at once, and their files do not declare it in Polycom's
+    terms."""
     assert story(BY_ANYONE[0], unmodelled, "fwf-r2-register") == ["? failover-without-failure vendor-unmodelled"]
 
 
 def test_how_long_another_makers_phone_waits_is_not_known() -> None:
-    """Polycom's default would have condemned it."""
+    """By Polycom's default it would have been too short."""
     assert story(BY_ANYONE[0], unmodelled, "fwf-too-soon-answered-later") == []
 
 
@@ -114,7 +116,7 @@ def test_a_server_of_another_list_is_no_failover() -> None:
 
 
 def test_a_clock_that_was_set_back_makes_no_line_impatient() -> None:
-    """The wait looks shorter than it was."""
+    """With the clock set back, the wait looks shorter than it was."""
     impatient = "fwf-too-soon-answered-later"
     assert any("?" not in said for said in story(BY_ANYONE[0], name=impatient))
     back = story(BY_ANYONE[0], lambda profile: replace(profile, steps=((0, 4, -60.0),)), impatient)
@@ -134,7 +136,7 @@ def test_an_answer_seen_by_another_tap_proves_no_impatience_within_what_clocks_d
 
 
 def test_servers_of_one_priority_share_the_load() -> None:
-    assert story(BY_ANYONE[0], entry((P[:-5], 1), (S[:-5], 1))) == []  # not below: no failover at all
+    assert story(BY_ANYONE[0], entry((P[:-5], 1), (S[:-5], 1))) == []  # S is not below P: no failover at all
     assert story("failover-missing", entry((P[:-5], 1), (S[:-5], 1))) == ["? failover-missing load-balanced"]
     assert story("credentials-to-wrong-server", entry((P[:-5], 1), (S[:-5], 1))) == [
         "? credentials-to-wrong-server load-balanced"]
@@ -174,7 +176,8 @@ def test_a_hole_between_two_captures_may_hide_where_the_line_went(rule: str) -> 
 
 
 def test_a_repetition_within_ten_minutes_is_worth_a_look() -> None:
-    """A second subscription at S, after the line was back at P: the first is info, the second a warning."""
+    """The line subscribes at S without a failure, is back at P, and subscribes at S again: first info, then a
+    warning."""
     scenario = parse("""entry: P S
 settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
 0     > P REGISTER
@@ -190,19 +193,19 @@ settings: reRegisterOn=0 failBack.mode=duration failBack.timeout=60
 
 
 def test_what_waits_for_a_proof_says_until_when() -> None:
-    """A driver asks again then, and no sooner."""
+    """The driver asks again at that time, and no sooner."""
     scenario = parse((FOLDER / "missing-calls.scenario").read_text())
     waiting = [step.waiting for step in replay(scenario.events[:6], scenario.profile)]
     assert [next_deadline(one) for one in waiting[:5]] == [float("inf")] * 5
     (one,) = [one for one in waiting[5] if one.awaited]
     (sign,) = one.awaited
-    beside = replace(one, awaited=())   # what the same request brought as well, and which waits with it
+    beside = replace(one, awaited=())   # another observation of the same request, which waits with it
     assert next_deadline(waiting[5]) == next_deadline((beside, *waiting[5])) == sign.until
     assert 400 < sign.until < float("inf")
 
 
 def test_no_more_than_eight_wait_for_a_proof() -> None:
-    """The oldest are said as they stand then: left open."""
+    """The oldest ones are reported as they stand then: left open."""
     scenario = parse((FOLDER / "missing-calls.scenario").read_text())
     *_, last = replay(scenario.events[:6], scenario.profile)
     waiting: tuple[Observation, ...] = ()
@@ -223,7 +226,7 @@ BACK = "{0} > P INVITE\n{0}.1 < P 200 INVITE\n"
     (OUT.format(300, 304) + BACK.format(1000) + OUT.format(1100, 1104) + BACK.format(1200), "mode"),
 ])
 def test_the_cause_of_flapping_is_what_made_the_last_move(moves: str, kind: str) -> None:
-    """A failure, or the return that mode newRequests makes of every call."""
+    """The cause is a failure, or the return that mode newRequests makes with every call."""
     text = """entry: P S
 settings: reRegisterOn=0 failBack.mode=newRequests retryTimeOut=0 retryMaxCount=3
 0    > P REGISTER

@@ -1,4 +1,4 @@
-"""What a line's history keeps is bounded, however often the line moves."""
+"""The rows that a line's history stores are bounded, however often the line moves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THERE_AND_BACK = """{0}    > P REGISTER
 
 
 def lived(scenario: Scenario) -> tuple[History, LineState]:
-    """What a line's history keeps of this life, and how the line stands at its end."""
+    """The history's rows after this life, and the line's state at its end."""
     subject, seen, state = ScenarioLine(scenario.profile, scenario.names), History(), LineState()
     for step in replay(scenario.events, scenario.profile):
         seen.take(step, subject)
@@ -50,7 +50,7 @@ def test_a_line_that_moves_without_end_fills_no_memory(monkeypatch: pytest.Monke
 
 
 def test_what_became_of_registrations_in_a_blind_interval_is_not_known() -> None:
-    """One that would have run out by then has; of one that would not, its end is unknown; S never granted any."""
+    """A registration that would have expired by then has expired; otherwise its end is unknown. S never granted one."""
     scenario = parse(HEAD + "10 > S REGISTER\n10.1 < S 403 REGISTER\n")
     seen, state = lived(scenario)
     seen.view_begins(state, 1000.0, Track.REGISTERED)
@@ -61,7 +61,7 @@ def test_what_became_of_registrations_in_a_blind_interval_is_not_known() -> None
 
 
 def test_what_a_failover_had_ended_before_a_blind_interval_stays_ended_then() -> None:
-    """In R2 the registration at the server that was left counts no more; in R1 it does, and may be there still."""
+    """In R2 the registration at the server that was left is invalid; in R1 it is not, and may still exist."""
     seen, state = lived(parse(HEAD + "".join(THERE_AND_BACK.format(300, 304, 400).splitlines(keepends=True)[:4])))
     left = max(binding.left or 0.0 for binding in state.bindings)
     assert left > 300
@@ -92,12 +92,12 @@ def test_what_is_over_is_forgotten_but_where_the_line_is_and_why() -> None:
     assert [row.until for row in seen.ended] == [904.1]
     seen.forget(5000.0)
     assert [move.time for move in seen.moves] == [1000.1]
-    assert seen.moves[-1].evidence == ()  # it was told with it
+    assert seen.moves[-1].evidence == ()  # the evidence was reported and is forgotten
     assert (seen.tries, seen.ended) == ((), ())
 
 
 def test_a_try_to_return_is_one_though_the_servers_are_far_away() -> None:
-    """An answer after 450 ms is not one to a request that ran out."""
+    """An answer after 450 ms is no answer to a request that timed out."""
     seen, _ = lived(parse(HEAD + """300 > P REGISTER
 304 > S REGISTER
 304.45 < S 200 REGISTER expires=3600
@@ -123,7 +123,7 @@ def test_what_came_of_a_try_is_told_by_what_comes_after_the_next_one(then: str, 
 
 @pytest.mark.parametrize("then", ["403.1 < P 487 INVITE\n", "403.1 < P 200 INVITE\n", "440 > S INVITE\n"])
 def test_a_try_that_the_phone_takes_back_is_abandoned(then: str) -> None:
-    """However it is answered then, or not at all: nothing is known of what would have come of it."""
+    """Whatever answer it gets then, or none: its result would have been unknown."""
     life = HEAD.replace("reRegisterOn=1", "reRegisterOn=0") + MOVED
     seen, _ = lived(parse(f"{life}400 > P INVITE\n403 > P CANCEL\n{then}"))
     assert [one.result for one in seen.tries] == ["abandoned"]

@@ -30,35 +30,35 @@ from tests.model.fleet.wrongs import WRONGS, Wrong
 from tests.model.strings import histories
 
 CHUNKS, CHUNK = 40, 50     # 2,000 histories of phones that obey
-ACCUSED = (                # seeds of those that were accused lately
+ACCUSED = (                # seeds of phones that an earlier version accused
     2103975, 2105961, 2402172, 4017236, 4029555, 5001480, 5004503, 5011566, 5018229,
     5033956, 5043304, 7018631, 7020194, 7026987, 7032457, 7059396, 7063368, 7063901, 7069153,
     305000, 345888, 7072480, 7098448, 7104026, 7141061, 7183975, 7189046, 7305128, 7306307, 9003724,
     13511618, 15702702, 19020325,
 )
 LIVES = range(3000, 3030)  # seeds of the histories for the other properties
-LATE = 8                   # chunks of histories that are seen from a moment in their middle on
-LATE_SEEDS = (             # of those that were once accused
+LATE = 8                   # chunks of histories whose view begins at a moment in their middle
+LATE_SEEDS = (             # those that an earlier version accused
     600128, 600740, 600845, 601507, 601896, 602415, 602515, 602739, 602885, 603200, 603354, 605119, 605802,
     700388, 701154, 701250, 703496, 707352, 724159, 724611,
     2101799, 2102719, 2104503, 2105477, 2111375, 2111775, 2303291, 2306778, 2311696,
     2311943, 2418269, 3004551, 3007421, 3010248, 3013972, 3015990, 3016520,
     3107287, 3201471, 3207686, 5313405, 7362943,
 )
-LACKING = 8                # chunks of histories of which one answer was not seen
-LACKING_SEEDS = (23610, 31883, 9801788, 26645, 440701, 13305845)   # of those that were once accused
-UNASKED = 4                # chunks of histories of which one sending of a request was not seen
-UNASKED_SEEDS = (41, 2953, 3396, 13402572, 15820668)   # of those that were once accused for certain
-PLAIN = 200                # phones that obey among servers that fail in plain ways
-WRONG = 20                 # histories of each way to break a rule
+LACKING = 8                # chunks of histories in which one answer was not captured
+LACKING_SEEDS = (23610, 31883, 9801788, 26645, 440701, 13305845)   # those that an earlier version accused
+UNASKED = 4                # chunks of histories in which one sending of a request was not captured
+UNASKED_SEEDS = (41, 2953, 3396, 13402572, 15820668)   # those that an earlier version accused for certain
+PLAIN = 200                # phones that obey, among servers that fail in plain ways
+WRONG = 20                 # histories for each way to break a rule
 
-# Info rules that a phone may break by right: their basis is weak, or the fault is not the phone's.
+# Info rules that an obeying phone may trigger: their basis is weak, or the fault is not the phone's.
 BY_RIGHT = frozenset({
     "flapping",                      # a server that comes and goes makes any line move often
     "registration-without-expiry",   # what the server granted
     "signalling-after-expiry",       # calls of a line whose REGISTERs are refused (F4: staying is never a deviation)
     "signalling-to-failed-server",   # after a failed try: the EA says "attempted", and "succeeds"
-    "failback-probe-registration",   # B7: odd, not forbidden; a REGISTER may come where a late 200 was not waited for
+    "failback-probe-registration",   # B7: odd, not forbidden; a REGISTER may follow before a late 200 has arrived
 })
 
 HABITS = [Habits(regime, mode, 60, names(3), ttl=(120, 120)) for regime in REGIMES for mode in MODES]
@@ -85,7 +85,7 @@ def observations(court: Court) -> dict[tuple[int, int], list[Observation]]:
     return {line: replayed.observations for line, replayed in court.replays.items()}
 
 
-# -- any history at all
+# -- arbitrary histories
 
 @SOME
 @given(histories(), PROFILES)
@@ -116,7 +116,7 @@ def _said(one: Observation, shift: float) -> tuple[object, ...]:
 def test_masks_judge_as_one_replay_a_world_would(events: list[ModelEvent], known: Profile) -> None:
     said = observed(events, known)
     worlds = [{_place(one): one.verdict for one in _observed_in_world(world, events, known)}
-              for world in (range(WORLDS) if said else ())]   # of most histories there is nothing to be said
+              for world in (range(WORLDS) if said else ())]   # most histories have no observations
     for fast in said:
         slow = [world.get(_place(fast), Verdict.CONFORMED) for world in worlds]
         condemned = [verdict not in SPARED for verdict in slow]
@@ -133,19 +133,19 @@ def _place(observation: Observation) -> tuple[ModelEvent, str, str]:
 
 
 def _observed_in_world(world: int, events: list[ModelEvent], known: Profile) -> list[Observation]:
-    """The slow oracle: every reading settled one way before the replay begins."""
+    """The slow oracle: each reading is settled in one way before the replay begins."""
     settled = {reading: ALWAYS if world >> reading & 1 else NEVER for reading in Reading}
     with patch.dict(readings.TAKEN, settled):
         return observed(events, known)
 
 
 def test_every_reading_can_decide_a_verdict() -> None:
-    """A reading that no condition asks for would be dead weight in every mask."""
+    """A reading that no condition uses would be dead weight in every mask."""
     source = "".join(path.read_text() for path in Path(conditions.__file__).parent.glob("*.py"))
     assert {name for name in Reading if f"Reading.{name.name}" in source} == set(Reading)
 
 
-# -- the lives of phones
+# -- lives of phones
 
 @pytest.mark.parametrize("seed", LIVES)
 def test_asking_what_time_settles_more_often_settles_nothing_else(seed: int) -> None:
@@ -185,7 +185,8 @@ def _of_another_phone(event: ModelEvent) -> ModelEvent:
 
 def nobody_is_accused(phone: Callable[[int], History], seeds: Iterable[int],
                       is_allowed: Callable[[Finding], bool] | None = None) -> None:
-    """Of what such a phone did nothing is said but what is allowed (None: what is remarked by right)."""
+    """Asserts that the histories have only findings that are allowed (None: those that an obeying phone may
+    trigger)."""
     for seed in seeds:
         history = phone(seed)
         accused = [finding for finding in findings(history) if not (is_allowed or _by_right)(finding)]
@@ -195,21 +196,21 @@ def nobody_is_accused(phone: Callable[[int], History], seeds: Iterable[int],
 @pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(CHUNKS)), ACCUSED],
                          ids=lambda seeds: str(seeds[0]))
 def test_a_phone_that_obeys_is_never_accused(seeds: Sequence[int]) -> None:
-    """Every choice that the specification leaves open, among servers that fail in every way."""
+    """Phones make every choice that the specification leaves open, among servers that fail in every way."""
     nobody_is_accused(obedient, seeds)
 
 
 @pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(LATE)), LATE_SEEDS],
                          ids=lambda seeds: str(seeds[0]))
 def test_a_phone_that_obeys_is_not_accused_by_who_comes_late(seeds: Sequence[int]) -> None:
-    """What happened before the capture, or in a blind interval, is not known."""
+    """What happened before the capture, or in a blind interval, is unknown."""
     nobody_is_accused(late, seeds)
 
 
 @pytest.mark.parametrize("seeds", [*(range(chunk * CHUNK, (chunk + 1) * CHUNK) for chunk in range(LACKING)),
                                    LACKING_SEEDS], ids=lambda seeds: str(seeds[0]))
 def test_a_phone_that_obeys_is_not_accused_by_who_missed_an_answer(seeds: Sequence[int]) -> None:
-    """And what it was told by that answer, nobody knows."""
+    """What the phone learned from that answer is unknown."""
     nobody_is_accused(lacking, seeds)
 
 
@@ -220,7 +221,7 @@ def test_a_phone_that_obeys_is_not_accused_for_certain_by_who_missed_a_request(s
 
 
 def test_a_phone_that_obeys_in_plain_circumstances_is_never_accused() -> None:
-    """The circumstances in which each wrong is shown: they alone accuse nobody."""
+    """These are the circumstances in which each wrong is shown: without a wrong they must cause no finding."""
     nobody_is_accused(plain, range(PLAIN))
 
 
@@ -234,7 +235,8 @@ def _does_no_harm(finding: Finding) -> bool:
 
 @pytest.mark.parametrize("wrong", WRONGS, ids=lambda wrong: wrong.rule)
 def test_a_phone_that_breaks_one_rule_is_accused_of_that(wrong: Wrong) -> None:
-    """The rule that names the wrong is said, when it was done; beside it only what follows from it."""
+    """Every finding of the wrong's rule is near a time at which the wrong was done; other findings only follow from
+    it."""
     if wrong.rule not in RULES:
         pytest.skip("the pack has no such rule yet")
     done = found = 0
@@ -254,5 +256,5 @@ def test_a_phone_that_breaks_one_rule_is_accused_of_that(wrong: Wrong) -> None:
 
 
 def _weaker(finding: Finding, wrong: Wrong) -> bool:
-    """Said as info by a rule that also says worse: right for some phones that obey, too."""
+    """An info from a rule that also reports worse things: some phones that obey trigger it, too."""
     return finding.severity is Severity.INFO and wrong.rule == "signalling-to-failed-server"

@@ -1,4 +1,5 @@
-"""Each rule in each regime and mode to which it applies, and in no other: the same story under other settings."""
+"""Each rule applies in the regimes and modes that its row names, and in no other: one story under different
+settings."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ MAKE_THE_REGIME = ("reRegisterOn", "failRegistrationOn", "onlySignalWithRegister
 EVERY, GATED = frozenset(Regime), frozenset({Regime.R1, Regime.R2, Regime.R3})
 INVALIDATING, R0, R1, R2 = frozenset({Regime.R2, Regime.R3}), {Regime.R0}, {Regime.R1}, {Regime.R2}
 ANY, BY_TIMER, LATER = frozenset(Mode), {Mode.DNSTTL, Mode.DURATION}, frozenset(Mode) - {Mode.NEW_REQUESTS}
-# reference-model.md 5, *applies*; and a story. Where one breaks it not everywhere, the second does.
+# From reference-model.md 5, *applies*, with stories: where the first does not break the rule, the second does.
 APPLIES: dict[str, tuple[list[tuple[Set[Regime], Set[Mode]]], list[str]]] = {
     "accepted-from-failed-server": ([(R2, ANY)], ["fromfailed-180"]),
     "credentials-to-wrong-server": ([(EVERY, ANY)], ["credentials-r0-optimized"]),
@@ -53,7 +54,7 @@ CASES = [(rule, regime, mode) for rule in sorted(RULES) for regime in Regime for
 
 
 def under(text: str, regime: Regime, mode: Mode) -> str:
-    """The story of a phone with these settings, which has a TTL of a minute where its way back needs one."""
+    """The story under this regime and mode, with a TTL of a minute where the mode of failback needs one."""
     def settings(found: re.Match[str]) -> str:
         kept = [word for word in found[1].split() if word.partition("=")[0] not in MAKE_THE_REGIME]
         return f"settings: {REGIMES[regime]} failBack.mode={mode} {' '.join(kept)}"

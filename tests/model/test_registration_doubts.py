@@ -1,5 +1,5 @@
-"""What leaves the rules on registrations and on failed servers open although the story fires: the same story, known
-less well."""
+"""What leaves a check of the rules on registrations and on failed servers open although the story breaks the rule: the
+same story, with less known about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sipaudit.rulebook.trial import judge_scenario
 
 FOLDER = Path(__file__).parent / "scenarios"
 RULES = {rule.id: rule for rule in load_pack().rules}
-# One story for each row of the tables that the rules take.
+# One story for each row of the rules' tables.
 STORIES = {
     "unregistered-message-r2": "signalling-to-unregistered-server",
     "noexpiry-zero-r3": "registration-without-expiry",
@@ -42,14 +42,14 @@ BETWEEN_SERVERS = [name for name in OF_AN_ENTRY if name.startswith(("unregistere
 
 def judged(story: str, change: Callable[[Profile], Profile] = lambda profile: profile,
            rule: str = "") -> set[str]:
-    """What the story's rule says of it where the line is known as `change` has it, without the times."""
+    """Findings and open checks of the story's rule, without their times, with the profile as `change` returns it."""
     scenario = parse((FOLDER / f"{story}.scenario").read_text())
     lines, _ = judge_scenario(replace(scenario, profile=change(scenario.profile)), [RULES[STORIES.get(story, rule)]])
     return {line.partition(" ")[2] for line in lines}
 
 
 def entry(**priorities: int) -> Callable[[Profile], Profile]:
-    """The line's entry has these of the servers P and S, with these priorities."""
+    """Gives the line's entry those of the servers P, S and T that are named, with these priorities."""
     addresses = {"P": "10.0.0.1", "S": "10.0.0.2", "T": "10.0.0.3"}
     servers = tuple(EntryServer(addresses[name], 5060, "udp", priority) for name, priority in priorities.items())
     return lambda profile: replace(profile, entry=ServerEntry("sbc", servers))
@@ -124,7 +124,7 @@ def test_where_two_captures_show_them_a_bye_and_the_200_may_have_crossed_by_thei
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(303.55, Verdict.FORBIDDEN), (310.0, Verdict.INCONCLUSIVE)])
 def test_another_line_that_registers_there_since_may_have_ended_it_for_all(seconds: float, verdict: Verdict) -> None:
-    """Whether a server is failed for the line or for the phone no source says (reference-model.md 4)."""
+    """No source tells whether a server counts as failed for the line or for the whole phone (reference-model.md 4)."""
     scenario = parse((FOLDER / "tofailed-r2.scenario").read_text())
     line, phone = LineState(), PhoneState()
     register, *_, bye = scenario.events

@@ -1,4 +1,4 @@
-"""Registrations that are over lie packed, and are what they were when they are asked for."""
+"""Registrations that are over are stored packed, and come back unchanged when they are needed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = st.none() | st.integers(0, 2**32 - 1)
 
 @dataclass
 class Registered:
-    """A registration: its REGISTER and the 200."""
+    """A registration: its REGISTER and the 200 to it."""
 
     asked: Sent
     granted: Answered
@@ -50,7 +50,7 @@ def test_a_first_registration_is_what_it_was(one: Registered, anew: bool, challe
     again = packed.unpacked(WHOSE)
     assert again == first
     assert [type(number) for number in (again.granted.granted, again.granted.asked)] \
-        == [type(number) for number in (one.granted.granted, one.granted.asked)]   # a report tells 3600 from 3600.0
+        == [type(number) for number in (one.granted.granted, one.granted.asked)]   # in a report 3600 is not 3600.0
     assert (again.line(), again.phone()) == (first.line(), first.phone())
 
 

@@ -1,4 +1,4 @@
-"""Every scenario file tells a story, and says below its rule what is to be observed."""
+"""Every scenario file contains a story, and below its rule the observations that are expected."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def test_scenario_written_out_reads_as_the_same_events(path: Path) -> None:
 
 @pytest.mark.parametrize("line", [
     "300 > Q INVITE",           # a server that the entry does not list
-    "300 >> P INVITE",          # nothing was sent before
+    "300 >> P INVITE",          # no request that could be retransmitted
     "300 * reboot",             # no such note
     "300 ! P silence",          # no such failure
-    "300 * call P #1 up",       # what it is stands behind the server
-    "300 > P REGISTER expirs=60",    # a misspelt word would make another story of it
+    "300 * call P #1 up",       # the state must follow the server
+    "300 > P REGISTER expirs=60",    # a misspelt attribute would change the story
     "300 < P 200 REGISTER fresh",
     "300 < P NOTIFY id=c1",
     "300 * dns ttl=20 order",
@@ -58,7 +58,7 @@ def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
 
 
 def test_what_is_written_out_is_bounded() -> None:
-    """The numbers of old transactions are forgotten: an answer that comes that late is written without its request."""
+    """The numbers of old transactions are forgotten: a very late answer is written without its request."""
     scenario = parse("entry: P S\n0 > P OPTIONS\n2 > P OPTIONS\n3 < P 200 OPTIONS #1\n")
     first, other, answer = scenario.events
     assert isinstance(other, Sent)

@@ -18,7 +18,7 @@ class Dialog:
 
 
 def makes_calls(line: Line) -> Task:
-    """A user who calls somebody now and then."""
+    """A user who makes a call from time to time."""
     chance = line.phone.chance
     while True:
         yield chance.expovariate(1 / line.habits.calls)
@@ -42,7 +42,7 @@ def _outgoing(line: Line) -> Task:
         outcome = yield from line.originate("INVITE", hang_up=hang_up, **request)
     exchange = outcome.exchange
     if exchange is not None and outcome.alive and exchange.server == line.working:
-        line.exhausted = False  # it answers: its failure stands no longer, whoever was called (section 1, failure)
+        line.exhausted = False  # it answers: its failure no longer stands, whoever was called (section 1, failure)
     if exchange is not None and outcome.good and not outcome.abandoned:
         yield from _talk(line, Dialog(exchange.call or number, exchange.server, exchange.call_id))
     phone.calls -= 1
@@ -72,12 +72,12 @@ def _talk(line: Line, dialog: Dialog) -> Task:
 
 
 def _mute(line: Line, server: str) -> bool:
-    """R2: nothing is exchanged with a failed server (F9)."""
+    """R2: whether the server is failed, so that nothing is exchanged with it (F9)."""
     return line.habits.regime == "R2" and server in line.failed
 
 
 def _in_dialog(line: Line, dialog: Dialog, method: str) -> Task:
-    """The phone signals in a dialog; whether the call lives."""
+    """The phone sends a request in the dialog; returns whether the call is still alive."""
     phone = line.phone
     if _mute(line, dialog.server):
         if not line.habits.breaks("signalling-to-failed-server"):
@@ -92,7 +92,7 @@ def _in_dialog(line: Line, dialog: Dialog, method: str) -> Task:
 
 
 def _far_request(line: Line, dialog: Dialog, method: str) -> Task:
-    """The far end signals in a dialog; whether the call lives."""
+    """The far end sends a request in the dialog; returns whether the call is still alive."""
     phone, wire = line.phone, line.phone.wire
     if not wire.plan.reaches(dialog.server, phone.now, method):
         return True
@@ -110,7 +110,7 @@ def _far_request(line: Line, dialog: Dialog, method: str) -> Task:
 
 
 def _ghost(line: Line, dialog: Dialog) -> Task:
-    """The far end of a call that the phone ended without a word finds out."""
+    """The phone ended the call silently, and the far end learns it: its BYE gets a 481."""
     yield line.phone.chance.uniform(5, 100)
     wire = line.phone.wire
     if wire.plan.reaches(dialog.server, line.phone.now, "BYE") and not line.off:
@@ -120,7 +120,7 @@ def _ghost(line: Line, dialog: Dialog) -> Task:
 
 
 def gets_calls(line: Line) -> Task:
-    """Somebody who calls the line, through any server that knows it."""
+    """Callers of the line, through any server at which it is registered."""
     phone, plan = line.phone, line.phone.wire.plan
     while plan.far_calls:
         yield phone.chance.expovariate(1 / plan.far_calls)
@@ -202,7 +202,7 @@ def sends_messages(line: Line) -> Task:
 
 
 def keeps_alive(line: Line) -> Task:
-    """OPTIONS of the phone to any of its servers; OPTIONS and NOTIFY of the servers to the phone."""
+    """OPTIONS from the phone to any of its servers; OPTIONS and NOTIFY from the servers to the phone."""
     phone, chance, period = line.phone, line.phone.chance, line.habits.options
     while period:
         yield period

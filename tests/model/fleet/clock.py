@@ -1,4 +1,4 @@
-"""Discrete-event time: tasks are generators that wait for seconds, for a signal, or for a letter."""
+"""Discrete-event time: tasks are generators that wait for seconds, a signal, or a letter in a mailbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Task = Generator[Any, Any, Any]
 
 
 class Life:
-    """Tasks live as long as what started them: a phone that starts anew has forgotten what it was doing."""
+    """Tasks end with the life of what started them: a phone that boots has forgotten what it was doing."""
 
     over = False
 
@@ -24,7 +24,7 @@ class _Waiter:
 
 
 class Signal:
-    """Something that happens once; all who wait for it go on."""
+    """Something that happens once, and then resumes all tasks that wait for it."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -45,7 +45,7 @@ class Signal:
 
 
 class Mailbox:
-    """Letters in the order they came; one task reads them."""
+    """Letters in the order of their arrival; one task reads them."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -67,8 +67,8 @@ class Mailbox:
 
 
 class Clock:
-    """Runs tasks in the order of their times. A task yields seconds, a Signal, or (Signal or Mailbox, seconds): what it
-    gets back is the letter, True for a signal, None when the time ran out."""
+    """Runs tasks in the order of time. A task yields seconds, a Signal, or (Signal or Mailbox, seconds); the yield
+    returns the letter, True for a signal, or None when the seconds are over."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""What a phone is set to, and what it does where the specification leaves it a choice."""
+"""A phone's settings, and what it does where the specification leaves a choice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Habits:
     retry_timeout: int = 0          # ms
     retry_count: int = 3
     ttl: tuple[int, int] | None = (120, 120)
-    ttl_seen: bool = False          # the phone's DNS is in the capture; else the TTL is only declared
+    ttl_seen: bool = False          # whether the capture shows the phone's DNS; if not, the TTL is only declared
     declared: bool = True
     timers_declared: bool = True
     firmware: str | None = "4.0.1"
@@ -40,37 +40,37 @@ class Habits:
     on_503: int | None = None
     registers: bool = True
     concurrent: bool = False
-    equal: bool = False             # all servers of one priority
+    equal: bool = False             # all servers have the same priority
     wrong: str | None = None        # the rule it breaks
     # choices
     arithmetic: int = 2             # F2, research/polycom.md 2: H1, H2 or H3
-    patient_at_last: bool = False   # the last server of the list gets the whole 32 s
+    patient_at_last: bool = False   # the last server of the list gets the full 32 s
     moves_on_503: bool = True       # F3
     honours_retry_after: bool = True
     moves_on_open_codes: bool = False  # F4
     moves_on_refusal: bool = False  # F4: a refused REGISTER
-    shares_evidence: bool = False   # section 1, failure: another line's evidence is enough
-    skips_failed: bool = False      # passes over servers with standing evidence
-    wraps: bool = True              # F1: the same request goes on from the first server
+    shares_evidence: bool = False   # section 1, failure: failure evidence of another line is enough
+    skips_failed: bool = False      # passes over servers with failure evidence that still stands
+    wraps: bool = True              # F1: the request wraps around to the first server
     t0_late: bool = True            # section 3: where in [first packet, 200] the timer starts
     other_finals_move: bool = True  # section 1, working server: a 4xx or 6xx may make one
     half_renewal: bool = False      # very old firmware
-    fresh_call_ids: bool = False    # a Call-ID of its own for each REGISTER series at another server
+    fresh_call_ids: bool = False    # a new Call-ID for each REGISTER series at another server
     fresh_diverted: bool = False    # the diverted INVITE gets a new Call-ID
-    keeps_old: bool = False         # F7: refreshes the binding at the failed server
-    register_goes_back: float = 0.0  # B1, B3: how often a REGISTER tries the primary where it may go to either
+    keeps_old: bool = False         # F7: keeps refreshing the binding at the failed server
+    register_goes_back: float = 0.0  # B1, B3: how often a REGISTER tries the primary where either is allowed
     subscribe_goes_back: float = 0.5
-    between: float = 0.0            # B8, F11: how often a server between is taken
+    between: float = 0.0            # B8, F11: how often a server between is chosen
     try_wait: bool = False          # B3: after a failed try the renewal waits 30-60 s
-    waits_for_try: bool = False     # F11: new calls wait for the result of a try, or go on
-    rearm: float = 1.0              # after a failed try: this many D, 0 = at once
-    attempt_unlocks: bool = False   # F9: "attempted" (signals again after a failed try) or "succeeds"
+    waits_for_try: bool = False     # F11: new calls wait for the result of a try
+    rearm: float = 1.0              # after a failed try the next is due after so many D, 0 = at once
+    attempt_unlocks: bool = False   # F9: "attempted" (signals again even after a failed try) or "succeeds"
     skips_dead_primary: bool = False  # a contact with the primary within 32 s is enough for the next call
     refuses: int = 480              # F9: how a call from a failed server is refused, 0 = silence
-    optimized: float = 0.0          # F13: how often the last challenger comes first after a failover
-    accepts_odd: bool = True        # F6, a reading: a 200 without the own Contact is as good as any
+    optimized: float = 0.0          # F13: how often the server that challenged last is tried first in a failover
+    accepts_odd: bool = True        # F6, a reading: a 200 without the phone's own Contact is accepted, too
     options: float = 0.0            # seconds between two OPTIONS of the phone
-    jitter: float = 0.0             # seconds, of timers that are minutes long
+    jitter: float = 0.0             # seconds of jitter, for timers of minutes
     # what users and far ends do
     calls: float = 120.0            # mean seconds between two calls of a line
     talk: float = 40.0
@@ -83,12 +83,13 @@ class Habits:
 
     @property
     def delay(self) -> float | None:
-        """The timeout in force (C6), None when it is not tried again before a failover."""
+        """The timeout in force (C6); None if the primary is not tried again before the next failover."""
         return float(max(self.timeout, 60)) if self.timeout else None
 
     @property
     def direct(self) -> bool:
-        """No REGISTER comes before anything: R0, and a line that does not register."""
+        """No REGISTER is needed before other requests: in R0, and for a line that does not register (or registers
+        concurrently)."""
         return self.regime == "R0" or not self.registers or self.concurrent
 
     def breaks(self, rule: str) -> bool:
@@ -96,7 +97,7 @@ class Habits:
 
 
 def profile_of(habits: Habits) -> Profile:
-    """What the observer is told of the phone."""
+    """What the observer knows about the phone."""
     re_register, fail, only = REGIMES[habits.regime]
     values: dict[str, int | str] = {
         "reRegisterOn": re_register, "failRegistrationOn": fail, "onlySignalWithRegistered": only,
@@ -132,7 +133,7 @@ class Retries(TypedDict):
 
 
 class Lives(TypedDict):
-    """Of names."""
+    """What is known of TTLs."""
 
     ttl: tuple[int, int] | None
     ttl_seen: bool
@@ -179,7 +180,7 @@ class Draw:
         )
 
     def plain_phone(self, wrong: str | None, length: float) -> Habits:
-        """A phone of which everything is known and that does nothing unusual, so that a wrong is plain to see."""
+        """A phone about which everything is known and that does nothing unusual, so that a wrong is plain to see."""
         what = BY_RULE[wrong] if wrong is not None else Wrong("", "")
         pick = self.chance.choice
         mode = pick(what.modes)

@@ -1,7 +1,7 @@
-"""One packet is not in the capture: an answer, or a sending of a request.
+"""One packet is missing from the capture: an answer, or one sending of a request.
 
-The phone does what it did (`story.py`). Where an answer lacks, no counter of the capture tells that a packet is
-missing; an answer whose request lacks tells it, as reconstruction would.
+The phone behaves as in `story.py`. When an answer is missing, nothing in the capture shows the loss; a missing request
+shows by its answer, as it would in reconstruction.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from sipaudit.model.packets import MOVERS
 from tests.model.fleet.late import Late
 from tests.model.fleet.story import History, obedient
 
-MID_LIFE = 32.0   # seconds in which a request may be from before the capture
-SHOWS_SILENCE = 0.8   # share of those that nobody answers, where there are some: they drive phones away
+MID_LIFE = 32.0   # seconds after the start in which an answer's request may be from before the capture
+SHOWS_SILENCE = 0.8   # how often an unanswered request is chosen, if there is one: those drive phones away
 
 
 def lacking(seed: int) -> History:
-    """A phone that obeys, of which one answer was not seen."""
+    """An obeying phone, with one answer that was not captured."""
     history = obedient(seed)
     answers = [event for event in history.events if isinstance(event, Answered)]
     return without(history, random.Random(f"lacking{seed}").choice(answers)) if answers else history
 
 
 def without(history: History, gone: Answered) -> History:
-    """The history of who did not see that answer."""
+    """The history without that answer."""
     events = [event for event in history.events if event is not gone]
     return History(history.seed, history.habits, events, history.profiles)
 
 
 def unasked(seed: int) -> History:
-    """A phone that obeys, of which one sending of a request was not seen."""
+    """An obeying phone, with one sending of a request that was not captured."""
     history = obedient(seed)
     chance = random.Random(f"unasked{seed}")
     sends: Sequence[Sent | Resent] = [event for event in history.events if isinstance(event, Sent | Resent)]
@@ -45,8 +45,8 @@ def unasked(seed: int) -> History:
 
 
 def without_sending(history: History, gone: Sent | Resent) -> History:
-    """The history of who did not see that packet. A connection shows that a segment lacks, and so does the CSeq of the
-    REGISTER that comes next."""
+    """The history without that packet. The loss shows as a missing segment of a connection, or in the CSeq of the next
+    REGISTER."""
     told = list(_Unsent(history.events, gone).told())
     shows = [event for event in told if event.time >= gone.time and (
         history.habits.transport != "udp" or (isinstance(event, Sent) and event.method == gone.method == "REGISTER"
@@ -63,7 +63,7 @@ def without_sending(history: History, gone: Sent | Resent) -> History:
 
 
 class _Unsent(Late):
-    """Tells all events but one sending of a request: the next one begins it, else its answer has none."""
+    """All events but one sending of a request: the next sending begins the request, or else its answer has none."""
 
     def __init__(self, events: list[ModelEvent], gone: Sent | Resent) -> None:
         super().__init__(events, float("-inf"), float("-inf"))
@@ -76,7 +76,7 @@ class _Unsent(Late):
         for event in super().told():
             if isinstance(self.gone, Sent) and isinstance(event, CallChanged) and event.state == "ringing" \
                     and event.call == self.gone.call and event.time == self.gone.time:
-                ringing = event   # the call begins with what is seen of it
+                ringing = event   # the call begins with the first sending that was captured
                 continue
             yield event
             if ringing is not None and isinstance(event, Sent) and event.transaction == self.gone.transaction:

@@ -1,9 +1,10 @@
-"""The observer comes late: a capture, or a view that begins anew after a blind interval, in the middle of a life.
+"""The observer comes late: a capture, or a view that begins anew after a blind interval, starts in the middle of a
+life.
 
-The phone does what it did (`story.py`); what is told of it begins at a random moment, and then as reconstruction would
-tell it: a request whose first sending was not seen begins with its next one, an answer to one that was never seen has
-no request, a call from before is up when something is said in it. In a blind interval (`Auditor.view_begins`) the
-requests from before it are remembered, in a capture none are.
+The phone behaves as in `story.py`; its events begin at a random moment, in the form that reconstruction would give
+them: a request whose first sending was not captured begins with the next one, an answer to a request that never was has
+no request, an old call is up once an in-dialog request shows it. After a blind interval (`Auditor.view_begins`) the
+requests from before it are still remembered; at the start of a capture none are.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from tests.model.fleet.wire import AGAIN
 
 BLIND = (3, 20, 100, 600, 2000)   # seconds
 OF_CALLS = frozenset({"INVITE", "UPDATE", "INFO", "PRACK", "BYE"})
-SHOW_CALLS = frozenset({"INVITE", "UPDATE", "INFO"})   # inside a dialog: the call is up
+SHOW_CALLS = frozenset({"INVITE", "UPDATE", "INFO"})   # inside a dialog these show that the call is up
 
 
 def late(seed: int) -> History:
-    """A phone that obeys, seen from a moment in its life on; no event where the view began after its end."""
+    """An obeying phone, seen from a random moment of its life on; without events where the view begins after its
+    end."""
     history = obedient(seed)
     chance = random.Random(f"blind{seed}")
     if not history.events:
@@ -36,21 +38,21 @@ def late(seed: int) -> History:
 
 
 def begun(history: History, begins: float, remembered: float = 0.0) -> History:
-    """The history as it is told by who saw nothing before `begins`, but remembers what was asked before `remembered`
-    (seconds since its beginning)."""
+    """The history for an observer that saw nothing before `begins`, except that it remembers the requests from before
+    `remembered` (seconds since the history's beginning)."""
     events = list(Late(history.events, begins, remembered).told())
     return History(history.seed, history.habits, events, _covered(history.profiles, begins))
 
 
 def _covered(profiles: Sequence[tuple[float, Profile]], begins: float) -> list[tuple[float, Profile]]:
-    """What is known of the phone, its settings and its servers, is known; all else begins."""
+    """The profiles with coverage from `begins` on: phone, settings and servers stay known."""
     at_first = next(profile for since, profile in reversed(profiles) if since <= begins)
     since = [(begins, at_first), *((time, profile) for time, profile in profiles if time > begins)]
     return [(time, replace(profile, covered_from=begins)) for time, profile in since]
 
 
 class Late:
-    """Tells the events from a moment on."""
+    """The events from a moment on, as reconstruction would report them."""
 
     def __init__(self, events: Sequence[ModelEvent], begins: float, remembered: float) -> None:
         self.events = [event for event in events if event.time > begins]
@@ -87,7 +89,7 @@ class Late:
     def _answered(self, answer: Answered) -> Iterator[Answered]:
         request = self.known.get(answer.transaction)
         if request is None and answer.line not in self.lines:
-            return  # nobody knows whose it is
+            return  # the answer cannot be attributed to a line
         if answer.status in AGAIN:
             self.again.add(answer.transaction)
         if request is None:
@@ -97,7 +99,7 @@ class Late:
             yield replace(answer, sent=request.time)
 
     def _call(self, event: ModelEvent) -> Iterator[CallChanged]:
-        """A call that began before the view is up as soon as something is said in it."""
+        """A call that began before the view is up as soon as an in-dialog request shows it."""
         if not isinstance(event, Sent | Received) or not event.in_dialog or event.method not in SHOW_CALLS \
                 or event.call is None or event.call in self.calls:
             return

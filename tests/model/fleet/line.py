@@ -1,4 +1,4 @@
-"""A line: where its requests go, and its registration kept alive (reference-model.md 3)."""
+"""A line: where its requests go, and how its registration is kept alive (reference-model.md 3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Line(Returning):
     """One registration of a phone."""
 
     def originate(self, method: str, *, hang_up: float | None = None, **request: Unpack[Details]) -> Task:
-        """Send it where it belongs now, move on when that fails; returns the Outcome."""
+        """Send a request to the server that is first now, and to the next ones when that fails; returns the Outcome."""
         yield from self.settled()
         server, trying = yield from self._first(method)
         tried: set[str] = set()
@@ -29,7 +29,7 @@ class Line(Returning):
             if outcome.exchange is not None and outcome.exchange.follows is not None:
                 self.challenger = server
             if not self.phone.fails(outcome, method):
-                if self.epoch == epoch:  # an answer from the server just left moves nothing
+                if self.epoch == epoch:  # an answer from a server that the line has left since moves nothing
                     self._served(server, outcome, since, trying)
                 break
             if hang_up is not None and self.now >= hang_up:
@@ -46,7 +46,7 @@ class Line(Returning):
         return outcome
 
     def _served(self, server: str, outcome: Outcome, since: float, trying: bool) -> None:
-        """A server answered: it is the working one now (section 1)."""
+        """A server answered: it becomes the working server, if the answer makes one (section 1)."""
         self.exhausted = self.exhausted and not outcome.alive
         answered = outcome.good or (self.habits.other_finals_move and outcome.status >= 400
                                     and not outcome.abandoned and outcome.status not in (403, 404, 408, 480)
@@ -55,7 +55,7 @@ class Line(Returning):
             self._move(server, since, failover=not trying)
 
     def keep_registered(self) -> Task:
-        """From the start of the phone on: register, renew, try again."""
+        """From the start of the phone on: register, renew, and try again after failures."""
         if not self.habits.registers:
             return
         session = self.session
@@ -66,7 +66,7 @@ class Line(Returning):
                 yield from self._renew(server)
 
     def _next_renewal(self) -> tuple[float, str]:
-        """When the next REGISTER goes out, and for which server's binding."""
+        """When the next REGISTER is sent, and for which server's binding."""
         bindings = self.bindings
         if self.habits.direct:
             latest = next(iter(bindings), None)
@@ -79,14 +79,14 @@ class Line(Returning):
         return min(due)
 
     def _renew(self, server: str) -> Task:
-        """A renewal, or another attempt to register at all."""
+        """A renewal, or another attempt to register after one that failed."""
         habits = self.habits
         yield from self.settled()
         if habits.breaks("signalling-after-expiry") and self.now > 200 and self.live(server):
             self.bindings[server].renew_at = math.inf
             return
         if self.working != server and server not in self.bindings:
-            return  # the line has moved meanwhile
+            return  # the line has moved in the meantime
         if habits.direct or habits.regime == "R1":
             yield from self._renew_anywhere(server)
             return
@@ -94,13 +94,14 @@ class Line(Returning):
             at = self.working
             yield from self._try_back()
             if self.working != at:
-                return  # back, or at a server between (B8)
+                return  # at the primary, or at a server between (B8)
             if habits.try_wait and habits.mode == "registration":
                 yield self.phone.chance.uniform(30, 60)
         yield from self._register_or_move(self.working)
 
     def _renewal_goes_back(self) -> bool:
-        """R2, R3: whether a renewal at another server tries the primary first (B3; B1: either way)."""
+        """R2, R3: whether a renewal at another server tries the primary first (B3; in mode newRequests B1 allows
+        both)."""
         habits = self.habits
         if habits.mode == "registration":
             if habits.breaks("overdue-failback"):
@@ -110,13 +111,13 @@ class Line(Returning):
         return habits.mode == "newRequests" and self.draw(habits.register_goes_back)
 
     def _renew_anywhere(self, server: str) -> Task:
-        """R0, R1: the renewal may go to the binding's server, the working one, or a primary that is due."""
+        """R0, R1: the renewal may go to the binding's server, the working server, or a primary that is due."""
         habits, primary = self.habits, self.phone.primary
         own = habits.direct or server == self.working
         if own and not self.home and habits.mode == "registration" and server in self.bindings \
                 and not habits.breaks("overdue-failback"):
-            self.due_at = self.now  # B3: from this instant on the primary is first for new requests
-        if not own:  # R1: the old binding refreshed at its own time, or let go (F7)
+            self.due_at = self.now  # B3: from now on the primary is first for new requests
+        if not own:  # R1: the old binding is refreshed at its own time, or left to expire (F7)
             outcome = (yield from self.register(server, still=lambda: self.live(server))) or Outcome(None)
             if not outcome.good:
                 self.bindings.pop(server, None)
@@ -149,13 +150,13 @@ class Line(Returning):
             if target is None:
                 break
             if self.off or (target != server and not self.habits.direct):
-                return  # logged out meanwhile, or registered there by the failover itself
+                return  # logged out meanwhile, or the failover has registered there itself
             mistake = self._mistake(target)
             self._note(target, "REGISTER")
             outcome = yield from self.register(target, wrong_target=mistake,
                                                still=lambda: self.habits.direct or self.working == server)
             if outcome is None:
-                return  # the line has gone on while another REGISTER was open
+                return  # the line moved while another REGISTER was open
             if outcome.good:
                 if self.habits.direct:
                     self._move(target, self.first_sent, failover=True)
@@ -169,7 +170,7 @@ class Line(Returning):
         self.kick.put(True)
 
     def log_out(self) -> Task:
-        """The user logs out: every binding is taken back, and the line is silent."""
+        """The user logs out: every binding is removed, and the line falls silent."""
         self.off = True
         self.session += 1
         self.epoch += 1
@@ -178,7 +179,7 @@ class Line(Returning):
         self.bindings.clear()
 
     def log_in(self) -> None:
-        """All begins anew, at the head of the list."""
+        """The line begins anew, at the head of the list."""
         self.off, self.working, self.retry_at = False, self.phone.primary, self.now
         self.failed.clear()
         self.registered_once.clear()

@@ -10,17 +10,17 @@ from tests.model.fleet.registering import Registering
 
 
 class Moving(Registering):
-    """A line that goes to another server when its own fails."""
+    """A line that moves to another server when its own fails."""
 
     def _gated(self, server: str) -> bool:
-        """Whether a 200 to REGISTER must come before other requests there (F6; F7 for R1)."""
+        """Whether a 200 to REGISTER is needed before other requests there (F6; F7 for R1)."""
         if self.habits.direct or server == self.working:
             return False
         return not (self.habits.regime == "R1" and self.live(server))
 
     def _passed_over(self, server: str) -> bool:
-        """Whether a new request does not begin at the working server: the list came to its end and begins anew at the
-        first (F1), or another line's evidence is enough."""
+        """Whether a new request does not begin at the working server: the list is exhausted and begins again at the
+        first server (F1), or failure evidence of another line is enough."""
         answered = self.phone.proven.get((self.number, server), -math.inf) > self.exhausted_at
         anew = self.exhausted and not answered and server != self.phone.primary
         return anew or (self.habits.shares_evidence and self.phone.is_dead(server))
@@ -32,7 +32,7 @@ class Moving(Registering):
         after, before = order[index + 1:], order[:max(index, 0)]
         if habits.wraps or self.exhausted:
             after = after + before
-        self.exhausted, self.exhausted_at = not after and bool(tried), self.now  # what others learned uses no list up
+        self.exhausted, self.exhausted_at = not after and bool(tried), self.now  # evidence of others exhausts no list
         after = [server for server in after if server not in tried]
         if habits.breaks("failover-skipped-server") and len(after) > 1 and left == order[0]:
             after = after[1:]
@@ -43,7 +43,7 @@ class Moving(Registering):
         return alive if habits.skips_failed and alive else after
 
     def _fail_over(self, left: str, method: str, tried: set[str]) -> Task:
-        """The server to ask next after `left` failed, None when there is none (any more)."""
+        """The server to ask next after `left` failed; None when there is none (left)."""
         if self.habits.breaks("failover-missing"):
             return None
         if self.habits.direct:
@@ -63,7 +63,7 @@ class Moving(Registering):
             self.phone.wronged("failover-missing", self.number, outcome.exchange.born)
 
     def _divert(self, left: str, method: str, tried: set[str]) -> Task:
-        """R0: the request itself goes on (F5)."""
+        """R0: the request itself goes to the next server (F5)."""
         if self.working not in (left, *tried):
             return self.working
         target = next(iter(self._candidates(left, tried)), None)
@@ -75,7 +75,7 @@ class Moving(Registering):
         return target
 
     def _register_next(self, left: str, tried: set[str]) -> Task:
-        """R1-R3: the servers in turn, until one grants a binding (F6)."""
+        """R1-R3: REGISTER to the servers in order, until one grants a binding (F6)."""
         self.moving = Signal(self.phone.clock)
         candidates = self._candidates(left, tried)
         if self.habits.breaks("deregistration-at-failover"):
@@ -96,7 +96,7 @@ class Moving(Registering):
         self.moving = None
 
     def _move(self, server: str, since: float, *, failover: bool) -> None:
-        """The line works with another server now; a failover starts the clock of the failback (T0)."""
+        """The line works with another server from now on; a failover starts the failback timer (T0)."""
         left, habits = self.working, self.habits
         if server == left:
             return
@@ -107,7 +107,7 @@ class Moving(Registering):
         self.epoch += 1
         self.moved_at, self.first_try = self.now, True
         if failover and habits.fresh_call_ids and left in self.series and len(self.series) > 1:
-            del self.series[left]  # another stay, another Call-ID
+            del self.series[left]  # a new stay there gets a new Call-ID
         if failover and habits.regime in ("R2", "R3") and not habits.direct:
             self.bindings.pop(left, None)  # F8
             if habits.regime == "R2":
@@ -119,7 +119,7 @@ class Moving(Registering):
         self.kick.put(True)
 
     def _moved_away(self) -> None:
-        """The way back begins."""
+        """Start the way back."""
 
     def _due(self, start: float) -> float:
         """When the primary is first again (B1-B4)."""

@@ -1,4 +1,4 @@
-"""A phone: what its lines share - idleness, failure evidence, names, and how a request is asked."""
+"""A phone: what its lines share (idleness, failure evidence, names), and how a request is sent."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tests.model.fleet.wire import CHALLENGES, Details, Exchange, Wire
 
 RINGS_AT_MOST = 180.0
 FRESH = 28.0  # seconds for which a phone trusts what it learned of a server (B1: a contact within 32 s is enough)
-TRIGGERS = ("REGISTER", "INVITE", "SUBSCRIBE")  # research/polycom.md 2: registration and starts of dialogs
+TRIGGERS = ("REGISTER", "INVITE", "SUBSCRIBE")  # research/polycom.md 2: REGISTER and requests that open a dialog
 
 
 @dataclass
 class Outcome:
-    """How a request ended for the phone: a final answer, a failure, or that it was given up by the user."""
+    """How a request ended for the phone: with a final answer, a failure, or because the user gave up."""
 
     exchange: Exchange | None
     status: int = 0
-    failure: str = ""          # silence, a hard failure, dns; empty when there was an answer
+    failure: str = ""          # silence, a hard failure, dns; empty if there was an answer
     abandoned: bool = False
 
     @property
@@ -32,13 +32,13 @@ class Outcome:
 
     @property
     def alive(self) -> bool:
-        """Whether the server has answered as one that works does (F4)."""
+        """Whether the answer is one that a working server gives (F4)."""
         return self.good or (self.status >= 400 and self.status not in (408, 480) and not 500 <= self.status < 600)
 
 
 @dataclass
 class Wronged:
-    """The phone noted that it broke a rule."""
+    """The phone's own note that it broke a rule."""
 
     time: float
     rule: str
@@ -55,10 +55,10 @@ class Phone:
     life: Life = field(default_factory=Life)
     calls: int = 0                                               # up, ringing or dialled, on all lines
     evidence: dict[str, float] = field(default_factory=dict)     # server -> when it was last seen to fail
-    touched: dict[str, float] = field(default_factory=dict)      # server -> last sending of a request to it
-    talking: list[float] = field(default_factory=list)           # since when each call that is up has been up
-    resolved_until: float = -1.0                                 # when the last DNS answer ends
-    waiting: dict[str, float] = field(default_factory=dict)      # server -> until when its Retry-After runs
+    touched: dict[str, float] = field(default_factory=dict)      # server -> the last time a request was sent to it
+    talking: list[float] = field(default_factory=list)           # for each call that is up: since when
+    resolved_until: float = -1.0                                 # when the last DNS answer expires
+    waiting: dict[str, float] = field(default_factory=dict)      # server -> end of its Retry-After
     proven: dict[tuple[int, str], float] = field(default_factory=dict)  # (line, server) -> the last call given up that
     #                                                                       it has answered after all: when it was begun
     wrongs: list[Wronged] = field(default_factory=list)
@@ -71,10 +71,10 @@ class Phone:
     def primary(self) -> str:
         return self.order[0]
 
-    orders: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)  # lists that DNS gave later, and when
+    orders: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)  # lists from later DNS answers, and when
 
     def forget(self) -> None:
-        """Power lost: calls, evidence, what is known of servers."""
+        """Power failure: forget calls, evidence, and what was learned about servers."""
         self.calls = 0
         for memory in (self.talking, self.evidence, self.touched, self.waiting, self.proven):
             memory.clear()
@@ -93,20 +93,20 @@ class Phone:
         return min(self.talking, default=None)
 
     def is_dead(self, server: str) -> bool:
-        """Whether the phone has learned lately that the server cannot be used."""
+        """Whether the phone has lately learned that the server cannot be used."""
         lately = min(self.evidence.get(server, -1e9), self.touched.get(server, -1e9))
         return self.now - lately < FRESH or (
             self.habits.honours_retry_after and self.now < self.waiting.get(server, -1e9))
 
-    # -- one request
+    # -- a single request
 
     def ask(self, line: int, server: str, method: str, *, hang_up: float | None = None, wrong_target: str | None = None,
             began: Callable[[Exchange], None] | None = None, wanted: Callable[[], bool] = lambda: True,
             **details: Unpack[Details]) -> Task:
-        """Ask, with retransmissions, credentials and 423; returns the Outcome. `hang_up`: when the user gives up.
+        """Send it, with retransmissions, credentials and 423; returns the Outcome. `hang_up`: when the user gives up.
 
-        `wrong_target` is where credentials go by mistake; `began` is told of every transaction, and no other follows
-        once it is not `wanted` any more.
+        `wrong_target` is where credentials go by mistake; `began` is called with every transaction; no other follows
+        once the request is not `wanted` any more.
         """
         last = server == self.order[-1]
         follows: int | None = None
@@ -124,7 +124,7 @@ class Phone:
             elif status == 423:
                 details["expires"] = max(float(self.wire.plan.min_expires), 60.0)
             elif status == 302 and follows is None:
-                pass  # the Contact of the redirect names the server itself
+                pass  # the redirect's Contact names the server itself
             else:
                 self._learn(outcome, server)
                 return outcome
@@ -139,7 +139,7 @@ class Phone:
         return outcome
 
     def _unresolved(self, server: str, again: int) -> bool:
-        """A name is looked up before a request to its server; while it does not resolve nothing can be sent."""
+        """Resolve a server's name before a request to it; True if it does not resolve, so that nothing can be sent."""
         if not again and self.habits.ttl_seen and self.now >= self.resolved_until:
             self._look_up()
         if again or self.wire.plan.fate(server, self.now, "") != "dns":
@@ -150,7 +150,7 @@ class Phone:
         return True
 
     def _look_up(self) -> None:
-        """The list is asked for anew when the last answer has ended; DNS may have changed it."""
+        """Query the list again after the last answer has expired; DNS may have changed it."""
         assert self.habits.ttl is not None
         low, high = self.habits.ttl
         turns = self.wire.plan.reorders_at
@@ -187,7 +187,7 @@ class Phone:
         return self._leave(exchange, Outcome(exchange, failure="silence"))
 
     def _leave(self, exchange: Exchange, outcome: Outcome) -> Outcome:
-        """The phone waits no longer. What still comes to an INVITE is taken back: CANCEL, or ACK and BYE."""
+        """The phone stops waiting. A late provisional response to an INVITE leads to CANCEL, a 2xx to ACK and BYE."""
         self.wire.given_up(exchange)
         if exchange.method == "INVITE":
             life = self.life
@@ -212,14 +212,14 @@ class Phone:
                             call_id=exchange.call_id)
 
     def cancel(self, exchange: Exchange) -> Task:
-        """Take an INVITE back that has a provisional response (RFC 3261 9.1)."""
+        """CANCEL an INVITE that has a provisional response (RFC 3261 9.1)."""
         outcome = yield from self.ask(exchange.line, exchange.server, "CANCEL", call=exchange.call,
                                       call_id=exchange.call_id)
         if outcome.good:
             self.wire.cancel(exchange)
 
     def _ringing(self, exchange: Exchange, hang_up: float | None) -> Task:
-        """A provisional response ends retransmission; now only an answer or the user ends the INVITE (F4)."""
+        """A provisional response ends retransmission; only a final answer or the user ends the INVITE (F4)."""
         limit = min(self.now + RINGS_AT_MOST, hang_up if hang_up is not None else 1e12)
         while True:
             news = yield exchange.news, max(limit - self.now, 0.0)
@@ -237,7 +237,7 @@ class Phone:
         return Outcome(exchange, status=exchange.final, abandoned=True)
 
     def _learn(self, outcome: Outcome, server: str) -> None:
-        """What the end of a request tells the phone of its server."""
+        """What the phone learns about its server from the end of a request."""
         exchange = outcome.exchange
         if exchange is not None and (exchange.in_dialog or exchange.method not in TRIGGERS):
             return

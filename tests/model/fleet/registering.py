@@ -33,14 +33,14 @@ class Registering:
         self.epoch = 0
         self.off = False
         self.session = 0                  # from one log-out to the next
-        self.exhausted = False            # the list came to its end: the next request starts from the first server
+        self.exhausted = False            # the list was exhausted: the next request starts from the first server
         self.exhausted_at = -math.inf
         self.challenger: str | None = None
         self.moved_at, self.first_try = -math.inf, True
-        self.first_sent = 0.0             # of the last REGISTER, before any credentials
+        self.first_sent = 0.0             # time of the last REGISTER without credentials
         self.calling_then = False         # whether a call was up then
         self.moves: list[float] = []
-        self.retries: list[float] = []    # when failed tries began
+        self.retries: list[float] = []    # times at which failed tries began
         self.moving: Signal | None = None
         self.trying: Signal | None = None
         self.registering: Signal | None = None
@@ -65,13 +65,14 @@ class Registering:
         return self.phone.chance.uniform(-self.habits.jitter, self.habits.jitter)
 
     def settled(self) -> Task:
-        """While the line fails over with reRegisterOn nothing else begins (F6)."""
+        """Wait while the line fails over with reRegisterOn: nothing else begins then (F6)."""
         while self.moving is not None:
             yield self.moving
 
     def register(self, server: str, *, still: Callable[[], bool] = lambda: True,
                  wrong_target: str | None = None) -> Task:
-        """One REGISTER, one at a time (RFC 3261 10.2), if it is `still` wanted; the Outcome, None if not sent."""
+        """Send one REGISTER, never two at a time (RFC 3261 10.2), if it is `still` wanted by then; returns the Outcome,
+        None if it was not sent."""
         while self.registering is not None:
             yield self.registering
         if self.off:
@@ -88,7 +89,7 @@ class Registering:
             self.number, server, "REGISTER", expires=float(self.habits.expires), fresh=fresh, began=self._began,
             call_id=call_id, wrong_target=wrong_target, wanted=lambda: not self.off)
         if outcome.exchange is None:
-            del self.series[server]  # no name, no packet: its Call-ID was not used
+            del self.series[server]  # the name did not resolve, so nothing was sent: the Call-ID is unused
         self.registering.fire()
         self.registering = None
         if outcome.good:
@@ -104,7 +105,7 @@ class Registering:
             self.failed.discard(exchange.server)
 
     def _bound(self, server: str, outcome: Outcome) -> None:
-        """A 200: the binding it grants, if any (F6, *Renewal*)."""
+        """Store the binding that a 200 grants, if any (F6, *Renewal*)."""
         exchange = outcome.exchange
         assert exchange is not None
         life = exchange.granted if exchange.granted is not None else exchange.expires or 0.0
@@ -120,12 +121,12 @@ class Registering:
         if life == overlap or self.habits.half_renewal:
             wait = life / 2
         if self.habits.direct:
-            self.bindings.clear()  # R0: servers share one registration
+            self.bindings.clear()  # R0: the servers share one registration
         self.bindings[server] = Binding(self.now + wait + max(self.jitter(), -wait / 10), self.now + life)
         self.kick.put(True)
 
     def _mistake(self, target: str) -> str | None:
-        """Breaks F13: another server than the one that asks."""
+        """Breaks F13: chooses a server other than the one that challenged."""
         if not self.habits.breaks("credentials-to-wrong-server") or not self.live(target) or self.draw(0.5):
             return None
         return next(server for server in reversed(self.phone.order) if server != target)

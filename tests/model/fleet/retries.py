@@ -16,7 +16,7 @@ def waits(habits: Habits, method: str, *, last: bool) -> list[float]:
 
 def _udp(habits: Habits, method: str, *, last: bool) -> list[float]:
     retries, interval = habits.retry_count or 3, habits.retry_timeout / 1000
-    terms = retries if habits.arithmetic == 3 else retries + 1  # H3: that many sendings, H1 and H2: sendings again
+    terms = retries if habits.arithmetic == 3 else retries + 1  # H3 counts all sendings, H1 and H2 only retransmissions
     if interval:
         return [interval] * terms
     if last and habits.patient_at_last:
@@ -26,7 +26,7 @@ def _udp(habits: Habits, method: str, *, last: bool) -> list[float]:
 
 
 def _rfc(method: str, total: float, terms: int = 100) -> list[float]:
-    """Timers A and E: doubling, for other requests than INVITE not beyond 4 s."""
+    """RFC 3261's timers A and E: doubling, for requests other than INVITE up to 4 s."""
     steps, wait = [], 0.5
     for _ in range(min(terms, 100)):
         steps.append(wait)
@@ -37,7 +37,7 @@ def _rfc(method: str, total: float, terms: int = 100) -> list[float]:
 
 
 def _within(steps: list[float], total: float) -> list[float]:
-    """The steps cut off so that they sum to no more than `total`."""
+    """The steps, cut off so that their sum is at most `total`."""
     kept: list[float] = []
     for step in steps:
         left = total - sum(kept)

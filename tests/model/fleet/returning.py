@@ -1,4 +1,4 @@
-"""Failback: when the primary is first again, and how a line comes back (B1-B8)."""
+"""Failback: when the primary becomes first again, and how a line returns (B1-B8)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONTACT_REACH = 30.0  # B1: a contact with the primary within 32 s is enough
 
 
 class Returning(Moving):
-    """A line that comes back."""
+    """A line that returns to its primary, or to a server between (B8)."""
 
     def _moved_away(self) -> None:
         habits = self.habits
@@ -21,7 +21,7 @@ class Returning(Moving):
             self.phone.clock.start(self._come_back(self.epoch), self.phone.life)
 
     def _first(self, method: str) -> Task:
-        """The server asked first, and whether that is a failback try."""
+        """The server to ask first, and whether that is a failback try."""
         if not self.home and self._goes_back(method):
             target = self._target()
             if self.habits.direct:
@@ -67,7 +67,7 @@ class Returning(Moving):
         return not (habits.honours_retry_after and self.now < phone.waiting.get(phone.primary, -1e9))
 
     def _note(self, server: str, method: str) -> None:
-        """Wrongs that are seen in where a request goes."""
+        """Note wrongs that show in the choice of server for this request."""
         if server != self.working:
             return
         if self.habits.breaks("overdue-failback") and self.now > self.due_at + 5:
@@ -84,12 +84,13 @@ class Returning(Moving):
         return target
 
     def _probes(self, target: str) -> bool:
-        """R1: whether a REGISTER comes first. Right where the binding lapsed (F7), odd where it lives (B7)."""
+        """R1: whether a REGISTER is sent first. Correct where the binding has expired (F7), odd where it is alive
+        (B7)."""
         if self.habits.breaks("failback-probe-registration") and self.live(target):
             self.phone.wronged("failback-probe-registration", self.number)
             return True
         if target not in self.registered_once:
-            return True  # F6: it never was registered with
+            return True  # F6: the line never was registered there
         return not self.live(target) and self.draw(0.5)
 
     def _target(self) -> str:
@@ -101,7 +102,7 @@ class Returning(Moving):
         return order[0]
 
     def _return(self, tried: str, began: float) -> Task:
-        """After a failed try: the working server, or one between (F11)."""
+        """The server after a failed try: the working one, or one between (F11)."""
         self._try_failed(began)
         order = self.phone.order
         between = order[order.index(tried) + 1:order.index(self.working)] if tried != self.working else []
@@ -119,7 +120,7 @@ class Returning(Moving):
         return self.working
 
     def _try_failed(self, began: float = math.inf) -> None:
-        """The timer starts again from an unspecified moment; a failover since the try `began` has started it anew."""
+        """Restart the timer (from when is unspecified), unless a failover since the try `began` has restarted it."""
         habits = self.habits
         if began < self.moved_at:
             return
@@ -134,7 +135,7 @@ class Returning(Moving):
             self.due_at = math.inf
 
     def _come_back(self, epoch: int) -> Task:
-        """R2, R3: the try by REGISTER once it is due and the phone is idle, asked every second (B5)."""
+        """R2, R3: a try by REGISTER once it is due and the phone is idle, which is checked every second (B5)."""
         habits, failures = self.habits, 0
         while self.epoch == epoch and self.due_at < math.inf and not self.off:
             due = self.due_at
@@ -146,7 +147,7 @@ class Returning(Moving):
             if habits.breaks("overdue-failback") or habits.breaks("failback-without-registration"):
                 return
             ready = self._calling if habits.breaks("failback-during-call") else self.phone.idle
-            if self.moving is not None or not ready():  # a failover on its way starts the timer anew (T0)
+            if self.moving is not None or not ready():  # a failover that is under way restarts the timer (T0)
                 yield 1.0
                 continue
             before = self.due_at
@@ -159,7 +160,7 @@ class Returning(Moving):
             yield 1.0
 
     def _note_retry(self) -> None:
-        """Breaks B5's measure: the fifth failed try within one D."""
+        """Notes a wrong under B5: the fifth failed try within one D."""
         delay = 120.0 if self.habits.mode == "DNSTTL" else self.habits.delay or 0.0
         self.retries = [*self.retries[-4:], self.first_sent]
         if self.habits.breaks("failback-retried-too-often") and len(self.retries) == 5 \
@@ -167,12 +168,12 @@ class Returning(Moving):
             self.phone.wronged("failback-retried-too-often", self.number, self.first_sent)
 
     def _calling(self) -> bool:
-        """Breaks B5: idle, or a call of the phone is well up."""
+        """Breaks B5: true when the phone is idle, or a call of it has been up for 3 s."""
         up = self.phone.talking_since
         return self.phone.idle() or (up is not None and self.now - up > 3.0)
 
     def _try_back(self, ready: Callable[[], bool] = lambda: True) -> Task:
-        """R2, R3: REGISTER to the primary; the line moves by its 200 (B6). Whether it is back."""
+        """R2, R3: REGISTER to the primary; its 200 moves the line (B6). Returns whether the line is back."""
         if self.trying is not None:
             if self.habits.waits_for_try or self.habits.mode == "newRequests":
                 yield self.trying
@@ -187,7 +188,7 @@ class Returning(Moving):
         outcome = yield from self.register(target, still=lambda: self.epoch == epoch and ready())
         if outcome is not None and self.habits.breaks("failback-during-call") and self.calling_then:
             self.phone.wronged("failback-during-call", self.number, self.first_sent)
-        if outcome is not None and outcome.good:  # with the working server failing it is a failover (section 1)
+        if outcome is not None and outcome.good:  # if the working server has failed, it is a failover (section 1)
             self._move(target, self.first_sent, failover=self.working in self.phone.evidence)
         elif outcome is not None:
             self._try_failed()

@@ -1,4 +1,4 @@
-"""Servers: how they fail and come back, and how they answer when they do not. All drawn from a seed."""
+"""Servers: how they fail and recover, and how they answer while they work. All drawn from a seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ CODES = (403, 404, 408, 480, 500, 504)
 
 @dataclass(frozen=True)
 class Outage:
-    """From when to when a server is not well; `code` of one that refuses; `period` of one that flaps."""
+    """From when to when a server is faulty; `code` is the status if it refuses, `period` the seconds between changes if
+    it flaps."""
 
     start: float
     end: float
@@ -23,7 +24,7 @@ class Outage:
     period: float = 40.0
 
     def at(self, now: float) -> str:
-        """What is wrong at this moment."""
+        """The kind of fault at this moment."""
         if self.how == "flaps":
             return "silent" if int((now - self.start) / self.period) % 2 == 0 else "up"
         return self.how
@@ -31,7 +32,7 @@ class Outage:
 
 @dataclass
 class Plan:
-    """What the servers of an entry do over time, and how each answers while it is well."""
+    """What happens to the servers of an entry over time, and how each answers while it works."""
 
     chance: random.Random
     outages: dict[str, list[Outage]] = field(default_factory=dict)
@@ -51,7 +52,7 @@ class Plan:
         return next((one for one in self.outages.get(server, ()) if one.start <= now < one.end), None)
 
     def fate(self, server: str, now: float, method: str) -> str:
-        """What becomes of a packet to, or from, this server now."""
+        """What happens now to a packet to or from this server."""
         outage = self.outage(server, now)
         how = "up" if outage is None else outage.at(now)
         if how == "partial":
@@ -62,7 +63,7 @@ class Plan:
         return self.fate(server, now, method) in ("up", "slow", "refuses")
 
     def delay(self, server: str, now: float) -> float:
-        """Seconds until an answer is there."""
+        """Seconds until the answer arrives."""
         if self.fate(server, now, "") == "slow":
             return self.chance.uniform(0.3, 8.0)
         return self.chance.uniform(0.2, 2.0) * self.latency
@@ -73,7 +74,7 @@ class Plan:
 
 
 def any_plan(chance: random.Random, servers: tuple[str, ...], length: float, transport: str) -> Plan:
-    """Servers that fail in all the ways there are, one or several at a time."""
+    """Servers that fail in every possible way, one or several at a time."""
     faults = {"udp": UDP_FAULTS, "tcp": TCP_FAULTS}.get(transport, TLS_FAULTS)
     outages: dict[str, list[Outage]] = {}
     now = chance.uniform(20, 200)
@@ -94,8 +95,8 @@ def any_plan(chance: random.Random, servers: tuple[str, ...], length: float, tra
 
 def plain_plan(chance: random.Random, servers: tuple[str, ...], length: float, *, flaps: float = 0.0,
                **changes: Any) -> Plan:
-    """The primary falls silent now and then, long enough for each line to notice; or it comes and goes (`flaps`: every
-    so many seconds)."""
+    """The primary falls silent from time to time, long enough for each line to notice; or it changes state every
+    `flaps` seconds."""
     outages: dict[str, list[Outage]] = {}
     now = chance.uniform(100, 300)
     while now < length:

@@ -1,4 +1,4 @@
-"""A seed becomes a history: a phone with its habits, servers with their plan, and what an observer saw."""
+"""A seed becomes a history: a phone with its habits, servers with their plan, and the events that an observer sees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.model.fleet.wrongs import BY_RULE
 
 @dataclass
 class History:
-    """What happened, what the observer is told, and what the phone knows that it did wrong.
+    """The events that an observer sees, and the wrongs that the phone noted.
 
     `profiles` are (from when, profile): a DNS answer may change the list.
     """
@@ -32,7 +32,7 @@ class History:
 
 
 def obedient(seed: int) -> History:
-    """A phone that obeys, among servers that do anything."""
+    """An obeying phone, among servers that fail in any way."""
     chance = random.Random(seed)
     habits = Draw(chance).any_phone()
     return live(seed, habits, any_plan(chance, habits.servers, habits.length, habits.transport))
@@ -46,7 +46,7 @@ def disobedient(seed: int, rule: str, length: float = 3000.0) -> History:
 
 
 def plain(seed: int, length: float = 3000.0) -> History:
-    """A phone that obeys, in the circumstances in which others do not: it must hear nothing but what is weak."""
+    """An obeying phone in the circumstances of `disobedient`: it may only get findings with a weak basis."""
     chance = random.Random(f"plain {seed}")
     habits = Draw(chance).plain_phone(None, length)
     return live(seed, habits, plain_plan(chance, habits.servers, habits.length))
@@ -98,7 +98,7 @@ def _registers(line: Line, delay: float) -> Task:
 
 
 def _logs_out(line: Line) -> Task:
-    """A user who logs out, and in again later."""
+    """The user logs out, and later logs in again."""
     yield line.phone.chance.uniform(0.2, 0.8) * line.habits.length
     yield from line.settled()
     yield from line.log_out()
@@ -108,7 +108,7 @@ def _logs_out(line: Line) -> Task:
 
 
 def _boot(phone: Phone) -> None:
-    """The phone forgets everything; its start is seen by an observer, or can only be guessed."""
+    """The phone forgets everything; the observer sees its start, or can only guess it."""
     phone.life.over = True
     phone.life = Life()
     phone.forget()

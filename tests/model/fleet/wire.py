@@ -1,4 +1,4 @@
-"""Requests and answers between a phone and its servers, and the events that an observer has of them."""
+"""Requests and answers between a phone and its servers, and the events that an observer sees of them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ HARD = {"icmp": FailureKind.ICMP, "refused": FailureKind.REFUSED, "reset": Failu
 CHALLENGES = (401, 407)
 AGAIN = (*CHALLENGES, 422, 423, *range(300, 400))  # the phone asks again under the same Call-ID
 BOOT_SILENCE = 20.0
-UNRESOLVED = 32.0  # a phone that starts may pass over servers whose names have just failed
-FORGOTTEN = 36.0  # an unanswered INVITE is over for an observer after this
+UNRESOLVED = 32.0  # a booting phone may pass over servers whose names failed so lately
+FORGOTTEN = 36.0  # an observer considers an unanswered INVITE over after this
 
 
 @dataclass
 class Callee:
-    """What becomes of an INVITE at a server that is well. `final` 0: it rings for ever."""
+    """What happens to an INVITE at a working server. With `final` 0 it rings for ever."""
 
     rings_after: float
     answers_after: float
@@ -43,7 +43,7 @@ class Callee:
 
 
 class Details(TypedDict, total=False):
-    """What a request may say beside its method."""
+    """What a request may have beside its method."""
 
     in_dialog: bool
     expires: float
@@ -58,7 +58,7 @@ class Details(TypedDict, total=False):
 
 @dataclass
 class Exchange:
-    """One transaction as the phone knows it. `taken` once the server will answer it."""
+    """One transaction as the phone sees it. `taken`: the server is going to answer it."""
 
     number: int
     line: int
@@ -80,12 +80,12 @@ class Exchange:
     granted: float | None = None
     own: bool | None = None
     retry_after: int | None = None
-    late: Callable[[int], None] | None = None  # told of answers that the phone no longer waits for
+    late: Callable[[int], None] | None = None  # called with answers for which the phone no longer waits
 
 
 @dataclass
 class Leg:
-    """A call as an observer counts it; `forks` are the servers through which it is up (one may answer too late)."""
+    """A call as an observer counts it; `forks` are the servers through which it is up (one may answer late)."""
 
     server: str
     state: str = "none"
@@ -95,8 +95,8 @@ class Leg:
 
 @dataclass
 class Wire:
-    """Writes events. Phone-wide ones carry NO_LINE, unless the phone has one line only (then a replay of that line
-    is all there is)."""
+    """Writes events. Those of the whole phone carry NO_LINE, unless the phone has one line only: then only that line's
+    replay exists."""
 
     clock: Clock
     plan: Plan
@@ -105,9 +105,9 @@ class Wire:
     events: list[ModelEvent] = field(default_factory=list)
     numbers: int = 0
     spoke: float = -1000.0              # the phone's last packet
-    failed_names: float = -1000.0       # when a server's name last did not resolve
+    failed_names: float = -1000.0       # the last failure to resolve a server's name
     legs: dict[int, Leg] = field(default_factory=dict)
-    registered: dict[tuple[str, int], float] = field(default_factory=dict)  # at the server, until when
+    registered: dict[tuple[str, int], float] = field(default_factory=dict)  # (server, line) -> until when
     asked_at: dict[int, str] = field(default_factory=dict)  # transaction -> server
     grants_nothing: list[tuple[float, int]] = field(default_factory=list)
 
@@ -141,11 +141,11 @@ class Wire:
 
     def send(self, line: int, server: str, method: str, head: str, *, fresh: bool = False, target: str = "",
              emergency: bool = False, **details: Any) -> Exchange:
-        """The first sending of a request; `head` is the server at the head of the phone's list."""
+        """Send a request for the first time; `head` is the server at the head of the phone's list."""
         heads = server == head or self.clock.now - self.failed_names <= UNRESOLVED
         if fresh and method == "REGISTER" and heads and self.clock.now - self.spoke >= BOOT_SILENCE \
                 and self.numbers:
-            self.booted(possible=True)  # so an observer must think (reference-model.md 1, *boot*)
+            self.booted(possible=True)  # this looks like a boot to an observer (reference-model.md 1, *boot*)
         exchange = Exchange(self.new_number(), line, server, method, self.clock.now, Mailbox(self.clock), **details)
         self.asked_at[exchange.number] = server
         if self.transport != "udp" and self.plan.chance.random() < 0.1:
@@ -168,7 +168,7 @@ class Wire:
         self._deliver(exchange)
 
     def given_up(self, exchange: Exchange) -> None:
-        """The phone waits no longer; an observer forgets an INVITE that was never answered."""
+        """The phone stops waiting; later an observer forgets an INVITE that was never answered."""
         call = exchange.call
         if exchange.method == "INVITE" and call is not None and not exchange.ringing and not exchange.in_dialog:
             self.clock.after(FORGOTTEN, lambda: self._forget(call, exchange))
@@ -184,7 +184,7 @@ class Wire:
         self.say(CallChanged, line, leg.server, call, state)
 
     def bye(self, call: int, line: int, server: str) -> None:
-        """That fork of the call is over, and the call with its last one."""
+        """This fork of the call is over; the call is, when its last fork is."""
         if call in self.legs and self.legs[call].state != "over":
             self.legs[call].forks.discard(server)
             if not self.legs[call].forks:
@@ -213,14 +213,14 @@ class Wire:
         exchange.news.put(fate)
 
     def _serve(self, exchange: Exchange, delay: float) -> None:
-        """What a server that is well answers."""
+        """The answer of a working server."""
         plan, method = self.plan, exchange.method
         challenge = plan.challenges.get(exchange.server, 0)
         if not exchange.proves and not exchange.in_dialog and method in ("REGISTER", "INVITE", "SUBSCRIBE") \
                 and (challenge == 407 or (challenge == 401 and method == "REGISTER")):
             self._answer_in(delay, exchange, challenge)
         elif exchange.proves and self.asked_at.get(exchange.follows or 0, exchange.server) != exchange.server:
-            self._answer_in(delay, exchange, 403)  # another server's nonce
+            self._answer_in(delay, exchange, 403)  # the nonce is another server's
         elif method == "REGISTER":
             self._register(exchange, delay)
         elif method == "INVITE" and not exchange.in_dialog:
@@ -246,7 +246,7 @@ class Wire:
         elif plan.chance.random() < plan.no_life:
             granted, own = plan.chance.choice(((0.0, True), (None, None)))
         elif plan.chance.random() < 0.1:
-            granted = None  # nothing said: what was asked for holds
+            granted = None  # 200 without expiry: what was requested holds
         self._answer_in(delay, exchange, 200, granted=granted, own=own)
 
     def _ring(self, exchange: Exchange, delay: float) -> None:
@@ -263,7 +263,7 @@ class Wire:
             self._answer_in(delay + callee.rings_after + callee.answers_after, exchange, callee.final)
 
     def cancel(self, exchange: Exchange) -> None:
-        """The far end has understood a CANCEL of this INVITE."""
+        """The far end has received a CANCEL of this INVITE."""
         if not exchange.final:
             exchange.cancelled = True
             self._answer_in(0.05, exchange, 487, cancelling=True)
@@ -276,7 +276,7 @@ class Wire:
         if exchange.final or (exchange.cancelled and not cancelling):
             return
         if self.plan.fate(exchange.server, self.clock.now, exchange.method) in ("silent", *HARD):
-            return  # it fell silent before it could answer
+            return  # the server failed before it could answer
         asked = exchange.expires if exchange.method == "REGISTER" else None
         self.say(Answered, exchange.line, exchange.server, exchange.method, exchange.number, status,
                  sent=exchange.born, in_dialog=exchange.in_dialog, asked=asked, call=exchange.call, **details)
@@ -294,7 +294,7 @@ class Wire:
             exchange.news.put(status)
 
     def _tell(self, exchange: Exchange, status: int) -> None:
-        """What a 200 to REGISTER means at the server."""
+        """Store the registration that a 200 to REGISTER creates at the server."""
         if exchange.method != "REGISTER" or status != 200:
             return
         life = exchange.granted if exchange.granted is not None else exchange.expires or 0.0
@@ -304,7 +304,7 @@ class Wire:
         self.registered[exchange.server, exchange.line] = self.clock.now + life
 
     def _count(self, exchange: Exchange, status: int) -> None:
-        """What the answer means for a call, as an observer counts it."""
+        """Update the call's state as an observer would on this answer."""
         if exchange.call is None or exchange.call not in self.legs:
             return
         leg = self.legs[exchange.call]
@@ -319,10 +319,10 @@ class Wire:
         elif status == 481:
             self.bye(exchange.call, exchange.line, exchange.server)
 
-    # -- requests of a server
+    # -- requests from servers
 
     def receive(self, line: int, server: str, method: str, call: int | None, *, in_dialog: bool) -> int:
-        """A request reaches the phone; returned is its transaction."""
+        """A request reaches the phone; returns the number of its transaction."""
         number = self.new_number()
         self.say(Received, line, server, method, number, in_dialog, call)
         if method == "INVITE" and not in_dialog and call is not None:

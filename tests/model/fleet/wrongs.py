@@ -1,4 +1,4 @@
-"""One way to break each rule of reference-model.md 5, and where it can be broken."""
+"""One way to break each rule of reference-model.md 5, and the circumstances in which it can be broken."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ANY_MODE = ("newRequests", *LATER)
 
 @dataclass(frozen=True)
 class Wrong:
-    """`rule` is what must be said; `does` what the phone (or the server) does; `also` what may be said beside it,
-    because it follows from the wrong (reference-model.md 4, *one request, one finding*); `habits` and `plan` are the
-    circumstances in which it shows; `found` is in what share of the histories it must be said at least (an observer
-    cannot prove each), `near` how many seconds its time may be from when the phone noted it."""
+    """`rule` is what must be found; `does` what the phone (or the server) does wrong; `also` the rules with findings
+    that follow from the wrong (reference-model.md 4, *one request, one finding*); `habits` and `plan` the circumstances
+    in which it shows; `found` the share of histories in which it must be found at least (an observer cannot prove
+    each), `near` the greatest distance in seconds between the finding and the time that the phone noted."""
 
     rule: str
     does: str
