@@ -36,11 +36,12 @@ class InputError(Exception):
 
 class InputErrors(InputError):
     """Several input errors found in one pass (a site file is checked completely); `fix`, `file` and `line` are those of
-    the first."""
+    the first, and so is `message` if there is only one."""
 
     def __init__(self, errors: list[InputError]) -> None:
         first = errors[0]
-        super().__init__("; ".join(map(str, errors)), fix=first.fix, file=first.file, line=first.line)
+        message = first.message if len(errors) == 1 else "; ".join(map(str, errors))
+        super().__init__(message, fix=first.fix, file=first.file, line=first.line)
         self._several = errors
 
     @property
@@ -48,7 +49,7 @@ class InputErrors(InputError):
         return self._several
 
     def __str__(self) -> str:
-        return self.message
+        return "; ".join(map(str, self._several))
 
 
 def unreadable(error: OSError, file: object, fix: str, what: str = "") -> InputError:
