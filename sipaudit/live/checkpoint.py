@@ -121,6 +121,7 @@ class Checkpoint:
         code = _BROKE
         try:
             privileges.end_with_parent(self._process)
+            privileges.die_first()   # writing takes more memory than the probe, which must outlive it
             self._write(probe, teller, identity)
             code = 0
         except OSError as error:

@@ -9,6 +9,8 @@ import pwd
 import signal
 import struct
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -49,6 +51,12 @@ def end_with_parent(parent: int) -> None:
     _prctl(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:   # the parent has already ended
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_first() -> None:
+    """Have this process killed before others when machine or service run out of memory (proc(5), oom_score_adj)."""
+    with suppress(OSError):   # a process that has dropped its privileges may not be allowed to
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _become(user: str) -> None:

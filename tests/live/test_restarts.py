@@ -530,6 +530,31 @@ def test_a_copy_that_comes_to_no_end_is_ended_and_the_next_one_begins(
     checkpoint.write(ear.probe, ear.teller, "run")
 
 
+def test_a_copy_is_the_first_to_go_where_memory_runs_out(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes more than the probe itself, which goes on without it."""
+    said: list[str] = []
+    checkpoint = Checkpoint(str(tmp_path / "state"), said.append)
+    ready, copies = os.pipe()
+
+    def writes(*_: object) -> None:
+        os.write(copies, b".")
+        signal.pause()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "_write", writes)
+        checkpoint.turn(0.0, ear.probe, ear.teller, "run")
+    assert select.select([ready], [], [], 10.0)[0]
+    child = checkpoint._child
+    assert child is not None
+    assert Path(f"/proc/{child}/oom_score_adj").read_text() == "1000\n"
+    os.kill(child, signal.SIGKILL)
+    checkpoint.write(ear.probe, ear.teller, "run")
+    assert [line for line in said if "was ended" in line]
+    assert Path(checkpoint.path).exists()
+
+
 def test_an_end_does_not_wait_for_a_copy_that_comes_to_none(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
