@@ -35,6 +35,9 @@ class Condition:
         self.text = text
         self._compiled: tuple[Any, tuple[str, ...]] | None = None
 
+    def __reduce__(self) -> tuple[type[Condition], tuple[str]]:
+        return Condition, (self.text,)   # what is compiled cannot be pickled
+
     def check(self, known: Iterable[str]) -> None:
         """Raise ConditionError unless the expression compiles, uses only `known` names, and can be true: it must treat
         words as words and numbers as numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,13 @@ def test_a_rule_with_a_condition_takes_only_what_it_holds_for(tmp_path: Path) ->
     faults.judge([seen(10, kind="subscription")], Who())
     faults.judge([seen(20, kind="call")], Who())
     assert [time for time, *_ in found(faults)] == [20]
+
+
+def test_a_condition_that_was_used_can_be_kept() -> None:
+    """A checkpoint may refer to it; the compiled program in it cannot be pickled."""
+    condition = Condition("elapsed > 1")
+    assert condition.holds({"elapsed": 2.0})
+    assert pickle.loads(pickle.dumps(condition)).holds({"elapsed": 2.0})
 
 
 @pytest.mark.parametrize("text", ["elapsed > 1", "int(kind) > 1"])
