@@ -100,12 +100,17 @@ def _silent_since(outage: Outage) -> float | None:
     None if other phones are still answered."""
     if outage.kind == PARTIAL or outage.some.meanwhile is not None:
         return None
-    if any(answered < outage.last for _, answered in outage.late.values()):
+    if _fails_on(outage):
         since = outage.hush.since
         return since if since is not None and outage.last - since >= LATER and _is_late(outage) else None
     began = outage.evidence[0][0] if outage.evidence else None
     refused = isinstance(began, Answered) and not outage.beyond_options
     return outage.total or (outage.hush.since if refused else None)
+
+
+def _fails_on(outage: Outage) -> bool:
+    """Whether requests still fail after one was answered too late."""
+    return any(answered < outage.last for _, answered in outage.late.values())
 
 
 def _is_late(outage: Outage) -> bool:
@@ -118,7 +123,7 @@ def _given_up(outage: Outage) -> list[tuple[float, float]]:
     first of these answers, only those count whose phones had turned away by then, or can no longer have been
     retransmitting."""
     late = outage.late
-    if any(answered < outage.last for _, answered in late.values()):
+    if _fails_on(outage):
         return list(late.values())
     turned: dict[int, float] = {}
     for line, time in outage.turned.items():

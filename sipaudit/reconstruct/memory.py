@@ -15,7 +15,7 @@ from sipaudit.reconstruct.knowledge import Knowledge
 from sipaudit.reconstruct.lives import entry_noticed, told_at_once
 from sipaudit.reconstruct.lookups import Lookups, failing, note_single
 from sipaudit.reconstruct.names import Names
-from sipaudit.reconstruct.phones import Line, MayAskAgain, Phone, of_phone
+from sipaudit.reconstruct.phones import FROM_ONE, Line, MayAskAgain, Phone, of_phone
 from sipaudit.reconstruct.registry import Registry
 from sipaudit.reconstruct.servers import Servers
 from sipaudit.reconstruct.sights import Sights
@@ -29,7 +29,6 @@ from sipaudit.turned_away import forget_oldest, latest
 
 SERVERS = 64   # cached tuples of one server (`_alone`)
 FIRST_CSEQ = 1   # of a Call-ID, as phones count (RFC 3261 8.1.1.5 lets them begin anywhere)
-FROM_ONE = {"INVITE": 1, "REGISTER": 2}   # bits of `Phone.counts`
 
 FIRST_SENDING: tuple[None, None, bool] = (None, None, False)  # the result for a request that is no re-send
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 Guise = tuple[str | None, int]  # User-Agent, Contact port
 
-BEGINS_AGAIN = 16   # a bit of `Phone.counts`: its REGISTERs took a new Call-ID, as after a boot
+# Bits of `Phone.counts`: it numbers a Call-ID from 1; its REGISTERs carry their Call-ID from server to server, log out,
+# took a new Call-ID as after a boot
+FROM_ONE = {"INVITE": 1, "REGISTER": 2}
+CARRIES, LOGS_OUT, BEGINS_AGAIN = 4, 8, 16
 CALLS_KEPT = 200  # the last ones of one line, shown as bars in a report
 
 
@@ -211,8 +214,7 @@ class Phone:
     `unsure` why its identity is unsure, None when it is not; `first` when it was first seen, `last` when it last sent,
     -inf before; `heard` whether any server was ever seen sending to it; `encrypted` whether it uses connections that
     cannot be read; `lived` whether any of its lines had registered before the first REGISTER seen; `omens` recent
-    observations that may explain what it does next; `counts` for which requests it was seen to number a Call-ID from 1
-    (`memory.FROM_ONE`), and how it uses the Call-IDs of its REGISTERs (`registering.CARRIES`); `twin` the number of the
+    observations that may explain what it does next; `counts` how it was seen to use Call-IDs; `twin` the number of the
     same device's phone at another address, and since when both are known, None if it is seen at one only. `held` is
     None once it is known to be a phone; `unproven` is the number of its lines without a grant so far.
     """

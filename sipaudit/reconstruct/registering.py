@@ -12,7 +12,7 @@ from sipaudit.reconstruct.contacts import asked_expiry, own_contact
 from sipaudit.reconstruct.identity import SHARED, weak
 from sipaudit.reconstruct.late_challenges import CHALLENGE_ANSWERED_WITHIN, note_unasked
 from sipaudit.reconstruct.memory import FIRST_CSEQ, FIRST_SENDING, Memory
-from sipaudit.reconstruct.phones import BEGINS_AGAIN, Line, Phone, of_phone
+from sipaudit.reconstruct.phones import BEGINS_AGAIN, CARRIES, LOGS_OUT, Line, Phone, of_phone
 from sipaudit.reconstruct.senders import caller, place, stranger, turned_to
 from sipaudit.reconstruct.starts import is_at_head
 from sipaudit.reconstruct.transactions import Key, Transaction
@@ -21,7 +21,6 @@ from sipaudit.sip.message import Address, Request
 from sipaudit.turned_away import forget_oldest
 
 NEVER_USED = None, ""
-CARRIES, LOGS_OUT = 4, 8   # bits of `Phone.counts`, beside `memory.FROM_ONE`
 
 
 class Registering:

@@ -94,10 +94,14 @@ def _take_new(pack: Pack, path: Path, *, check: bool) -> None:
 
 
 def _check_basis(rule: Rule, fields: Fields) -> None:
-    requirements = read_file(Path(__file__).parent / "terms" / "requirements.yaml").node.items
     for name in rule.basis:
-        if _REQUIREMENT.fullmatch(name) and name not in requirements:
-            fields.wrong("basis", f"there is no requirement {name!r}", suggestion(name, sorted(requirements)))
+        if _REQUIREMENT.fullmatch(name) and name not in _requirements():
+            fields.wrong("basis", f"there is no requirement {name!r}", suggestion(name, sorted(_requirements())))
+
+
+@cache
+def _requirements() -> frozenset[str]:
+    return frozenset(read_file(Path(__file__).parent / "terms" / "requirements.yaml").node.items)
 
 
 def rule_files(folder: Path) -> list[Path]:
